@@ -1,0 +1,47 @@
+# How this project declares targets: one library per folder, explicit sources, warnings are errors.
+
+function(edgetp_target_options target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wno-unused-parameter
+                                           -Wno-missing-field-initializers)
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+  if(EDGETP_SANITIZE)
+    target_compile_options(${target} PUBLIC -fsanitize=${EDGETP_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${EDGETP_SANITIZE})
+  endif()
+endfunction()
+
+# edgetp_library(NAME SOURCES a.cc ... DEPS lib ... [PRIVATE_DEPS lib ...])
+function(edgetp_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+  edgetp_target_options(${name})
+endfunction()
+
+# edgetp_binary(NAME SOURCES a.cc ... DEPS lib ...): an installed program.
+function(edgetp_binary name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+  edgetp_target_options(${name})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# edgetp_test(NAME SOURCES a_test.cc ... DEPS lib ... [TIMEOUT seconds] [LABELS label ...])
+function(edgetp_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  edgetp_target_options(${name})
+  target_compile_definitions(${name} PRIVATE EDGETP_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                             EDGETP_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()

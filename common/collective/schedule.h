@@ -1,0 +1,47 @@
+// A collective as data: for every rank the ordered list of what it sends, receives and adds. The same Schedule is
+// executed by the worker, priced by the simulator, checked by property tests and printed by the CLI. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace edgetp {
+
+enum class ActionKind {
+  kSend,         // hand over what this rank holds of the chunk: its own part, or the sum so far; never waits
+  kRecvReduce,   // wait for the chunk from the peer and add it to the sum (the first operand starts the sum)
+  kRecvCopy,     // wait for the chunk from the peer and take it as the final value
+  kReduceLocal,  // add this rank's own part to the sum (the first operand starts the sum)
+};
+
+struct Action {
+  ActionKind kind;
+  int peer = -1;  // -1 for kReduceLocal
+  int chunk = 0;
+};
+
+// Half-open range of elements. Chunks may be empty; an empty chunk is neither sent nor received.
+struct ChunkRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+  int64_t size() const { return end - begin; }
+};
+
+struct Schedule {
+  std::string algorithm;
+  int world_size = 1;
+  std::vector<ChunkRange> chunks;
+  std::vector<std::vector<Action>> actions;  // [rank], in order; no actions at world size 1
+};
+
+// Length of the longest chain of dependent messages. Empty chunks count as sent.
+int DependentSteps(const Schedule& schedule);
+
+// Elements that a rank sends; times the bytes of the wire dtype: bytes on the wire.
+int64_t ElementsSent(const Schedule& schedule, int rank);
+
+// One line per action, for people.
+std::string ToString(const Schedule& schedule);
+
+}  // namespace edgetp

@@ -1,0 +1,31 @@
+// Which heads and MLP columns each rank owns. Pure.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/plan/model_shape.h"
+
+namespace edgetp {
+
+// Half-open range of indices.
+struct Range {
+  int begin = 0;
+  int end = 0;
+  int size() const { return end - begin; }
+};
+
+// One rank's share of every block.
+struct Shard {
+  Range heads;    // of H
+  Range columns;  // of the 4C hidden units of the MLP
+};
+
+// Even when `split` is empty; otherwise proportional to it, by largest remainder, at least one head each.
+// Returns one Shard per rank, consecutive, covering everything exactly once.
+// Errors: InvalidArgument if world_size < 1, heads < world_size, split has another size than world_size or a part < 1,
+//   or the split is even and heads do not divide by world_size.
+absl::StatusOr<std::vector<Shard>> BuildShardMap(const ModelShape& shape, int world_size,
+                                                 const std::vector<int>& split);
+
+}  // namespace edgetp

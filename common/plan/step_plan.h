@@ -1,0 +1,89 @@
+// The step plan: for each rank the ordered list of what one training step does. The planner prints it, the simulator
+// prices it, and every worker audits the collectives it executes against it. Pure; free of LibTorch.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/plan/model_shape.h"
+#include "common/plan/pattern.h"
+#include "common/plan/shard_map.h"
+
+namespace edgetp {
+
+enum class Phase { kForward, kBackward, kOptimizer, kEvaluate };
+enum class TrafficClass { kActivationForward, kActivationBackward, kGradSync, kScalar, kControl };
+
+// "forward", "activation_fwd", ...: the words of metrics, reports and traces.
+const char* NameOf(Phase phase);
+const char* NameOf(TrafficClass traffic);
+
+// What a collective is for. Layers count from 0; -1 where no layer applies.
+struct CollectiveTag {
+  TrafficClass traffic = TrafficClass::kControl;
+  Phase phase = Phase::kForward;
+  int layer = -1;
+};
+
+// A stretch of computation between two collectives, or of one layer within it.
+struct ComputeStep {
+  Phase phase;
+  int layer;             // -1: embeddings, head, optimizer
+  double flops;          // multiply and add count as two
+  double bytes_touched;  // memory traffic: weights and activations read and written
+};
+
+struct AllReduceStep {
+  CollectiveTag tag;
+  int64_t elements;     // float32 elements, of every rank alike
+  int64_t wire_bytes;   // elements in the wire dtype of its class
+};
+
+using PlanStep = std::variant<ComputeStep, AllReduceStep>;
+
+struct MemoryUse {
+  double parameters_bytes = 0;
+  double gradients_bytes = 0;
+  double optimizer_bytes = 0;
+  double activations_bytes = 0;
+  double total_bytes() const {
+    return parameters_bytes + gradients_bytes + optimizer_bytes + activations_bytes;
+  }
+};
+
+struct PlanOptions {
+  ModelShape shape;
+  Pattern pattern;
+  int world_size = 1;
+  std::vector<int> split;   // empty: even
+  int batch = 1;            // B, per micro-batch
+  int micro_batches = 1;
+  int wire_forward_bytes = 4;   // per element
+  int wire_backward_bytes = 4;
+  bool clip = true;         // clipping needs one scalar all-reduce per step
+};
+
+struct StepPlan {
+  int world_size = 1;
+  // steps[rank]: micro-batch by micro-batch forward then backward, then grad_sync, the clip scalar, the optimizer.
+  // The AllReduceSteps of all ranks are the same list; world size 1 has none.
+  std::vector<std::vector<PlanStep>> steps;
+  std::vector<MemoryUse> memory;       // per rank
+  std::vector<double> parameters;      // per rank, elements
+  double total_parameters = 0;         // of the full model
+  double position_parameters = 0;      // those of the position table
+};
+
+// Errors: InvalidArgument from BuildShardMap, or if a size is < 1, or pattern and layers differ.
+absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options);
+
+// The forward pass of one micro-batch alone, with Phase::kEvaluate: what one evaluation batch does.
+absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options);
+
+// The collectives of one rank's list, in order.
+std::vector<AllReduceStep> Collectives(const std::vector<PlanStep>& steps);
+
+}  // namespace edgetp

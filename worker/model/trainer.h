@@ -1,0 +1,104 @@
+// One rank's model, optimizer and gradients behind a header without LibTorch: what worker/ sees of worker/model/.
+// LibTorch's exceptions stop here. Not thread-safe; one thread calls it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/plan/model_shape.h"
+#include "common/plan/pattern.h"
+#include "worker/model/communicator.h"
+
+namespace edgetp {
+
+enum class GeluKind { kErf, kTanh };
+enum class InitKind { kGpt2, kTorch };
+enum class MergeKind { kSumLast, kMean, kSum };
+
+struct TrainerOptions {
+  ModelShape shape;
+  GeluKind gelu = GeluKind::kTanh;
+  InitKind init = InitKind::kGpt2;
+  MergeKind merge = MergeKind::kSumLast;
+  double dropout = 0;
+  Pattern pattern;
+  std::vector<int> split;  // empty: even
+  uint64_t seed = 1337;
+  std::string device = "cpu";  // cpu, cuda:0
+  double beta1 = 0.9;
+  double beta2 = 0.99;
+  double epsilon = 1e-8;
+  double weight_decay = 0.1;
+  double clip_norm = 0;  // 0: no clipping
+};
+
+// Token ids of a micro-batch. Shapes: both (B, T), row-major.
+struct TokenBatch {
+  int batch = 0;
+  int sequence = 0;
+  std::vector<int64_t> inputs;
+  std::vector<int64_t> targets;
+};
+
+struct StepResult {
+  double loss = 0;           // mean over micro-batches and tokens, the same on all ranks
+  double gradient_norm = 0;  // of the whole model, before clipping; computed only when clip_norm > 0
+};
+
+// A full (unsharded) tensor in host memory, row-major float32.
+struct NamedTensor {
+  std::string name;  // GPT-2's names: wte.weight, h.0.attn.c_attn.weight, ...; linears are (in, out)
+  std::vector<int64_t> shape;
+  std::vector<float> values;
+};
+
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+
+  // Builds this rank's shard from the seed. `communicator` must outlive the trainer.
+  // Errors: InvalidArgument (shape, split, device), ResourceExhausted (memory).
+  static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainerOptions& options,
+                                                         Communicator* communicator);
+
+  // One optimizer update over all micro-batches. All-reduces in exactly the order of BuildStepPlan. `step` (0-based)
+  // keys dropout and the optimizer's bias correction.
+  virtual absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
+                                               double learning_rate) = 0;
+
+  // Mean cross-entropy, dropout off. All-reduces in the order of BuildEvaluationPlan.
+  virtual absl::StatusOr<double> Evaluate(const TokenBatch& batch) = 0;
+
+  // Logits of the last position, dropout off. Shapes: tokens (T' <= T) -> (V).
+  virtual absl::StatusOr<std::vector<float>> NextTokenLogits(absl::Span<const int64_t> tokens) = 0;
+
+  // Compares a hash of every replicated parameter over the ranks (one all-reduce of class control).
+  // Errors: Internal naming the first tensor that differs.
+  virtual absl::Status CheckReplicas(int step) = 0;
+
+  // Replaces weights by full tensors, each rank taking its slice.
+  // Errors: InvalidArgument naming a missing, unknown or misshapen tensor; nothing is changed then.
+  virtual absl::Status LoadWeights(const std::vector<NamedTensor>& tensors) = 0;
+
+  // Gathers full tensors (all-reduces of class control; every rank must call, rank 0 gets them, others an empty list).
+  // With `optimizer_state` also "optimizer.exp_avg.<name>" and "optimizer.exp_avg_sq.<name>".
+  virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state) = 0;
+
+  // Replaces the optimizer's moments ("optimizer.exp_avg.<name>", ...); names without moments are errors.
+  virtual absl::Status LoadOptimizerState(const std::vector<NamedTensor>& tensors) = 0;
+
+  // For tests: this rank's gradients of the last TrainStep before clipping, sliced as the weights are.
+  virtual absl::StatusOr<std::vector<NamedTensor>> LocalGradients() = 0;
+};
+
+// GFLOP/s of a 512 x 512 x 512 product on one thread: below about 20 the BLAS is not a fast one.
+double MeasureGemmGflops();
+
+}  // namespace edgetp
