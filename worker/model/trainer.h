@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "common/data/named_tensor.h"
 #include "common/plan/model_shape.h"
 #include "common/plan/pattern.h"
 #include "worker/model/communicator.h"
@@ -50,13 +51,6 @@ struct TokenBatch {
 struct StepResult {
   double loss = 0;           // mean over micro-batches and tokens, the same on all ranks
   double gradient_norm = 0;  // of the whole model, before clipping; computed only when clip_norm > 0
-};
-
-// A full (unsharded) tensor in host memory, row-major float32.
-struct NamedTensor {
-  std::string name;  // GPT-2's names: wte.weight, h.0.attn.c_attn.weight, ...; linears are (in, out)
-  std::vector<int64_t> shape;
-  std::vector<float> values;
 };
 
 class Trainer {
