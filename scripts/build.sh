@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Builds into build/, incrementally: everything, or the targets that are named.
+#   scripts/build.sh [TARGET...]
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+# A file that includes LibTorch needs about 2 GiB of memory to compile.
+kib_per_job=$((2 * 1024 * 1024))
+
+jobs_that_fit() {
+  local cores available jobs
+  cores="$(nproc)"
+  available="$(awk '$1 == "MemAvailable:" {print $2}' /proc/meminfo)"
+  jobs=$((available / kib_per_job))
+  ((jobs >= 1)) || jobs=1
+  ((jobs <= cores)) || jobs=$cores
+  echo "$jobs"
+}
+
+configure() {
+  local options=(-S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release)
+  if command -v ccache >/dev/null; then
+    options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  fi
+  cmake "${options[@]}" >build.log 2>&1 || {
+    cat build.log >&2
+    fail "CMake could not configure build/; if packages are missing, run scripts/setup.sh"
+  }
+  mkdir -p build && mv build.log build/configure.log
+}
+
+jobs="$(jobs_that_fit)"
+say "building ${*:-everything} in build/ with $jobs jobs"
+configure
+cmake --build build --parallel "$jobs" ${1:+--target "$@"}

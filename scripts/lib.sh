@@ -1,0 +1,13 @@
+# shellcheck shell=bash
+# What the scripts share. Source it after `set -euo pipefail`; it leaves the shell in the repository's root.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+# One line about what happens next.
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+
+# Ends the script with a message.
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
