@@ -69,11 +69,13 @@ struct PlanOptions {
 struct StepPlan {
   int world_size = 1;
   // steps[rank]: micro-batch by micro-batch forward then backward, then grad_sync, the clip scalar, the optimizer.
+  // A forward collective has the layer whose end it is (of a run of p: the last block), a backward one the layer at
+  // whose beginning it is (of a run: the first block). grad_sync and the clip scalar: Phase::kOptimizer, layer -1.
   // The AllReduceSteps of all ranks are the same list; world size 1 has none.
   std::vector<std::vector<PlanStep>> steps;
   std::vector<MemoryUse> memory;       // per rank
-  std::vector<double> parameters;      // per rank, elements
-  double total_parameters = 0;         // of the full model
+  std::vector<double> parameters;      // per rank, elements; p blocks own no output biases
+  double total_parameters = 0;         // of the full GPT-2, whatever the pattern
   double position_parameters = 0;      // those of the position table
 };
 

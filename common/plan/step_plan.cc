@@ -1,0 +1,344 @@
+#include "common/plan/step_plan.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace edgetp {
+namespace {
+
+constexpr double kFloatBytes = 4;
+
+// Arithmetic and memory traffic of a stretch of computation.
+struct Cost {
+  double flops = 0;
+  double bytes = 0;
+};
+
+// A backward pass has two products for each one of the forward pass: for the inputs and for the weights.
+Cost Backward(const Cost& forward) { return {2 * forward.flops, 2 * forward.bytes}; }
+
+Cost operator+(const Cost& a, const Cost& b) { return {a.flops + b.flops, a.bytes + b.bytes}; }
+
+// (rows, inner) x (inner, columns): 2mnk flops; both operands are read, the result is written.
+Cost Product(double rows, double inner, double columns) {
+  return {2 * rows * inner * columns,
+          kFloatBytes * (rows * inner + inner * columns + rows * columns)};
+}
+
+// `flops` per element, and that many elements read and written once.
+Cost Elementwise(double elements, double flops) {
+  return {flops * elements, kFloatBytes * 2 * elements};
+}
+
+// Sizes of one rank's share, as doubles: products of them leave the range of int.
+struct RankSizes {
+  RankSizes(const PlanOptions& options, const Shard& shard)
+      : B(options.batch),
+        T(options.shape.sequence),
+        C(options.shape.channels),
+        V(options.shape.vocabulary),
+        tokens(B * T),
+        heads(shard.heads.size()),
+        head_size(C / options.shape.heads),
+        width(heads * head_size),
+        columns(shard.columns.size()) {}
+
+  double B, T, C, V;
+  double tokens;     // B * T
+  double heads;      // H/P
+  double head_size;  // D
+  double width;      // C/P: channels inside attention
+  double columns;    // 4C/P: hidden units of the MLP
+};
+
+// Flops per element of the parts that are no products: subtract, square, two means, scale, shift (LayerNorm);
+// maximum, subtract, exp, sum, divide (softmax); the polynomial and its exponential (GELU).
+constexpr double kLayerNormFlops = 8;
+constexpr double kSoftmaxFlops = 5;
+constexpr double kGeluFlops = 10;
+// AdamW per parameter: two moments, their corrections, decay, square root, division, update.
+constexpr double kAdamWFlops = 15;
+// It reads parameter, gradient and two moments, and writes all but the gradient.
+constexpr double kAdamWBytes = 7 * kFloatBytes;
+
+// LN1, W_qkv, scores and their application over the full T x T square, W_o, the residual addition.
+Cost AttentionForward(const RankSizes& s) {
+  const double scores = s.B * s.heads * s.T * s.T;
+  const Cost attend{2 * 2 * scores * s.head_size,
+                    kFloatBytes * (2 * scores + 4 * s.tokens * s.width)};
+  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, 3 * s.width) + attend +
+         Elementwise(scores, kSoftmaxFlops) + Product(s.tokens, s.width, s.C) +
+         Elementwise(s.tokens * s.C, 1);
+}
+
+// LN2, W_1, gelu, W_2, the residual addition.
+Cost MlpForward(const RankSizes& s) {
+  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.columns) +
+         Elementwise(s.tokens * s.columns, kGeluFlops) + Product(s.tokens, s.columns, s.C) +
+         Elementwise(s.tokens * s.C, 1);
+}
+
+// The sum of two gathered rows per token. Replicated on every rank, as is the head.
+Cost EmbeddingForward(const RankSizes& s) { return Elementwise(s.tokens * s.C, 1); }
+
+// ln_f, the tied output matrix, cross-entropy.
+Cost HeadForward(const RankSizes& s) {
+  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.V) +
+         Elementwise(s.tokens * s.V, kSoftmaxFlops);
+}
+
+bool HasOutputBiases(BlockKind kind) { return kind != BlockKind::kParallel; }
+
+double GlobalParameters(const ModelShape& shape) {
+  const double norm = shape.channels * (shape.biases ? 2.0 : 1.0);
+  return (static_cast<double>(shape.vocabulary) + shape.sequence) * shape.channels + norm;
+}
+
+// One block's parameters on a rank: slices of the four matrices, LN1, LN2, and the output biases that the kind has.
+double BlockParameters(const ModelShape& shape, const RankSizes& s, BlockKind kind) {
+  double count = 4 * s.C * s.width + 2 * s.C * s.columns + 2 * s.C;
+  if (shape.biases) count += 3 * s.width + s.columns + 2 * s.C;
+  if (shape.biases && HasOutputBiases(kind)) count += 2 * s.C;
+  return count;
+}
+
+double RankParameters(const PlanOptions& options, const RankSizes& s) {
+  double count = GlobalParameters(options.shape);
+  for (const PatternBlock& block : options.pattern.blocks()) {
+    count += BlockParameters(options.shape, s, block.kind);
+  }
+  return count;
+}
+
+// Of the full GPT-2, output biases included whatever the pattern: the figure that papers quote.
+double FullParameters(const ModelShape& shape) {
+  const double C = shape.channels;
+  double block = 12 * C * C + 2 * C;
+  if (shape.biases) block += 11 * C;  // 3C + C + 4C + C of the linears, 2C of the norms
+  return GlobalParameters(shape) + shape.layers * block;
+}
+
+// What is kept for the backward pass of one micro-batch, in float32, per block:
+//   4 (B, T, C)       the inputs and results of LN1 and LN2
+//   4 (B, T, C/P)     q, k, v and the attended values
+//   (B, H/P, T, T)    the attention weights
+//   2 (B, T, 4C/P)    before and after gelu
+// and once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient.
+double ActivationBytes(const PlanOptions& options, const RankSizes& s) {
+  const double block = 4 * s.tokens * s.C + 4 * s.tokens * s.width + s.B * s.heads * s.T * s.T +
+                       2 * s.tokens * s.columns;
+  const double once = 3 * s.tokens * s.C + 2 * s.tokens * s.V;
+  return kFloatBytes * (options.shape.layers * block + once);
+}
+
+MemoryUse RankMemory(const PlanOptions& options, const RankSizes& s) {
+  const double parameters = RankParameters(options, s) * kFloatBytes;
+  return {.parameters_bytes = parameters,
+          .gradients_bytes = parameters,
+          .optimizer_bytes = 2 * parameters,
+          .activations_bytes = ActivationBytes(options, s)};
+}
+
+// Parameters whose gradients are partial per rank: LN1 and LN2 of s and p blocks, b_o of s blocks (design: it is used
+// inside the parallel region, too).
+int64_t GradSyncElements(const PlanOptions& options) {
+  const int64_t C = options.shape.channels;
+  int64_t elements = 0;
+  for (const PatternBlock& block : options.pattern.blocks()) {
+    if (block.kind == BlockKind::kTensorParallel) continue;
+    elements += options.shape.biases ? 4 * C : 2 * C;
+    if (options.shape.biases && block.kind == BlockKind::kSyncDrop) elements += C;
+  }
+  return elements;
+}
+
+// Writes one rank's list.
+class RankPlanner {
+ public:
+  RankPlanner(const PlanOptions& options, const Shard& shard)
+      : options_(options), blocks_(options.pattern.blocks()), sizes_(options, shard) {}
+
+  void Forward(Phase phase) {
+    Compute(phase, -1, EmbeddingForward(sizes_));
+    for (int layer = 0; layer < options_.shape.layers; ++layer) ForwardBlock(phase, layer);
+    Compute(phase, -1, HeadForward(sizes_));
+  }
+
+  void BackwardPass() {
+    Compute(Phase::kBackward, -1, Backward(HeadForward(sizes_)));
+    for (int layer = options_.shape.layers - 1; layer >= 0; --layer) BackwardBlock(layer);
+    Compute(Phase::kBackward, -1, Backward(EmbeddingForward(sizes_)));
+  }
+
+  void Update() {
+    const int64_t partial = GradSyncElements(options_);
+    if (partial > 0) Reduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, 4);
+    if (options_.clip) Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, 4);
+    const double parameters = RankParameters(options_, sizes_);
+    Compute(Phase::kOptimizer, -1, {kAdamWFlops * parameters, kAdamWBytes * parameters});
+  }
+
+  std::vector<PlanStep> Take() { return std::move(steps_); }
+
+ private:
+  void ForwardBlock(Phase phase, int layer) {
+    const CollectiveTag tag{TrafficClass::kActivationForward, phase, layer};
+    if (blocks_[layer].kind == BlockKind::kTensorParallel) {
+      Compute(phase, layer, AttentionForward(sizes_));
+      Reduce(tag, activation_elements(), options_.wire_forward_bytes);
+      Compute(phase, layer, MlpForward(sizes_));
+    } else {
+      Compute(phase, layer, AttentionForward(sizes_) + MlpForward(sizes_));
+    }
+    if (blocks_[layer].last_of_run) Reduce(tag, activation_elements(), options_.wire_forward_bytes);
+  }
+
+  void BackwardBlock(int layer) {
+    const CollectiveTag tag{TrafficClass::kActivationBackward, Phase::kBackward, layer};
+    const Cost attention = Backward(AttentionForward(sizes_));
+    const Cost mlp = Backward(MlpForward(sizes_));
+    if (blocks_[layer].kind == BlockKind::kTensorParallel) {
+      Compute(Phase::kBackward, layer, mlp);
+      Reduce(tag, activation_elements(), options_.wire_backward_bytes);
+      Compute(Phase::kBackward, layer, attention);
+    } else {
+      Compute(Phase::kBackward, layer, attention + mlp);
+    }
+    if (blocks_[layer].first_of_run) Reduce(tag, activation_elements(), options_.wire_backward_bytes);
+  }
+
+  void Compute(Phase phase, int layer, const Cost& cost) {
+    steps_.push_back(ComputeStep{phase, layer, cost.flops, cost.bytes});
+  }
+
+  void Reduce(const CollectiveTag& tag, int64_t elements, int bytes_per_element) {
+    if (options_.world_size == 1) return;
+    steps_.push_back(AllReduceStep{tag, elements, elements * bytes_per_element});
+  }
+
+  int64_t activation_elements() const {
+    return int64_t{options_.batch} * options_.shape.sequence * options_.shape.channels;
+  }
+
+  const PlanOptions& options_;
+  const std::vector<PatternBlock>& blocks_;
+  const RankSizes sizes_;
+  std::vector<PlanStep> steps_;
+};
+
+absl::Status CheckSizes(const PlanOptions& options) {
+  const ModelShape& shape = options.shape;
+  const std::pair<const char*, int> sizes[] = {
+      {"layers", shape.layers},         {"heads", shape.heads},
+      {"channels", shape.channels},     {"sequence", shape.sequence},
+      {"vocabulary", shape.vocabulary}, {"batch", options.batch},
+      {"micro_batches", options.micro_batches}, {"wire_forward_bytes", options.wire_forward_bytes},
+      {"wire_backward_bytes", options.wire_backward_bytes}};
+  for (const auto& [name, value] : sizes) {
+    if (value < 1) {
+      return absl::InvalidArgumentError(absl::StrCat("step plan: ", name, "=", value, ": must be at least 1"));
+    }
+  }
+  if (shape.channels % shape.heads != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("step plan: channels=", shape.channels,
+                                                   " must be a multiple of heads=", shape.heads));
+  }
+  if (options.pattern.layers() != shape.layers) {
+    return absl::InvalidArgumentError(absl::StrCat("step plan: the pattern has ", options.pattern.layers(),
+                                                   " blocks, but the model has ", shape.layers, " layers"));
+  }
+  // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything could run.
+  const double elements = static_cast<double>(options.batch) * shape.sequence * shape.channels;
+  if (elements > 0x1p40) {
+    return absl::InvalidArgumentError(absl::StrCat("step plan: batch * sequence * channels = ", elements,
+                                                   ": must be at most 2^40"));
+  }
+  return absl::OkStatus();
+}
+
+// Everything but the steps.
+StepPlan Describe(const PlanOptions& options, const std::vector<Shard>& shards) {
+  StepPlan plan;
+  plan.world_size = options.world_size;
+  plan.total_parameters = FullParameters(options.shape);
+  plan.position_parameters = static_cast<double>(options.shape.sequence) * options.shape.channels;
+  for (const Shard& shard : shards) {
+    const RankSizes sizes(options, shard);
+    plan.memory.push_back(RankMemory(options, sizes));
+    plan.parameters.push_back(RankParameters(options, sizes));
+  }
+  return plan;
+}
+
+template <typename WriteSteps>
+absl::StatusOr<StepPlan> Build(const PlanOptions& options, WriteSteps write) {
+  RETURN_IF_ERROR(CheckSizes(options));
+  ASSIGN_OR_RETURN(const std::vector<Shard> shards,
+                   BuildShardMap(options.shape, options.world_size, options.split));
+  StepPlan plan = Describe(options, shards);
+  for (const Shard& shard : shards) {
+    RankPlanner planner(options, shard);
+    write(planner);
+    plan.steps.push_back(planner.Take());
+  }
+  return plan;
+}
+
+}  // namespace
+
+const char* NameOf(Phase phase) {
+  switch (phase) {
+    case Phase::kForward:
+      return "forward";
+    case Phase::kBackward:
+      return "backward";
+    case Phase::kOptimizer:
+      return "optimizer";
+    case Phase::kEvaluate:
+      break;
+  }
+  return "evaluate";
+}
+
+const char* NameOf(TrafficClass traffic) {
+  switch (traffic) {
+    case TrafficClass::kActivationForward:
+      return "activation_fwd";
+    case TrafficClass::kActivationBackward:
+      return "activation_bwd";
+    case TrafficClass::kGradSync:
+      return "grad_sync";
+    case TrafficClass::kScalar:
+      return "scalar";
+    case TrafficClass::kControl:
+      break;
+  }
+  return "control";
+}
+
+absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
+  return Build(options, [&](RankPlanner& planner) {
+    for (int i = 0; i < options.micro_batches; ++i) {
+      planner.Forward(Phase::kForward);
+      planner.BackwardPass();
+    }
+    planner.Update();
+  });
+}
+
+absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
+  return Build(options, [](RankPlanner& planner) { planner.Forward(Phase::kEvaluate); });
+}
+
+std::vector<AllReduceStep> Collectives(const std::vector<PlanStep>& steps) {
+  std::vector<AllReduceStep> collectives;
+  for (const PlanStep& step : steps) {
+    if (const auto* reduce = std::get_if<AllReduceStep>(&step)) collectives.push_back(*reduce);
+  }
+  return collectives;
+}
+
+}  // namespace edgetp

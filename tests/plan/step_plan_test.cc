@@ -1,0 +1,193 @@
+#include "common/plan/step_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/plan/plan_report.h"
+
+namespace edgetp {
+namespace {
+
+constexpr ModelShape kGpt2{12, 12, 768, 1024, 50304, true};
+
+PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 64, 65, false}, int workers = 2) {
+  auto parsed = Pattern::Parse(pattern, 0);
+  EXPECT_TRUE(parsed.ok()) << parsed.status();
+  shape.layers = parsed->layers();
+  return {.shape = shape, .pattern = *parsed, .world_size = workers, .batch = 12};
+}
+
+std::vector<AllReduceStep> CollectivesOf(const PlanOptions& options) {
+  auto plan = BuildStepPlan(options);
+  EXPECT_TRUE(plan.ok()) << plan.status();
+  return Collectives(plan->steps[0]);
+}
+
+// "fwd:0 fwd:1 bwd:0 ...": what a step reduces, in order.
+std::string Order(const PlanOptions& options) {
+  std::string order;
+  for (const AllReduceStep& step : CollectivesOf(options)) {
+    if (!order.empty()) order += ' ';
+    switch (step.tag.traffic) {
+      case TrafficClass::kActivationForward:
+        order += "fwd:" + std::to_string(step.tag.layer);
+        break;
+      case TrafficClass::kActivationBackward:
+        order += "bwd:" + std::to_string(step.tag.layer);
+        break;
+      default:
+        order += NameOf(step.tag.traffic);
+    }
+  }
+  return order;
+}
+
+TEST(StepPlanTest, TensorParallelBlocksReduceTwiceEachWay) {
+  EXPECT_EQ(Order(Options("tt")), "fwd:0 fwd:0 fwd:1 fwd:1 bwd:1 bwd:1 bwd:0 bwd:0 scalar");
+}
+
+TEST(StepPlanTest, SyncDropReducesOnceAndNeedsTheGradientSync) {
+  EXPECT_EQ(Order(Options("ss")), "fwd:0 fwd:1 bwd:1 bwd:0 grad_sync scalar");
+}
+
+TEST(StepPlanTest, ARunReducesAtItsLastBlockForwardAndAtItsFirstBackward) {
+  EXPECT_EQ(Order(Options("sppp")), "fwd:0 fwd:3 bwd:1 bwd:0 grad_sync scalar");
+  EXPECT_EQ(Order(Options("tppsp")),
+            "fwd:0 fwd:0 fwd:2 fwd:3 fwd:4 bwd:4 bwd:3 bwd:1 bwd:0 bwd:0 grad_sync scalar");
+}
+
+TEST(StepPlanTest, GradientsAreSyncedOncePerStepNotPerMicroBatch) {
+  PlanOptions options = Options("s");
+  options.micro_batches = 3;
+  options.clip = false;
+  EXPECT_EQ(Order(options), "fwd:0 bwd:0 fwd:0 bwd:0 fwd:0 bwd:0 grad_sync");
+}
+
+TEST(StepPlanTest, OneWorkerReducesNothing) {
+  EXPECT_EQ(Order(Options("tsp", {3, 4, 128, 64, 65, true}, 1)), "");
+}
+
+TEST(StepPlanTest, AllRanksHaveTheSameCollectives) {
+  PlanOptions options = Options("(tsp)*2", {6, 4, 128, 64, 65, true}, 3);
+  options.split = {2, 1, 1};
+  auto plan = BuildStepPlan(options);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const auto want = Collectives(plan->steps[0]);
+  for (const auto& steps : plan->steps) {
+    const auto got = Collectives(steps);
+    ASSERT_EQ(got.size(), want.size());
+    for (size_t i = 0; i < want.size(); ++i) {
+      EXPECT_EQ(got[i].elements, want[i].elements);
+      EXPECT_EQ(got[i].tag.layer, want[i].tag.layer);
+      EXPECT_EQ(got[i].tag.traffic, want[i].tag.traffic);
+    }
+  }
+}
+
+TEST(StepPlanTest, ForwardActivationsTravelInTheirOwnWireDtype) {
+  PlanOptions options = Options("t");
+  options.wire_forward_bytes = 2;
+  const auto steps = CollectivesOf(options);
+  const int64_t elements = 12 * 64 * 128;
+  ASSERT_EQ(steps.size(), 5u);
+  EXPECT_EQ(steps[0].elements, elements);
+  EXPECT_EQ(steps[0].wire_bytes, elements * 2);
+  EXPECT_EQ(steps[2].wire_bytes, elements * 4);
+  EXPECT_EQ(steps[4].wire_bytes, 4);
+}
+
+TEST(StepPlanTest, GradSyncCarriesTheNormsOfSAndPAndTheOutputBiasOfS) {
+  PlanOptions options = Options("tsp", {3, 4, 128, 64, 65, true});
+  options.clip = false;
+  EXPECT_EQ(CollectivesOf(options).back().elements, 128 * (5 + 4));
+  options.shape.biases = false;
+  EXPECT_EQ(CollectivesOf(options).back().elements, 128 * (2 + 2));
+}
+
+TEST(StepPlanTest, AnEvaluationIsTheForwardPassAlone) {
+  auto plan = BuildEvaluationPlan(Options("sppp"));
+  ASSERT_TRUE(plan.ok());
+  const auto steps = Collectives(plan->steps[1]);
+  ASSERT_EQ(steps.size(), 2u);
+  EXPECT_EQ(steps[0].tag.phase, Phase::kEvaluate);
+  EXPECT_EQ(steps[0].tag.traffic, TrafficClass::kActivationForward);
+}
+
+TEST(StepPlanTest, Gpt2HasTheKnownNumberOfParameters) {
+  for (const char* pattern : {"t12", "(sppp)*3"}) {
+    auto plan = BuildStepPlan(Options(pattern, kGpt2));
+    ASSERT_TRUE(plan.ok());
+    EXPECT_EQ(plan->total_parameters - plan->position_parameters, 123'689'472) << pattern;
+  }
+}
+
+TEST(StepPlanTest, OneRankOwnsTheWholeModelAndTwoOwnItsShardedPartsOnce) {
+  auto one = BuildStepPlan(Options("t12", kGpt2, 1));
+  auto two = BuildStepPlan(Options("t12", kGpt2, 2));
+  EXPECT_EQ(one->parameters[0], one->total_parameters);
+  const double replicated = (50304 + 1024) * 768.0 + 2 * 768 + 12 * 6 * 768;
+  EXPECT_EQ(two->parameters[0] + two->parameters[1], one->total_parameters + replicated);
+}
+
+TEST(StepPlanTest, FlopsOfOneRankAreNearSixPerParameterAndToken) {
+  const PlanOptions options = Options("t12", kGpt2, 1);
+  auto report = BuildPlanReport("gpt2", options);
+  ASSERT_TRUE(report.ok());
+  // PaLM, appendix B: 6N + 12 L H D T per token; our element-wise parts add a few percent.
+  const double per_token = 6 * 123.69e6 + 12.0 * 12 * 768 * 1024;
+  EXPECT_NEAR(report->flops_per_step() / (12 * 1024 * per_token), 1.0, 0.05);
+}
+
+TEST(StepPlanTest, MemoryCountsParametersOnceGradientsOnceMomentsTwice) {
+  auto plan = BuildStepPlan(Options("t4"));
+  const MemoryUse& use = plan->memory[0];
+  EXPECT_EQ(use.parameters_bytes, 4 * plan->parameters[0]);
+  EXPECT_EQ(use.gradients_bytes, use.parameters_bytes);
+  EXPECT_EQ(use.optimizer_bytes, 2 * use.parameters_bytes);
+  EXPECT_GT(use.activations_bytes, 0);
+}
+
+TEST(StepPlanTest, ALargerShareOfHeadsCostsMoreFlops) {
+  PlanOptions options = Options("tttt", {4, 4, 128, 64, 65, false}, 2);
+  options.split = {3, 1};
+  auto plan = BuildStepPlan(options);
+  ASSERT_TRUE(plan.ok());
+  const auto& fast = std::get<ComputeStep>(plan->steps[0][1]);
+  const auto& slow = std::get<ComputeStep>(plan->steps[1][1]);
+  EXPECT_GT(fast.flops, 2 * slow.flops);
+}
+
+TEST(StepPlanTest, RefusesSizesThatCannotBe) {
+  PlanOptions options = Options("tt");
+  options.batch = 0;
+  EXPECT_EQ(BuildStepPlan(options).status().message(), "step plan: batch=0: must be at least 1");
+  options = Options("tt");
+  options.shape.layers = 3;
+  EXPECT_EQ(BuildStepPlan(options).status().message(),
+            "step plan: the pattern has 2 blocks, but the model has 3 layers");
+  options = Options("tt", {2, 4, 130, 64, 65, false});
+  EXPECT_EQ(BuildStepPlan(options).status().code(), absl::StatusCode::kInvalidArgument);
+  options = Options("tt", {2, 4, 1 << 30, 1 << 30, 65, false});
+  EXPECT_EQ(BuildStepPlan(options).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(PlanReportTest, CountsAreThoseOfTheDesign) {
+  auto report = BuildPlanReport("minigpt", Options("(sppp)"));
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ(report->pattern(), "sppp");
+  EXPECT_EQ(report->sync_points_forward(), 2);
+  EXPECT_EQ(report->all_reduces_per_micro_step(), 4);
+  EXPECT_EQ(report->all_reduces_per_step(), 6);
+  const double activation = 12 * 64 * 128 * 4;
+  EXPECT_EQ(activation, 384 * 1024);
+  EXPECT_EQ(report->bytes_per_step_per_rank().activation_fwd(), 2 * activation);
+  EXPECT_EQ(report->bytes_per_step_per_rank().activation_bwd(), 2 * activation);
+  EXPECT_EQ(report->bytes_per_step_per_rank().grad_sync(), 4 * 2 * 128 * 4);
+  EXPECT_EQ(report->bytes_per_step_per_rank().scalar(), 4);
+  EXPECT_EQ(report->memory_bytes_per_rank_size(), 2);
+  EXPECT_EQ(report->memory_bytes_per_rank(0).total(),
+            report->memory_bytes_per_rank(0).parameters() * 4 + report->memory_bytes_per_rank(0).activations());
+}
+
+}  // namespace
+}  // namespace edgetp
