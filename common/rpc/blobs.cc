@@ -1,0 +1,84 @@
+#include "common/rpc/blobs.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/digest.h"
+#include "common/rpc/status.h"
+
+namespace edgetp {
+namespace {
+
+// Header and bytes in pieces. Stops early when the server has answered: it may know the blob already.
+void WriteChunks(grpc::ClientWriterInterface<v1::BlobChunk>* writer, v1::BlobHeader header, const std::string& bytes) {
+  const int64_t size = static_cast<int64_t>(bytes.size());
+  v1::BlobChunk chunk;
+  *chunk.mutable_header() = std::move(header);
+  for (int64_t at = 0; at == 0 || at < size; at += kBlobChunkBytes) {
+    chunk.set_data(bytes.substr(at, std::min(kBlobChunkBytes, size - at)));
+    if (!writer->Write(chunk)) return;
+    chunk.clear_header();
+  }
+  writer->WritesDone();
+}
+
+absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::string& id, const std::string& sha256,
+                                const std::string& bytes, absl::Time deadline) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(deadline));
+  v1::PutBlobResponse response;
+  const std::unique_ptr<grpc::ClientWriterInterface<v1::BlobChunk>> writer = stub->Put(&context, &response);
+  v1::BlobHeader header;
+  header.set_id(id);
+  header.set_size_bytes(static_cast<int64_t>(bytes.size()));
+  header.set_sha256(sha256);
+  WriteChunks(writer.get(), std::move(header), bytes);
+  RETURN_IF_ERROR(Annotate(FromGrpc(writer->Finish()), absl::StrCat("put blob ", id)));
+  return response.id();
+}
+
+absl::Status CheckReceived(const v1::BlobHeader& header, const std::string& bytes) {
+  if (header.size_bytes() != static_cast<int64_t>(bytes.size())) {
+    return absl::DataLossError(absl::StrCat("size mismatch (want=", header.size_bytes(), " got=", bytes.size(), ")"));
+  }
+  const std::string sha256 = Sha256Hex(bytes);
+  if (sha256 != header.sha256()) {
+    return absl::DataLossError(absl::StrCat("SHA-256 mismatch (want=", header.sha256(), " got=", sha256, ")"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes, absl::Time deadline) {
+  const std::string sha256 = Sha256Hex(bytes);
+  return Put(stub, absl::StrCat("sha256:", sha256), sha256, bytes, deadline);
+}
+
+absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id, const std::string& bytes,
+                                      absl::Time deadline) {
+  return Put(stub, id, Sha256Hex(bytes), bytes, deadline);
+}
+
+absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id, absl::Time deadline) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(deadline));
+  v1::GetBlobRequest request;
+  request.set_id(id);
+  const std::unique_ptr<grpc::ClientReaderInterface<v1::BlobChunk>> reader = stub->Get(&context, request);
+  v1::BlobHeader header;
+  std::string bytes;
+  v1::BlobChunk chunk;
+  while (reader->Read(&chunk)) {
+    if (chunk.has_header()) header = chunk.header();
+    bytes += chunk.data();
+  }
+  const std::string attempt = absl::StrCat("get blob ", id);
+  RETURN_IF_ERROR(Annotate(FromGrpc(reader->Finish()), attempt));
+  RETURN_IF_ERROR(Annotate(CheckReceived(header, bytes), attempt));
+  return bytes;
+}
+
+}  // namespace edgetp

@@ -1,0 +1,30 @@
+#include "common/rpc/logging.h"
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace edgetp {
+
+absl::Status InitLogging(const std::string& program, const std::string& level) {
+  static const std::map<std::string, spdlog::level::level_enum> levels = {
+      {"trace", spdlog::level::trace}, {"debug", spdlog::level::debug}, {"info", spdlog::level::info},
+      {"warn", spdlog::level::warn},   {"error", spdlog::level::err},   {"off", spdlog::level::off}};
+  const auto found = levels.find(level);
+  if (found == levels.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("log level '", level, "' is unknown: use trace, debug, info, warn, error or off"));
+  }
+  auto logger = std::make_shared<spdlog::logger>(program, std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("%H:%M:%S.%e %L %n[%P] %v");
+  logger->set_level(found->second);
+  logger->flush_on(spdlog::level::trace);
+  spdlog::set_default_logger(std::move(logger));
+  return absl::OkStatus();
+}
+
+}  // namespace edgetp

@@ -1,0 +1,69 @@
+#include "common/rpc/signals.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+
+#include "absl/time/clock.h"
+
+namespace edgetp {
+namespace {
+
+// Handlers can reach nothing but globals; lock-free atomics and write() are async-signal-safe.
+std::atomic<int> g_signal{0};
+std::atomic<int> g_fd{-1};
+
+void OnSignal(int signal) {
+  const int saved_errno = errno;
+  int none = 0;
+  g_signal.compare_exchange_strong(none, signal);
+  const uint64_t one = 1;
+  // The only failure is a full counter, which is readable all the same.
+  [[maybe_unused]] const ssize_t written = write(g_fd.load(), &one, sizeof(one));
+  errno = saved_errno;
+}
+
+}  // namespace
+
+absl::Status CatchShutdownSignals() {
+  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) return absl::ErrnoToStatus(errno, "catch signals: eventfd");
+  g_fd.store(fd);
+  struct sigaction action = {};
+  action.sa_handler = &OnSignal;
+  action.sa_flags = SA_RESTART | SA_RESETHAND;
+  sigemptyset(&action.sa_mask);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    if (sigaction(signal, &action, nullptr) != 0) return absl::ErrnoToStatus(errno, "catch signals: sigaction");
+  }
+  signal(SIGPIPE, SIG_IGN);
+  return absl::OkStatus();
+}
+
+int ShutdownSignal() { return g_signal.load(); }
+
+int ShutdownFd() { return g_fd.load(); }
+
+int WaitForShutdownSignal(absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  while (ShutdownSignal() == 0) {
+    const absl::Duration left = deadline - absl::Now();
+    if (left <= absl::ZeroDuration()) return 0;
+    pollfd descriptor = {.fd = ShutdownFd(), .events = POLLIN, .revents = 0};
+    // Rounded up, so that the last millisecond is not a busy loop; at most a minute, so that it fits an int.
+    const int64_t wait_ms = std::min<int64_t>(absl::ToInt64Milliseconds(left) + 1, 60'000);
+    poll(&descriptor, 1, static_cast<int>(wait_ms));
+  }
+  return ShutdownSignal();
+}
+
+void DieWithParent() { prctl(PR_SET_PDEATHSIG, SIGTERM); }
+
+}  // namespace edgetp
