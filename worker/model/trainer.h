@@ -93,6 +93,7 @@ class Trainer {
 };
 
 // GFLOP/s of a 512 x 512 x 512 product on one thread: below about 20 the BLAS is not a fast one.
-double MeasureGemmGflops();
+// `now_seconds` reads a monotonic clock; the model itself has none.
+double MeasureGemmGflops(const std::function<double()>& now_seconds);
 
 }  // namespace edgetp
