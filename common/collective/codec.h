@@ -20,6 +20,8 @@ struct Codec {
   void (*decode)(const std::byte* in, float* out, size_t count);
   // out[i] = out[i] + decoded in[i]. `in` may be unaligned.
   void (*decode_add)(const std::byte* in, float* out, size_t count);
+  // values[i] = what a receiver of values[i] would decode.
+  void (*round)(float* values, size_t count);
 };
 
 const std::vector<Codec>& Codecs();

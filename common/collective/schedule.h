@@ -1,5 +1,11 @@
 // A collective as data: for every rank the ordered list of what it sends, receives and adds. The same Schedule is
 // executed by the worker, priced by the simulator, checked by property tests and printed by the CLI. Pure.
+//
+// What makes all ranks hold the same bits, whatever the wire dtype (codec.h), and what every reader must do:
+//   * a rank's own part goes through the wire dtype before kReduceLocal adds it, as everybody else's did when sent;
+//   * the final value of a chunk goes through the wire dtype on the rank that completes it, too, sent or not.
+// With both, the algorithms that sum in rank order give the same bits as one another for every dtype.
+// On each pair of ranks, messages are received in the order in which they were sent.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +41,14 @@ struct Schedule {
   std::vector<std::vector<Action>> actions;  // [rank], in order; no actions at world size 1
 };
 
-// Length of the longest chain of dependent messages. Empty chunks count as sent.
+// `elements` cut into `count` chunks whose sizes differ by at most one element.
+std::vector<ChunkRange> EvenChunks(int64_t elements, int count);
+
+// An algorithm's Schedule before its actions: name, chunks, and an empty list per rank.
+Schedule EmptySchedule(const std::string& algorithm, int world_size, std::vector<ChunkRange> chunks);
+
+// Length of the longest chain of dependent messages, where a message depends on all that its sender's list receives
+// before it. Empty chunks count as sent. 0 if no rank can go on: a correct schedule always ends.
 int DependentSteps(const Schedule& schedule);
 
 // Elements that a rank sends; times the bytes of the wire dtype: bytes on the wire.

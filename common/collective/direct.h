@@ -1,0 +1,12 @@
+// All-reduce `direct`: everybody sends its whole part to everybody, and adds all parts in rank
+// order. Source: the naive all-to-all all-reduce; fastest where delay dominates and the world is
+// small. Costs: 1 dependent step; (P-1) elements on the wire per rank and element.
+#pragma once
+
+#include "common/collective/schedule.h"
+
+namespace edgetp {
+
+Schedule BuildDirect(int world_size, int64_t elements);
+
+}  // namespace edgetp

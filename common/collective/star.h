@@ -1,0 +1,13 @@
+// All-reduce `star`: everybody sends its part to rank 0, which adds them in rank order and sends
+// the sum to everybody. Source: the parameter-server pattern; what a hub-and-spoke product does,
+// kept for comparison. Costs: 2 dependent steps; the hub puts (P-1) elements on the wire per
+// element, everybody else 1.
+#pragma once
+
+#include "common/collective/schedule.h"
+
+namespace edgetp {
+
+Schedule BuildStar(int world_size, int64_t elements);
+
+}  // namespace edgetp

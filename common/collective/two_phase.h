@@ -1,0 +1,13 @@
+// All-reduce `two_phase`: rank c owns chunk c, adds everybody's part of it in rank order, and sends
+// the sum to everybody. Source: reduce-scatter + all-gather over a full mesh (Thakur, Rabenseifner,
+// Gropp, IJHPCA 2005, pairwise exchange without its waiting between steps). Costs: 2 dependent
+// steps; 2(P-1)/P elements on the wire per rank and element: the minimum.
+#pragma once
+
+#include "common/collective/schedule.h"
+
+namespace edgetp {
+
+Schedule BuildTwoPhase(int world_size, int64_t elements);
+
+}  // namespace edgetp
