@@ -6,37 +6,21 @@
 //   egress_end   = egress_start + 8 n / rate
 //   first_bit    = egress_start + delay + jitter;  last_bit = egress_end + delay + jitter   (never before an earlier message of the link)
 //   arrival      = max(last_bit, max(first_bit, ingress_free[d]) + 8 n / ingress_rate)      (cut-through, FIFO per link)
+//
+// "Never before": the first bit of a message comes after the last bit of the one before it; what a message waits there
+// for another's jitter counts as jitter. A partitioned link delivers at InfiniteFuture and leaves all queues alone.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <string>
-#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
+#include "common/network/link_options.h"
+#include "common/network/medium_arbiter.h"
 
 namespace edgetp {
-
-enum class JitterDistribution { kUniform, kNormal, kPareto, kQuantiles };
-
-struct JitterQuantile {
-  double probability = 0;
-  absl::Duration jitter;
-};
-
-// A directed link. Absent rates are 0 here: unlimited.
-struct LinkOptions {
-  absl::Duration delay;
-  absl::Duration jitter;
-  JitterDistribution distribution = JitterDistribution::kNormal;
-  std::vector<JitterQuantile> quantiles;
-  double correlation = 0;
-  double loss = 0;  // per packet
-  double rate_bits_per_second = 0;
-  double ingress_rate_bits_per_second = 0;  // 0: as rate
-};
 
 // What the network adds to one message besides queueing: drawn once per message, shared by its segments.
 struct Impairment {
@@ -54,31 +38,17 @@ struct Departure {
   absl::Duration ingress;   // 8 n / ingress_rate
 };
 
-// A NetworkProfile, resolved for the ranks of a run.
-struct NetworkOptions {
-  std::string name = "none";
-  LinkOptions link;                                          // of every pair that has no override
-  std::map<std::pair<int, int>, LinkOptions> overrides;      // by (source, destination)
-  bool interface_sharing = true;
-  bool shared_medium = false;
-  std::vector<int> partition_group;  // by rank; ranks of different groups cannot reach one another; empty: no partition
-
-  const LinkOptions& Link(int source, int destination) const;
-  bool Connected(int source, int destination) const;
-  // True if no message is ever delayed: nothing needs to be stamped or held.
-  bool Unlimited() const;
-};
-
 class LinkModel {
  public:
   LinkModel(int world_size, NetworkOptions network, uint64_t seed);
 
-  // Replaces the profile; what is queued stays queued.
+  // Replaces the profile; what is queued stays queued. The world size stays.
   void SetNetwork(NetworkOptions network);
   const NetworkOptions& network() const { return network_; }
 
   // What message number `message` (0, 1, ... per link) meets. Depends on (seed, link, message) and, where the profile
-  // has correlation, on the draw before it. `bytes` decides how many packets can be lost.
+  // has correlation, on the draw before it: call once per message, in order. `bytes` decides how many packets can be
+  // lost. common/network/impairment.h has the formulas.
   Impairment Draw(int source, int destination, uint64_t message, int64_t bytes);
 
   // Time on a shared medium, or on the wire of a link: 8 n / rate.
@@ -93,7 +63,21 @@ class LinkModel {
   absl::Time Arrive(int source, int destination, const Departure& departure);
 
  private:
+  struct LinkState {
+    absl::Time egress_free = absl::InfinitePast();
+    absl::Time last_bit = absl::InfinitePast();      // of the latest message, at the receiver
+    absl::Time ingress_free = absl::InfinitePast();  // where interfaces are not shared
+    std::optional<double> correlated;                // netem's memory: the latest correlated uniform
+  };
+
+  LinkState& State(int source, int destination);
+
   NetworkOptions network_;
+  const uint64_t seed_;
+  absl::flat_hash_map<uint64_t, LinkState> links_;  // those that were used: a ring of 4096 ranks has few
+  std::vector<absl::Time> egress_free_;             // by rank: the sending side of its interface
+  std::vector<absl::Time> ingress_free_;            // by rank: the receiving side
+  MediumArbiter medium_;
 };
 
 }  // namespace edgetp

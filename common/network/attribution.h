@@ -1,0 +1,44 @@
+// Where a rank's waiting went. One rule, read by the emulated transport and by the simulator, so
+// that a measured and a predicted breakdown mean the same. Pure.
+#pragma once
+
+#include "absl/time/time.h"
+#include "common/network/link_model.h"
+
+namespace edgetp {
+
+// The terms of a span of one rank's time (report.proto, Breakdown); they add up to the span
+// exactly.
+struct TimeBreakdown {
+  absl::Duration compute;
+  absl::Duration software;
+  absl::Duration queueing;
+  absl::Duration serialization;
+  absl::Duration propagation;
+  absl::Duration jitter;
+  absl::Duration straggler;
+
+  absl::Duration total() const;
+  TimeBreakdown& operator+=(const TimeBreakdown& other);
+};
+
+// A rank had nothing to do in [begin, end) but wait for a segment.
+struct SegmentWait {
+  absl::Time begin;
+  absl::Time end;
+  Departure departure;  // of the segment
+  absl::Time arrival;   // LinkModel::Arrive; after it the rank waited for software
+  absl::Time
+      latest_entry;  // at which a rank on which the segment depends had entered the collective
+};
+
+// Splits [begin, end) along the segment's way; the sum is end - begin, exactly:
+//   until latest_entry             straggler
+//   latest_entry to handover       earlier hops: in the proportions of this segment's own hop
+//   (software if that took no time) handover to egress_start       queueing egress_start to
+//   first_bit      propagation, then jitter first_bit to last_bit          serialization last_bit
+//   to arrival            serialization by a slower ingress, then queueing behind others there
+//   arrival to end                 software
+TimeBreakdown AttributeWait(const SegmentWait& wait);
+
+}  // namespace edgetp

@@ -1,0 +1,122 @@
+#include "common/network/network_profile.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace edgetp {
+namespace {
+
+absl::Duration FromMicroseconds(double microseconds) {
+  return absl::Nanoseconds(microseconds * 1e3);
+}
+
+JitterDistribution DistributionOf(const v1::LinkConfig& config) {
+  switch (config.distribution()) {
+    case v1::LinkConfig::DISTRIBUTION_UNIFORM:
+      return JitterDistribution::kUniform;
+    case v1::LinkConfig::DISTRIBUTION_PARETO:
+      return JitterDistribution::kPareto;
+    case v1::LinkConfig::DISTRIBUTION_QUANTILES:
+      return JitterDistribution::kQuantiles;
+    default:
+      return JitterDistribution::kNormal;
+  }
+}
+
+LinkOptions ToOptions(const v1::LinkConfig& config) {
+  LinkOptions link;
+  link.delay = FromMicroseconds(config.delay_us());
+  link.jitter = FromMicroseconds(config.jitter_us());
+  link.distribution = DistributionOf(config);
+  for (const v1::LinkConfig::Quantile& row : config.quantiles()) {
+    link.quantiles.push_back({row.probability(), FromMicroseconds(row.jitter_us())});
+  }
+  link.correlation = config.correlation();
+  link.loss = config.loss();
+  link.rate_bits_per_second = config.rate_bits_per_second();
+  link.ingress_rate_bits_per_second = config.ingress_rate_bits_per_second();
+  return link;
+}
+
+// MergeFrom would append the quantiles of one table to those of another.
+void Merge(const v1::LinkConfig& changes, v1::LinkConfig* link) {
+  if (changes.quantiles_size() > 0) link->clear_quantiles();
+  link->MergeFrom(changes);
+}
+
+bool Matches(const v1::LinkOverride& rule, int source, int destination) {
+  return (!rule.has_source() || rule.source() == source) &&
+         (!rule.has_destination() || rule.destination() == destination);
+}
+
+absl::Status CheckRank(int rank, int world_size, const std::string& field) {
+  if (rank >= 0 && rank < world_size) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "network profile: ", field, ": no such rank (rank=", rank, " world_size=", world_size, ")"));
+}
+
+absl::Status CheckOverrides(const v1::NetworkProfile& profile, int world_size) {
+  for (int i = 0; i < profile.overrides_size(); ++i) {
+    const v1::LinkOverride& rule = profile.overrides(i);
+    const std::string field = absl::StrCat("overrides[", i, "]");
+    if (rule.has_source()) RETURN_IF_ERROR(CheckRank(rule.source(), world_size, field + ".source"));
+    if (rule.has_destination()) {
+      RETURN_IF_ERROR(CheckRank(rule.destination(), world_size, field + ".destination"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void ResolveOverrides(const v1::NetworkProfile& profile, int world_size, NetworkOptions* network) {
+  if (profile.overrides_size() == 0) return;
+  for (int source = 0; source < world_size; ++source) {
+    for (int destination = 0; destination < world_size; ++destination) {
+      v1::LinkConfig link = profile.link();
+      bool changed = false;
+      for (const v1::LinkOverride& rule : profile.overrides()) {
+        if (source == destination || !Matches(rule, source, destination)) continue;
+        Merge(rule.link(), &link);
+        changed = true;
+      }
+      if (changed) network->overrides[{source, destination}] = ToOptions(link);
+    }
+  }
+}
+
+absl::StatusOr<std::vector<int>> PartitionGroups(const v1::NetworkProfile& profile,
+                                                 int world_size) {
+  std::vector<int> groups;
+  if (profile.partition_size() == 0) return groups;
+  const int rest = profile.partition_size();
+  groups.assign(world_size, rest);
+  for (int group = 0; group < rest; ++group) {
+    for (const int rank : profile.partition(group).ranks()) {
+      const std::string field = absl::StrCat("partition[", group, "].ranks");
+      RETURN_IF_ERROR(CheckRank(rank, world_size, field));
+      if (groups[rank] != rest) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "network profile: ", field, ": a rank is in two groups (rank=", rank, ")"));
+      }
+      groups[rank] = group;
+    }
+  }
+  return groups;
+}
+
+}  // namespace
+
+absl::StatusOr<NetworkOptions> ResolveNetwork(const v1::NetworkProfile& profile, int world_size) {
+  RETURN_IF_ERROR(CheckOverrides(profile, world_size));
+  NetworkOptions network;
+  if (profile.has_name()) network.name = profile.name();
+  network.link = ToOptions(profile.link());
+  if (profile.has_interface_sharing()) network.interface_sharing = profile.interface_sharing();
+  network.shared_medium = profile.shared_medium();
+  ASSIGN_OR_RETURN(network.partition_group, PartitionGroups(profile, world_size));
+  ResolveOverrides(profile, world_size, &network);
+  return network;
+}
+
+}  // namespace edgetp

@@ -1,0 +1,22 @@
+// Can a run's times be believed? From how late the host was, and how long its compute overran, to a
+// verdict. Pure.
+#pragma once
+
+#include <vector>
+
+#include "edgetp/v1/report.pb.h"
+
+namespace edgetp {
+
+// Lateness and overrun may each be at most this share of the step time: with both at the limit the
+// step time is wrong by 4 %, so that INVALID comes before the error exceeds 5 %.
+inline constexpr double kMaxErrorShare = 0.02;
+
+// The rank with the largest error share, with the largest release errors of all. Empty input: all
+// zero.
+v1::Fidelity WorstOf(const std::vector<v1::Fidelity>& ranks);
+
+// Verdict over the worst rank of a run. Nothing measured (elapsed_seconds 0) is valid.
+v1::Verdict Judge(const v1::Fidelity& worst);
+
+}  // namespace edgetp
