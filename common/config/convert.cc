@@ -1,0 +1,45 @@
+#include "common/config/convert.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/collective/codec.h"
+
+namespace edgetp {
+
+absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model) {
+  const struct {
+    const char* name;
+    bool present;
+  } sizes[] = {{"layers", model.has_layers()},
+               {"heads", model.has_heads()},
+               {"channels", model.has_channels()},
+               {"sequence", model.has_sequence()},
+               {"vocabulary", model.has_vocabulary()}};
+  for (const auto& size : sizes) {
+    if (!size.present) return absl::InvalidArgumentError(absl::StrCat("model.", size.name, ": must be set"));
+  }
+  return ModelShape{.layers = model.layers(),
+                    .heads = model.heads(),
+                    .channels = model.channels(),
+                    .sequence = model.sequence(),
+                    .vocabulary = model.vocabulary(),
+                    .biases = model.biases()};
+}
+
+absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
+  PlanOptions options;
+  ASSIGN_OR_RETURN(options.shape, ToModelShape(config.model()));
+  ASSIGN_OR_RETURN(options.pattern, Pattern::Parse(config.pattern(), options.shape.layers));
+  ASSIGN_OR_RETURN(const Codec* forward, FindCodec(config.collective().wire_forward()));
+  ASSIGN_OR_RETURN(const Codec* backward, FindCodec(config.collective().wire_backward()));
+  options.world_size = config.workers();
+  options.split.assign(config.split().begin(), config.split().end());
+  options.batch = config.train().batch();
+  options.micro_batches = config.train().micro_batches();
+  options.wire_forward_bytes = forward->bytes_per_element;
+  options.wire_backward_bytes = backward->bytes_per_element;
+  options.clip = config.train().has_clip_norm();
+  return options;
+}
+
+}  // namespace edgetp

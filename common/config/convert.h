@@ -1,0 +1,18 @@
+// From config messages to the plain structs that plan, model and simulator take. Pure.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "common/plan/model_shape.h"
+#include "common/plan/step_plan.h"
+#include "edgetp/v1/config.pb.h"
+
+namespace edgetp {
+
+// Errors: InvalidArgument if a size is absent (vocabulary included).
+absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model);
+
+// Of a run whose defaults are filled.
+// Errors: those of ToModelShape, Pattern::Parse and FindCodec.
+absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config);
+
+}  // namespace edgetp

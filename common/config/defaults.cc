@@ -1,0 +1,80 @@
+#include "common/config/defaults.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/config/load.h"
+
+// config->set_field(value) unless the field is there. A macro: a field has no other handle in generated code.
+#define EDGETP_DEFAULT(config, field, value) \
+  if (!(config)->has_##field()) (config)->set_##field(value)
+
+namespace edgetp {
+namespace {
+
+void FillLink(v1::LinkConfig* link) {
+  EDGETP_DEFAULT(link, delay_us, 0);
+  EDGETP_DEFAULT(link, jitter_us, 0);
+  EDGETP_DEFAULT(link, distribution, v1::LinkConfig::DISTRIBUTION_NORMAL);
+  EDGETP_DEFAULT(link, correlation, 0);
+  EDGETP_DEFAULT(link, loss, 0);
+}
+
+}  // namespace
+
+void FillDefaults(v1::ModelConfig* model) {
+  EDGETP_DEFAULT(model, name, "custom");
+  EDGETP_DEFAULT(model, biases, true);
+  EDGETP_DEFAULT(model, dropout, 0);
+  EDGETP_DEFAULT(model, gelu, v1::GELU_TANH);
+  EDGETP_DEFAULT(model, init, v1::INIT_GPT2);
+}
+
+void FillDefaults(v1::TrainConfig* train) {
+  EDGETP_DEFAULT(train, steps, 2000);
+  EDGETP_DEFAULT(train, batch, 12);
+  EDGETP_DEFAULT(train, micro_batches, 1);
+  EDGETP_DEFAULT(train, learning_rate, 1e-3);
+  EDGETP_DEFAULT(train, min_learning_rate, 1e-4);
+  EDGETP_DEFAULT(train, warmup_steps, 100);
+  EDGETP_DEFAULT(train, decay_steps, train->steps());
+  EDGETP_DEFAULT(train, beta1, 0.9);
+  EDGETP_DEFAULT(train, beta2, 0.99);
+  EDGETP_DEFAULT(train, epsilon, 1e-8);
+  EDGETP_DEFAULT(train, weight_decay, 0.1);
+  EDGETP_DEFAULT(train, eval_interval, 250);
+  EDGETP_DEFAULT(train, eval_windows, 200);
+  EDGETP_DEFAULT(train, replica_check_interval, 100);
+}
+
+void FillDefaults(v1::CollectiveConfig* collective) {
+  EDGETP_DEFAULT(collective, algorithm, "auto");
+  EDGETP_DEFAULT(collective, wire_forward, "fp32");
+  EDGETP_DEFAULT(collective, wire_backward, "fp32");
+  EDGETP_DEFAULT(collective, deadline_seconds, 30);
+  EDGETP_DEFAULT(collective, segment_bytes, 512 * 1024);
+}
+
+void FillDefaults(v1::NetworkProfile* network) {
+  EDGETP_DEFAULT(network, name, "custom");
+  EDGETP_DEFAULT(network, interface_sharing, true);
+  EDGETP_DEFAULT(network, shared_medium, false);
+  FillLink(network->mutable_link());
+}
+
+void FillDefaults(v1::RunConfig* config) {
+  FillDefaults(config->mutable_model());
+  FillDefaults(config->mutable_train());
+  FillDefaults(config->mutable_collective());
+  if (!config->has_network()) *config->mutable_network() = UnlimitedNetwork();
+  FillDefaults(config->mutable_network());
+  EDGETP_DEFAULT(config, seed, 1337);
+  EDGETP_DEFAULT(config, merge, v1::MERGE_SUM_LAST);
+  EDGETP_DEFAULT(config, workers, 2);
+  EDGETP_DEFAULT(config, clock, v1::CLOCK_EMULATED);
+  if (config->model().layers() > 0) {
+    EDGETP_DEFAULT(config, pattern, absl::StrCat("t*", config->model().layers()));
+  }
+}
+
+}  // namespace edgetp
+
+#undef EDGETP_DEFAULT

@@ -1,0 +1,190 @@
+#include "common/config/load.h"
+
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/text_format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <system_error>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/base/status_macros.h"
+#include "common/config/suggest.h"
+
+namespace edgetp {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kExtension[] = ".textproto";
+constexpr char kUnlimited[] = "none";
+// The largest config here is a few KiB; keeps a mistyped path to a data file from being parsed.
+constexpr size_t kMaxConfigBytes = 1 << 20;
+// Deeper nesting than any config has; keeps hostile input off the stack's end.
+constexpr int kMaxNesting = 32;
+
+class CollectErrors : public google::protobuf::io::ErrorCollector {
+ public:
+  explicit CollectErrors(std::string origin) : origin_(std::move(origin)) {}
+
+  void AddError(int line, int column, const std::string& message) override {
+    errors_.push_back(line < 0 ? absl::StrCat(origin_, ": ", message)
+                               : absl::StrCat(origin_, ":", line + 1, ":", column + 1, ": ", message));
+  }
+
+  const std::vector<std::string>& errors() const { return errors_; }
+
+ private:
+  std::string origin_;
+  std::vector<std::string> errors_;
+};
+
+absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("read config ", path));
+  std::string text(kMaxConfigBytes + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) return absl::ErrnoToStatus(errno, absl::StrCat("read config ", path));
+  if (text.size() > kMaxConfigBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("read config ", path, ": larger than 1 MiB, this is no config"));
+  }
+  return text;
+}
+
+const char* FolderOf(ConfigKind kind) {
+  switch (kind) {
+    case ConfigKind::kModel:
+      return "models";
+    case ConfigKind::kDevice:
+      return "devices";
+    case ConfigKind::kNetwork:
+      return "networks";
+    case ConfigKind::kRun:
+      break;
+  }
+  return "runs";
+}
+
+std::string WordOf(ConfigKind kind) {
+  std::string folder = FolderOf(kind);
+  folder.pop_back();
+  return folder;
+}
+
+bool IsPath(const std::string& name) { return absl::StrContains(name, "/") || absl::EndsWith(name, kExtension); }
+
+void AddFolder(const fs::path& folder, std::vector<std::string>* folders) {
+  std::error_code ignored;  // what cannot be looked at does not exist for us
+  if (fs::is_directory(folder, ignored)) folders->push_back(folder.lexically_normal().string());
+}
+
+void AddFolders(const std::string& list, std::vector<std::string>* folders) {
+  for (const std::string& folder : std::vector<std::string>(absl::StrSplit(list, ':', absl::SkipEmpty()))) {
+    AddFolder(folder, folders);
+  }
+}
+
+}  // namespace
+
+absl::Status ParseTextproto(const std::string& text, const std::string& origin, google::protobuf::Message* out) {
+  CollectErrors collector(origin);
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&collector);
+  parser.SetRecursionLimit(kMaxNesting);
+  if (parser.ParseFromString(text, out)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrJoin(collector.errors(), "\n"));
+}
+
+absl::Status LoadTextproto(const std::string& path, google::protobuf::Message* out) {
+  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path));
+  return ParseTextproto(text, path, out);
+}
+
+std::string ToTextproto(const google::protobuf::Message& message) {
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(message, &text);
+  return text;
+}
+
+ConfigLibrary ConfigLibrary::Default(const std::string& config_path) {
+  std::vector<std::string> folders;
+  AddFolders(config_path, &folders);
+  if (const char* path = std::getenv("EDGETP_CONFIG_PATH")) AddFolders(path, &folders);
+  std::error_code failed;
+  const fs::path program = fs::read_symlink("/proc/self/exe", failed);
+  if (!failed) {
+    const fs::path bin = program.parent_path();
+    for (const char* place : {"../configs", "../../configs", "../share/edgetp/configs"}) {
+      AddFolder(bin / place, &folders);
+    }
+  }
+  return ConfigLibrary(std::move(folders));
+}
+
+std::vector<std::string> ConfigLibrary::Names(ConfigKind kind) const {
+  std::set<std::string> names;
+  if (kind == ConfigKind::kNetwork) names.insert(kUnlimited);
+  for (const std::string& folder : folders_) {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(fs::path(folder) / FolderOf(kind), ignored)) {
+      if (entry.path().extension() == kExtension) names.insert(entry.path().stem().string());
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+absl::StatusOr<std::string> ConfigLibrary::Find(ConfigKind kind, const std::string& name) const {
+  if (IsPath(name)) return name;
+  for (const std::string& folder : folders_) {
+    const fs::path path = fs::path(folder) / FolderOf(kind) / (name + kExtension);
+    std::error_code ignored;
+    if (fs::is_regular_file(path, ignored)) return path.string();
+  }
+  const std::string where = folders_.empty() ? "no configs folder was found" : absl::StrJoin(folders_, ":");
+  return absl::NotFoundError(absl::StrCat("unknown ", WordOf(kind), " \"", name, "\"",
+                                          KnownNames(name, Names(kind)), " (searched: ", where, ")"));
+}
+
+template <typename Config>
+absl::StatusOr<Config> ConfigLibrary::Load(ConfigKind kind, const std::string& name) const {
+  ASSIGN_OR_RETURN(const std::string path, Find(kind, name));
+  Config config;
+  RETURN_IF_ERROR(LoadTextproto(path, &config));
+  if (!config.has_name()) config.set_name(fs::path(path).stem().string());
+  return config;
+}
+
+absl::StatusOr<v1::ModelConfig> ConfigLibrary::Model(const std::string& name) const {
+  return Load<v1::ModelConfig>(ConfigKind::kModel, name);
+}
+
+absl::StatusOr<v1::DeviceProfile> ConfigLibrary::Device(const std::string& name) const {
+  return Load<v1::DeviceProfile>(ConfigKind::kDevice, name);
+}
+
+absl::StatusOr<v1::NetworkProfile> ConfigLibrary::Network(const std::string& name) const {
+  if (name == kUnlimited) return UnlimitedNetwork();
+  return Load<v1::NetworkProfile>(ConfigKind::kNetwork, name);
+}
+
+absl::StatusOr<v1::RunConfig> ConfigLibrary::Run(const std::string& name) const {
+  return Load<v1::RunConfig>(ConfigKind::kRun, name);
+}
+
+v1::NetworkProfile UnlimitedNetwork() {
+  v1::NetworkProfile network;
+  network.set_name(kUnlimited);
+  network.set_kind(v1::KIND_SPEC);
+  network.set_source("no delay and no rate limit: what the host itself achieves");
+  network.mutable_link();
+  return network;
+}
+
+}  // namespace edgetp

@@ -1,0 +1,193 @@
+#include "common/config/validate.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "common/collective/codec.h"
+#include "common/collective/registry.h"
+#include "common/config/violations.h"
+#include "common/plan/pattern.h"
+#include "common/plan/shard_map.h"
+
+namespace edgetp {
+namespace {
+
+// Far beyond every model and cluster; products of these stay within the types that hold them.
+constexpr int kMaxLayers = 4096;
+constexpr int kMaxChannels = 1 << 16;
+constexpr int kMaxSequence = 1 << 20;
+constexpr int kMaxVocabulary = 1 << 24;
+constexpr int kMaxWorkers = 4096;
+constexpr int kMaxBatch = 1 << 16;
+// gRPC's default message limit is 4 MiB; a segment's header needs a little of it.
+constexpr int kMaxSegmentBytes = (4 << 20) - 4096;
+constexpr int kMinSegmentBytes = 1024;
+
+void CheckSize(const std::string& field, bool present, int value, int high, Violations* violations) {
+  if (!present) {
+    violations->Add(field, "must be set");
+  } else if (value < 1 || value > high) {
+    violations->AddGot(field, absl::StrCat("must be in [1, ", high, "]"), value);
+  }
+}
+
+void CheckModel(const v1::ModelConfig& model, const std::string& path, Violations* violations) {
+  CheckSize(path + "layers", model.has_layers(), model.layers(), kMaxLayers, violations);
+  CheckSize(path + "heads", model.has_heads(), model.heads(), kMaxChannels, violations);
+  CheckSize(path + "channels", model.has_channels(), model.channels(), kMaxChannels, violations);
+  CheckSize(path + "sequence", model.has_sequence(), model.sequence(), kMaxSequence, violations);
+  if (model.has_vocabulary()) CheckSize(path + "vocabulary", true, model.vocabulary(), kMaxVocabulary, violations);
+  violations->Below(path + "dropout", model.dropout(), 0, 1);
+  if (model.heads() > 0 && model.channels() > 0 && model.channels() % model.heads() != 0) {
+    violations->AddGot(path + "channels", absl::StrCat("must be a multiple of heads=", model.heads()),
+                       model.channels());
+  }
+  if (model.has_gelu() && model.gelu() == v1::GELU_UNSPECIFIED) {
+    violations->Add(path + "gelu", "must be GELU_ERF or GELU_TANH");
+  }
+  if (model.has_init() && model.init() == v1::INIT_UNSPECIFIED) {
+    violations->Add(path + "init", "must be INIT_GPT2 or INIT_TORCH");
+  }
+}
+
+void CheckAtLeastOne(const std::string& field, int value, Violations* violations) {
+  if (value < 1) violations->AddGot(field, "must be at least 1", value);
+}
+
+void CheckOptimizer(const v1::TrainConfig& train, Violations* violations) {
+  violations->Positive("train.learning_rate", train.learning_rate());
+  violations->NotNegative("train.min_learning_rate", train.min_learning_rate());
+  if (train.min_learning_rate() > train.learning_rate()) {
+    violations->AddGot("train.min_learning_rate",
+                       absl::StrCat("must be at most learning_rate=", train.learning_rate()),
+                       train.min_learning_rate());
+  }
+  violations->Below("train.beta1", train.beta1(), 0, 1);
+  violations->Below("train.beta2", train.beta2(), 0, 1);
+  violations->Positive("train.epsilon", train.epsilon());
+  violations->NotNegative("train.weight_decay", train.weight_decay());
+  if (train.has_clip_norm()) violations->Positive("train.clip_norm", train.clip_norm());
+  if (train.warmup_steps() < 0) {
+    violations->AddGot("train.warmup_steps", "must be at least 0", train.warmup_steps());
+  }
+}
+
+void CheckTrain(const v1::TrainConfig& train, Violations* violations) {
+  CheckAtLeastOne("train.steps", train.steps(), violations);
+  CheckAtLeastOne("train.decay_steps", train.decay_steps(), violations);
+  violations->InRange("train.batch", train.batch(), 1, kMaxBatch);
+  violations->InRange("train.micro_batches", train.micro_batches(), 1, kMaxBatch);
+  CheckAtLeastOne("train.eval_interval", train.eval_interval(), violations);
+  CheckAtLeastOne("train.eval_windows", train.eval_windows(), violations);
+  CheckAtLeastOne("train.replica_check_interval", train.replica_check_interval(), violations);
+  if (train.has_checkpoint_interval()) {
+    CheckAtLeastOne("train.checkpoint_interval", train.checkpoint_interval(), violations);
+  }
+  CheckOptimizer(train, violations);
+}
+
+void CheckCollective(const v1::CollectiveConfig& collective, Violations* violations) {
+  if (collective.algorithm() != "auto") {
+    violations->Demand("collective.algorithm", FindAlgorithm(collective.algorithm()).status());
+  }
+  violations->Demand("collective.wire_forward", FindCodec(collective.wire_forward()).status());
+  violations->Demand("collective.wire_backward", FindCodec(collective.wire_backward()).status());
+  violations->Positive("collective.deadline_seconds", collective.deadline_seconds());
+  violations->InRange("collective.segment_bytes", collective.segment_bytes(), kMinSegmentBytes, kMaxSegmentBytes);
+}
+
+// Rules between the model, the pattern and the workers. Sizes that are wrong by themselves have been reported.
+void CheckSplit(const v1::RunConfig& config, Violations* violations) {
+  CheckSize("workers", config.has_workers(), config.workers(), kMaxWorkers, violations);
+  if (!config.has_pattern()) {
+    violations->Add("pattern", "must be set");
+  } else {
+    const int layers = std::max(config.model().layers(), 0);
+    violations->Demand("pattern", Pattern::Parse(config.pattern(), layers).status());
+  }
+  const v1::ModelConfig& model = config.model();
+  if (model.heads() < 1 || model.channels() < 1 || model.channels() > kMaxChannels || config.workers() < 1) return;
+  const ModelShape shape{.layers = model.layers(), .heads = model.heads(), .channels = model.channels()};
+  const std::vector<int> split(config.split().begin(), config.split().end());
+  violations->Demand(split.empty() ? "workers" : "split", BuildShardMap(shape, config.workers(), split).status());
+}
+
+void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Violations* violations) {
+  if (!device.has_flops_per_second()) violations->Add(path + "flops_per_second", "must be set");
+  if (device.has_flops_per_second()) violations->Positive(path + "flops_per_second", device.flops_per_second());
+  if (device.has_memory_bytes_per_second()) {
+    violations->Positive(path + "memory_bytes_per_second", device.memory_bytes_per_second());
+  }
+  if (device.has_memory_bytes()) violations->Positive(path + "memory_bytes", device.memory_bytes());
+  violations->NotNegative(path + "message_overhead_us", device.message_overhead_us());
+  if (device.has_staging_bytes_per_second()) {
+    violations->Positive(path + "staging_bytes_per_second", device.staging_bytes_per_second());
+  }
+  if (device.has_watts()) violations->Positive(path + "watts", device.watts());
+  violations->Below(path + "variability", device.variability(), 0, 1);
+}
+
+template <typename Profile>
+absl::Status CheckShipped(const Profile& profile, const std::string& place) {
+  Violations violations(place);
+  if (profile.kind() == v1::KIND_UNSPECIFIED) {
+    violations.Add("kind", "a shipped profile must say MEASURED, DERIVED, SPEC or ESTIMATED");
+  }
+  if (profile.source().empty()) violations.Add("source", "a shipped profile must say where its numbers come from");
+  return violations.ToStatus();
+}
+
+}  // namespace
+
+bool IsRunName(const std::string& name) {
+  const auto alphanumeric = [](unsigned char c) { return c < 128 && std::isalnum(c) != 0; };
+  if (name.empty() || name.size() > 64 || !alphanumeric(name[0])) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [&](char c) { return alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+absl::Status ValidateModel(const v1::ModelConfig& model, const std::string& place) {
+  Violations violations(place);
+  CheckModel(model, "", &violations);
+  return violations.ToStatus();
+}
+
+absl::Status ValidateDevice(const v1::DeviceProfile& device, const std::string& place) {
+  Violations violations(place);
+  CheckDevice(device, "", &violations);
+  return violations.ToStatus();
+}
+
+absl::Status ValidateShipped(const v1::NetworkProfile& network, const std::string& place) {
+  return CheckShipped(network, place);
+}
+
+absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string& place) {
+  return CheckShipped(device, place);
+}
+
+absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place) {
+  Violations violations(place);
+  if (config.has_name() && !IsRunName(config.name())) {
+    violations.AddGot("name", "must be a letter or digit, then at most 63 letters, digits, '.', '_' or '-'",
+                      absl::StrCat("\"", config.name(), "\""));
+  }
+  CheckModel(config.model(), "model.", &violations);
+  if (!config.model().has_vocabulary()) violations.Add("model.vocabulary", "must be set: no data has given it");
+  CheckSplit(config, &violations);
+  CheckTrain(config.train(), &violations);
+  CheckCollective(config.collective(), &violations);
+  if (config.has_merge() && config.merge() == v1::MERGE_UNSPECIFIED) {
+    violations.Add("merge", "must be MERGE_SUM_LAST, MERGE_MEAN or MERGE_SUM");
+  }
+  if (config.has_clock() && config.clock() == v1::CLOCK_UNSPECIFIED) {
+    violations.Add("clock", "must be CLOCK_EMULATED or CLOCK_SIMULATED");
+  }
+  Violations of_network(place, "network.");
+  CheckNetwork(config.network(), config.workers(), &of_network);
+  violations.Append(of_network);
+  if (config.has_device()) CheckDevice(config.device(), "device.", &violations);
+  return violations.ToStatus();
+}
+
+}  // namespace edgetp

@@ -1,0 +1,75 @@
+// Collects what is wrong with a config; the shared half of the validation rules. Not thread-safe.
+#pragma once
+
+#include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "edgetp/v1/config.pb.h"
+
+namespace edgetp {
+
+class Violations {
+ public:
+  // `prefix` is put before every field path: "network." for the profile inside a run.
+  explicit Violations(std::string place, std::string prefix = "")
+      : place_(std::move(place)), prefix_(std::move(prefix)) {}
+
+  void Add(const std::string& field, const std::string& rule) {
+    lines_.push_back(absl::StrCat(place_, ": ", prefix_, field, ": ", rule));
+  }
+
+  template <typename T>
+  void AddGot(const std::string& field, const std::string& rule, const T& got) {
+    Add(field, absl::StrCat(rule, " (got ", got, ")"));
+  }
+
+  // Demands low <= value <= high; NaN is in no range.
+  void InRange(const std::string& field, double value, double low, double high) {
+    if (value >= low && value <= high) return;
+    AddGot(field, absl::StrCat("must be in [", low, ", ", high, "]"), value);
+  }
+
+  // Demands low <= value < high.
+  void Below(const std::string& field, double value, double low, double high) {
+    if (value >= low && value < high) return;
+    AddGot(field, absl::StrCat("must be in [", low, ", ", high, ")"), value);
+  }
+
+  void Positive(const std::string& field, double value) {
+    if (value > 0 && std::isfinite(value)) return;
+    AddGot(field, "must be a finite number above 0", value);
+  }
+
+  void NotNegative(const std::string& field, double value) {
+    if (value >= 0 && std::isfinite(value)) return;
+    AddGot(field, "must be a finite number of at least 0", value);
+  }
+
+  // The rule that a Status states, as a violation of `field`.
+  void Demand(const std::string& field, const absl::Status& status) {
+    if (!status.ok()) Add(field, std::string(status.message()));
+  }
+
+  // Takes over those of a part of the same config.
+  void Append(const Violations& part) { lines_.insert(lines_.end(), part.lines_.begin(), part.lines_.end()); }
+
+  absl::Status ToStatus() const {
+    return lines_.empty() ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrJoin(lines_, "\n"));
+  }
+
+ private:
+  std::string place_;
+  std::string prefix_;
+  std::vector<std::string> lines_;
+};
+
+// The rules of a profile, added to `violations` (validate_network.cc).
+void CheckNetwork(const v1::NetworkProfile& network, std::optional<int> world_size, Violations* violations);
+
+}  // namespace edgetp
