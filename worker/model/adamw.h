@@ -1,0 +1,25 @@
+// AdamW over a ParameterStore's flat ranges; decay on matrices only (embeddings included, as in nanoGPT).
+// Source: Loshchilov and Hutter, arXiv 1711.05101; the arithmetic is that of torch.optim.AdamW.
+#pragma once
+
+#include "worker/model/parameter_store.h"
+
+namespace edgetp {
+
+struct AdamWOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.99;
+  double epsilon = 1e-8;
+  double weight_decay = 0.1;
+};
+
+struct AdamWUpdate {
+  int step = 0;               // 0-based, for the bias correction
+  double learning_rate = 0;
+  double gradient_scale = 1;  // below 1 when clipping; applied here, so that the gradients themselves stay as they are
+};
+
+// Replicated parameters end with the same bits on every rank: their ranges are walked in the same pieces everywhere.
+void ApplyAdamW(const AdamWOptions& options, const AdamWUpdate& update, ParameterStore& store);
+
+}  // namespace edgetp

@@ -1,0 +1,17 @@
+// Dropout whose masks depend on a key alone, so that a run repeats to the last bit. A replicated tensor gets the same
+// mask on all ranks; a tensor inside a parallel region (or a rank-local stream) gets one per rank.
+#pragma once
+
+#include <torch/torch.h>
+
+#include "worker/model/forward_pass.h"
+
+namespace edgetp {
+
+enum class DropoutSite { kEmbedding, kAttentionWeights, kAttentionOutput, kMlpOutput, kBlockOutput };
+
+// Shapes: any -> same. `layer` is -1 for the embedding. Returns `x` itself when the pass has no dropout.
+torch::Tensor DropReplicated(const torch::Tensor& x, const ForwardPass& pass, int layer, DropoutSite site);
+torch::Tensor DropLocal(const torch::Tensor& x, const ForwardPass& pass, int layer, DropoutSite site, int rank);
+
+}  // namespace edgetp

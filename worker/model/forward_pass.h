@@ -1,0 +1,18 @@
+// What is particular to one forward pass: its sizes, whether it trains, and the key of its dropout masks.
+#pragma once
+
+#include <cstdint>
+
+#include "common/plan/step_plan.h"
+
+namespace edgetp {
+
+struct ForwardPass {
+  Phase phase = Phase::kEvaluate;  // kForward or kEvaluate
+  int64_t batch = 0;               // B
+  int64_t sequence = 0;            // T of this pass: may be shorter than the position table
+  double dropout = 0;              // probability that an element is dropped; 0 when evaluating
+  uint64_t dropout_key = 0;        // of (seed, step, micro-batch)
+};
+
+}  // namespace edgetp

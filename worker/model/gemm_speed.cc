@@ -1,0 +1,28 @@
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "worker/model/trainer.h"
+
+namespace edgetp {
+
+double MeasureGemmGflops(const std::function<double()>& now_seconds) {
+  constexpr int64_t kSize = 512;  // large enough for any BLAS to reach its speed, small enough to take milliseconds
+  constexpr int kRepeats = 5;     // the best one: the first wakes up the BLAS, others may be interrupted
+  torch::NoGradGuard no_grad;
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const torch::Tensor a = torch::ones({kSize, kSize});
+  torch::Tensor product = torch::empty({kSize, kSize});
+  double best_seconds = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < kRepeats; ++i) {
+    const double start = now_seconds();
+    torch::mm_out(product, a, a);
+    best_seconds = std::min(best_seconds, now_seconds() - start);
+  }
+  at::set_num_threads(threads);
+  return 2.0 * kSize * kSize * kSize / best_seconds * 1e-9;
+}
+
+}  // namespace edgetp

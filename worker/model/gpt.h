@@ -1,0 +1,38 @@
+// GPT-2 over a rank's shard: embeddings, the blocks of a pattern, the tied head. Reads its weights from a
+// ParameterStore and owns none.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <vector>
+
+#include "worker/model/block.h"
+#include "worker/model/parallel_context.h"
+#include "worker/model/parameter_store.h"
+#include "worker/model/trainer.h"
+
+namespace edgetp {
+
+class Gpt {
+ public:
+  // `context` and the store's tensors must outlive the model.
+  Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelContext* context);
+
+  // Shapes: tokens (B, T) int64 -> (B*T, C), after ln_f; the same bits on all ranks.
+  torch::Tensor Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const;
+
+  // Shapes: hidden (rows, C) -> (rows, V).
+  torch::Tensor Logits(const torch::Tensor& hidden) const;
+
+  // Mean cross-entropy. Shapes: tokens, targets (B, T) -> scalar.
+  torch::Tensor Loss(const torch::Tensor& tokens, const torch::Tensor& targets, const ForwardPass& pass) const;
+
+ private:
+  torch::Tensor token_table_;     // (V, C), also the head
+  torch::Tensor position_table_;  // (T, C)
+  std::vector<std::unique_ptr<Block>> blocks_;
+  LayerNorm final_norm_;
+};
+
+}  // namespace edgetp

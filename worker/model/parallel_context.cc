@@ -1,0 +1,28 @@
+#include "worker/model/parallel_context.h"
+
+namespace edgetp {
+
+void ParallelContext::AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor) {
+  if (world_size_ == 1) return;
+  const int64_t count = tensor.numel();
+  if (tensor.device().is_cpu()) {
+    ReduceHost(tag, tensor.data_ptr<float>(), count);
+    return;
+  }
+  torch::NoGradGuard no_grad;
+  if (!staging_.defined() || staging_.numel() < count) {
+    staging_ = torch::empty({count}, torch::TensorOptions().dtype(torch::kFloat).pinned_memory(true));
+  }
+  const torch::Tensor host = staging_.narrow(0, 0, count);
+  const torch::Tensor device = tensor.detach().view({count});
+  host.copy_(device);
+  ReduceHost(tag, host.data_ptr<float>(), count);
+  device.copy_(host);
+}
+
+void ParallelContext::ReduceHost(const CollectiveTag& tag, float* data, int64_t count) {
+  if (status_.ok()) status_ = communicator_->AllReduce(tag, absl::MakeSpan(data, static_cast<size_t>(count)));
+  if (!status_.ok()) throw CollectiveError();
+}
+
+}  // namespace edgetp

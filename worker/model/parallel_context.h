@@ -1,0 +1,55 @@
+// A rank's place in its group and the one way in which the model sums tensors over ranks. Shared by all blocks of a
+// model; used by one thread at a time (autograd's, during backward()).
+#pragma once
+
+#include <torch/torch.h>
+
+#include <exception>
+
+#include "absl/status/status.h"
+#include "common/plan/shard_map.h"
+#include "worker/model/communicator.h"
+
+namespace edgetp {
+
+// Unwinds forward() or backward() after a failed collective. Carries nothing: autograd may copy or wrap exceptions on
+// their way, so the Status waits in ParallelContext::status().
+class CollectiveError : public std::exception {
+ public:
+  const char* what() const noexcept override { return "a collective failed"; }
+};
+
+class ParallelContext {
+ public:
+  // `communicator` must outlive the context.
+  ParallelContext(Communicator* communicator, const Shard& shard)
+      : communicator_(communicator),
+        rank_(communicator->rank()),
+        world_size_(communicator->world_size()),
+        shard_(shard) {}
+
+  int rank() const { return rank_; }
+  int world_size() const { return world_size_; }
+  const Shard& shard() const { return shard_; }
+
+  // Replaces `tensor` by its sum over ranks; at world size 1 does nothing. Tensors of an accelerator are staged through
+  // pinned host memory.
+  // Shapes: any; contiguous float32.
+  // Throws CollectiveError; after the first failure every call throws at once, without communicating.
+  void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);
+
+  // The first failure of a collective, as the communicator returned it.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  void ReduceHost(const CollectiveTag& tag, float* data, int64_t count);
+
+  Communicator* const communicator_;
+  const int rank_;
+  const int world_size_;
+  const Shard shard_;
+  torch::Tensor staging_;  // pinned; grows to the largest tensor that was reduced
+  absl::Status status_;
+};
+
+}  // namespace edgetp

@@ -1,0 +1,61 @@
+// A rank's parameters, gradients and optimizer moments in four flat buffers, so that optimizer, clipping and gradient
+// sync each touch a few long ranges instead of many short tensors. Parameters of one kind lie together.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/plan/shard_map.h"
+#include "worker/model/shards.h"
+
+namespace edgetp {
+
+struct Parameter {
+  ParameterSpec spec;
+  torch::Tensor value;     // a leaf of autograd; its gradient accumulates in `gradient`
+  torch::Tensor gradient;  // this and the rest are views of the flat buffers, in the rank's local shape
+  torch::Tensor exp_avg;
+  torch::Tensor exp_avg_sq;
+};
+
+// A range of the flat buffers. Its length on a replicated range is the same on all ranks.
+struct ParameterRange {
+  int64_t begin = 0;
+  int64_t size = 0;
+  bool decays = false;
+  bool sharded = false;
+  bool partial_gradient = false;
+
+  torch::Tensor Of(const torch::Tensor& flat) const { return flat.narrow(0, begin, size); }
+};
+
+class ParameterStore {
+ public:
+  // All zeros. Throws what LibTorch throws.
+  ParameterStore(std::vector<ParameterSpec> specs, const ModelShape& shape, const Shard& shard,
+                 const torch::Device& device);
+
+  const std::vector<Parameter>& parameters() const { return parameters_; }  // in the order of the specs
+  const std::vector<ParameterRange>& ranges() const { return ranges_; }
+  // The parameter of that name, or null.
+  const Parameter* Find(const std::string& name) const;
+  // Its tensor, or an undefined one: how a model without biases reads its biases.
+  torch::Tensor Value(const std::string& name) const;
+
+  // Flat, float32, of equal length.
+  const torch::Tensor& values() const { return values_; }
+  const torch::Tensor& gradients() const { return gradients_; }
+  const torch::Tensor& exp_avg() const { return exp_avg_; }
+  const torch::Tensor& exp_avg_sq() const { return exp_avg_sq_; }
+
+ private:
+  torch::Tensor values_, gradients_, exp_avg_, exp_avg_sq_;
+  std::vector<Parameter> parameters_;
+  std::vector<ParameterRange> ranges_;
+  std::map<std::string, size_t> index_;
+};
+
+}  // namespace edgetp

@@ -1,0 +1,117 @@
+#include "worker/model/weight_exchange.h"
+
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/status_macros.h"
+
+namespace edgetp {
+
+const TensorSet kWeightSet = {"", &Parameter::value};
+const TensorSet kMomentSets[2] = {{"optimizer.exp_avg.", &Parameter::exp_avg},
+                                  {"optimizer.exp_avg_sq.", &Parameter::exp_avg_sq}};
+
+namespace {
+
+using Index = std::map<std::string, const NamedTensor*>;
+
+std::string ShapeText(const std::vector<int64_t>& shape) { return absl::StrCat("(", absl::StrJoin(shape, ", "), ")"); }
+
+absl::Status CheckShape(const NamedTensor& tensor, const std::vector<int64_t>& want) {
+  if (tensor.shape != want) {
+    return absl::InvalidArgumentError(absl::StrCat("tensor ", tensor.name, " has shape ", ShapeText(tensor.shape),
+                                                   ", but the model needs ", ShapeText(want)));
+  }
+  int64_t count = 1;
+  for (const int64_t size : want) count *= size;
+  if (static_cast<int64_t>(tensor.values.size()) != count) {
+    return absl::InvalidArgumentError(absl::StrCat("tensor ", tensor.name, " has ", tensor.values.size(),
+                                                   " values, but its shape ", ShapeText(want), " needs ", count));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Index> IndexByName(const std::vector<NamedTensor>& tensors) {
+  Index index;
+  for (const NamedTensor& tensor : tensors) {
+    if (!index.emplace(tensor.name, &tensor).second) {
+      return absl::InvalidArgumentError(absl::StrCat("tensor ", tensor.name, " is there twice"));
+    }
+  }
+  return index;
+}
+
+torch::Tensor AsTensor(const NamedTensor& named) {
+  return torch::from_blob(const_cast<float*>(named.values.data()), named.shape, torch::kFloat);
+}
+
+}  // namespace
+
+void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const ModelShape& shape, const Shard& shard,
+               const torch::Tensor& local) {
+  torch::NoGradGuard no_grad;
+  local.detach().copy_(ShardView(full, spec.split, shape, shard).reshape(local.sizes()));
+}
+
+NamedTensor ToNamedTensor(const std::string& name, const torch::Tensor& tensor) {
+  const torch::Tensor host = tensor.detach().to(torch::kCPU).contiguous();
+  const float* data = host.data_ptr<float>();
+  return {name, host.sizes().vec(), std::vector<float>(data, data + host.numel())};
+}
+
+absl::Status WeightExchange::Check(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets) const {
+  ASSIGN_OR_RETURN(Index index, IndexByName(tensors));
+  for (const TensorSet& set : sets) {
+    for (const Parameter& parameter : store_->parameters()) {
+      const std::string name = set.prefix + parameter.spec.name;
+      const auto it = index.find(name);
+      if (it == index.end()) return absl::InvalidArgumentError(absl::StrCat("tensor ", name, " is missing"));
+      RETURN_IF_ERROR(CheckShape(*it->second, parameter.spec.full_shape));
+      index.erase(it);
+    }
+    for (const ParameterSpec& spec : unused_) index.erase(set.prefix + spec.name);
+  }
+  if (index.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("tensor ", index.begin()->first, " is none of this model's"));
+}
+
+absl::Status WeightExchange::Load(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets) {
+  RETURN_IF_ERROR(Check(tensors, sets));
+  for (const NamedTensor& tensor : tensors) {
+    for (const TensorSet& set : sets) {
+      if (tensor.name.rfind(set.prefix, 0) != 0) continue;
+      const Parameter* parameter = store_->Find(tensor.name.substr(set.prefix.size()));
+      if (parameter == nullptr) continue;  // an output bias that a p block does not use
+      TakeShard(AsTensor(tensor), parameter->spec, shape_, context_->shard(), parameter->*set.tensor);
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::vector<NamedTensor> WeightExchange::Gather(const std::vector<TensorSet>& sets) {
+  torch::NoGradGuard no_grad;
+  const bool keeps = context_->rank() == 0;
+  std::vector<NamedTensor> tensors;
+  for (const TensorSet& set : sets) {
+    for (const Parameter& parameter : store_->parameters()) {
+      const ParameterSpec& spec = parameter.spec;
+      torch::Tensor full = (parameter.*set.tensor).detach();
+      if (spec.sharded()) {
+        const torch::Tensor local = full.cpu();
+        full = torch::zeros(spec.full_shape);
+        torch::Tensor part = ShardView(full, spec.split, shape_, context_->shard());
+        part.copy_(local.view(part.sizes()));
+        context_->AllReduce({TrafficClass::kControl, Phase::kOptimizer, -1}, full);
+      }
+      if (keeps) tensors.push_back(ToNamedTensor(set.prefix + spec.name, full));
+    }
+    for (const ParameterSpec& spec : unused_) {
+      if (keeps) tensors.push_back(ToNamedTensor(set.prefix + spec.name, torch::zeros(spec.full_shape)));
+    }
+  }
+  return tensors;
+}
+
+}  // namespace edgetp

@@ -1,0 +1,52 @@
+// Between a rank's slices and full tensors in host memory: what weight files and checkpoints are made of.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "worker/model/parallel_context.h"
+#include "worker/model/parameter_store.h"
+#include "worker/model/trainer.h"
+
+namespace edgetp {
+
+// A set of tensors that one file holds, one for each parameter.
+struct TensorSet {
+  std::string prefix;                   // before the parameter's name
+  torch::Tensor Parameter::*tensor;     // which one of the parameter
+};
+
+extern const TensorSet kWeightSet;      // "wte.weight"
+extern const TensorSet kMomentSets[2];  // "optimizer.exp_avg.wte.weight", "optimizer.exp_avg_sq.wte.weight"
+
+class WeightExchange {
+ public:
+  WeightExchange(const ModelShape& shape, const Pattern& pattern, ParallelContext* context, ParameterStore* store)
+      : shape_(shape), unused_(ListUnusedBiases(shape, pattern)), context_(context), store_(store) {}
+
+  // Replaces the sets by slices of `tensors`. Output biases of p blocks may be there or not, and are ignored.
+  // Errors: InvalidArgument naming a missing, unknown, doubled or misshapen tensor; nothing is changed then.
+  absl::Status Load(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets);
+
+  // Sums zero-filled tensors that hold each rank's slice (class control). All ranks call; rank 0 gets the tensors in
+  // GPT-2's order, the others none. Throws CollectiveError.
+  std::vector<NamedTensor> Gather(const std::vector<TensorSet>& sets);
+
+ private:
+  absl::Status Check(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets) const;
+
+  const ModelShape shape_;
+  const std::vector<ParameterSpec> unused_;
+  ParallelContext* const context_;
+  ParameterStore* const store_;
+};
+
+// Copies the rank's part of a full tensor (host memory, contiguous) into `local`.
+void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const ModelShape& shape, const Shard& shard,
+               const torch::Tensor& local);
+
+// A copy in host memory.
+NamedTensor ToNamedTensor(const std::string& name, const torch::Tensor& tensor);
+
+}  // namespace edgetp
