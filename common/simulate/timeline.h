@@ -1,0 +1,80 @@
+// The timeline simulator: discrete events over StepPlan x compute durations x network x Schedule.
+// It reads the same plan, schedules, segments, link model and attribution as the workers do, and
+// draws the same jitter from the same seed. Deterministic; a virtual clock; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/collective/segments.h"
+#include "common/network/attribution.h"
+#include "common/network/link_options.h"
+#include "common/plan/step_plan.h"
+#include "common/simulate/compute_cost.h"
+
+namespace edgetp {
+
+struct TimelineOptions {
+  int world_size = 1;
+  NetworkOptions network;
+  uint64_t seed = 0;               // of the run: the key of jitter and loss
+  std::string algorithm = "auto";  // a row of the registry, or auto: ChooseAlgorithm for each size
+  int64_t segment_bytes = kDefaultSegmentBytes;
+  // message_overhead and staging of each rank; a single entry stands for all. Empty: software costs
+  // nothing.
+  std::vector<DeviceOptions> devices;
+  // Numbers of the next message per (source, destination); absent: 0. A message is one non-empty
+  // chunk that is sent.
+  std::map<std::pair<int, int>, uint64_t> next_messages;
+};
+
+// One rank's step on the virtual clock, which starts at the Unix epoch.
+struct RankStep {
+  absl::Time begin;
+  absl::Time end;
+  TimeBreakdown breakdown;  // adds up to end - begin, exactly
+};
+
+struct StepTimeline {
+  absl::Duration duration;  // from the last rank's end of the step before to the last rank's end
+  std::vector<RankStep> ranks;
+  TimeBreakdown MeanBreakdown() const;
+};
+
+class TimelineSimulator {
+ public:
+  // Errors: InvalidArgument for an unknown algorithm, a world size or segment size below 1, or as
+  // many devices as is
+  //   neither 0, 1 nor the world size.
+  static absl::StatusOr<TimelineSimulator> Create(TimelineOptions options);
+  TimelineSimulator(TimelineSimulator&&) noexcept;
+  TimelineSimulator& operator=(TimelineSimulator&&) noexcept;
+  ~TimelineSimulator();
+
+  // Runs every rank's list once. A rank starts when it has ended the call before; queues, message
+  // numbers and clocks carry over. The plan may differ from call to call (training, evaluation).
+  // Errors: InvalidArgument if plan or compute do not fit the world size or one another;
+  // Unavailable if a partition
+  //   separates ranks that must talk; Internal if a schedule does not end. After an error the
+  //   simulator is of no more use.
+  absl::StatusOr<StepTimeline> RunStep(const StepPlan& plan, const ComputeTable& compute);
+
+  // Takes effect at the next message. What `auto` chose stays chosen, as in a worker.
+  void SetNetwork(NetworkOptions network);
+
+  // The algorithm that all-reduces of this size use: what `auto` became.
+  std::string AlgorithmFor(int64_t elements, int bytes_per_element);
+
+ private:
+  class Engine;
+  explicit TimelineSimulator(std::unique_ptr<Engine> engine);
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace edgetp
