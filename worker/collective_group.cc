@@ -1,0 +1,166 @@
+#include "worker/collective_group.h"
+
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/collective/registry.h"
+#include "worker/peer_clock.h"
+
+namespace edgetp {
+namespace {
+
+std::string Describe(const CollectiveTag& tag, int64_t elements, int64_t wire_bytes) {
+  return absl::StrCat("{", NameOf(tag.traffic), " ", NameOf(tag.phase), " layer=", tag.layer, " elements=", elements,
+                      " wire_bytes=", wire_bytes, "}");
+}
+
+}  // namespace
+
+AlgorithmChooser FixedAlgorithm(const std::string& name) {
+  return [name](int64_t, const Codec&) -> absl::StatusOr<std::string> { return name; };
+}
+
+absl::StatusOr<std::unique_ptr<CollectiveGroup>> CollectiveGroup::Create(std::unique_ptr<SegmentTransport> transport,
+                                                                         CollectiveGroupOptions options) {
+  ASSIGN_OR_RETURN(const Codec* fp32, FindCodec("fp32"));
+  ASSIGN_OR_RETURN(const Codec* forward, FindCodec(options.wire_forward));
+  ASSIGN_OR_RETURN(const Codec* backward, FindCodec(options.wire_backward));
+  if (options.segment_bytes < 1 || options.segment_bytes > kMaxSegmentBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("collective: segment_bytes must be in [1, ", kMaxSegmentBytes,
+                                                   "] (segment_bytes=", options.segment_bytes, ")"));
+  }
+  RETURN_IF_ERROR(CheckClock(*transport, options.network));
+  return std::unique_ptr<CollectiveGroup>(
+      new CollectiveGroup(std::move(transport), std::move(options), fp32, forward, backward));
+}
+
+CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options,
+                                 const Codec* fp32, const Codec* forward, const Codec* backward)
+    : transport_(std::move(transport)),
+      options_(std::move(options)),
+      fp32_(fp32),
+      forward_(forward),
+      backward_(backward),
+      network_(transport_->rank(), transport_->world_size(), options_.network, options_.seed, options_.medium),
+      executor_(transport_.get(), &network_, options_.segment_bytes) {}
+
+absl::Status CollectiveGroup::CheckClock(const SegmentTransport& transport, const NetworkOptions& network) {
+  if (transport.one_clock() || network.Unlimited()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "network emulation: workers on several hosts share no clock, only network \"none\" is possible (network=",
+      network.name, ")"));
+}
+
+absl::Status CollectiveGroup::SetNetwork(NetworkOptions network) {
+  RETURN_IF_ERROR(CheckClock(*transport_, network));
+  network_.SetNetwork(std::move(network));
+  return absl::OkStatus();
+}
+
+const Codec& CollectiveGroup::CodecFor(TrafficClass traffic) const {
+  if (traffic == TrafficClass::kActivationForward) return *forward_;
+  if (traffic == TrafficClass::kActivationBackward) return *backward_;
+  return *fp32_;
+}
+
+void CollectiveGroup::SetChooser(AlgorithmChooser choose) {
+  options_.choose = std::move(choose);
+  schedules_.clear();
+}
+
+absl::StatusOr<const Schedule*> CollectiveGroup::ScheduleFor(const Codec& codec, int64_t elements) {
+  const auto key = std::make_pair(codec.wire_id, elements);
+  if (const auto found = schedules_.find(key); found != schedules_.end()) return &found->second;
+  ASSIGN_OR_RETURN(const std::string name, options_.choose(elements, codec));
+  ASSIGN_OR_RETURN(const Algorithm* algorithm, FindAlgorithm(name));
+  return &schedules_.emplace(key, algorithm->build(world_size(), elements)).first->second;
+}
+
+absl::StatusOr<std::string> CollectiveGroup::AlgorithmFor(TrafficClass traffic, int64_t elements) {
+  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(CodecFor(traffic), elements));
+  return schedule->algorithm;
+}
+
+absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements, const Codec& codec) {
+  const int64_t wire_bytes = elements * codec.bytes_per_element;
+  const std::string got = Describe(tag, elements, wire_bytes);
+  if (next_expected_ == expected_.size()) {
+    return absl::InternalError(absl::StrCat("plan audit: a collective that the plan does not have (rank=", rank(),
+                                            " step=", step_, " index=", next_expected_, " got=", got, ")"));
+  }
+  const AllReduceStep& want = expected_[next_expected_++];
+  const bool same = want.tag.traffic == tag.traffic && want.tag.phase == tag.phase && want.tag.layer == tag.layer &&
+                    want.elements == elements && want.wire_bytes == wire_bytes;
+  if (same) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("plan audit: the step differs from its plan (rank=", rank(), " step=", step_,
+                                          " index=", next_expected_ - 1,
+                                          " want=", Describe(want.tag, want.elements, want.wire_bytes), " got=", got,
+                                          ")"));
+}
+
+absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<float> data) {
+  if (world_size() == 1) return absl::OkStatus();
+  const absl::Time begin = MonotonicNow();
+  const Codec& codec = CodecFor(tag.traffic);
+  const int64_t elements = static_cast<int64_t>(data.size());
+  if (in_step_) {
+    RETURN_IF_ERROR(Audit(tag, elements, codec));
+    stats_.AddCompute(begin - gap_begin_);
+  }
+  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(codec, elements));
+  Execution execution;
+  execution.schedule = schedule;
+  execution.codec = &codec;
+  execution.collective = collectives_++;
+  execution.step = step_;
+  execution.deadline = begin + options_.deadline;
+  ExecutionReport report;
+  RETURN_IF_ERROR(executor_.Run(execution, data, &report));
+  gap_begin_ = MonotonicNow();
+  // What this layer took around the executor is software, too.
+  report.time.software += gap_begin_ - begin - report.elapsed;
+  report.elapsed = gap_begin_ - begin;
+  stats_.AddCollective(tag, report, in_step_);
+  Observe(tag, *schedule, elements, report);
+  return absl::OkStatus();
+}
+
+void CollectiveGroup::Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements,
+                              const ExecutionReport& report) {
+  if (options_.observer == nullptr) return;
+  CollectiveObservation observation;
+  observation.algorithm = schedule.algorithm;
+  observation.tag = tag;
+  observation.seconds = absl::ToDoubleSeconds(report.elapsed);
+  observation.elements = elements;
+  observation.bytes_sent = std::accumulate(report.bytes_sent.begin(), report.bytes_sent.end(), int64_t{0});
+  options_.observer->OnCollective(observation);
+  for (int peer = 0; peer < world_size(); ++peer) {
+    if (report.bytes_sent[peer] > 0) options_.observer->OnSent(peer, report.bytes_sent[peer]);
+  }
+  for (const Delivery& delivery : report.deliveries) options_.observer->OnDelivery(delivery);
+}
+
+void CollectiveGroup::BeginStep(int step, std::vector<AllReduceStep> expected) {
+  in_step_ = true;
+  step_ = step;
+  expected_ = std::move(expected);
+  next_expected_ = 0;
+  step_begin_ = gap_begin_ = MonotonicNow();
+}
+
+absl::Status CollectiveGroup::EndStep() {
+  const absl::Time now = MonotonicNow();
+  stats_.AddCompute(now - gap_begin_);
+  stats_.AddElapsed(now - step_begin_);
+  in_step_ = false;
+  if (next_expected_ == expected_.size()) return absl::OkStatus();
+  const AllReduceStep& want = expected_[next_expected_];
+  return absl::InternalError(absl::StrCat("plan audit: the step ended early (rank=", rank(), " step=", step_,
+                                          " executed=", next_expected_, " planned=", expected_.size(),
+                                          " next=", Describe(want.tag, want.elements, want.wire_bytes), ")"));
+}
+
+}  // namespace edgetp

@@ -1,0 +1,111 @@
+// The worker's Communicator: an all-reduce over the peers of a job, with the algorithm chosen per size, a wire dtype per
+// traffic class, an emulated network, an audit against the step plan, and accounts of where the time went.
+// One thread calls it; SetNetwork and Abort may come from any.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/collective/codec.h"
+#include "common/collective/schedule.h"
+#include "common/collective/segments.h"
+#include "common/network/link_options.h"
+#include "common/plan/step_plan.h"
+#include "worker/collective_stats.h"
+#include "worker/emulation.h"
+#include "worker/model/communicator.h"
+#include "worker/schedule_executor.h"
+#include "worker/segment_transport.h"
+
+namespace edgetp {
+
+// The name of the algorithm for an all-reduce of that many elements. Must be the same on all ranks; called once per size
+// and dtype.
+using AlgorithmChooser = std::function<absl::StatusOr<std::string>(int64_t elements, const Codec& codec)>;
+
+AlgorithmChooser FixedAlgorithm(const std::string& name);
+
+struct CollectiveGroupOptions {
+  AlgorithmChooser choose = FixedAlgorithm("two_phase");
+  std::string wire_forward = "fp32";   // of kActivationForward
+  std::string wire_backward = "fp32";  // of kActivationBackward; everything else is always fp32
+  absl::Duration deadline = absl::Seconds(30);  // of one collective
+  int64_t segment_bytes = kDefaultSegmentBytes;
+  NetworkOptions network;
+  uint64_t seed = 0;  // of jitter and loss
+  MediumReservation* medium = nullptr;     // must outlive the group; null: every rank is its own arbiter
+  CollectiveObserver* observer = nullptr;  // must outlive the group
+};
+
+class CollectiveGroup final : public Communicator {
+ public:
+  // `transport` is connected.
+  // Errors: InvalidArgument (algorithm or dtype unknown, segment size), FailedPrecondition (network limits over ranks
+  //   that do not share one clock).
+  static absl::StatusOr<std::unique_ptr<CollectiveGroup>> Create(std::unique_ptr<SegmentTransport> transport,
+                                                                 CollectiveGroupOptions options);
+
+  int rank() const override { return transport_->rank(); }
+  int world_size() const override { return transport_->world_size(); }
+
+  // Errors: those of ScheduleExecutor::Run; Internal "plan audit: ..." if a step's plan has another collective here.
+  absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override;
+
+  // Between BeginStep and EndStep each collective must be the next of `expected`, and time is accounted; outside, neither.
+  void BeginStep(int step, std::vector<AllReduceStep> expected);
+  // Errors: Internal "plan audit: ..." if collectives of the plan are missing.
+  absl::Status EndStep();
+
+  // Since the last call.
+  StepStats TakeStats() { return stats_.Take(); }
+  v1::Fidelity TotalFidelity() const { return stats_.TotalFidelity(); }
+
+  // What AllReduce uses for that many elements of a class.
+  // Errors: InvalidArgument (the chooser's name is unknown), those of the chooser.
+  absl::StatusOr<std::string> AlgorithmFor(TrafficClass traffic, int64_t elements);
+
+  // Replaces the chooser and forgets its answers; all ranks must do so between the same two collectives.
+  void SetChooser(AlgorithmChooser choose);
+
+  // From any thread; takes effect at the next message.
+  // Errors: FailedPrecondition as in Create; the profile in force stays then.
+  absl::Status SetNetwork(NetworkOptions network);
+
+  // From any thread: ends the collective under way and every later one with `status`.
+  void Abort(const absl::Status& status) { transport_->Abort(status); }
+
+ private:
+  CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options, const Codec* fp32,
+                  const Codec* forward, const Codec* backward);
+  static absl::Status CheckClock(const SegmentTransport& transport, const NetworkOptions& network);
+  const Codec& CodecFor(TrafficClass traffic) const;
+  absl::StatusOr<const Schedule*> ScheduleFor(const Codec& codec, int64_t elements);
+  absl::Status Audit(const CollectiveTag& tag, int64_t elements, const Codec& codec);
+  void Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements, const ExecutionReport& report);
+
+  std::unique_ptr<SegmentTransport> transport_;
+  CollectiveGroupOptions options_;
+  const Codec* fp32_;
+  const Codec* forward_;
+  const Codec* backward_;
+  EmulatedNetwork network_;
+  ScheduleExecutor executor_;
+  std::map<std::pair<uint32_t, int64_t>, Schedule> schedules_;  // by wire id and elements
+  uint64_t collectives_ = 0;
+  StatsCollector stats_;
+
+  bool in_step_ = false;
+  int step_ = -1;
+  std::vector<AllReduceStep> expected_;
+  size_t next_expected_ = 0;
+  absl::Time step_begin_;
+  absl::Time gap_begin_;
+};
+
+}  // namespace edgetp

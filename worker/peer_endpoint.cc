@@ -1,0 +1,137 @@
+#include "worker/peer_endpoint.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grpc/support/time.h"
+#include "worker/peer_clock.h"
+#include "worker/segment_codec.h"
+
+namespace edgetp {
+namespace {
+
+// Strangers that have connected and said nothing; more are refused.
+constexpr size_t kMaxArrivals = 64;
+// One HTTP/2 frame for most of a segment.
+constexpr int kFrameBytes = 1 << 20;
+constexpr int kFirstReconnectMs = 20;
+constexpr int kLastReconnectMs = 200;
+constexpr int kMaxMessageBytes = kMaxSegmentBytes + kMaxSegmentHeaderBytes;
+
+gpr_timespec ToGpr(absl::Time time) {
+  return gpr_time_from_nanos(std::max<int64_t>(0, absl::ToUnixNanos(time)), GPR_CLOCK_MONOTONIC);
+}
+
+std::string WithPort(const std::string& address, int port) {
+  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PeerEndpoint>> PeerEndpoint::Create(const std::string& listen_address) {
+  if (listen_address.rfind(':') == std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("peer endpoint: want host:port (address=", listen_address, ")"));
+  }
+  std::unique_ptr<PeerEndpoint> endpoint(new PeerEndpoint());
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(listen_address, grpc::InsecureServerCredentials(), &port);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.RegisterAsyncGenericService(&endpoint->service_);
+  endpoint->queue_ = builder.AddCompletionQueue();
+  endpoint->server_ = builder.BuildAndStart();
+  if (endpoint->server_ == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "peer endpoint: cannot listen, is the port in use? (address=", listen_address, ")"));
+  }
+  endpoint->address_ = WithPort(listen_address, port);
+  endpoint->Accept();
+  return endpoint;
+}
+
+PeerEndpoint::~PeerEndpoint() { Shutdown(); }
+
+void PeerEndpoint::Shutdown() {
+  shutting_down_ = true;
+  for (auto& stream : arrivals_) stream->Cancel();
+  for (auto& stream : retired_) stream->Cancel();
+  if (accepting_ != nullptr) accepting_->Cancel();
+  if (server_ != nullptr) server_->Shutdown(gpr_inf_past(GPR_CLOCK_MONOTONIC));
+  if (queue_ == nullptr) return;
+  queue_->Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->Complete(ok);
+}
+
+void PeerEndpoint::Accept() { accepting_ = std::make_unique<AcceptedStream>(&service_, queue_.get()); }
+
+std::unique_ptr<PeerStream> PeerEndpoint::Dial(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  // A connection of its own: no other user of the process may share it and poll for it.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // Peers come up at different times: ask again soon.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kLastReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  return std::make_unique<DialledStream>(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments), queue_.get());
+}
+
+void PeerEndpoint::Retire(std::unique_ptr<PeerStream> stream) {
+  if (stream != nullptr) retired_.push_back(std::move(stream));
+}
+
+void PeerEndpoint::Poll(absl::Time until) {
+  void* tag = nullptr;
+  bool ok = false;
+  gpr_timespec deadline = ToGpr(until);
+  // After the first completion, take what else is there without waiting.
+  while (queue_->AsyncNext(&tag, &ok, deadline) == grpc::CompletionQueue::GOT_EVENT) {
+    static_cast<CompletionTag*>(tag)->Complete(ok);
+    deadline = gpr_inf_past(GPR_CLOCK_MONOTONIC);
+  }
+  Tidy();
+}
+
+void PeerEndpoint::Tidy() {
+  if (accepting_->state() != PeerStream::State::kStarting && !shutting_down_) {
+    if (accepting_->state() == PeerStream::State::kOpen && arrivals_.size() < kMaxArrivals) {
+      arrivals_.push_back(std::move(accepting_));
+    } else {
+      accepting_->Reject(absl::ResourceExhaustedError("peer: too many callers that no job knows"));
+      Retire(std::move(accepting_));
+    }
+    Accept();
+  }
+  for (auto& stream : retired_) {
+    while (stream->HasMessage()) stream->TakeMessage();  // read on, so that the end is seen
+  }
+  std::erase_if(retired_, [](const std::unique_ptr<PeerStream>& stream) {
+    return stream->idle() && stream->state() == PeerStream::State::kEnded;
+  });
+}
+
+void PeerEndpoint::Wake() {
+  std::lock_guard<std::mutex> lock(wake_mutex_);
+  if (wake_pending_) return;
+  wake_pending_ = true;
+  alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), static_cast<CompletionTag*>(&wake_tag_));
+}
+
+void PeerEndpoint::WakeTag::Complete(bool ok) {
+  std::lock_guard<std::mutex> lock(endpoint_->wake_mutex_);
+  endpoint_->wake_pending_ = false;
+}
+
+void PeerEndpoint::Drain(absl::Time until) {
+  while (!retired_.empty() && MonotonicNow() < until) Poll(until);
+}
+
+}  // namespace edgetp

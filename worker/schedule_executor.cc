@@ -1,0 +1,359 @@
+#include "worker/schedule_executor.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "worker/peer_clock.h"
+
+namespace edgetp {
+namespace {
+
+// gRPC's queue wakes with a granularity of about 1 ms: closer to a release than this, only clock_nanosleep will do.
+constexpr absl::Duration kQueueGranularity = absl::Milliseconds(2);
+// How long a hold sleeps at a time while something else may arrive.
+constexpr absl::Duration kNap = absl::Microseconds(200);
+// How often a send into a partition looks whether the profile has changed.
+constexpr absl::Duration kPartitionPoll = absl::Milliseconds(5);
+constexpr int kMaxElementBytes = 8;
+
+bool Receives(const Action& action) {
+  return action.kind == ActionKind::kRecvReduce || action.kind == ActionKind::kRecvCopy;
+}
+
+// Applies a payload, which may be cut anywhere, even inside an element.
+template <typename Apply>
+void ForEachPiece(const ReceivedSegment& segment, int element_bytes, Apply apply) {
+  std::array<std::byte, kMaxElementBytes> carry;
+  size_t carried = 0;
+  for (const grpc::Slice& slice : segment.payload) {
+    const std::byte* in = reinterpret_cast<const std::byte*>(slice.begin());
+    size_t left = slice.size();
+    if (carried > 0) {
+      const size_t missing = std::min(element_bytes - carried, left);
+      std::memcpy(carry.data() + carried, in, missing);
+      carried += missing;
+      in += missing;
+      left -= missing;
+      if (carried < static_cast<size_t>(element_bytes)) continue;
+      apply(carry.data(), size_t{1});
+      carried = 0;
+    }
+    const size_t whole = left / element_bytes;
+    if (whole > 0) apply(in, whole);
+    carried = left - whole * element_bytes;
+    std::memcpy(carry.data(), in + whole * element_bytes, carried);
+  }
+}
+
+}  // namespace
+
+ScheduleExecutor::ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network, int64_t segment_bytes)
+    : transport_(transport),
+      network_(network),
+      segment_bytes_(std::min(segment_bytes, kMaxSegmentBytes)),
+      sender_(transport) {}
+
+absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float> data, ExecutionReport* report) {
+  const absl::Time begin = MonotonicNow();
+  const std::vector<Action>& actions = execution.schedule->actions[transport_->rank()];
+  execution_ = execution;
+  data_ = data;
+  report_ = report;
+  *report = ExecutionReport();
+  report->bytes_sent.assign(transport_->world_size(), 0);
+  chunks_.assign(execution.schedule->chunks.size(), Chunk());
+  latest_entry_ = begin;
+  receives_left_ = static_cast<int>(std::count_if(actions.begin(), actions.end(), Receives));
+
+  if (absl::Status status = RunActions(); !status.ok()) {
+    // Whatever failed, the transport must let go of `data` before the caller may.
+    transport_->Abort(status);
+    transport_->Poll(absl::InfinitePast()).IgnoreError();  // it repeats `status`
+    return status;
+  }
+  report->elapsed = MonotonicNow() - begin;
+  report->time.software = report->elapsed - (report->time.total() - report->time.software);
+  return absl::OkStatus();
+}
+
+absl::Status ScheduleExecutor::RunActions() {
+  const size_t count = execution_.schedule->actions[transport_->rank()].size();
+  for (size_t i = 0; i < count; ++i) RETURN_IF_ERROR(RunAction(i));
+  return WaitReleased(Action(), absl::Span<const std::byte>());
+}
+
+absl::Status ScheduleExecutor::RunAction(size_t index) {
+  const std::vector<Action>& actions = execution_.schedule->actions[transport_->rank()];
+  const Action& action = actions[index];
+  if (Receives(action)) --receives_left_;
+  if (Range(action.chunk).size() == 0) return absl::OkStatus();
+  switch (action.kind) {
+    case ActionKind::kSend: return Send(action);
+    case ActionKind::kReduceLocal: return ReduceLocal(action);
+    case ActionKind::kRecvReduce: {
+      const bool own_part_next = index + 1 < actions.size() && actions[index + 1].chunk == action.chunk &&
+                                 actions[index + 1].kind == ActionKind::kReduceLocal;
+      return ReceiveReduce(action, own_part_next);
+    }
+    case ActionKind::kRecvCopy: {
+      Chunk& chunk = chunks_[action.chunk];
+      chunk = {ChunkState::kData, false};
+      return Receive(action, data_.data() + Range(action.chunk).begin, Operation::kCopy);
+    }
+  }
+  return absl::InternalError("schedule: unknown action");
+}
+
+float* ScheduleExecutor::Scratch() {
+  if (scratch_.size() < data_.size()) scratch_.resize(data_.size());
+  return scratch_.data();
+}
+
+float* ScheduleExecutor::Sum(int chunk) {
+  float* const base = chunks_[chunk].state == ChunkState::kScratch ? Scratch() : data_.data();
+  return base + Range(chunk).begin;
+}
+
+absl::Status ScheduleExecutor::Send(const Action& action) {
+  const Codec& codec = *execution_.codec;
+  RETURN_IF_ERROR(WaitUntilConnected(action));
+  RETURN_IF_ERROR(EncodeChunk(action));
+  const absl::Span<const std::byte> payload = WirePayload(action.chunk);
+  const Segmentation segments(Range(action.chunk).size(), codec.bytes_per_element, segment_bytes_);
+  std::vector<SegmentTimes> times(segments.count());
+  if (network_->active()) {
+    std::vector<int64_t> sizes;
+    for (int64_t i = 0; i < segments.count(); ++i) sizes.push_back(segments.at(i).size_bytes);
+    ASSIGN_OR_RETURN(times, network_->Stamp(action.peer, MonotonicNow(), sizes));
+  }
+  for (int64_t i = 0; i < segments.count(); ++i) {
+    const SegmentRange range = segments.at(i);
+    SegmentHeader header;
+    header.collective = execution_.collective;
+    header.chunk = static_cast<uint32_t>(action.chunk);
+    header.offset_bytes = static_cast<uint64_t>(range.offset_bytes);
+    header.wire_dtype = codec.wire_id;
+    header.times = times[i];
+    header.times.entered_ns = transport_->one_clock() ? absl::ToUnixNanos(latest_entry_) : 0;
+    sender_.Enqueue(action.peer, header, payload.subspan(range.offset_bytes, range.size_bytes));
+  }
+  ++report_->messages_sent;
+  report_->bytes_sent[action.peer] += segments.chunk_bytes();
+  return Annotate(sender_.Pump(), absl::StrCat("all_reduce send ", Where(action)));
+}
+
+absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
+  if (network_->Connected(action.peer)) return absl::OkStatus();
+  const absl::Time since = MonotonicNow();
+  absl::Time now = since;
+  for (; !network_->Connected(action.peer); now = MonotonicNow()) {
+    if (now >= execution_.deadline) return PastDeadline("all_reduce send: link is partitioned", action, since);
+    RETURN_IF_ERROR(Annotate(Progress(std::min(execution_.deadline, now + kPartitionPoll)),
+                             absl::StrCat("all_reduce send ", Where(action))));
+  }
+  report_->time.queueing += now - since;
+  return absl::OkStatus();
+}
+
+absl::Span<const std::byte> ScheduleExecutor::WirePayload(int chunk) {
+  const Codec& codec = *execution_.codec;
+  const ChunkRange& range = Range(chunk);
+  const size_t bytes = range.size() * codec.bytes_per_element;
+  if (codec.wire_id == 0) return {reinterpret_cast<const std::byte*>(Sum(chunk)), bytes};
+  return {encoded_.data() + range.begin * codec.bytes_per_element, bytes};
+}
+
+// A lossy value is kept as it was sent: whoever adds or keeps it has the same bits as the receiver.
+absl::Status ScheduleExecutor::EncodeChunk(const Action& action) {
+  const Codec& codec = *execution_.codec;
+  Chunk& chunk = chunks_[action.chunk];
+  if (codec.wire_id == 0 || chunk.encoded) return absl::OkStatus();
+  if (encoded_.size() < data_.size() * codec.bytes_per_element) {
+    RETURN_IF_ERROR(WaitReleased(action, absl::Span<const std::byte>()));  // growing moves the buffer
+    encoded_.resize(data_.size() * codec.bytes_per_element);
+  }
+  const ChunkRange& range = Range(action.chunk);
+  std::byte* const out = encoded_.data() + range.begin * codec.bytes_per_element;
+  RETURN_IF_ERROR(WaitReleased(action, {out, static_cast<size_t>(range.size() * codec.bytes_per_element)}));
+  float* const values = Sum(action.chunk);
+  codec.encode(values, out, range.size());
+  codec.decode(out, values, range.size());
+  chunk.encoded = true;
+  return absl::OkStatus();
+}
+
+// The first operand starts the sum. Where this rank's own part is next, received + own is formed in place: addition of
+// two operands has the same bits either way round, so the sum is still in rank order.
+absl::Status ScheduleExecutor::ReceiveReduce(const Action& action, bool own_part_next) {
+  Chunk& chunk = chunks_[action.chunk];
+  const int64_t begin = Range(action.chunk).begin;
+  chunk.encoded = false;
+  if (chunk.state != ChunkState::kOwn) return Receive(action, Sum(action.chunk), Operation::kAdd);
+  if (own_part_next) {
+    RETURN_IF_ERROR(Receive(action, data_.data() + begin, Operation::kAdd));
+    chunk.state = ChunkState::kData;
+    return absl::OkStatus();
+  }
+  chunk.state = ChunkState::kScratch;
+  return Receive(action, Scratch() + begin, Operation::kCopy);
+}
+
+absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
+  Chunk& chunk = chunks_[action.chunk];
+  if (chunk.state == ChunkState::kScratch) {
+    const ChunkRange& range = Range(action.chunk);
+    float* const own = data_.data() + range.begin;
+    const float* const sum = scratch_.data() + range.begin;
+    RETURN_IF_ERROR(WaitReleased(action, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(own),
+                                                             range.size() * sizeof(float))));
+    for (int64_t i = 0; i < range.size(); ++i) own[i] = sum[i] + own[i];
+    chunk.encoded = false;
+  }
+  chunk.state = ChunkState::kData;
+  return absl::OkStatus();
+}
+
+absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Operation operation) {
+  const Codec& codec = *execution_.codec;
+  const Segmentation segments(Range(action.chunk).size(), codec.bytes_per_element, segment_bytes_);
+  for (int64_t i = 0; i < segments.count(); ++i) {
+    const SegmentRange range = segments.at(i);
+    ASSIGN_OR_RETURN(const ReceivedSegment* segment, Await(action));
+    RETURN_IF_ERROR(CheckExpected(action, range, *segment));
+    float* out = target + range.offset_bytes / codec.bytes_per_element;
+    const size_t bytes = range.size_bytes / codec.bytes_per_element * sizeof(float);
+    RETURN_IF_ERROR(WaitReleased(action, {reinterpret_cast<const std::byte*>(out), bytes}));
+    const auto apply = operation == Operation::kCopy ? codec.decode : codec.decode_add;
+    ForEachPiece(*segment, codec.bytes_per_element, [&out, apply](const std::byte* in, size_t count) {
+      apply(in, out, count);
+      out += count;
+    });
+    transport_->Pop(action.peer);
+  }
+  return absl::OkStatus();
+}
+
+// The next segment of the peer, at the time at which the emulated network delivers it.
+absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& action) {
+  const absl::Time begin = MonotonicNow();
+  const auto context = [this, &action] { return absl::StrCat("all_reduce recv ", Where(action)); };
+  const ReceivedSegment* segment = transport_->Front(action.peer);
+  if (segment == nullptr) {
+    if (absl::Status status = Progress(absl::InfinitePast()); !status.ok()) return Annotate(status, context());
+    segment = transport_->Front(action.peer);
+  }
+  const bool was_there = segment != nullptr;
+  while (segment == nullptr) {
+    if (transport_->Closed(action.peer)) {
+      return absl::UnavailableError(absl::StrCat("all_reduce recv: the peer has left the job ", Where(action)));
+    }
+    if (MonotonicNow() >= execution_.deadline) return PastDeadline("all_reduce recv: deadline exceeded", action, begin);
+    if (absl::Status status = Progress(execution_.deadline); !status.ok()) return Annotate(status, context());
+    segment = transport_->Front(action.peer);
+  }
+  const SegmentTimes& times = segment->header.times;
+  absl::Time physical = begin;
+  absl::Time arrival = begin;
+  if (!was_there) physical = MonotonicNow();
+  if (times.last_bit_ns != 0) {
+    arrival = network_->Arrive(action.peer, times);
+    RETURN_IF_ERROR(Hold(action, arrival));
+  }
+  AccountWait(action.peer, begin, physical, was_there, arrival, *segment);
+  return segment;
+}
+
+absl::Status ScheduleExecutor::Hold(const Action& action, absl::Time release) {
+  const absl::Time since = MonotonicNow();
+  for (absl::Time now = since; now < release; now = MonotonicNow()) {
+    if (now >= execution_.deadline) return PastDeadline("all_reduce recv: deadline exceeded", action, since);
+    const absl::Time until = std::min(release, execution_.deadline);
+    const bool far = until - now > kQueueGranularity;
+    const bool busy = !sender_.idle() || receives_left_ > 0;
+    if (far || busy) {
+      RETURN_IF_ERROR(Annotate(Progress(far ? until - kQueueGranularity : absl::InfinitePast()),
+                               absl::StrCat("all_reduce recv ", Where(action))));
+    }
+    if (!far) SleepUntil(busy ? std::min(until, now + kNap) : until);
+  }
+  return absl::OkStatus();
+}
+
+void ScheduleExecutor::AccountWait(int peer, absl::Time begin, absl::Time physical, bool was_there, absl::Time arrival,
+                                   const ReceivedSegment& segment) {
+  const SegmentTimes& times = segment.header.times;
+  const absl::Time entered = absl::FromUnixNanos(times.entered_ns);
+  latest_entry_ = std::max(latest_entry_, entered);
+  if (times.last_bit_ns == 0) {
+    report_->time.straggler += std::clamp(entered - begin, absl::ZeroDuration(), physical - begin);
+    return;
+  }
+  const absl::Time end = MonotonicNow();
+  SegmentWait wait{begin, end, ToDeparture(times), arrival, entered};
+  report_->time += AttributeWait(wait);
+  Delivery delivery;
+  delivery.source = peer;
+  delivery.bytes = segment.payload_bytes;
+  delivery.asked = arrival - wait.departure.handover;
+  delivery.realised = end - wait.departure.handover;
+  delivery.error = end - std::max(arrival, begin);
+  delivery.late = !was_there && physical > std::max(arrival, begin);
+  if (delivery.late) delivery.lateness = physical - std::max(arrival, begin);
+  report_->deliveries.push_back(delivery);
+}
+
+absl::Status ScheduleExecutor::CheckExpected(const Action& action, const SegmentRange& want,
+                                             const ReceivedSegment& got) const {
+  const SegmentHeader& header = got.header;
+  const bool expected = header.collective == execution_.collective &&
+                        header.chunk == static_cast<uint32_t>(action.chunk) &&
+                        header.offset_bytes == static_cast<uint64_t>(want.offset_bytes) &&
+                        header.wire_dtype == execution_.codec->wire_id && got.payload_bytes == want.size_bytes;
+  if (expected) return absl::OkStatus();
+  const auto name = [](uint64_t collective, int64_t chunk, int64_t offset, uint32_t dtype, int64_t bytes) {
+    return absl::StrCat("collective=", collective, " chunk=", chunk, " offset=", offset, " dtype=", dtype,
+                        " bytes=", bytes);
+  };
+  return absl::DataLossError(absl::StrCat(
+      "all_reduce recv: not the segment that the schedule expects ", Where(action), " want {",
+      name(execution_.collective, action.chunk, want.offset_bytes, execution_.codec->wire_id, want.size_bytes),
+      "} got {", name(header.collective, header.chunk, header.offset_bytes, header.wire_dtype, got.payload_bytes),
+      "}"));
+}
+
+// Empty memory: until nothing at all is referenced.
+absl::Status ScheduleExecutor::WaitReleased(const Action& action, absl::Span<const std::byte> memory) {
+  const auto held = [this, memory] { return memory.empty() ? !sender_.idle() : sender_.References(memory); };
+  if (!held()) return absl::OkStatus();
+  const absl::Time since = MonotonicNow();
+  const std::string context = "all_reduce send";
+  RETURN_IF_ERROR(Annotate(sender_.Pump(), context));
+  while (held()) {
+    const absl::Time now = MonotonicNow();
+    if (now >= execution_.deadline) return PastDeadline("all_reduce send: deadline exceeded", action, since);
+    RETURN_IF_ERROR(Annotate(Progress(std::min(execution_.deadline, now + kQueueGranularity)), context));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ScheduleExecutor::Progress(absl::Time until) {
+  RETURN_IF_ERROR(transport_->Poll(until));
+  return sender_.Pump();
+}
+
+absl::Status ScheduleExecutor::PastDeadline(const char* verb, const Action& action, absl::Time since) const {
+  return absl::DeadlineExceededError(absl::StrCat(
+      verb, " (rank=", transport_->rank(), " peer=", action.peer, " step=", execution_.step, " chunk=", action.chunk,
+      " waited_ms=", absl::ToInt64Milliseconds(MonotonicNow() - since), ")"));
+}
+
+std::string ScheduleExecutor::Where(const Action& action) const {
+  return absl::StrCat("(rank=", transport_->rank(), " peer=", action.peer, " step=", execution_.step,
+                      " chunk=", action.chunk, ")");
+}
+
+}  // namespace edgetp

@@ -1,0 +1,112 @@
+// Executes a Schedule for one rank, in place on a span of floats: sends, receives, reduces segment by segment as they
+// arrive, and holds emulated segments until their time. The calling thread does everything, polling included. The report
+// says where the time went. Used by CollectiveGroup. Not thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "common/collective/codec.h"
+#include "common/collective/schedule.h"
+#include "common/collective/segments.h"
+#include "common/network/attribution.h"
+#include "worker/emulation.h"
+#include "worker/segment_sender.h"
+#include "worker/segment_transport.h"
+
+namespace edgetp {
+
+// One emulated segment's way: what the model asked for, and what the host made of it.
+struct Delivery {
+  int source = -1;
+  int64_t bytes = 0;
+  absl::Duration asked;     // handover to arrival
+  absl::Duration realised;  // handover to hand-on
+  absl::Duration error;     // of the hold: hand-on minus max(arrival, when it was wanted); >= 0
+  bool late = false;        // it was physically there only after its time, while this rank waited
+  absl::Duration lateness;
+};
+
+struct ExecutionReport {
+  absl::Duration elapsed;
+  TimeBreakdown time;  // without compute; the sum is `elapsed`
+  int64_t messages_sent = 0;
+  std::vector<int64_t> bytes_sent;   // by peer; payload after the wire dtype
+  std::vector<Delivery> deliveries;  // emulated segments alone
+};
+
+struct Execution {
+  const Schedule* schedule = nullptr;
+  const Codec* codec = nullptr;
+  uint64_t collective = 0;  // number within the job
+  int step = -1;            // for messages
+  absl::Time deadline;      // monotonic
+};
+
+class ScheduleExecutor {
+ public:
+  // Both must outlive the executor. `segment_bytes` is the same on all ranks, at most kMaxSegmentBytes.
+  ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network, int64_t segment_bytes);
+
+  // Blocks until: the sum is in `data` and nothing reads `data` any more, or the deadline.
+  // Errors: DeadlineExceeded (rank, peer, step, chunk, waited_ms), DataLoss (a segment is not the one expected: both are
+  //   named), those of the transport. The transport is not usable after an error.
+  absl::Status Run(const Execution& execution, absl::Span<float> data, ExecutionReport* report);
+
+ private:
+  enum class ChunkState {
+    kOwn,      // this rank's part, in data; no sum yet
+    kScratch,  // the sum so far in scratch, this rank's part in data
+    kData,     // the sum so far, or the result, in data
+  };
+  struct Chunk {
+    ChunkState state = ChunkState::kOwn;
+    bool encoded = false;  // its current value is in encoded_
+  };
+  enum class Operation { kCopy, kAdd };
+
+  absl::Status RunActions();
+  absl::Status RunAction(size_t index);
+  absl::Status Send(const Action& action);
+  absl::Status WaitUntilConnected(const Action& action);
+  absl::Span<const std::byte> WirePayload(int chunk);
+  absl::Status EncodeChunk(const Action& action);
+  absl::Status ReceiveReduce(const Action& action, bool own_part_next);
+  absl::Status Receive(const Action& action, float* target, Operation operation);
+  absl::Status ReduceLocal(const Action& action);
+  absl::StatusOr<const ReceivedSegment*> Await(const Action& action);
+  absl::Status Hold(const Action& action, absl::Time release);
+  absl::Status CheckExpected(const Action& action, const SegmentRange& want, const ReceivedSegment& got) const;
+  void AccountWait(int peer, absl::Time begin, absl::Time physical, bool was_there, absl::Time arrival,
+                   const ReceivedSegment& segment);
+  absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
+  absl::Status Progress(absl::Time until);
+  absl::Status PastDeadline(const char* verb, const Action& action, absl::Time since) const;
+  std::string Where(const Action& action) const;
+
+  float* Sum(int chunk);  // where the chunk's current value is
+  const ChunkRange& Range(int chunk) const { return execution_.schedule->chunks[chunk]; }
+  float* Scratch();
+
+  SegmentTransport* transport_;
+  EmulatedNetwork* network_;
+  const int64_t segment_bytes_;
+  SegmentSender sender_;
+  std::vector<float> scratch_;
+  std::vector<std::byte> encoded_;
+
+  // Of the run under way.
+  Execution execution_;
+  absl::Span<float> data_;
+  ExecutionReport* report_ = nullptr;
+  std::vector<Chunk> chunks_;
+  absl::Time latest_entry_;
+  int receives_left_ = 0;
+};
+
+}  // namespace edgetp
