@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/data/named_tensor.h"
+#include "common/data/token_batch.h"
 #include "common/plan/model_shape.h"
 #include "common/plan/pattern.h"
 #include "worker/model/communicator.h"
@@ -38,14 +39,6 @@ struct TrainerOptions {
   double epsilon = 1e-8;
   double weight_decay = 0.1;
   double clip_norm = 0;  // 0: no clipping
-};
-
-// Token ids of a micro-batch. Shapes: both (B, T), row-major.
-struct TokenBatch {
-  int batch = 0;
-  int sequence = 0;
-  std::vector<int64_t> inputs;
-  std::vector<int64_t> targets;
 };
 
 struct StepResult {

@@ -1,0 +1,19 @@
+// Text as Unicode characters: a character is what a token of a text corpus stands for. Pure.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace edgetp {
+
+inline constexpr char32_t kEndOfUnicode = 0x110000;
+
+// The character at `*position`, which moves behind it; nothing if the bytes there are not valid UTF-8.
+// `*position` must be below text.size().
+std::optional<char32_t> NextCharacter(const std::string& text, size_t* position);
+
+// Its UTF-8 bytes.
+std::string ToUtf8(char32_t character);
+
+}  // namespace edgetp
