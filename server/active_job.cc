@@ -1,0 +1,122 @@
+#include "server/active_job.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/status.h"
+
+namespace edgetp {
+namespace {
+
+double TokensPerStep(const v1::RunConfig& config) {
+  return static_cast<double>(config.train().batch()) * config.train().micro_batches() * config.model().sequence();
+}
+
+}  // namespace
+
+ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
+    : options_(std::move(options)),
+      ready_(workers.size(), false),
+      results_(workers.size()),
+      failed_(workers.size(), false),
+      aggregator_(static_cast<int>(workers.size()), TokensPerStep(options_.spec.config())) {
+  for (const Worker* worker : workers) {
+    workers_.push_back(worker->id);
+    members_.push_back(worker->join.member());
+    process_ids_.push_back(worker->join.process_id());
+  }
+}
+
+v1::Assign ActiveJob::Assignment(int rank, absl::Duration ready_limit) const {
+  v1::Assign assign;
+  assign.set_job(options_.run);
+  *assign.mutable_spec() = options_.spec;
+  assign.set_rank(rank);
+  for (const v1::Member& member : members_) *assign.add_members() = member;
+  assign.set_ready_deadline_seconds(absl::ToDoubleSeconds(ready_limit));
+  return assign;
+}
+
+v1::NetworkUpdate ActiveJob::SetNetwork(const v1::NetworkProfile& network, uint64_t version) {
+  *options_.spec.mutable_config()->mutable_network() = network;
+  v1::NetworkUpdate update;
+  update.set_job(options_.run);
+  *update.mutable_network() = network;
+  update.set_version(version);
+  return update;
+}
+
+bool ActiveJob::Ready(int rank) {
+  ready_[rank] = true;
+  const bool all = std::find(ready_.begin(), ready_.end(), false) == ready_.end();
+  if (phase_ != Phase::kPreparing || !all) return false;
+  phase_ = Phase::kRunning;
+  return true;
+}
+
+std::optional<v1::StepRecord> ActiveJob::Step(int rank, const v1::StepReport& report) {
+  absl::StatusOr<std::optional<v1::StepRecord>> record = aggregator_.Add(rank, report);
+  if (record.ok()) return *record;
+  End("failed", Annotate(record.status(), Describe(rank)));
+  return std::nullopt;
+}
+
+void ActiveJob::Result(int rank, const v1::JobResult& result) {
+  results_[rank] = result;
+  for (const std::optional<v1::JobResult>& each : results_) {
+    if (!each.has_value()) return;
+  }
+  End("done", absl::OkStatus());
+}
+
+void ActiveJob::Fail(absl::Time now, int rank, const v1::JobFailure& failure) {
+  failed_[rank] = true;
+  const absl::Status status = Annotate(FromFailure(failure.failure()), Describe(rank));
+  if (!failure.secondary()) return End("failed", status);
+  if (!echo_.has_value()) echo_ = Echo{status, now + options_.blame_wait};
+  // Everybody blames somebody else: the first one is as good as it gets.
+  if (std::find(failed_.begin(), failed_.end(), false) == failed_.end()) End("failed", echo_->status);
+}
+
+void ActiveJob::Lose(int rank, const std::string& reason) {
+  // A worker that leaves after it has failed or delivered is not what went wrong.
+  if (failed_[rank] || results_[rank].has_value()) return;
+  End("failed", absl::UnavailableError(absl::StrCat(Describe(rank), ": lost: ", reason)));
+}
+
+void ActiveJob::Stop(const absl::Status& reason) { End("stopped", reason); }
+
+void ActiveJob::FailFromOutside(const absl::Status& reason) { End("failed", reason); }
+
+void ActiveJob::Tick(absl::Time now) {
+  if (echo_.has_value() && now >= echo_->give_up) return End("failed", echo_->status);
+  if (phase_ != Phase::kPreparing || now < options_.ready_deadline) return;
+  const int rank = static_cast<int>(std::find(ready_.begin(), ready_.end(), false) - ready_.begin());
+  End("failed", absl::DeadlineExceededError(absl::StrCat(Describe(rank), ": not ready before the deadline")));
+}
+
+EndedRun ActiveJob::Ended() const {
+  EndedRun ended{.run = options_.run,
+                 .spec = options_.spec,
+                 .outcome = outcome_,
+                 .failure = failure_,
+                 .results = {},
+                 .statistics = aggregator_.statistics()};
+  for (const std::optional<v1::JobResult>& result : results_) ended.results.push_back(result.value_or(v1::JobResult()));
+  return ended;
+}
+
+void ActiveJob::End(const std::string& outcome, const absl::Status& failure) {
+  if (phase_ == Phase::kEnded) return;  // the first error wins
+  phase_ = Phase::kEnded;
+  outcome_ = outcome;
+  failure_ = failure;
+}
+
+std::string ActiveJob::Describe(int rank) const {
+  return absl::StrCat("rank ", rank, " (", workers_[rank], ", pid ", process_ids_[rank], ")");
+}
+
+}  // namespace edgetp

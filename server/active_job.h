@@ -1,0 +1,86 @@
+// The life of the one job that has workers: readiness barrier, steps, results, and whose fault it was. It decides; the
+// coordinator carries out. Pure (time is an argument); one owner.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "edgetp/v1/cluster.pb.h"
+#include "edgetp/v1/report.pb.h"
+#include "server/membership.h"
+#include "server/outputs.h"
+#include "server/step_aggregator.h"
+
+namespace edgetp {
+
+class ActiveJob {
+ public:
+  enum class Phase { kPreparing, kRunning, kEnded };
+
+  struct Options {
+    std::string run;
+    v1::JobSpec spec;
+    absl::Time ready_deadline;
+    // After a failure that only echoes another rank's, how long to wait for the one that started it.
+    absl::Duration blame_wait;
+  };
+
+  // `workers` by rank; what is needed of them is copied.
+  ActiveJob(Options options, const std::vector<Worker*>& workers);
+
+  const std::string& run() const { return options_.run; }
+  Phase phase() const { return phase_; }
+  const std::vector<std::string>& workers() const { return workers_; }  // ids by rank
+  const v1::JobSpec& spec() const { return options_.spec; }
+  const StepStatistics& statistics() const { return aggregator_.statistics(); }
+
+  v1::Assign Assignment(int rank, absl::Duration ready_limit) const;
+
+  // Replaces the profile. Returns the message for all workers.
+  v1::NetworkUpdate SetNetwork(const v1::NetworkProfile& network, uint64_t version);
+
+  // True if this was the last rank to get ready: start.
+  bool Ready(int rank);
+  // A record if this was the last rank to report the step. A report out of order ends the job.
+  std::optional<v1::StepRecord> Step(int rank, const v1::StepReport& report);
+  void Result(int rank, const v1::JobResult& result);
+  void Fail(absl::Time now, int rank, const v1::JobFailure& failure);
+  // The worker is gone; `reason` completes "lost: ".
+  void Lose(int rank, const std::string& reason);
+  void Stop(const absl::Status& reason);
+  // A cause outside the workers, e.g. a full disk.
+  void FailFromOutside(const absl::Status& reason);
+  // Deadlines: readiness, and the wait for the one to blame.
+  void Tick(absl::Time now);
+
+  // Call once phase() is kEnded.
+  EndedRun Ended() const;
+
+ private:
+  struct Echo {
+    absl::Status status;
+    absl::Time give_up;
+  };
+
+  void End(const std::string& outcome, const absl::Status& failure);
+  // "rank 1 (worker-2, pid 123)".
+  std::string Describe(int rank) const;
+
+  Options options_;
+  std::vector<std::string> workers_;
+  std::vector<v1::Member> members_;
+  std::vector<int64_t> process_ids_;
+  Phase phase_ = Phase::kPreparing;
+  std::vector<bool> ready_;
+  std::vector<std::optional<v1::JobResult>> results_;
+  std::vector<bool> failed_;
+  std::optional<Echo> echo_;  // the first failure that blames another rank
+  StepAggregator aggregator_;
+  std::string outcome_;
+  absl::Status failure_;
+};
+
+}  // namespace edgetp

@@ -1,0 +1,175 @@
+#include "server/blob_store.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "server/run_directory.h"
+
+namespace edgetp {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kSha256Prefix[] = "sha256:";
+constexpr char kRunPrefix[] = "run:";
+constexpr char kCheckpointPrefix[] = "checkpoint:";
+
+struct CheckpointId {
+  std::string run;
+  int step;
+};
+
+absl::StatusOr<CheckpointId> ParseCheckpointId(const std::string& id) {
+  const std::string rest = id.substr(sizeof(kCheckpointPrefix) - 1);
+  const size_t slash = rest.rfind('/');
+  CheckpointId parsed{rest.substr(0, slash), -1};
+  if (slash == std::string::npos || !absl::SimpleAtoi(rest.substr(slash + 1), &parsed.step) || parsed.step < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("blob id '", id, "': want checkpoint:<run>/<step>"));
+  }
+  RETURN_IF_ERROR(CheckRunName(parsed.run));
+  return parsed;
+}
+
+struct StoredFile {
+  fs::file_time_type time;
+  fs::path path;
+  int64_t bytes;
+};
+
+std::vector<StoredFile> OldestFirst(const std::string& directory) {
+  std::vector<StoredFile> files;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error); !error && at != fs::directory_iterator(); at.increment(error)) {
+    std::error_code raced;  // another process may have removed it
+    StoredFile file{at->last_write_time(raced), at->path(), static_cast<int64_t>(at->file_size(raced))};
+    if (!raced) files.push_back(std::move(file));
+  }
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+  return files;
+}
+
+}  // namespace
+
+IncomingBlob::IncomingBlob(v1::BlobHeader header, std::string temporary, std::string path)
+    : header_(std::move(header)), temporary_(std::move(temporary)), path_(std::move(path)) {}
+
+IncomingBlob::~IncomingBlob() {
+  if (file_ != nullptr) std::fclose(file_);
+  std::error_code ignored;  // after Commit there is nothing to remove
+  fs::remove(temporary_, ignored);
+}
+
+absl::Status IncomingBlob::Open() {
+  file_ = std::fopen(temporary_.c_str(), "wb");
+  if (file_ == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("put blob: open ", temporary_));
+  return absl::OkStatus();
+}
+
+absl::Status IncomingBlob::Append(const std::string& data) {
+  received_bytes_ += static_cast<int64_t>(data.size());
+  if (received_bytes_ > header_.size_bytes()) {
+    return absl::DataLossError(absl::StrCat("put blob: more bytes than announced (want=", header_.size_bytes(),
+                                            " got=", received_bytes_, ")"));
+  }
+  digest_.Update(data.data(), data.size());
+  if (std::fwrite(data.data(), 1, data.size(), file_) == data.size()) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, absl::StrCat("put blob: write ", path_));
+}
+
+absl::Status IncomingBlob::Commit() {
+  const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
+  if (!closed) return absl::ErrnoToStatus(errno, absl::StrCat("put blob: write ", path_));
+  if (received_bytes_ != header_.size_bytes()) {
+    return absl::DataLossError(
+        absl::StrCat("put blob: size mismatch (want=", header_.size_bytes(), " got=", received_bytes_, ")"));
+  }
+  const std::string sha256 = digest_.HexDigest();
+  if (sha256 != header_.sha256()) {
+    return absl::DataLossError(absl::StrCat("put blob: SHA-256 mismatch (want=", header_.sha256(), " got=", sha256, ")"));
+  }
+  std::error_code error;
+  fs::rename(temporary_, path_, error);
+  return error ? absl::ErrnoToStatus(error.value(), absl::StrCat("put blob: rename to ", path_)) : absl::OkStatus();
+}
+
+BlobStore::BlobStore(std::string runs, int64_t limit_bytes)
+    : runs_(std::move(runs)), directory_(runs_ + "/.blobs"), limit_bytes_(limit_bytes) {}
+
+absl::Status BlobStore::CheckHeader(const v1::BlobHeader& header) {
+  if (!IsSha256Hex(header.sha256()) || header.size_bytes() < 0) {
+    return absl::InvalidArgumentError("put blob: the first chunk lacks its header (id, size_bytes, sha256)");
+  }
+  if (absl::StartsWith(header.id(), kCheckpointPrefix)) return ParseCheckpointId(header.id()).status();
+  if (header.id() == absl::StrCat(kSha256Prefix, header.sha256())) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("blob id '", header.id(), "': want sha256:<the header's sha256> or checkpoint:<run>/<step>"));
+}
+
+std::string BlobStore::RunOfCheckpoint(const std::string& id) {
+  if (!absl::StartsWith(id, kCheckpointPrefix)) return "";
+  const absl::StatusOr<CheckpointId> parsed = ParseCheckpointId(id);
+  return parsed.ok() ? parsed->run : "";
+}
+
+absl::StatusOr<std::string> BlobStore::Find(const std::string& id) {
+  if (absl::StartsWith(id, kRunPrefix)) return NewestCheckpoint(runs_, id.substr(sizeof(kRunPrefix) - 1));
+  if (!absl::StartsWith(id, kSha256Prefix) || !IsSha256Hex(id.substr(sizeof(kSha256Prefix) - 1))) {
+    return absl::InvalidArgumentError(absl::StrCat("blob id '", id, "': want sha256:<64 hex digits> or run:<name>"));
+  }
+  const std::string sha256 = id.substr(sizeof(kSha256Prefix) - 1);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::error_code error;
+  fs::last_write_time(PathOf(sha256), fs::file_time_type::clock::now(), error);
+  if (error) return absl::NotFoundError(absl::StrCat("no blob ", id));
+  in_use_.insert(sha256);
+  return PathOf(sha256);
+}
+
+absl::StatusOr<std::unique_ptr<IncomingBlob>> BlobStore::Begin(const v1::BlobHeader& header) {
+  RETURN_IF_ERROR(CheckHeader(header));
+  std::string path;
+  if (absl::StartsWith(header.id(), kCheckpointPrefix)) {
+    ASSIGN_OR_RETURN(const CheckpointId id, ParseCheckpointId(header.id()));
+    path = CheckpointPath(runs_, id.run, id.step);
+  } else {
+    RETURN_IF_ERROR(MakeRoom(header.size_bytes()));
+    const std::lock_guard<std::mutex> lock(mutex_);
+    in_use_.insert(header.sha256());
+    path = PathOf(header.sha256());
+  }
+  // Beside its final place, so that the rename stays within one file system.
+  const std::string temporary = absl::StrCat(path, ".", getpid(), ".", temporaries_++, ".tmp");
+  auto blob = std::unique_ptr<IncomingBlob>(new IncomingBlob(header, temporary, path));
+  RETURN_IF_ERROR(blob->Open());
+  return blob;
+}
+
+absl::Status BlobStore::MakeRoom(int64_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::error_code error;
+  fs::create_directories(directory_, error);
+  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("put blob: make ", directory_));
+  const std::vector<StoredFile> files = OldestFirst(directory_);
+  int64_t used_bytes = bytes;
+  for (const StoredFile& file : files) used_bytes += file.bytes;
+  for (const StoredFile& file : files) {
+    if (used_bytes <= limit_bytes_) break;
+    if (in_use_.count(file.path.filename().string()) > 0) continue;
+    if (fs::remove(file.path, error)) used_bytes -= file.bytes;
+  }
+  if (used_bytes <= limit_bytes_) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("put blob: larger than what is left of the server's limit (bytes=", bytes, " limit=", limit_bytes_, ")"));
+}
+
+}  // namespace edgetp

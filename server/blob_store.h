@@ -1,0 +1,73 @@
+// Content-addressed files on disk: <runs>/.blobs/<sha256>, and the checkpoints of runs under names of their own.
+// Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/rpc/digest.h"
+#include "edgetp/v1/control.pb.h"
+
+namespace edgetp {
+
+// A file that is being received. It gets its name when all of it is there and matches the header; else it is removed.
+class IncomingBlob {
+ public:
+  ~IncomingBlob();
+
+  // Errors: DataLoss if more arrives than announced; ResourceExhausted and others from the file system.
+  absl::Status Append(const std::string& data);
+  // Errors: DataLoss if size or SHA-256 differ from the header.
+  absl::Status Commit();
+
+ private:
+  friend class BlobStore;
+  IncomingBlob(v1::BlobHeader header, std::string temporary, std::string path);
+  absl::Status Open();
+
+  v1::BlobHeader header_;
+  std::string temporary_;
+  std::string path_;
+  std::FILE* file_ = nullptr;
+  int64_t received_bytes_ = 0;
+  Sha256 digest_;
+};
+
+class BlobStore {
+ public:
+  // `runs`: the directory of all runs. `limit_bytes` bounds what lies in .blobs: the least recently used ones that no
+  // client of this server has put or asked for make room.
+  BlobStore(std::string runs, int64_t limit_bytes);
+
+  // Errors: InvalidArgument if the id is neither "sha256:<hex>" (of the header's own digest) nor "checkpoint:<run>/<step>".
+  static absl::Status CheckHeader(const v1::BlobHeader& header);
+  // The run of "checkpoint:<run>/<step>"; empty for other ids.
+  static std::string RunOfCheckpoint(const std::string& id);
+
+  // Where the bytes of "sha256:<hex>" or "run:<name>" lie.
+  // Errors: NotFound, InvalidArgument (id).
+  absl::StatusOr<std::string> Find(const std::string& id);
+
+  // Errors: those of CheckHeader, ResourceExhausted if it does not fit the limit, and the file system's.
+  absl::StatusOr<std::unique_ptr<IncomingBlob>> Begin(const v1::BlobHeader& header);
+
+ private:
+  std::string PathOf(const std::string& sha256) const { return directory_ + "/" + sha256; }
+  absl::Status MakeRoom(int64_t bytes);
+
+  const std::string runs_;
+  const std::string directory_;
+  const int64_t limit_bytes_;
+  std::atomic<int> temporaries_{0};
+  std::mutex mutex_;
+  std::set<std::string> in_use_;  // digests
+};
+
+}  // namespace edgetp

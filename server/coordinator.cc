@@ -1,0 +1,302 @@
+#include "server/coordinator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/rpc/status.h"
+
+namespace edgetp {
+namespace {
+
+// A sweep of a few hundred cells can be looked at; a server that runs for months must not grow without end.
+constexpr size_t kEndedRunsKept = 200;
+
+const char* StateOf(v1::Phase::Name phase) {
+  switch (phase) {
+    case v1::Phase::NAME_QUEUED: return "queued";
+    case v1::Phase::NAME_PREPARING: return "preparing";
+    case v1::Phase::NAME_RUNNING: return "running";
+    case v1::Phase::NAME_DONE: return "done";
+    case v1::Phase::NAME_FAILED: return "failed";
+    case v1::Phase::NAME_STOPPED: return "stopped";
+    default: return "unknown";
+  }
+}
+
+bool IsEnd(const std::string& state) { return state == "done" || state == "failed" || state == "stopped"; }
+
+// The run that a worker's message is about; empty for a heartbeat.
+std::string JobOf(const v1::WorkerMessage& message) {
+  switch (message.body_case()) {
+    case v1::WorkerMessage::kReady: return message.ready().job();
+    case v1::WorkerMessage::kStep: return message.step().job();
+    case v1::WorkerMessage::kResult: return message.result().job();
+    case v1::WorkerMessage::kFailure: return message.failure().job();
+    default: return "";
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> Coordinator::Join(absl::Time now, const v1::JoinRequest& request, Outputs* out) {
+  if (shut_down_) return absl::UnavailableError("join: the server is shutting down");
+  absl::StatusOr<std::string> id = membership_.Join(now, request);
+  if (!id.ok()) return id;
+  v1::ServerMessage message;
+  v1::Welcome* const welcome = message.mutable_welcome();
+  welcome->set_worker_id(*id);
+  welcome->set_heartbeat_seconds(absl::ToDoubleSeconds(options_.heartbeat));
+  welcome->set_heartbeat_limit_seconds(absl::ToDoubleSeconds(options_.heartbeat_limit));
+  out->sends.emplace_back(*id, std::move(message));
+  Advance(now, out);
+  return id;
+}
+
+void Coordinator::OnMessage(absl::Time now, const std::string& id, const v1::WorkerMessage& message, Outputs* out) {
+  Worker* const worker = membership_.Find(id);
+  if (worker == nullptr) return;
+  worker->last_heard = now;
+  if (message.has_join() || message.body_case() == v1::WorkerMessage::BODY_NOT_SET) {
+    out->disconnects.emplace_back(id, absl::InvalidArgumentError("join: a later message is `join` or empty"));
+    Lose(now, id, "it broke the protocol", out);
+    return Advance(now, out);
+  }
+  // A worker that is still unwinding may speak of a job that has ended for us.
+  if (active_ != nullptr && worker->rank.has_value() && JobOf(message) == active_->run()) {
+    OnJobMessage(now, *worker->rank, message, out);
+  }
+  Advance(now, out);
+}
+
+void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message, Outputs* out) {
+  switch (message.body_case()) {
+    case v1::WorkerMessage::kReady:
+      if (active_->Ready(rank)) {
+        v1::ServerMessage start;
+        start.mutable_start()->set_job(active_->run());
+        Broadcast(start, out);
+        Announce(active_->run(), v1::Phase::NAME_RUNNING, "", out);
+      }
+      break;
+    case v1::WorkerMessage::kStep: OnStep(rank, message.step(), out); break;
+    case v1::WorkerMessage::kResult: active_->Result(rank, message.result()); break;
+    case v1::WorkerMessage::kFailure: active_->Fail(now, rank, message.failure()); break;
+    default: break;
+  }
+}
+
+void Coordinator::OnStep(int rank, const v1::StepReport& report, Outputs* out) {
+  std::optional<v1::StepRecord> record = active_->Step(rank, report);
+  if (!record.has_value()) return;
+  if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr) run->set_step(record->step());
+  v1::RunEvent event;
+  *event.mutable_step() = *std::move(record);
+  out->events.emplace_back(active_->run(), std::move(event));
+}
+
+void Coordinator::OnStreamClosed(absl::Time now, const std::string& worker, Outputs* out) {
+  Lose(now, worker, "stream closed", out);
+  Advance(now, out);
+}
+
+void Coordinator::Lose(absl::Time now, const std::string& id, const std::string& reason, Outputs* out) {
+  Worker* const worker = membership_.Find(id);
+  if (worker == nullptr) return;
+  const std::optional<int> rank = worker->rank;
+  membership_.SetGone(id);
+  if (rank.has_value() && active_ != nullptr) active_->Lose(*rank, reason);
+}
+
+void Coordinator::Tick(absl::Time now, Outputs* out) {
+  for (const std::string& worker : membership_.Silent(now, options_.heartbeat_limit)) {
+    const std::string reason =
+        absl::StrFormat("no heartbeat for %.1f s", absl::ToDoubleSeconds(options_.heartbeat_limit));
+    out->disconnects.emplace_back(worker, absl::DeadlineExceededError(absl::StrCat("join: ", reason)));
+    Lose(now, worker, reason, out);
+  }
+  if (active_ != nullptr) active_->Tick(now);
+  Advance(now, out);
+}
+
+absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec, Outputs* out) {
+  if (shut_down_) return absl::UnavailableError("submit: the server is shutting down");
+  if (queued() >= options_.max_queued) {
+    return absl::ResourceExhaustedError(absl::StrCat("submit: the queue is full (limit=", options_.max_queued, ")"));
+  }
+  v1::StatusResponse::Run& state = runs_.emplace_back();
+  state.set_run(run);
+  state.set_steps(spec.has_train() ? spec.config().train().steps() : 0);
+  state.set_pattern(spec.config().pattern());
+  state.set_network(spec.config().network().name());
+  state.set_workers(spec.config().workers());
+  if (runs_.size() > kEndedRunsKept) {
+    const auto old = std::find_if(runs_.begin(), runs_.end(), [](const auto& r) { return IsEnd(r.state()); });
+    if (old != runs_.end()) runs_.erase(old);
+  }
+  queue_.push_back(Queued{run, spec});
+  const int ahead = queued() - 1 + (active_ != nullptr ? 1 : 0);
+  Announce(run, v1::Phase::NAME_QUEUED, ahead > 0 ? absl::StrCat("behind ", ahead, ahead == 1 ? " run" : " runs") : "",
+           out);
+  Advance(now, out);
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::Stop(absl::Time now, const std::string& run, Outputs* out) {
+  const v1::StatusResponse::Run* const state = FindRun(run);
+  if (state == nullptr) return absl::NotFoundError(absl::StrCat("stop: no run named ", run));
+  if (IsEnd(state->state())) {
+    return absl::FailedPreconditionError(absl::StrCat("stop: run ", run, " has ended (", state->state(), ")"));
+  }
+  const absl::Status reason = absl::CancelledError("stopped on request");
+  const auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const Queued& q) { return q.run == run; });
+  if (queued != queue_.end()) EndQueued(queued, "stopped", reason, out);
+  if (active_ != nullptr && active_->run() == run) active_->Stop(reason);
+  Advance(now, out);
+  return absl::OkStatus();
+}
+
+void Coordinator::FailRun(absl::Time now, const std::string& run, const absl::Status& reason, Outputs* out) {
+  const auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const Queued& q) { return q.run == run; });
+  if (queued != queue_.end()) EndQueued(queued, "failed", reason, out);
+  if (active_ != nullptr && active_->run() == run) active_->FailFromOutside(reason);
+  Advance(now, out);
+}
+
+absl::Status Coordinator::SetNetwork(const v1::NetworkProfile& network, Outputs* out) {
+  if (active_ == nullptr) return absl::FailedPreconditionError("set network: no job is running");
+  v1::ServerMessage message;
+  *message.mutable_network() = active_->SetNetwork(network, ++network_version_);
+  Broadcast(message, out);
+  if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr) run->set_network(network.name());
+  v1::RunEvent event;
+  *event.mutable_network() = network;
+  out->events.emplace_back(active_->run(), std::move(event));
+  return absl::OkStatus();
+}
+
+v1::NetworkProfile Coordinator::network() const {
+  return active_ != nullptr ? active_->spec().config().network() : last_network_;
+}
+
+void Coordinator::FillStatus(absl::Time now, v1::StatusResponse* status) const {
+  membership_.FillStatus(now, status);
+  for (const v1::StatusResponse::Run& run : runs_) *status->add_runs() = run;
+}
+
+void Coordinator::Shutdown(absl::Time now, const absl::Status& reason, Outputs* out) {
+  shut_down_ = true;
+  while (!queue_.empty()) EndQueued(queue_.begin(), "stopped", reason, out);
+  if (active_ != nullptr) active_->Stop(reason);
+  Advance(now, out);
+  for (const Worker& worker : membership_.workers()) {
+    if (!worker.gone) out->disconnects.emplace_back(worker.id, reason);
+  }
+}
+
+void Coordinator::Advance(absl::Time now, Outputs* out) {
+  if (active_ != nullptr && active_->phase() == ActiveJob::Phase::kEnded) FinishActive(out);
+  while (active_ == nullptr && !queue_.empty()) {
+    const size_t before = queue_.size();
+    StartNext(now, out);
+    if (queue_.size() == before) break;  // the first job waits for workers
+  }
+}
+
+void Coordinator::StartNext(absl::Time now, Outputs* out) {
+  const int idle = membership_.CountIdle();
+  const int wanted = queue_.front().spec.config().workers();
+  if (idle >= wanted) return Activate(now, out);
+  if (!waiting_since_.has_value()) waiting_since_ = now;
+  if (now - *waiting_since_ < options_.worker_wait) return WaitForWorkers(now, idle, out);
+  const absl::Status reason = absl::FailedPreconditionError(
+      absl::StrFormat("fewer workers than asked: %d of %d joined within %.0f s", idle, wanted,
+                      absl::ToDoubleSeconds(options_.worker_wait)));
+  EndQueued(queue_.begin(), "failed", reason, out);
+}
+
+void Coordinator::WaitForWorkers(absl::Time now, int idle, Outputs* out) {
+  if (idle == announced_idle_) return;
+  announced_idle_ = idle;
+  const Queued& job = queue_.front();
+  Announce(job.run, v1::Phase::NAME_QUEUED,
+           absl::StrCat("waiting for ", job.spec.config().workers() - idle, " of ", job.spec.config().workers(),
+                        " workers"),
+           out);
+}
+
+void Coordinator::Activate(absl::Time now, Outputs* out) {
+  Queued job = std::move(queue_.front());
+  queue_.pop_front();
+  waiting_since_.reset();
+  announced_idle_ = -1;
+  const std::vector<Worker*> workers = membership_.Idle(job.spec.config().workers());
+  active_ = std::make_unique<ActiveJob>(ActiveJob::Options{.run = job.run,
+                                                           .spec = std::move(job.spec),
+                                                           .ready_deadline = now + options_.ready_limit,
+                                                           .blame_wait = options_.heartbeat_limit},
+                                        workers);
+  out->begun.push_back(job.run);
+  for (int rank = 0; rank < static_cast<int>(workers.size()); ++rank) {
+    workers[rank]->rank = rank;
+    v1::ServerMessage message;
+    *message.mutable_assign() = active_->Assignment(rank, options_.ready_limit);
+    out->sends.emplace_back(workers[rank]->id, std::move(message));
+  }
+  Announce(job.run, v1::Phase::NAME_PREPARING, absl::StrCat(workers.size(), " workers build their shard"), out);
+}
+
+void Coordinator::FinishActive(Outputs* out) {
+  EndedRun ended = active_->Ended();
+  v1::ServerMessage message;
+  if (ended.outcome == "done") {
+    message.mutable_finish()->set_job(ended.run);
+  } else {
+    message.mutable_abort()->set_job(ended.run);
+    *message.mutable_abort()->mutable_failure() = ToFailure(ended.failure);
+  }
+  Broadcast(message, out);
+  for (const std::string& id : active_->workers()) {
+    if (Worker* const worker = membership_.Find(id); worker != nullptr) worker->rank.reset();
+  }
+  last_network_ = active_->spec().config().network();
+  if (v1::StatusResponse::Run* const run = FindRun(ended.run); run != nullptr) run->set_state(ended.outcome);
+  out->ended.push_back(std::move(ended));
+  active_.reset();
+}
+
+void Coordinator::EndQueued(std::deque<Queued>::iterator job, const std::string& outcome, const absl::Status& reason,
+                            Outputs* out) {
+  if (job == queue_.begin()) {
+    waiting_since_.reset();
+    announced_idle_ = -1;
+  }
+  if (v1::StatusResponse::Run* const run = FindRun(job->run); run != nullptr) run->set_state(outcome);
+  out->ended.push_back(EndedRun{.run = job->run,
+                                .spec = std::move(job->spec),
+                                .outcome = outcome,
+                                .failure = reason,
+                                .results = {},
+                                .statistics = {}});
+  queue_.erase(job);
+}
+
+void Coordinator::Broadcast(const v1::ServerMessage& message, Outputs* out) const {
+  for (const std::string& worker : active_->workers()) out->sends.emplace_back(worker, message);
+}
+
+void Coordinator::Announce(const std::string& run, v1::Phase::Name phase, const std::string& detail, Outputs* out) {
+  if (v1::StatusResponse::Run* const state = FindRun(run); state != nullptr) state->set_state(StateOf(phase));
+  v1::RunEvent event;
+  event.mutable_phase()->set_name(phase);
+  event.mutable_phase()->set_detail(detail);
+  out->events.emplace_back(run, std::move(event));
+}
+
+v1::StatusResponse::Run* Coordinator::FindRun(const std::string& run) {
+  const auto found = std::find_if(runs_.rbegin(), runs_.rend(), [&](const auto& r) { return r.run() == run; });
+  return found == runs_.rend() ? nullptr : &*found;
+}
+
+}  // namespace edgetp

@@ -1,0 +1,101 @@
+// The coordinator without gRPC, disk or clock: membership, run queue and the life of the running job. It is told what
+// happened and when, and answers with Outputs. One owner (the server's loop).
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "edgetp/v1/cluster.pb.h"
+#include "edgetp/v1/control.pb.h"
+#include "server/active_job.h"
+#include "server/membership.h"
+#include "server/outputs.h"
+
+namespace edgetp {
+
+struct CoordinatorOptions {
+  absl::Duration heartbeat = absl::Milliseconds(500);
+  absl::Duration heartbeat_limit = absl::Seconds(5);
+  // How long the next job waits for as many workers as it needs.
+  absl::Duration worker_wait = absl::Seconds(30);
+  // From assignment to the last JobReady: corpus transfer, building the model, dialling the peers.
+  absl::Duration ready_limit = absl::Seconds(120);
+  int max_queued = 256;
+};
+
+class Coordinator {
+ public:
+  explicit Coordinator(CoordinatorOptions options) : options_(options) {}
+
+  // A worker's first message. Its welcome is among the outputs.
+  // Errors: those of Membership::Join.
+  absl::StatusOr<std::string> Join(absl::Time now, const v1::JoinRequest& request, Outputs* out);
+  // Any later message. A worker that breaks the protocol is disconnected.
+  void OnMessage(absl::Time now, const std::string& worker, const v1::WorkerMessage& message, Outputs* out);
+  void OnStreamClosed(absl::Time now, const std::string& worker, Outputs* out);
+  // Call every fraction of the heartbeat limit.
+  void Tick(absl::Time now, Outputs* out);
+
+  // Appends a validated job. `run` is unique among all runs.
+  // Errors: ResourceExhausted if the queue is full, Unavailable after Shutdown.
+  absl::Status Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec, Outputs* out);
+  // Errors: NotFound, FailedPrecondition if the run has ended.
+  absl::Status Stop(absl::Time now, const std::string& run, Outputs* out);
+  // Fails the run if it is queued or active: something outside went wrong, e.g. its directory cannot be written.
+  void FailRun(absl::Time now, const std::string& run, const absl::Status& reason, Outputs* out);
+  // A validated profile.
+  // Errors: FailedPrecondition if no job is running.
+  absl::Status SetNetwork(const v1::NetworkProfile& network, Outputs* out);
+  // Of the running job, else the last one that was in force.
+  v1::NetworkProfile network() const;
+  uint64_t network_version() const { return network_version_; }
+  // The job that has workers; nullptr if none.
+  const ActiveJob* active() const { return active_.get(); }
+  const std::vector<Worker>& workers() const { return membership_.workers(); }
+  int queued() const { return static_cast<int>(queue_.size()); }
+
+  // Workers and runs; the rest of the message is the caller's.
+  void FillStatus(absl::Time now, v1::StatusResponse* status) const;
+
+  // Ends everything: the active job and the queue are stopped, workers are disconnected.
+  void Shutdown(absl::Time now, const absl::Status& reason, Outputs* out);
+
+ private:
+  struct Queued {
+    std::string run;
+    v1::JobSpec spec;
+  };
+
+  void OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message, Outputs* out);
+  void OnStep(int rank, const v1::StepReport& report, Outputs* out);
+  void Lose(absl::Time now, const std::string& worker, const std::string& reason, Outputs* out);
+  // Carries out the end of the active job, and starts the next one, if it is time for either.
+  void Advance(absl::Time now, Outputs* out);
+  void StartNext(absl::Time now, Outputs* out);
+  void WaitForWorkers(absl::Time now, int idle, Outputs* out);
+  void Activate(absl::Time now, Outputs* out);
+  void FinishActive(Outputs* out);
+  void EndQueued(std::deque<Queued>::iterator job, const std::string& outcome, const absl::Status& reason, Outputs* out);
+  void Broadcast(const v1::ServerMessage& message, Outputs* out) const;
+  void Announce(const std::string& run, v1::Phase::Name phase, const std::string& detail, Outputs* out);
+  v1::StatusResponse::Run* FindRun(const std::string& run);
+
+  CoordinatorOptions options_;
+  Membership membership_;
+  std::deque<Queued> queue_;
+  std::unique_ptr<ActiveJob> active_;
+  std::vector<v1::StatusResponse::Run> runs_;  // oldest first
+  std::optional<absl::Time> waiting_since_;    // the first job of the queue, for workers
+  int announced_idle_ = -1;
+  v1::NetworkProfile last_network_;
+  uint64_t network_version_ = 0;
+  bool shut_down_ = false;
+};
+
+}  // namespace edgetp

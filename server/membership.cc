@@ -1,0 +1,92 @@
+#include "server/membership.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/version.h"
+
+namespace edgetp {
+namespace {
+
+// Enough for a person to see what happened; a cluster whose workers come and go must not grow without end.
+constexpr int kGoneWorkersKept = 16;
+
+absl::Status CheckJoin(const v1::JoinRequest& request) {
+  if (request.version() != kVersion) {
+    return absl::FailedPreconditionError(absl::StrCat("join: the worker has version ", request.version(),
+                                                      ", the server ", kVersion, ": build both from the same source"));
+  }
+  if (request.member().peer_address().empty()) {
+    return absl::InvalidArgumentError("join: member.peer_address is missing");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> Membership::Join(absl::Time now, const v1::JoinRequest& request) {
+  if (absl::Status status = CheckJoin(request); !status.ok()) return status;
+  workers_.push_back(Worker{.id = absl::StrCat("worker-", ++joined_), .join = request, .last_heard = now});
+  return workers_.back().id;
+}
+
+Worker* Membership::Find(const std::string& id) {
+  for (Worker& worker : workers_) {
+    if (worker.id == id && !worker.gone) return &worker;
+  }
+  return nullptr;
+}
+
+void Membership::SetGone(const std::string& id) {
+  Worker* const worker = Find(id);
+  if (worker == nullptr) return;
+  worker->gone = true;
+  worker->rank.reset();
+  const auto is_gone = [](const Worker& w) { return w.gone; };
+  if (std::count_if(workers_.begin(), workers_.end(), is_gone) > kGoneWorkersKept) {
+    workers_.erase(std::find_if(workers_.begin(), workers_.end(), is_gone));
+  }
+}
+
+std::vector<std::string> Membership::Silent(absl::Time now, absl::Duration limit) {
+  const bool paused = now - last_check_ > limit / 2;
+  last_check_ = now;
+  std::vector<std::string> silent;
+  for (Worker& worker : workers_) {
+    if (worker.gone) continue;
+    if (paused) worker.last_heard = now;
+    if (now - worker.last_heard > limit) silent.push_back(worker.id);
+  }
+  return silent;
+}
+
+std::vector<Worker*> Membership::Idle(int count) {
+  std::vector<Worker*> idle;
+  for (Worker& worker : workers_) {
+    if (worker.idle() && static_cast<int>(idle.size()) < count) idle.push_back(&worker);
+  }
+  return idle;
+}
+
+int Membership::CountIdle() const {
+  return static_cast<int>(std::count_if(workers_.begin(), workers_.end(), [](const Worker& w) { return w.idle(); }));
+}
+
+void Membership::FillStatus(absl::Time now, v1::StatusResponse* status) const {
+  for (const Worker& worker : workers_) {
+    v1::StatusResponse::Worker* const out = status->add_workers();
+    out->set_id(worker.id);
+    out->set_host(worker.join.member().host());
+    out->set_peer_address(worker.join.member().peer_address());
+    out->set_device(worker.join.device());
+    out->set_threads(worker.join.threads());
+    out->set_state(worker.gone ? "gone" : worker.idle() ? "idle" : "busy");
+    if (worker.rank.has_value()) out->set_rank(*worker.rank);
+    out->set_seconds_since_heartbeat(absl::ToDoubleSeconds(now - worker.last_heard));
+    out->set_blas(worker.join.blas());
+    out->set_metrics_address(worker.join.metrics_address());
+  }
+}
+
+}  // namespace edgetp

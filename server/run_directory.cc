@@ -1,0 +1,167 @@
+#include "server/run_directory.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/json_util.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/base/status_macros.h"
+#include "common/base/version.h"
+#include "common/config/validate.h"
+#include "common/rpc/host.h"
+
+namespace edgetp {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Model, pattern and network get this much each, so that date, time and a "-2" stay within the 64 of a run name.
+constexpr size_t kNamePartLength = 14;
+
+absl::Status FromErrorCode(const std::error_code& error, const std::string& attempt) {
+  if (!error) return absl::OkStatus();
+  return absl::ErrnoToStatus(error.value(), attempt);
+}
+
+bool IsNameCharacter(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
+}
+
+std::string KeepNameCharacters(const std::string& text) {
+  std::string kept;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(kept), IsNameCharacter);
+  return kept;
+}
+
+const char* TaskName(const v1::JobSpec& spec) {
+  switch (spec.task_case()) {
+    case v1::JobSpec::kEval: return "eval";
+    case v1::JobSpec::kSample: return "sample";
+    case v1::JobSpec::kBench: return "bench";
+    default: return "train";
+  }
+}
+
+// What the config does not say: for people, and to repeat the run.
+std::string ConfigText(const v1::RunConfig& config, absl::Time now) {
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(config, &text);
+  return absl::StrCat("# proto-file: edgetp/v1/config.proto\n# proto-message: RunConfig\n", "# edgetp ", kVersion,
+                      ", coordinator on ", HostName(), ", ", absl::FormatTime(now, absl::UTCTimeZone()), ", clock ",
+                      config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated", "\n\n", text);
+}
+
+absl::Status WriteAll(std::FILE* file, const std::string& text, const std::string& attempt) {
+  if (std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::ErrnoToStatus(errno, attempt);
+}
+
+}  // namespace
+
+absl::Status CheckRunName(const std::string& name) {
+  if (IsRunName(name)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("run name '", name,
+                                                 "': must be a letter or digit, then at most 63 letters, digits, dots, "
+                                                 "dashes or underscores"));
+}
+
+std::string DefaultRunName(const v1::JobSpec& spec, absl::Time now) {
+  const std::string time = absl::FormatTime("%Y%m%d-%H%M%S", now, absl::LocalTimeZone());
+  if (!spec.has_train()) return absl::StrCat(TaskName(spec), "-", time);
+  const v1::RunConfig& config = spec.config();
+  std::string name;
+  for (const std::string& part : {config.model().name(), config.pattern(), config.network().name()}) {
+    const std::string kept = KeepNameCharacters(part).substr(0, kNamePartLength);
+    if (!kept.empty()) absl::StrAppend(&name, kept, "-");
+  }
+  return absl::StrCat(name, time);
+}
+
+absl::Status WriteFileAtomically(const std::string& path, const std::string& contents) {
+  const std::string temporary = path + ".tmp";
+  const std::string attempt = absl::StrCat("write ", path);
+  std::FILE* const file = std::fopen(temporary.c_str(), "wb");
+  if (file == nullptr) return absl::ErrnoToStatus(errno, attempt);
+  absl::Status status = WriteAll(file, contents, attempt);
+  if (std::fclose(file) != 0 && status.ok()) status = absl::ErrnoToStatus(errno, attempt);
+  std::error_code error;
+  if (status.ok()) {
+    fs::rename(temporary, path, error);
+    status = FromErrorCode(error, attempt);
+  }
+  std::error_code ignored;  // the temporary file is of no use to anybody, and may be gone already
+  if (!status.ok()) fs::remove(temporary, ignored);
+  return status;
+}
+
+std::string ToJson(const google::protobuf::Message& message, bool pretty) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
+  options.add_whitespace = pretty;
+  std::string json;
+  // Fails only for Any and malformed UTF-8; the reports have neither an Any nor text from outside.
+  (void)google::protobuf::util::MessageToJsonString(message, &json, options);
+  return json;
+}
+
+std::string CheckpointPath(const std::string& root, const std::string& run, int step) {
+  return absl::StrCat(root, "/", run, "/checkpoints/", absl::StrFormat("step-%06d.safetensors", step));
+}
+
+absl::StatusOr<std::string> NewestCheckpoint(const std::string& root, const std::string& run) {
+  RETURN_IF_ERROR(CheckRunName(run));
+  std::error_code error;
+  std::pair<int, std::string> newest{-1, ""};
+  fs::directory_iterator entries(absl::StrCat(root, "/", run, "/checkpoints"), error);
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    int step = -1;
+    const std::string name = entries->path().filename().string();
+    // A whole name only: "step-000200.safetensors.tmp" is not a checkpoint.
+    if (std::sscanf(name.c_str(), "step-%d", &step) != 1 || !absl::EndsWith(name, ".safetensors")) continue;
+    newest = std::max(newest, {step, entries->path().string()});
+  }
+  if (newest.first < 0) return absl::NotFoundError(absl::StrCat("run ", run, " has no checkpoint in ", root));
+  return newest.second;
+}
+
+RunDirectory::RunDirectory(std::string path, File metrics) : path_(std::move(path)), metrics_(std::move(metrics)) {}
+
+absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Create(const std::string& root, const std::string& name,
+                                                                   const v1::RunConfig& config, absl::Time now) {
+  RETURN_IF_ERROR(CheckRunName(name));
+  const std::string path = absl::StrCat(root, "/", name);
+  const std::string attempt = absl::StrCat("make run directory ", path);
+  std::error_code error;
+  fs::create_directories(root, error);
+  RETURN_IF_ERROR(FromErrorCode(error, attempt));
+  const bool made = fs::create_directory(path, error);
+  RETURN_IF_ERROR(FromErrorCode(error, attempt));
+  if (!made) return absl::AlreadyExistsError(absl::StrCat("run ", name, " exists: ", path));
+  fs::create_directory(path + "/checkpoints", error);
+  RETURN_IF_ERROR(FromErrorCode(error, attempt));
+  RETURN_IF_ERROR(WriteFileAtomically(path + "/config.textproto", ConfigText(config, now)));
+  File metrics(std::fopen((path + "/metrics.jsonl").c_str(), "ab"), &std::fclose);
+  if (metrics == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("open ", path, "/metrics.jsonl"));
+  return std::unique_ptr<RunDirectory>(new RunDirectory(path, std::move(metrics)));
+}
+
+absl::Status RunDirectory::AppendStep(const v1::StepRecord& record) {
+  return WriteAll(metrics_.get(), ToJson(record, false) + "\n", absl::StrCat("write ", path_, "/metrics.jsonl"));
+}
+
+absl::Status RunDirectory::WriteSummary(const v1::RunSummary& summary) {
+  return WriteFileAtomically(path_ + "/summary.json", ToJson(summary, true));
+}
+
+}  // namespace edgetp

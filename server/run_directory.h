@@ -1,0 +1,58 @@
+// The files that a run leaves: <root>/<name>/ with config.textproto, metrics.jsonl, summary.json and checkpoints/. Whole
+// files are written to a temporary name and renamed, lines are flushed one by one: an interrupted run stays readable.
+// One owner each; the free functions are thread-safe.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "edgetp/v1/cluster.pb.h"
+#include "edgetp/v1/report.pb.h"
+
+namespace edgetp {
+
+// Names are directories and parts of ids (IsRunName).
+// Errors: InvalidArgument naming the rule.
+absl::Status CheckRunName(const std::string& name);
+
+// "minigpt-sppp-wifi-5-20261122-143000"; "eval-20261122-143000" for what is not training.
+std::string DefaultRunName(const v1::JobSpec& spec, absl::Time now);
+
+// Writes to a temporary name beside `path` and renames.
+absl::Status WriteFileAtomically(const std::string& path, const std::string& contents);
+
+// One JSON object with the field names of the proto as keys, fields at their default included.
+std::string ToJson(const google::protobuf::Message& message, bool pretty);
+
+// <root>/<run>/checkpoints/step-000200.safetensors
+std::string CheckpointPath(const std::string& root, const std::string& run, int step);
+
+// The checkpoint with the highest step.
+// Errors: InvalidArgument (name), NotFound.
+absl::StatusOr<std::string> NewestCheckpoint(const std::string& root, const std::string& run);
+
+class RunDirectory {
+ public:
+  // Makes the directory and writes config.textproto.
+  // Errors: AlreadyExists if there is such a directory, InvalidArgument (name), and what the file system says.
+  static absl::StatusOr<std::unique_ptr<RunDirectory>> Create(const std::string& root, const std::string& name,
+                                                              const v1::RunConfig& config, absl::Time now);
+
+  const std::string& path() const { return path_; }
+  absl::Status AppendStep(const v1::StepRecord& record);
+  absl::Status WriteSummary(const v1::RunSummary& summary);
+
+ private:
+  using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+  RunDirectory(std::string path, File metrics);
+
+  std::string path_;
+  File metrics_;
+};
+
+}  // namespace edgetp

@@ -1,0 +1,77 @@
+#include "server/step_aggregator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace edgetp {
+
+void Accumulate(const v1::Breakdown& part, double scale, v1::Breakdown* into) {
+  into->set_compute(into->compute() + scale * part.compute());
+  into->set_software(into->software() + scale * part.software());
+  into->set_queueing(into->queueing() + scale * part.queueing());
+  into->set_serialization(into->serialization() + scale * part.serialization());
+  into->set_propagation(into->propagation() + scale * part.propagation());
+  into->set_jitter(into->jitter() + scale * part.jitter());
+  into->set_straggler(into->straggler() + scale * part.straggler());
+}
+
+double Total(const v1::TrafficBytes& bytes) {
+  return bytes.activation_fwd() + bytes.activation_bwd() + bytes.grad_sync() + bytes.scalar() + bytes.control();
+}
+
+StepAggregator::StepAggregator(int world_size, double tokens_per_step)
+    : tokens_per_step_(tokens_per_step), last_step_(world_size, 0) {}
+
+absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank, const v1::StepReport& report) {
+  if (report.step() == 0) {
+    if (report.has_val_loss()) statistics_.val_loss = report.val_loss();
+    return Combine({report});
+  }
+  if (report.step() != last_step_[rank] + 1) {
+    return absl::InternalError(absl::StrCat("step report out of order (rank=", rank, " want=", last_step_[rank] + 1,
+                                            " got=", report.step(), ")"));
+  }
+  last_step_[rank] = report.step();
+  std::vector<v1::StepReport>& reports = pending_[report.step()];
+  reports.push_back(report);
+  if (reports.size() < last_step_.size()) return std::optional<v1::StepRecord>();
+  v1::StepRecord record = Combine(reports);
+  Count(record, reports);
+  pending_.erase(report.step());
+  return record;
+}
+
+v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& reports) const {
+  v1::StepRecord record;
+  record.set_step(reports.front().step());
+  for (const v1::StepReport& report : reports) {
+    record.set_wall_seconds(std::max(record.wall_seconds(), report.end_seconds()));
+    record.set_step_seconds(std::max(record.step_seconds(), report.step_seconds()));
+    Accumulate(report.breakdown_seconds(), 1.0 / reports.size(), record.mutable_breakdown_seconds());
+    if (report.has_train_loss()) record.set_train_loss(report.train_loss());
+    if (report.has_val_loss()) record.set_val_loss(report.val_loss());
+    if (report.has_learning_rate()) record.set_learning_rate(report.learning_rate());
+    if (report.has_gradient_norm()) record.set_gradient_norm(report.gradient_norm());
+    if (record.network().empty()) record.set_network(report.network());
+  }
+  if (record.step_seconds() > 0) record.set_tokens_per_second(tokens_per_step_ / record.step_seconds());
+  return record;
+}
+
+void StepAggregator::Count(const v1::StepRecord& record, const std::vector<v1::StepReport>& reports) {
+  StepStatistics& s = statistics_;
+  s.step_seconds.push_back(record.step_seconds());
+  Accumulate(record.breakdown_seconds(), 1.0, &s.breakdown_sum);
+  for (const v1::StepReport& report : reports) s.bytes_sum += Total(report.bytes()) / reports.size();
+  s.wall_seconds = record.wall_seconds();
+  s.last_step = record.step();
+  if (record.has_train_loss()) s.train_loss = record.train_loss();
+  if (record.has_val_loss()) s.val_loss = record.val_loss();
+  s.steps_under_network = record.network() == s.network ? s.steps_under_network + 1 : 1;
+  s.network = record.network();
+}
+
+}  // namespace edgetp

@@ -1,0 +1,53 @@
+// Turns the step reports of all ranks into one record per step, and keeps what the summary needs. Pure; one owner.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "edgetp/v1/cluster.pb.h"
+#include "edgetp/v1/report.pb.h"
+
+namespace edgetp {
+
+// Sums and samples over the recorded steps of a run. Step 0 (losses before the first update) is not among them.
+struct StepStatistics {
+  std::vector<double> step_seconds;  // of the slowest rank, by step
+  v1::Breakdown breakdown_sum;       // of the mean over ranks
+  double bytes_sum = 0;              // of the mean over ranks
+  double wall_seconds = 0;
+  int last_step = 0;
+  std::optional<double> train_loss;  // the last ones reported
+  std::optional<double> val_loss;
+  int steps_under_network = 0;       // under the profile in force at the end
+  std::string network;
+};
+
+class StepAggregator {
+ public:
+  StepAggregator(int world_size, double tokens_per_step);
+
+  // The record of the step if this was the last rank to report it; a report of step 0 is a record by itself.
+  // Errors: Internal if a rank reports a step twice or out of order.
+  absl::StatusOr<std::optional<v1::StepRecord>> Add(int rank, const v1::StepReport& report);
+
+  const StepStatistics& statistics() const { return statistics_; }
+
+ private:
+  v1::StepRecord Combine(const std::vector<v1::StepReport>& reports) const;
+  void Count(const v1::StepRecord& record, const std::vector<v1::StepReport>& reports);
+
+  double tokens_per_step_;
+  std::vector<int> last_step_;  // by rank
+  std::map<int, std::vector<v1::StepReport>> pending_;
+  StepStatistics statistics_;
+};
+
+// into += part * scale, term by term.
+void Accumulate(const v1::Breakdown& part, double scale, v1::Breakdown* into);
+
+double Total(const v1::TrafficBytes& bytes);
+
+}  // namespace edgetp
