@@ -1,0 +1,61 @@
+#include "worker/job_control.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "absl/time/clock.h"
+
+namespace edgetp {
+namespace {
+
+TEST(JobControlTest, AStartThatCameFirstIsNotMissed) {
+  JobControl control;
+  control.Start();
+  EXPECT_TRUE(control.AwaitStart(absl::Now() + absl::Seconds(5)).ok());
+}
+
+TEST(JobControlTest, AnAbortWakesTheWaitWithItsStatus) {
+  JobControl control;
+  std::thread other([&] { control.Abort(absl::AbortedError("rank 1 is lost")); });
+  EXPECT_EQ(control.AwaitStart(absl::Now() + absl::Seconds(30)), absl::AbortedError("rank 1 is lost"));
+  other.join();
+}
+
+TEST(JobControlTest, TheFirstAbortWins) {
+  JobControl control;
+  control.Abort(absl::AbortedError("first"));
+  control.Abort(absl::AbortedError("second"));
+  EXPECT_EQ(control.aborted().message(), "first");
+}
+
+TEST(JobControlTest, AWaitEndsAtItsDeadline) {
+  JobControl control;
+  EXPECT_TRUE(absl::IsDeadlineExceeded(control.AwaitFinish(absl::Now())));
+}
+
+TEST(JobControlTest, AttachHearsWhatWasSaidBeforeIt) {
+  JobControl control;
+  v1::NetworkProfile profile;
+  profile.set_name("lte");
+  control.SetNetwork(profile);
+  control.Abort(absl::AbortedError("early"));
+  std::string network;
+  absl::Status aborted;
+  control.Attach([&](const absl::Status& status) { aborted = status; },
+                 [&](const v1::NetworkProfile& given) { network = given.name(); });
+  EXPECT_EQ(network, "lte");
+  EXPECT_EQ(aborted.message(), "early");
+}
+
+TEST(JobControlTest, NoHookRunsAfterDetach) {
+  JobControl control;
+  int calls = 0;
+  control.Attach([&](const absl::Status&) { ++calls; }, [&](const v1::NetworkProfile&) { ++calls; });
+  control.Detach();
+  control.Abort(absl::AbortedError("late"));
+  EXPECT_EQ(calls, 0);
+}
+
+}  // namespace
+}  // namespace edgetp

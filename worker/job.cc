@@ -1,0 +1,312 @@
+#include "worker/job.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/base/status_macros.h"
+#include "common/data/corpus.h"
+#include "common/network/network_profile.h"
+#include "common/rpc/blobs.h"
+#include "common/simulate/choose_algorithm.h"
+#include "edgetp/v1/control.grpc.pb.h"
+#include "worker/bench_all_reduce.h"
+#include "worker/checkpoint.h"
+#include "worker/collective_group.h"
+#include "worker/medium_client.h"
+#include "worker/peer_clock.h"
+#include "worker/peer_group.h"
+#include "worker/run_recorder.h"
+#include "worker/sample_text.h"
+#include "worker/train_loop.h"
+#include "worker/trainer_options.h"
+
+namespace edgetp {
+namespace {
+
+// What `auto` assumes of a network without limits: a host's loopback, where copies are what costs.
+constexpr double kLoopbackBitsPerSecond = 2e10;
+// Software cost of one message, as measured on hosts of today; decides only between algorithms that are about equal.
+constexpr absl::Duration kAssumedMessageOverhead = absl::Microseconds(20);
+// Blobs are large: a model of 1.5 billion parameters has 6 GB.
+constexpr absl::Duration kBlobTimeout = absl::Minutes(10);
+
+AlgorithmChooser ChooserFor(const v1::RunConfig& config, NetworkOptions network) {
+  const std::string& name = config.collective().algorithm();
+  if (name != "auto") return FixedAlgorithm(name);
+  AllReduceProblem problem;
+  problem.network = std::move(network);
+  if (problem.network.Unlimited()) problem.network.link.rate_bits_per_second = kLoopbackBitsPerSecond;
+  problem.world_size = config.workers();
+  problem.segment_bytes = config.collective().segment_bytes();
+  problem.message_overhead = kAssumedMessageOverhead;
+  return [problem](int64_t elements, const Codec& codec) mutable -> absl::StatusOr<std::string> {
+    problem.elements = elements;
+    problem.bytes_per_element = codec.bytes_per_element;
+    const std::string chosen = ChooseAlgorithm(problem);
+    spdlog::info("allreduce auto: {} for {} bytes over {} workers", chosen, elements * codec.bytes_per_element,
+                 problem.world_size);
+    return chosen;
+  };
+}
+
+// The name of the profile in force, which the stream's thread changes.
+class NetworkName {
+ public:
+  explicit NetworkName(std::string name) : name_(std::move(name)) {}
+  void Set(const std::string& name) {
+    std::lock_guard lock(mutex_);
+    name_ = name;
+  }
+  std::string Get() const {
+    std::lock_guard lock(mutex_);
+    return name_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string name_;
+};
+
+// One job's parts, in the order of their construction; destroyed in reverse.
+class Job {
+ public:
+  Job(const v1::Assign& assign, const JobContext& context)
+      : assign_(assign),
+        config_(assign.spec().config()),
+        context_(context),
+        blobs_(v1::Blobs::NewStub(context.link->channel())),
+        medium_(context.link->channel(), assign.job()),
+        network_name_(config_.network().name()),
+        recorder_(context.environment->metrics->BeginRun(assign.job(), assign.rank()), assign.rank()) {}
+
+  ~Job() { context_.control->Detach(); }
+
+  absl::Status Prepare();
+  absl::Status Run(v1::JobResult* result);
+
+ private:
+  absl::Status FetchCorpus();
+  absl::Status Connect(absl::Time deadline);
+  absl::Status BuildModel();
+  absl::Status LoadWeights();
+  TrainLoopParts Parts(TrainingSink* sink);
+  absl::Status RunTraining(v1::JobResult* result);
+  absl::Status RunEvaluation(v1::EvalReport* report);
+
+  const v1::Assign& assign_;
+  const v1::RunConfig& config_;
+  const JobContext context_;
+  std::unique_ptr<v1::Blobs::Stub> blobs_;
+  MediumClient medium_;
+  NetworkName network_name_;
+  RunRecorder recorder_;
+  std::optional<Corpus> corpus_;
+  std::unique_ptr<CollectiveGroup> group_;
+  std::unique_ptr<Trainer> trainer_;
+  int first_step_ = 0;
+  std::vector<std::string> symbols_;  // of the vocabulary, from the weights
+};
+
+absl::Status Job::Prepare() {
+  const absl::Time deadline = MonotonicNow() + absl::Seconds(assign_.ready_deadline_seconds());
+  RETURN_IF_ERROR(FetchCorpus());
+  // Peers first: a peer that waits for this one must not run out of time while this one builds a large model.
+  RETURN_IF_ERROR(Annotate(Connect(deadline), "connect peers"));
+  if (assign_.spec().task_case() == v1::JobSpec::kBench) return absl::OkStatus();
+  RETURN_IF_ERROR(Annotate(BuildModel(), "build model"));
+  return Annotate(LoadWeights(), "load weights");
+}
+
+absl::Status Job::FetchCorpus() {
+  if (assign_.spec().corpus_blob().empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string bytes,
+                   GetBlob(blobs_.get(), assign_.spec().corpus_blob(), absl::Now() + kBlobTimeout));
+  ASSIGN_OR_RETURN(corpus_, Corpus::Parse(bytes));
+  return corpus_->CheckFits(config_.model().sequence(), config_.model().vocabulary());
+}
+
+absl::Status Job::Connect(absl::Time deadline) {
+  PeerGroupOptions peers;
+  peers.job = assign_.job();
+  peers.rank = assign_.rank();
+  for (const v1::Member& member : assign_.members()) peers.members.push_back({member.peer_address(), member.boot_id()});
+  auto transport = std::make_unique<PeerGroup>(context_.environment->endpoint, std::move(peers));
+  context_.control->Attach([peers = transport.get()](const absl::Status& status) { peers->Abort(status); },
+                           [](const v1::NetworkProfile&) {});
+  const absl::Status connected = transport->Connect(deadline);
+  context_.control->Detach();
+  RETURN_IF_ERROR(connected);
+
+  const int world_size = assign_.members_size();
+  CollectiveGroupOptions options;
+  ASSIGN_OR_RETURN(options.network, ResolveNetwork(config_.network(), world_size));
+  options.choose = ChooserFor(config_, options.network);
+  options.wire_forward = config_.collective().wire_forward();
+  options.wire_backward = config_.collective().wire_backward();
+  options.deadline = absl::Seconds(config_.collective().deadline_seconds());
+  options.segment_bytes = config_.collective().segment_bytes();
+  options.seed = config_.seed();
+  options.medium = &medium_;
+  options.observer = &recorder_;
+  ASSIGN_OR_RETURN(group_, CollectiveGroup::Create(std::move(transport), std::move(options)));
+  context_.control->Attach(
+      [this](const absl::Status& status) {
+        group_->Abort(status);
+        medium_.Cancel();
+      },
+      [this, world_size](const v1::NetworkProfile& profile) {
+        absl::StatusOr<NetworkOptions> network = ResolveNetwork(profile, world_size);
+        const absl::Status status = network.ok() ? group_->SetNetwork(*std::move(network)) : network.status();
+        // The server has validated the profile; if it is refused here all the same, the run must not go on under another.
+        if (!status.ok()) group_->Abort(Annotate(status, "network update"));
+        network_name_.Set(profile.name());
+      });
+  return context_.control->aborted();
+}
+
+absl::Status Job::BuildModel() {
+  ASSIGN_OR_RETURN(const TrainerOptions options, ToTrainerOptions(config_, context_.environment->device));
+  ASSIGN_OR_RETURN(trainer_, Trainer::Create(options, group_.get()));
+  return absl::OkStatus();
+}
+
+absl::Status Job::LoadWeights() {
+  const v1::JobSpec& spec = assign_.spec();
+  if (spec.weights_blob().empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), spec.weights_blob(), absl::Now() + kBlobTimeout));
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint, ParseCheckpoint(bytes));
+  symbols_ = checkpoint.symbols;
+  RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
+  if (!spec.has_train() || !spec.train().resume()) return absl::OkStatus();
+  first_step_ = checkpoint.step;
+  return trainer_->LoadOptimizerState(checkpoint.optimizer_state);
+}
+
+TrainLoopParts Job::Parts(TrainingSink* sink) {
+  TrainLoopParts parts;
+  parts.config = &config_;
+  parts.corpus = &*corpus_;
+  parts.trainer = trainer_.get();
+  parts.group = group_.get();
+  parts.control = context_.control;
+  parts.sink = sink;
+  parts.first_step = first_step_;
+  return parts;
+}
+
+// Step reports to the server and the metrics, checkpoints to the server.
+class JobSink : public TrainingSink {
+ public:
+  JobSink(const v1::Assign& assign, const Corpus& corpus, const NetworkName& network, ServerLink* link,
+          v1::Blobs::Stub* blobs, RunRecorder* recorder)
+      : assign_(assign),
+        corpus_(corpus),
+        network_(network),
+        link_(link),
+        blobs_(blobs),
+        recorder_(recorder),
+        begin_(MonotonicNow()) {}
+
+  void Step(const StepStats& stats, v1::StepReport report) override {
+    report.set_job(assign_.job());
+    report.set_network(network_.Get());
+    report.set_end_seconds(absl::ToDoubleSeconds(MonotonicNow() - begin_));
+    recorder_->OnStep(stats, report);
+    v1::WorkerMessage message;
+    *message.mutable_step() = std::move(report);
+    link_->Send(std::move(message));
+  }
+
+  absl::Status SaveCheckpoint(int step, const std::vector<NamedTensor>& tensors) override {
+    ASSIGN_OR_RETURN(const std::string bytes,
+                     SerializeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
+    return PutBlobAs(blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), bytes, absl::Now() + kBlobTimeout)
+        .status();
+  }
+
+ private:
+  const v1::Assign& assign_;
+  const Corpus& corpus_;
+  const NetworkName& network_;
+  ServerLink* const link_;
+  v1::Blobs::Stub* const blobs_;
+  RunRecorder* const recorder_;
+  const absl::Time begin_;
+};
+
+absl::Status Job::RunTraining(v1::JobResult* result) {
+  JobSink sink(assign_, *corpus_, network_name_, context_.link, blobs_.get(), &recorder_);
+  RETURN_IF_ERROR(Train(Parts(&sink)));
+  recorder_.FillResult(result);
+  return absl::OkStatus();
+}
+
+absl::Status Job::RunEvaluation(v1::EvalReport* report) {
+  const v1::EvalTask& task = assign_.spec().eval();
+  const int sequence = config_.model().sequence();
+  int64_t windows = CountEvaluationWindows(*corpus_, sequence);
+  if (task.has_windows()) windows = std::min<int64_t>(windows, task.windows());
+  ASSIGN_OR_RETURN(const double loss, EvaluateValidation(Parts(nullptr), windows));
+  report->set_loss(loss);
+  report->set_tokens(static_cast<double>(windows * sequence));
+  ASSIGN_OR_RETURN(const Pattern pattern, Pattern::Parse(config_.pattern(), config_.model().layers()));
+  report->set_pattern(pattern.Expanded());
+  report->set_workers(config_.workers());
+  return absl::OkStatus();
+}
+
+absl::Status Job::Run(v1::JobResult* result) {
+  const v1::JobSpec& spec = assign_.spec();
+  switch (spec.task_case()) {
+    case v1::JobSpec::kTrain:
+      RETURN_IF_ERROR(RunTraining(result));
+      break;
+    case v1::JobSpec::kEval:
+      RETURN_IF_ERROR(RunEvaluation(result->mutable_eval()));
+      break;
+    case v1::JobSpec::kSample: {
+      const SampleParts parts{&spec.sample(), &config_, symbols_, trainer_.get(), group_.get(), context_.control};
+      ASSIGN_OR_RETURN(*result->mutable_sample(), SampleText(parts));
+      break;
+    }
+    case v1::JobSpec::kBench: {
+      ASSIGN_OR_RETURN(*result->mutable_bench(), BenchAllReduce(spec.bench(), config_.network().name(), group_.get()));
+      break;
+    }
+    case v1::JobSpec::TASK_NOT_SET:
+      return absl::InvalidArgumentError("job spec: no task is set");
+  }
+  *result->mutable_fidelity() = group_->TotalFidelity();
+  ASSIGN_OR_RETURN(*result->mutable_allreduce_algorithm(),
+                   group_->AlgorithmFor(TrafficClass::kActivationForward,
+                                        int64_t{config_.train().batch()} * config_.model().sequence() *
+                                            config_.model().channels()));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ExecuteJob(const v1::Assign& assign, const JobContext& context) {
+  Job job(assign, context);
+  RETURN_IF_ERROR(job.Prepare());
+  v1::WorkerMessage ready;
+  ready.mutable_ready()->set_job(assign.job());
+  context.link->Send(std::move(ready));
+  const absl::Duration patience = absl::Seconds(assign.ready_deadline_seconds());
+  RETURN_IF_ERROR(context.control->AwaitStart(absl::Now() + patience));
+
+  v1::WorkerMessage done;
+  done.mutable_result()->set_job(assign.job());
+  RETURN_IF_ERROR(job.Run(done.mutable_result()));
+  context.link->Send(std::move(done));
+  return absl::OkStatus();
+}
+
+}  // namespace edgetp

@@ -1,0 +1,167 @@
+// edgetp_worker: one device of a cluster. Wires the parts together; see session.h for what a worker does.
+#include <CLI/CLI.hpp>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/version.h"
+#include "common/metrics/worker_metrics.h"
+#include "common/rpc/host.h"
+#include "common/rpc/logging.h"
+#include "common/rpc/signals.h"
+#include "worker/peer_endpoint.h"
+#include "worker/process_setup.h"
+#include "worker/session.h"
+
+namespace edgetp {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitBadInput = 2;
+
+constexpr char kExamples[] = R"(Examples:
+  edgetp_worker --server=127.0.0.1:50051
+  edgetp_worker --server=10.0.0.1:50051 --listen=0.0.0.0:50100 --advertise=10.0.0.2:50100 --threads=4
+  edgetp_worker --server=10.0.0.1:50051 --device=cuda:0
+)";
+
+struct Flags {
+  std::string server = "127.0.0.1:50051";
+  std::string listen = "127.0.0.1:0";
+  std::string advertise;
+  std::string status = "127.0.0.1:0";
+  std::string metrics = "127.0.0.1:0";
+  std::string device = "cpu";
+  std::string log_level = "info";
+  int threads = 1;
+  double connect_seconds = 30;
+  bool die_with_parent = false;
+};
+
+void AddFlags(CLI::App& app, Flags& flags) {
+  app.add_option("--server", flags.server, "HOST:PORT of edgetp_server")->capture_default_str();
+  app.add_option("--listen", flags.listen, "HOST:PORT for the other workers; port 0 takes a free one")
+      ->capture_default_str();
+  app.add_option("--advertise", flags.advertise, "HOST:PORT under which the other workers reach --listen (default: the same)");
+  app.add_option("--status", flags.status, "HOST:PORT of the gRPC health and reflection services")->capture_default_str();
+  app.add_option("--metrics", flags.metrics, "HOST:PORT of the Prometheus endpoint /metrics")->capture_default_str();
+  app.add_option("--device", flags.device, "cpu or cuda:N")->capture_default_str();
+  app.add_option("--threads", flags.threads, "threads for computing; 1 when workers share a host")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--connect_seconds", flags.connect_seconds, "how long to wait for the server at the start")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  app.add_option("--log_level", flags.log_level, "trace, debug, info, warn, error or off")->capture_default_str();
+  app.add_flag("--die_with_parent", flags.die_with_parent, "end when the process that started this one ends");
+  app.set_version_flag("--version", std::string("edgetp_worker ") + kVersion);
+  app.footer(kExamples);
+}
+
+// Health checking and reflection, on a port of their own: the peers' port is polled by the computing thread alone.
+absl::StatusOr<std::unique_ptr<grpc::Server>> StartStatusServer(const std::string& address, int* port) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), port);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || *port == 0) {
+    return absl::UnavailableError(absl::StrCat("status service: cannot listen on ", address, ": is the port in use?"));
+  }
+  return server;
+}
+
+ServerLinkOptions LinkOptionsOf(const Flags& flags, const PeerEndpoint& endpoint, const std::string& metrics_address) {
+  ServerLinkOptions options;
+  options.server = flags.server;
+  options.connect_timeout = absl::Seconds(flags.connect_seconds);
+  v1::JoinRequest& join = options.join;
+  join.set_version(kVersion);
+  join.mutable_member()->set_peer_address(flags.advertise.empty() ? endpoint.address() : flags.advertise);
+  join.mutable_member()->set_host(HostName());
+  join.mutable_member()->set_boot_id(BootId());
+  join.set_device(flags.device);
+  join.set_threads(flags.threads);
+  join.set_metrics_address(metrics_address);
+  join.set_process_id(getpid());
+  join.set_blas(BlasName());
+  return options;
+}
+
+// Stops the session when a signal has come; ends when `done` is set.
+class SignalWatcher {
+ public:
+  explicit SignalWatcher(Session* session)
+      : thread_([this, session] {
+          while (!done_) {
+            if (WaitForShutdownSignal(absl::Milliseconds(200)) != 0) {
+              session->Stop();
+              return;
+            }
+          }
+        }) {}
+  ~SignalWatcher() {
+    done_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> done_ = false;
+  std::thread thread_;
+};
+
+absl::Status Run(const Flags& flags) {
+  RETURN_IF_ERROR(InitLogging("edgetp_worker", flags.log_level));
+  RETURN_IF_ERROR(CatchShutdownSignals());
+  if (flags.die_with_parent) DieWithParent();
+  SetUpComputing(flags.threads);
+
+  ASSIGN_OR_RETURN(std::unique_ptr<PeerEndpoint> endpoint, PeerEndpoint::Create(flags.listen));
+  int status_port = 0;
+  ASSIGN_OR_RETURN(std::unique_ptr<grpc::Server> status_server, StartStatusServer(flags.status, &status_port));
+  MetricSet metric_set;
+  ASSIGN_OR_RETURN(std::unique_ptr<MetricsEndpoint> metrics_endpoint, MetricsEndpoint::Create(flags.metrics, metric_set));
+  WorkerMetrics metrics(&metric_set);
+  metrics.SetInfo("", HostName(), flags.device, BlasName());
+  spdlog::info("peers {} status port {} metrics {} device {} threads {} BLAS {}", endpoint->address(), status_port,
+               metrics_endpoint->address(), flags.device, flags.threads, BlasName());
+
+  const JobEnvironment environment{endpoint.get(), &metrics, flags.device, BootId()};
+  Session session(LinkOptionsOf(flags, *endpoint, metrics_endpoint->address()), &environment);
+  absl::Status status;
+  {
+    SignalWatcher watcher(&session);
+    status = session.Run();
+  }
+  status_server->Shutdown(std::chrono::system_clock::now());
+  return status;
+}
+
+}  // namespace
+}  // namespace edgetp
+
+int main(int argc, char** argv) {
+  edgetp::PrepareProcess(argv);  // may start this program again with the BLAS kernel that fits the CPU
+  CLI::App app("One device of an edgetp cluster: holds a shard of the model and trains it with its peers.");
+  edgetp::Flags flags;
+  edgetp::AddFlags(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : edgetp::kExitBadInput;
+  }
+  const absl::Status status = edgetp::Run(flags);
+  if (status.ok()) return 0;
+  spdlog::error("{}", status.ToString());
+  const bool bad_input = absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status);
+  return bad_input ? edgetp::kExitBadInput : edgetp::kExitFailed;
+}

@@ -1,0 +1,122 @@
+#include "worker/session.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/base/status_macros.h"
+
+namespace edgetp {
+namespace {
+
+// All ranks finish within a checkpoint's transfer of one another.
+constexpr absl::Duration kFinishTimeout = absl::Minutes(2);
+
+v1::WorkerMessage FailureMessage(const std::string& job, int rank, const absl::Status& status) {
+  v1::WorkerMessage message;
+  v1::JobFailure& failure = *message.mutable_failure();
+  failure.set_job(job);
+  failure.mutable_failure()->set_code(static_cast<int>(status.code()));
+  failure.mutable_failure()->set_message(std::string(status.message()));
+  // A lost peer or a missed deadline is what the failure of another rank looks like from here.
+  failure.set_secondary(absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status));
+  failure.set_culprit(rank);
+  return message;
+}
+
+}  // namespace
+
+Session::Session(ServerLinkOptions options, const JobEnvironment* environment)
+    : options_(std::move(options)), environment_(environment) {}
+
+absl::Status Session::Run() {
+  ServerLink::Handler handler{[this](const v1::ServerMessage& message) { OnMessage(message); },
+                              [this](const absl::Status& status) { OnClosed(status); }};
+  ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, ServerLink::Connect(options_, std::move(handler)));
+  spdlog::info("joined {} as {}", options_.server, link->welcome().worker_id());
+  while (std::optional<v1::Assign> assign = NextAssignment()) RunJob(*assign, link.get());
+  link.reset();  // before closed_ is read: its threads write it
+  return closed_;
+}
+
+void Session::Stop() {
+  std::lock_guard lock(mutex_);
+  over_ = true;
+  if (control_ != nullptr) control_->Abort(absl::CancelledError("this worker was told to stop"));
+  changed_.notify_all();
+}
+
+void Session::OnMessage(const v1::ServerMessage& message) {
+  std::lock_guard lock(mutex_);
+  const auto concerns = [this](const std::string& job) { return control_ != nullptr && job_ == job; };
+  switch (message.body_case()) {
+    case v1::ServerMessage::kAssign:
+      assignment_ = message.assign();
+      job_ = message.assign().job();
+      control_ = std::make_shared<JobControl>();
+      changed_.notify_all();
+      break;
+    case v1::ServerMessage::kStart:
+      if (concerns(message.start().job())) control_->Start();
+      break;
+    case v1::ServerMessage::kFinish:
+      if (concerns(message.finish().job())) control_->Finish();
+      break;
+    case v1::ServerMessage::kNetwork:
+      if (concerns(message.network().job())) control_->SetNetwork(message.network().network());
+      break;
+    case v1::ServerMessage::kAbort:
+      if (concerns(message.abort().job())) {
+        const v1::Failure& failure = message.abort().failure();
+        control_->Abort(absl::AbortedError(failure.message()));
+      }
+      break;
+    case v1::ServerMessage::kWelcome:
+    case v1::ServerMessage::BODY_NOT_SET:
+      spdlog::warn("unexpected message of the server: {}", message.ShortDebugString());
+      break;
+  }
+}
+
+void Session::OnClosed(const absl::Status& status) {
+  std::lock_guard lock(mutex_);
+  if (!over_) closed_ = status;
+  over_ = true;
+  if (control_ != nullptr) control_->Abort(status);
+  changed_.notify_all();
+}
+
+std::optional<v1::Assign> Session::NextAssignment() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return over_ || assignment_.has_value(); });
+  if (over_) return std::nullopt;
+  return std::exchange(assignment_, std::nullopt);
+}
+
+void Session::RunJob(const v1::Assign& assign, ServerLink* link) {
+  std::shared_ptr<JobControl> control;
+  {
+    std::lock_guard lock(mutex_);
+    control = control_;
+  }
+  spdlog::info("job {}: rank {} of {}", assign.job(), assign.rank(), assign.members_size());
+  const JobContext context{environment_, link, control.get()};
+  absl::Status status = ExecuteJob(assign, context);
+  if (status.ok()) {
+    status = control->AwaitFinish(absl::Now() + kFinishTimeout);
+  } else if (control->aborted().ok()) {
+    link->Send(FailureMessage(assign.job(), assign.rank(), status));
+    // The server answers with the abort that names the culprit; it is what belongs in this log.
+    const absl::Status answer = control->AwaitFinish(absl::Now() + absl::Seconds(5));
+    if (absl::IsAborted(answer)) status = answer;
+  }
+  if (status.ok()) {
+    spdlog::info("job {}: done", assign.job());
+  } else {
+    spdlog::error("job {}: rank {}: {}", assign.job(), assign.rank(), status.ToString());
+  }
+}
+
+}  // namespace edgetp
