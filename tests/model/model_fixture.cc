@@ -1,0 +1,129 @@
+#include "tests/model/model_fixture.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace edgetp::test {
+namespace {
+
+NamedTensor Random(const std::string& name, const std::vector<int64_t>& shape, double mean, double deviation) {
+  const torch::Tensor values = torch::randn(shape) * deviation + mean;
+  const float* data = values.data_ptr<float>();
+  return {name, shape, std::vector<float>(data, data + values.numel())};
+}
+
+}  // namespace
+
+TrainerOptions TinyOptions(const std::string& pattern, int world_size, bool biases) {
+  TrainerOptions options;
+  options.pattern = *Pattern::Parse(pattern, 0);
+  options.shape = {options.pattern.layers(), 4, 16, 8, 11, biases};
+  if (world_size == 3) options.split = {2, 1, 1};
+  return options;
+}
+
+std::vector<NamedTensor> StrongWeights(const ModelShape& shape) {
+  torch::manual_seed(7);
+  const int64_t C = shape.channels;
+  std::vector<NamedTensor> weights = {Random("wte.weight", {shape.vocabulary, C}, 0, 0.5),
+                                      Random("wpe.weight", {shape.sequence, C}, 0, 0.5)};
+  auto norm = [&](const std::string& name) {
+    weights.push_back(Random(name + ".weight", {C}, 1, 0.2));
+    if (shape.biases) weights.push_back(Random(name + ".bias", {C}, 0, 0.2));
+  };
+  auto linear = [&](const std::string& name, int64_t in, int64_t out) {
+    weights.push_back(Random(name + ".weight", {in, out}, 0, 0.2));
+    if (shape.biases) weights.push_back(Random(name + ".bias", {out}, 0, 0.2));
+  };
+  for (int layer = 0; layer < shape.layers; ++layer) {
+    const std::string h = absl::StrCat("h.", layer, ".");
+    norm(h + "ln_1");
+    linear(h + "attn.c_attn", C, 3 * C);
+    linear(h + "attn.c_proj", C, C);
+    norm(h + "ln_2");
+    linear(h + "mlp.c_fc", C, 4 * C);
+    linear(h + "mlp.c_proj", 4 * C, C);
+  }
+  norm("ln_f");
+  return weights;
+}
+
+TokenBatch TinyBatch(const ModelShape& shape, int number) {
+  TokenBatch batch{.batch = 2, .sequence = shape.sequence};
+  for (int i = 0; i < batch.batch * batch.sequence; ++i) {
+    batch.inputs.push_back((i * 5 + number * 3 + i / 7) % shape.vocabulary);
+    batch.targets.push_back((i * i + number + 1) % shape.vocabulary);
+  }
+  return batch;
+}
+
+TrainerGroup::TrainerGroup(const TrainerOptions& options, int world_size)
+    : threads_(world_size), trainers_(world_size) {
+  for (int rank = 0; rank < world_size; ++rank) {
+    auto trainer = Trainer::Create(options, threads_.member(rank));
+    EXPECT_TRUE(trainer.ok()) << trainer.status();
+    trainers_[rank] = *std::move(trainer);
+  }
+}
+
+void TrainerGroup::Load(const std::vector<NamedTensor>& weights) {
+  for (const auto& trainer : trainers_) {
+    const absl::Status status = trainer->LoadWeights(weights);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+}
+
+StepResult TrainerGroup::TrainStep(int step, const std::vector<TokenBatch>& micro_batches, double learning_rate) {
+  std::vector<absl::StatusOr<StepResult>> results(trainers_.size());
+  threads_.Run([&](int rank) { results[rank] = trainers_[rank]->TrainStep(step, micro_batches, learning_rate); });
+  for (const auto& result : results) {
+    EXPECT_TRUE(result.ok()) << result.status();
+    if (!result.ok()) return {};
+    EXPECT_EQ(result->loss, results[0]->loss);
+    EXPECT_EQ(result->gradient_norm, results[0]->gradient_norm);
+  }
+  return *results[0];
+}
+
+double TrainerGroup::Evaluate(const TokenBatch& batch) {
+  std::vector<absl::StatusOr<double>> losses(trainers_.size());
+  threads_.Run([&](int rank) { losses[rank] = trainers_[rank]->Evaluate(batch); });
+  for (const auto& loss : losses) {
+    EXPECT_TRUE(loss.ok()) << loss.status();
+    if (!loss.ok()) return 0;
+    EXPECT_EQ(*loss, *losses[0]);
+  }
+  return *losses[0];
+}
+
+std::vector<float> TrainerGroup::NextTokenLogits(const std::vector<int64_t>& tokens) {
+  std::vector<absl::StatusOr<std::vector<float>>> logits(trainers_.size());
+  threads_.Run([&](int rank) { logits[rank] = trainers_[rank]->NextTokenLogits(tokens); });
+  for (const auto& each : logits) {
+    EXPECT_TRUE(each.ok()) << each.status();
+    if (!each.ok()) return {};
+    EXPECT_EQ(*each, *logits[0]);
+  }
+  return *logits[0];
+}
+
+std::vector<NamedTensor> TrainerGroup::Export(bool optimizer_state) {
+  std::vector<absl::StatusOr<std::vector<NamedTensor>>> exported(trainers_.size());
+  threads_.Run([&](int rank) { exported[rank] = trainers_[rank]->ExportWeights(optimizer_state); });
+  for (size_t rank = 0; rank < exported.size(); ++rank) {
+    EXPECT_TRUE(exported[rank].ok()) << exported[rank].status();
+    if (!exported[rank].ok()) return {};
+    EXPECT_EQ(exported[rank]->empty(), rank != 0);
+  }
+  return *exported[0];
+}
+
+torch::Tensor AsTensor(const NamedTensor& named) {
+  return torch::tensor(named.values, torch::kFloat).view(named.shape).to(torch::kDouble);
+}
+
+double Difference(const torch::Tensor& a, const torch::Tensor& b) {
+  if (a.sizes() != b.sizes()) return std::numeric_limits<double>::infinity();
+  return (a.detach() - b.detach()).abs().max().item<double>();
+}
+
+}  // namespace edgetp::test

@@ -1,0 +1,59 @@
+// An in-process group of ranks: one thread each, all-reduce by summing in rank order under a lock. Checks that all ranks
+// ask for the same collective, logs what they asked for, and can make a chosen all-reduce fail.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "worker/model/communicator.h"
+
+namespace edgetp::test {
+
+struct LoggedAllReduce {
+  CollectiveTag tag;
+  int64_t elements;
+};
+
+class ThreadGroup {
+ public:
+  explicit ThreadGroup(int world_size);
+
+  int world_size() const { return static_cast<int>(members_.size()); }
+  Communicator* member(int rank) { return members_[rank].get(); }
+
+  // Makes all-reduce number `number` (from 0) of `rank` return `status`; the others then get Aborted.
+  void FailAt(int rank, int number, absl::Status status);
+
+  // What was asked for so far, in order.
+  const std::vector<LoggedAllReduce>& log() const { return log_; }
+  void ClearLog() { log_.clear(); }
+
+  // Calls body(rank) on one thread per rank and waits for all.
+  void Run(const std::function<void(int)>& body);
+
+ private:
+  class Member;
+  absl::Status AllReduce(int rank, const CollectiveTag& tag, absl::Span<float> data);
+  absl::Status Complete();  // by the last rank to arrive
+  absl::Status Abort(const absl::Status& cause, int culprit);
+
+  std::vector<std::unique_ptr<Communicator>> members_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<absl::Span<float>> spans_;
+  std::vector<CollectiveTag> tags_;
+  std::vector<int> calls_;  // per rank
+  int arrived_ = 0;
+  int64_t round_ = 0;
+  absl::Status aborted_;
+  int failing_rank_ = -1;
+  int failing_number_ = -1;
+  absl::Status failure_;
+  std::vector<LoggedAllReduce> log_;
+};
+
+}  // namespace edgetp::test

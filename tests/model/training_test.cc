@@ -1,0 +1,145 @@
+// Properties of whole runs: world size does not matter for t, runs repeat, failures keep their Status, input is checked.
+#include "tests/model/model_fixture.h"
+
+namespace edgetp::test {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<double> Losses(const TrainerOptions& options, int world_size, int steps) {
+  TrainerGroup group(options, world_size);
+  std::vector<double> losses;
+  for (int step = 0; step < steps; ++step) {
+    losses.push_back(group.TrainStep(step, {TinyBatch(options.shape, step % 2)}, 1e-2).loss);
+  }
+  return losses;
+}
+
+TEST(TrainingTest, TensorParallelCurvesCoincideAtEveryWorldSize) {
+  for (const InitKind init : {InitKind::kGpt2, InitKind::kTorch}) {
+    TrainerOptions options = TinyOptions("ttt", 1);
+    options.init = init;
+    options.clip_norm = 1;
+    const auto want = Losses(options, 1, 30);
+    EXPECT_LT(want.back(), want.front());
+    for (const int world_size : {2, 4}) {
+      const auto got = Losses(options, world_size, 30);
+      for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-4) << world_size << " step " << i;
+    }
+  }
+}
+
+TEST(TrainingTest, EveryPatternLearns) {
+  for (const char* pattern : {"tt", "ss", "sp", "pp"}) {
+    TrainerOptions options = TinyOptions(pattern, 2, false);
+    options.init = InitKind::kTorch;
+    TrainerGroup group(options, 2);
+    const double before = group.Evaluate(TinyBatch(options.shape, 0));
+    for (int step = 0; step < 60; ++step) group.TrainStep(step, {TinyBatch(options.shape, 0)}, 1e-2);
+    EXPECT_LT(group.Evaluate(TinyBatch(options.shape, 0)), 0.3 * before) << pattern;
+  }
+}
+
+TEST(TrainingTest, ARunRepeatsToTheLastBitDropoutIncluded) {
+  TrainerOptions options = TinyOptions("tspp", 2);
+  options.dropout = 0.2;
+  options.clip_norm = 1;
+  EXPECT_EQ(Losses(options, 2, 5), Losses(options, 2, 5));
+  TrainerOptions other_seed = options;
+  other_seed.seed = 2;
+  EXPECT_NE(Losses(options, 2, 5), Losses(other_seed, 2, 5));
+}
+
+TEST(TrainingTest, DropoutOnTheReplicatedStreamIsTheSameAtEveryWorldSize) {
+  TrainerOptions options = TinyOptions("tt", 1);
+  options.dropout = 0.3;
+  auto weights = StrongWeights(options.shape);
+  for (NamedTensor& tensor : weights) {  // without attention, no rank-local dropout has an effect
+    if (tensor.name.find("attn.c_proj.weight") != std::string::npos) tensor.values.assign(tensor.values.size(), 0);
+  }
+  std::vector<double> losses;
+  for (const int world_size : {1, 2, 4}) {
+    TrainerGroup group(options, world_size);
+    group.Load(weights);
+    losses.push_back(group.TrainStep(3, {TinyBatch(options.shape, 0)}, 0).loss);
+  }
+  EXPECT_NEAR(losses[1], losses[0], 1e-5);
+  EXPECT_NEAR(losses[2], losses[0], 1e-5);
+}
+
+TEST(TrainingTest, DropoutIsOffInEvaluation) {
+  TrainerOptions options = TinyOptions("tsp", 2);
+  const auto weights = StrongWeights(options.shape);
+  TrainerGroup plain(options, 2);
+  plain.Load(weights);
+  options.dropout = 0.5;
+  TrainerGroup dropping(options, 2);
+  dropping.Load(weights);
+  const TokenBatch batch = TinyBatch(options.shape, 1);
+  EXPECT_EQ(plain.Evaluate(batch), dropping.Evaluate(batch));
+  EXPECT_NE(plain.TrainStep(0, {batch}, 0).loss, dropping.TrainStep(0, {batch}, 0).loss);
+}
+
+TEST(FailureTest, TheFailureOfAnyAllReduceKeepsItsStatusAndEndsTheOtherRanks) {
+  TrainerOptions options = TinyOptions("tspp", 2);
+  options.clip_norm = 1;
+  TrainerGroup healthy(options, 2);
+  healthy.TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3);
+  const int count = static_cast<int>(healthy.threads().log().size());
+  ASSERT_EQ(count, 4 + 4 + 2);  // t 2, s 1, pp 1; as many backward; gradient sync and clip
+  const absl::Status cause = absl::DataLossError("segment 3 has a wrong size");
+  for (int number = 0; number < count; ++number) {
+    TrainerGroup group(options, 2);
+    group.threads().FailAt(1, number, cause);
+    std::vector<absl::Status> status(2);
+    group.threads().Run([&](int rank) {
+      status[rank] = group.trainer(rank).TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3).status();
+    });
+    EXPECT_EQ(status[1], cause) << number;
+    EXPECT_EQ(status[0].code(), absl::StatusCode::kAborted) << number;
+    EXPECT_EQ(group.trainer(1).Evaluate(TinyBatch(options.shape, 0)).status(), cause) << "the first error stays";
+  }
+}
+
+TEST(FailureTest, BadOptionsAreRejectedByName) {
+  ThreadGroup alone(1);
+  auto message = [&](const TrainerOptions& options) {
+    const auto trainer = Trainer::Create(options, alone.member(0));
+    EXPECT_EQ(trainer.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(trainer.status().message());
+  };
+  TrainerOptions options = TinyOptions("tt", 1);
+  options.shape.channels = 18;
+  EXPECT_THAT(message(options), HasSubstr("channels=18"));
+  options = TinyOptions("tt", 1);
+  options.shape.layers = 3;
+  EXPECT_THAT(message(options), HasSubstr("layers=3"));
+  options = TinyOptions("tt", 1);
+  options.dropout = 1;
+  EXPECT_THAT(message(options), HasSubstr("dropout=1"));
+  options = TinyOptions("tt", 1);
+  options.device = "gpu";
+  EXPECT_THAT(message(options), HasSubstr("\"gpu\" must be cpu or cuda:N"));
+  options.device = "cuda:99";
+  EXPECT_THAT(message(options), HasSubstr("cuda:99"));
+}
+
+TEST(FailureTest, ATokenOutsideTheVocabularyIsRejected) {
+  const TrainerOptions options = TinyOptions("t", 1);
+  TrainerGroup group(options, 1);
+  TokenBatch batch = TinyBatch(options.shape, 0);
+  batch.targets[3] = 11;
+  const auto result = group.trainer(0).TrainStep(0, {batch}, 1e-3);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("target 3 is token 11"));
+  EXPECT_FALSE(group.trainer(0).NextTokenLogits({}).ok());
+  EXPECT_FALSE(group.trainer(0).TrainStep(0, {}, 1e-3).ok());
+}
+
+TEST(GemmSpeedTest, DividesTheWorkByTheTimeItIsGiven) {
+  double now = 0;
+  EXPECT_NEAR(MeasureGemmGflops([&] { return now += 0.5; }), 2 * 512.0 * 512 * 512 / 0.5 * 1e-9, 1e-9);
+}
+
+}  // namespace
+}  // namespace edgetp::test
