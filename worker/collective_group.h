@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -72,6 +73,7 @@ class CollectiveGroup final : public Communicator {
 
   // Replaces the chooser and forgets its answers; all ranks must do so between the same two collectives.
   void SetChooser(AlgorithmChooser choose);
+  const AlgorithmChooser& chooser() const { return options_.choose; }
 
   // From any thread; takes effect at the next message.
   // Errors: FailedPrecondition as in Create; the profile in force stays then.

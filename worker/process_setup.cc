@@ -1,0 +1,89 @@
+#include "worker/process_setup.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <strings.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+
+namespace edgetp {
+namespace {
+
+constexpr char kRestartedMarker[] = "EDGETP_RESTARTED";
+// Kernels of OpenBLAS that use AVX-512.
+constexpr const char* kAvx512Kernels[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+constexpr char kAvx512CoreType[] = "SKYLAKEX";
+
+template <typename Function>
+Function Find(const char* symbol) {
+  return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, symbol));
+}
+
+// Null where the BLAS is not OpenBLAS.
+const char* OpenBlasKernels() {
+  const auto core_name = Find<char* (*)()>("openblas_get_corename");
+  return core_name == nullptr ? nullptr : core_name();
+}
+
+bool CpuHasAvx512() {
+#if defined(__x86_64__)
+  // What the SkylakeX kernels are compiled for.
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+  return false;
+#endif
+}
+
+bool LeavesAvx512Unused(const char* kernels) {
+  if (kernels == nullptr || !CpuHasAvx512()) return false;
+  return std::none_of(std::begin(kAvx512Kernels), std::end(kAvx512Kernels),
+                      [kernels](const char* name) { return strcasecmp(name, kernels) == 0; });
+}
+
+}  // namespace
+
+void TuneAllocator() {
+  // A glibc that limits the threshold refuses 1 GiB; 32 MiB is the most that it takes.
+  if (mallopt(M_MMAP_THRESHOLD, 1 << 30) == 0) mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 0x7fffffff);
+  mallopt(M_TOP_PAD, 64 << 20);
+  // The heaps of other arenas are 64 MiB at most and are returned when they are empty: all threads share the main one.
+  mallopt(M_ARENA_MAX, 1);
+}
+
+void RestartWithFittingLibraries(char** argv, int threads) {
+  if (getenv(kRestartedMarker) != nullptr) return;
+  bool restart = false;
+  if (getenv("OPENBLAS_CORETYPE") == nullptr && LeavesAvx512Unused(OpenBlasKernels())) {
+    setenv("OPENBLAS_CORETYPE", kAvx512CoreType, 0);
+    restart = true;
+  }
+  if (getenv("OMP_WAIT_POLICY") == nullptr && threads > 1) {
+    setenv("OMP_WAIT_POLICY", "passive", 0);
+    restart = true;
+  }
+  if (!restart) return;
+  setenv(kRestartedMarker, "1", 1);
+  execv("/proc/self/exe", argv);
+}
+
+void UseComputeThreads(int threads) {
+  // LibTorch reads the variable at its first parallel operation.
+  setenv("OMP_NUM_THREADS", std::to_string(threads).c_str(), 1);
+  if (const auto set = Find<void (*)(int)>("omp_set_num_threads")) set(threads);
+  if (const auto set = Find<void (*)(int)>("openblas_set_num_threads")) set(threads);
+}
+
+void SharpenTimers() { prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul); }
+
+std::string BlasName() {
+  const char* const kernels = OpenBlasKernels();
+  return kernels == nullptr ? "unknown BLAS" : std::string("OpenBLAS ") + kernels;
+}
+
+}  // namespace edgetp

@@ -1,0 +1,28 @@
+// What a worker process sets before it does anything else: how malloc keeps memory, which BLAS kernels and how many
+// threads compute, how precisely sleeps end. Reasons and measurements: docs/architecture.md. Called by main and by the
+// thread that trains.
+#pragma once
+
+#include <string>
+
+namespace edgetp {
+
+// Lets malloc keep what gRPC allocates for each message, instead of a mmap, page faults and a munmap every time.
+// Call at the start of main, before other threads exist.
+void TuneAllocator();
+
+// Starts the program again, once, where a library can only be told by its environment: OpenBLAS chose kernels that leave
+// the CPU's AVX-512 unused, or OpenMP threads would spin while they wait (`threads` > 1). Variables that the user has set
+// win. Returns if nothing is to be changed, or if exec fails. Call before files and threads are opened.
+void RestartWithFittingLibraries(char** argv, int threads);
+
+// For the calling thread and those that it starts: OpenMP's and OpenBLAS's threads.
+void UseComputeThreads(int threads);
+
+// Makes the calling thread's sleeps end within a microsecond of the asked time instead of 50.
+void SharpenTimers();
+
+// The BLAS in use and its kernels, e.g. "OpenBLAS SkylakeX", or "unknown BLAS".
+std::string BlasName();
+
+}  // namespace edgetp
