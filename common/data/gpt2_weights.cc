@@ -1,0 +1,198 @@
+#include "common/data/gpt2_weights.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "common/base/status_macros.h"
+
+namespace edgetp {
+namespace {
+
+constexpr char kPrefix[] = "transformer.";
+constexpr char kHeadName[] = "lm_head.weight";
+constexpr char kOptimizerPrefix[] = "optimizer.";
+constexpr char kHeadsKey[] = "edgetp.heads";
+constexpr char kGeluKey[] = "edgetp.gelu";
+constexpr char kLayoutKey[] = "edgetp.linear_layout";
+constexpr int kHeadSize = 64;  // of every published GPT-2
+// Far beyond every model: keeps the shape's int fields safe.
+constexpr int64_t kMaxDimension = 1 << 24;
+
+using TensorMap = std::map<std::string, NamedTensor>;
+
+absl::Status Invalid(const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat("read weights: ", what));
+}
+
+std::string ShapeText(const std::vector<int64_t>& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
+
+// Buffers of published files that are no parameters: the causal mask and its fill value.
+bool IsMask(const std::string& name) {
+  return absl::EndsWith(name, ".attn.bias") || absl::EndsWith(name, ".attn.masked_bias");
+}
+
+bool IsLinear(const std::string& name) {
+  return absl::StartsWith(name, "h.") && absl::EndsWith(name, ".weight") && !absl::StrContains(name, ".ln_");
+}
+
+absl::StatusOr<TensorMap> ByCanonicalName(std::vector<NamedTensor> tensors) {
+  TensorMap map;
+  for (NamedTensor& tensor : tensors) {
+    std::string name(absl::StripPrefix(tensor.name, kPrefix));
+    if (IsMask(name)) continue;
+    tensor.name = name;
+    if (!map.emplace(name, std::move(tensor)).second) {
+      return Invalid(absl::StrCat("tensor ", name, " is there twice, with and without the prefix ", kPrefix));
+    }
+  }
+  return map;
+}
+
+// lm_head is the embedding once more; a file in which it differs is another model.
+absl::Status DropTiedHead(TensorMap* map) {
+  const auto head = map->find(kHeadName);
+  if (head == map->end()) return absl::OkStatus();
+  const auto wte = map->find("wte.weight");
+  if (wte == map->end() || wte->second.shape != head->second.shape || wte->second.values != head->second.values) {
+    return Invalid("lm_head.weight differs from wte.weight: the output must be tied to the embedding");
+  }
+  map->erase(head);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const NamedTensor*> Matrix(const TensorMap& map, const std::string& name) {
+  const auto found = map.find(name);
+  if (found == map.end()) return Invalid(absl::StrCat("tensor ", name, " is missing"));
+  const std::vector<int64_t>& shape = found->second.shape;
+  const bool good = shape.size() == 2 && std::all_of(shape.begin(), shape.end(), [](int64_t n) {
+                      return n >= 1 && n <= kMaxDimension;
+                    });
+  if (!good) return Invalid(absl::StrCat("tensor ", name, " has shape ", ShapeText(shape), ": must be a matrix"));
+  return &found->second;
+}
+
+absl::StatusOr<int> HeadsOf(const std::map<std::string, std::string>& metadata, int channels) {
+  const auto found = metadata.find(kHeadsKey);
+  int heads = channels / kHeadSize;
+  if (found != metadata.end() && !absl::SimpleAtoi(found->second, &heads)) heads = 0;
+  if (heads >= 1 && channels % heads == 0) return heads;
+  if (found == metadata.end()) {
+    return Invalid(absl::StrCat("channels=", channels, " is no multiple of ", kHeadSize, ", so the metadata must say ",
+                                kHeadsKey));
+  }
+  return Invalid(absl::StrCat("metadata ", kHeadsKey, "=", found->second, ": must divide channels=", channels));
+}
+
+absl::StatusOr<ModelShape> ShapeOf(const TensorMap& map, const std::map<std::string, std::string>& metadata) {
+  ASSIGN_OR_RETURN(const NamedTensor* wte, Matrix(map, "wte.weight"));
+  ASSIGN_OR_RETURN(const NamedTensor* wpe, Matrix(map, "wpe.weight"));
+  ModelShape shape;
+  shape.vocabulary = static_cast<int>(wte->shape[0]);
+  shape.channels = static_cast<int>(wte->shape[1]);
+  shape.sequence = static_cast<int>(wpe->shape[0]);
+  while (map.count(absl::StrCat("h.", shape.layers, ".ln_1.weight")) > 0) ++shape.layers;
+  if (shape.layers == 0) return Invalid("tensor h.0.ln_1.weight is missing");
+  shape.biases = map.count("ln_f.bias") > 0;
+  ASSIGN_OR_RETURN(shape.heads, HeadsOf(metadata, shape.channels));
+  return shape;
+}
+
+// One of two words of the metadata; absent: the first.
+absl::StatusOr<bool> IsSecondWord(const std::map<std::string, std::string>& metadata, const char* key,
+                                  const char* first, const char* second) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end() || found->second == first) return false;
+  if (found->second == second) return true;
+  return Invalid(absl::StrCat("metadata ", key, "=", found->second, ": must be ", first, " or ", second));
+}
+
+void Transpose(NamedTensor* tensor) {
+  const int64_t rows = tensor->shape[0];
+  const int64_t columns = tensor->shape[1];
+  std::vector<float> transposed(tensor->values.size());
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) transposed[c * rows + r] = tensor->values[r * columns + c];
+  }
+  tensor->values = std::move(transposed);
+  std::swap(tensor->shape[0], tensor->shape[1]);
+}
+
+// Takes exactly the tensors of the model out of `map`.
+absl::StatusOr<std::vector<NamedTensor>> TakeAll(const ModelShape& shape, bool out_in, TensorMap map) {
+  std::vector<NamedTensor> tensors = Gpt2TensorShapes(shape);
+  for (NamedTensor& wanted : tensors) {
+    const auto found = map.find(wanted.name);
+    if (found == map.end()) return Invalid(absl::StrCat("tensor ", wanted.name, " is missing"));
+    NamedTensor tensor = std::move(found->second);
+    map.erase(found);
+    if (out_in && IsLinear(tensor.name) && tensor.shape.size() == 2) Transpose(&tensor);
+    if (tensor.shape != wanted.shape) {
+      return Invalid(absl::StrCat("tensor ", tensor.name, " has shape ", ShapeText(tensor.shape), ", but ",
+                                  ShapeText(wanted.shape), " as (in, out) follows from wte and wpe"));
+    }
+    wanted = std::move(tensor);
+  }
+  if (!map.empty()) return Invalid(absl::StrCat("tensor ", map.begin()->first, " is not part of a GPT-2"));
+  return tensors;
+}
+
+}  // namespace
+
+absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file) {
+  ASSIGN_OR_RETURN(TensorMap map, ByCanonicalName(std::move(file.tensors)));
+  RETURN_IF_ERROR(DropTiedHead(&map));
+  Gpt2Weights weights;
+  ASSIGN_OR_RETURN(weights.shape, ShapeOf(map, file.metadata));
+  ASSIGN_OR_RETURN(const bool erf, IsSecondWord(file.metadata, kGeluKey, "tanh", "erf"));
+  ASSIGN_OR_RETURN(const bool out_in, IsSecondWord(file.metadata, kLayoutKey, "in_out", "out_in"));
+  weights.gelu_tanh = !erf;
+  ASSIGN_OR_RETURN(weights.tensors, TakeAll(weights.shape, out_in, std::move(map)));
+  return weights;
+}
+
+TensorFile WriteGpt2Weights(const Gpt2Weights& weights) {
+  return {.metadata = {{kHeadsKey, absl::StrCat(weights.shape.heads)},
+                       {kGeluKey, weights.gelu_tanh ? "tanh" : "erf"},
+                       {kLayoutKey, "in_out"}},
+          .tensors = weights.tensors};
+}
+
+std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape) {
+  const int64_t C = shape.channels;
+  std::vector<NamedTensor> tensors;
+  const auto add = [&](const std::string& name, std::vector<int64_t> sizes) { tensors.push_back({name, sizes, {}}); };
+  const auto add_with_bias = [&](const std::string& name, std::vector<int64_t> sizes) {
+    add(name + ".weight", sizes);
+    if (shape.biases) add(name + ".bias", {sizes.back()});
+  };
+  add("wte.weight", {shape.vocabulary, C});
+  add("wpe.weight", {shape.sequence, C});
+  for (int layer = 0; layer < shape.layers; ++layer) {
+    const std::string block = absl::StrCat("h.", layer, ".");
+    add_with_bias(block + "ln_1", {C});
+    add_with_bias(block + "attn.c_attn", {C, 3 * C});
+    add_with_bias(block + "attn.c_proj", {C, C});
+    add_with_bias(block + "ln_2", {C});
+    add_with_bias(block + "mlp.c_fc", {C, 4 * C});
+    add_with_bias(block + "mlp.c_proj", {4 * C, C});
+  }
+  add_with_bias("ln_f", {C});
+  return tensors;
+}
+
+std::vector<NamedTensor> SplitOptimizerState(std::vector<NamedTensor>* tensors) {
+  const auto is_weight = [](const NamedTensor& tensor) { return !absl::StartsWith(tensor.name, kOptimizerPrefix); };
+  const auto middle = std::stable_partition(tensors->begin(), tensors->end(), is_weight);
+  std::vector<NamedTensor> state(std::make_move_iterator(middle), std::make_move_iterator(tensors->end()));
+  tensors->erase(middle, tensors->end());
+  return state;
+}
+
+}  // namespace edgetp

@@ -1,0 +1,252 @@
+#include "common/data/safetensors.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/status_macros.h"
+#include "common/data/bytes.h"
+
+namespace edgetp {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kSizeBytes = 8;
+// The limit of the reference implementation; keeps hostile headers from being parsed.
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;
+constexpr uint64_t kMaxFileBytes = uint64_t{64} << 30;
+constexpr size_t kMaxDimensions = 8;
+constexpr char kMetadataKey[] = "__metadata__";
+
+absl::Status Corrupt(const std::string& what) {
+  return absl::DataLossError(absl::StrCat("parse safetensors: ", what));
+}
+
+float FromFloat32(const char* in) {
+  float value;
+  std::memcpy(&value, in, sizeof(value));
+  return value;
+}
+
+float FromBfloat16(const char* in) {
+  uint16_t bits;
+  std::memcpy(&bits, in, sizeof(bits));
+  return std::bit_cast<float>(uint32_t{bits} << 16);
+}
+
+// IEEE binary16: the exponent is rebiased by multiplication, which also gives subnormals their value.
+float FromFloat16(const char* in) {
+  uint16_t bits;
+  std::memcpy(&bits, in, sizeof(bits));
+  const uint32_t sign = uint32_t{bits & 0x8000u} << 16;
+  const bool special = (bits & 0x7C00) == 0x7C00;  // infinity or NaN
+  const uint32_t shifted = uint32_t{bits & 0x7FFFu} << 13;
+  const uint32_t magnitude =
+      special ? (shifted | 0x7F800000u) : std::bit_cast<uint32_t>(std::bit_cast<float>(shifted) * 0x1p112f);
+  return std::bit_cast<float>(magnitude | sign);
+}
+
+struct Dtype {
+  const char* name;
+  size_t bytes;
+  float (*decode)(const char* in);
+};
+
+constexpr Dtype kDtypes[] = {{"F32", 4, &FromFloat32}, {"F16", 2, &FromFloat16}, {"BF16", 2, &FromBfloat16}};
+
+// A tensor's row of the header.
+struct Entry {
+  std::string name;
+  const Dtype* dtype = nullptr;
+  std::vector<int64_t> shape;
+  uint64_t elements = 1;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+
+bool IsUnsignedList(const Json& list) {
+  return list.is_array() && std::all_of(list.begin(), list.end(), [](const Json& n) { return n.is_number_unsigned(); });
+}
+
+absl::Status ReadDtype(const Json& row, Entry* entry) {
+  const std::string name = row.contains("dtype") && row["dtype"].is_string() ? row["dtype"].get<std::string>() : "";
+  for (const Dtype& dtype : kDtypes) {
+    if (name == dtype.name) entry->dtype = &dtype;
+  }
+  if (entry->dtype != nullptr) return absl::OkStatus();
+  return Corrupt(absl::StrCat("tensor ", entry->name, ": dtype \"", name, "\" is none of F32, F16, BF16"));
+}
+
+absl::Status ReadShape(const Json& row, uint64_t data_bytes, Entry* entry) {
+  if (!row.contains("shape") || !IsUnsignedList(row["shape"]) || row["shape"].size() > kMaxDimensions) {
+    return Corrupt(absl::StrCat("tensor ", entry->name, ": shape must be a list of at most ", kMaxDimensions,
+                                " whole numbers"));
+  }
+  for (const Json& size : row["shape"]) {
+    const auto dimension = size.get<uint64_t>();
+    // Bounded by the file's own size before they are multiplied, so that the product cannot wrap around.
+    if (dimension > data_bytes || (dimension > 0 && entry->elements > data_bytes / dimension)) {
+      return Corrupt(absl::StrCat("tensor ", entry->name, ": its shape asks for more than the file holds"));
+    }
+    entry->elements *= dimension;
+    entry->shape.push_back(static_cast<int64_t>(dimension));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadRange(const Json& row, uint64_t data_bytes, Entry* entry) {
+  if (!row.contains("data_offsets") || !IsUnsignedList(row["data_offsets"]) || row["data_offsets"].size() != 2) {
+    return Corrupt(absl::StrCat("tensor ", entry->name, ": data_offsets must be two whole numbers"));
+  }
+  entry->begin = row["data_offsets"][0].get<uint64_t>();
+  entry->end = row["data_offsets"][1].get<uint64_t>();
+  if (entry->begin > entry->end || entry->end > data_bytes) {
+    return Corrupt(absl::StrCat("tensor ", entry->name, ": bytes [", entry->begin, ", ", entry->end,
+                                ") are outside the file's ", data_bytes));
+  }
+  if (entry->end - entry->begin != entry->elements * entry->dtype->bytes) {
+    return Corrupt(absl::StrCat("tensor ", entry->name, ": ", entry->end - entry->begin, " bytes, but shape [",
+                                absl::StrJoin(entry->shape, ", "), "] of ", entry->dtype->name, " needs ",
+                                entry->elements * entry->dtype->bytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ReadMetadata(const Json& object) {
+  if (!object.is_object()) return Corrupt("__metadata__ must be an object");
+  std::map<std::string, std::string> metadata;
+  for (const auto& [key, value] : object.items()) {
+    if (!value.is_string()) return Corrupt(absl::StrCat("__metadata__ ", key, ": must be a string"));
+    metadata[key] = value.get<std::string>();
+  }
+  return metadata;
+}
+
+// The tensors' bytes must follow one another from the first byte to the last.
+absl::Status CheckCoverage(const std::vector<Entry>& entries, uint64_t data_bytes) {
+  uint64_t at = 0;
+  for (const Entry& entry : entries) {
+    if (entry.begin != at) {
+      return Corrupt(absl::StrCat("tensor ", entry.name, ": begins at byte ", entry.begin, " where ", at,
+                                  " was expected: tensors must neither overlap nor leave gaps"));
+    }
+    at = entry.end;
+  }
+  if (at == data_bytes) return absl::OkStatus();
+  return Corrupt(absl::StrCat(data_bytes - at, " bytes after the last tensor"));
+}
+
+// The header as JSON; `data_begin` is where it ends.
+absl::StatusOr<Json> ReadHeader(const std::string& bytes, size_t* data_begin) {
+  if (bytes.size() < kSizeBytes) return Corrupt("the file is shorter than the header's size");
+  const auto size = ReadNumber<uint64_t>(bytes, 0);
+  if (size > kMaxHeaderBytes || size > bytes.size() - kSizeBytes) {
+    return Corrupt(absl::StrCat("a header of ", size, " bytes does not fit the file's ", bytes.size()));
+  }
+  *data_begin = kSizeBytes + size;
+  bool repeated = false;
+  std::set<std::string> names;
+  const auto reject_repeats = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::key && depth == 1) {
+      repeated |= !names.insert(parsed.get<std::string>()).second;
+    }
+    return true;
+  };
+  Json header = Json::parse(bytes.begin() + kSizeBytes, bytes.begin() + static_cast<int64_t>(*data_begin),
+                            reject_repeats, /*allow_exceptions=*/false);
+  if (!header.is_object()) return Corrupt("the header is not a JSON object");
+  if (repeated) return Corrupt("the header has a name twice");
+  return header;
+}
+
+NamedTensor Decode(const Entry& entry, const char* data) {
+  NamedTensor tensor{entry.name, entry.shape, std::vector<float>(entry.elements)};
+  const char* in = data + entry.begin;
+  for (float& value : tensor.values) {
+    value = entry.dtype->decode(in);
+    in += entry.dtype->bytes;
+  }
+  return tensor;
+}
+
+absl::Status CheckTensor(const NamedTensor& tensor) {
+  uint64_t elements = 1;
+  for (int64_t size : tensor.shape) elements *= static_cast<uint64_t>(size);
+  if (elements == tensor.values.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("write safetensors: tensor ", tensor.name, " has ",
+                                                 tensor.values.size(), " values for shape [",
+                                                 absl::StrJoin(tensor.shape, ", "), "]"));
+}
+
+}  // namespace
+
+absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes) {
+  size_t data_begin = 0;
+  ASSIGN_OR_RETURN(const Json header, ReadHeader(bytes, &data_begin));
+  const uint64_t data_bytes = bytes.size() - data_begin;
+  TensorFile file;
+  std::vector<Entry> entries;
+  for (const auto& [name, row] : header.items()) {
+    if (name == kMetadataKey) {
+      ASSIGN_OR_RETURN(file.metadata, ReadMetadata(row));
+      continue;
+    }
+    Entry entry{.name = name};
+    if (!row.is_object()) return Corrupt(absl::StrCat("tensor ", name, ": must be an object"));
+    RETURN_IF_ERROR(ReadDtype(row, &entry));
+    RETURN_IF_ERROR(ReadShape(row, data_bytes, &entry));
+    RETURN_IF_ERROR(ReadRange(row, data_bytes, &entry));
+    entries.push_back(std::move(entry));
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
+  RETURN_IF_ERROR(CheckCoverage(entries, data_bytes));
+  for (const Entry& entry : entries) file.tensors.push_back(Decode(entry, bytes.data() + data_begin));
+  return file;
+}
+
+absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {
+  Json header = Json::object();
+  if (!file.metadata.empty()) header[kMetadataKey] = file.metadata;
+  uint64_t at = 0;
+  for (const NamedTensor& tensor : file.tensors) {
+    RETURN_IF_ERROR(CheckTensor(tensor));
+    if (header.contains(tensor.name)) {
+      return absl::InvalidArgumentError(absl::StrCat("write safetensors: tensor ", tensor.name, " is there twice"));
+    }
+    const uint64_t end = at + tensor.values.size() * sizeof(float);
+    header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {at, end}}};
+    at = end;
+  }
+  std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text.append((kSizeBytes - text.size() % kSizeBytes) % kSizeBytes, ' ');  // aligns the data
+  std::string bytes;
+  bytes.reserve(kSizeBytes + text.size() + at);
+  AppendNumber<uint64_t>(text.size(), &bytes);
+  bytes += text;
+  for (const NamedTensor& tensor : file.tensors) {
+    bytes.append(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float));
+  }
+  return bytes;
+}
+
+absl::StatusOr<TensorFile> LoadSafetensors(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxFileBytes));
+  auto file = ParseSafetensors(bytes);
+  if (!file.ok()) return Annotate(file.status(), path);
+  return file;
+}
+
+absl::Status SaveSafetensors(const std::string& path, const TensorFile& file) {
+  ASSIGN_OR_RETURN(const std::string bytes, SerializeSafetensors(file));
+  return WriteWholeFile(path, bytes);
+}
+
+}  // namespace edgetp

@@ -1,0 +1,33 @@
+// The safetensors file format: an 8-byte header size, a JSON header, then the tensors' bytes.
+// Source: https://github.com/huggingface/safetensors#format. Pure but for the files named.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/data/named_tensor.h"
+
+namespace edgetp {
+
+struct TensorFile {
+  std::map<std::string, std::string> metadata;
+  std::vector<NamedTensor> tensors;  // in the order of their bytes
+};
+
+// Dtypes F32, F16 and BF16; all become float32.
+// Errors: DataLoss naming the tensor and the rule: header size, JSON, dtype, shape, ranges that overlap, leave gaps or
+// leave the file.
+absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes);
+
+// float32, in the given order. Errors: InvalidArgument: a name twice, or values that do not match the shape.
+absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file);
+
+// Errors: those of the system naming the path; those of ParseSafetensors.
+absl::StatusOr<TensorFile> LoadSafetensors(const std::string& path);
+// Writes a temporary file and renames it. Errors: those of the system; those of SerializeSafetensors.
+absl::Status SaveSafetensors(const std::string& path, const TensorFile& file);
+
+}  // namespace edgetp

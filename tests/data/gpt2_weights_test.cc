@@ -1,0 +1,163 @@
+#include "common/data/gpt2_weights.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+namespace edgetp {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+// A model with a different value in every element.
+Gpt2Weights Example(bool biases) {
+  Gpt2Weights weights{.shape = {2, 4, 8, 5, 7, biases}};
+  weights.tensors = Gpt2TensorShapes(weights.shape);
+  float next = 0;
+  for (NamedTensor& tensor : weights.tensors) {
+    int64_t elements = 1;
+    for (int64_t size : tensor.shape) elements *= size;
+    tensor.values.resize(elements);
+    std::iota(tensor.values.begin(), tensor.values.end(), next);
+    next += static_cast<float>(elements);
+  }
+  return weights;
+}
+
+NamedTensor& Find(TensorFile* file, const std::string& name) {
+  for (NamedTensor& tensor : file->tensors) {
+    if (tensor.name == name) return tensor;
+  }
+  ADD_FAILURE() << name;
+  return file->tensors[0];
+}
+
+void ExpectIsExample(const absl::StatusOr<Gpt2Weights>& got, bool biases) {
+  ASSERT_TRUE(got.ok()) << got.status();
+  const Gpt2Weights want = Example(biases);
+  EXPECT_EQ(got->shape.layers, 2);
+  EXPECT_EQ(got->shape.heads, 4);
+  EXPECT_EQ(got->shape.channels, 8);
+  EXPECT_EQ(got->shape.sequence, 5);
+  EXPECT_EQ(got->shape.vocabulary, 7);
+  EXPECT_EQ(got->shape.biases, biases);
+  ASSERT_EQ(got->tensors.size(), want.tensors.size());
+  for (size_t i = 0; i < want.tensors.size(); ++i) {
+    EXPECT_EQ(got->tensors[i].name, want.tensors[i].name);
+    EXPECT_EQ(got->tensors[i].shape, want.tensors[i].shape);
+    EXPECT_EQ(got->tensors[i].values, want.tensors[i].values) << want.tensors[i].name;
+  }
+}
+
+std::string ErrorOf(TensorFile file) {
+  auto weights = ReadGpt2Weights(std::move(file));
+  EXPECT_EQ(weights.status().code(), absl::StatusCode::kInvalidArgument) << weights.status();
+  return std::string(weights.status().message());
+}
+
+TEST(Gpt2WeightsTest, ReadsBackWhatItWrote) {
+  for (bool biases : {true, false}) ExpectIsExample(ReadGpt2Weights(WriteGpt2Weights(Example(biases))), biases);
+}
+
+TEST(Gpt2WeightsTest, GeluIsTanhUnlessTheFileSaysErf) {
+  Gpt2Weights weights = Example(true);
+  EXPECT_TRUE(ReadGpt2Weights(WriteGpt2Weights(weights))->gelu_tanh);
+  weights.gelu_tanh = false;
+  EXPECT_FALSE(ReadGpt2Weights(WriteGpt2Weights(weights))->gelu_tanh);
+  TensorFile file = WriteGpt2Weights(weights);
+  file.metadata.erase("edgetp.gelu");
+  EXPECT_TRUE(ReadGpt2Weights(file)->gelu_tanh);
+}
+
+TEST(Gpt2WeightsTest, PrefixTiedHeadAndMasksAreAccepted) {
+  TensorFile file = WriteGpt2Weights(Example(true));
+  NamedTensor head = Find(&file, "wte.weight");
+  for (NamedTensor& tensor : file.tensors) tensor.name = "transformer." + tensor.name;
+  head.name = "lm_head.weight";
+  file.tensors.push_back(head);
+  file.tensors.push_back({"transformer.h.0.attn.bias", {1, 1, 1, 1}, {1}});
+  ExpectIsExample(ReadGpt2Weights(file), true);
+}
+
+TEST(Gpt2WeightsTest, OutInLinearsAreTransposed) {
+  TensorFile file = WriteGpt2Weights(Example(true));
+  file.metadata["edgetp.linear_layout"] = "out_in";
+  for (NamedTensor& tensor : file.tensors) {
+    if (tensor.shape.size() != 2 || tensor.name[0] == 'w') continue;
+    NamedTensor transposed{tensor.name, {tensor.shape[1], tensor.shape[0]}, {}};
+    for (int64_t out = 0; out < tensor.shape[1]; ++out) {
+      for (int64_t in = 0; in < tensor.shape[0]; ++in) {
+        transposed.values.push_back(tensor.values[in * tensor.shape[1] + out]);
+      }
+    }
+    tensor = transposed;
+  }
+  ExpectIsExample(ReadGpt2Weights(file), true);
+}
+
+TEST(Gpt2WeightsTest, AnUntiedHeadIsAnotherModel) {
+  TensorFile file = WriteGpt2Weights(Example(true));
+  NamedTensor head = Find(&file, "wte.weight");
+  head.name = "lm_head.weight";
+  head.values[3] += 1;
+  file.tensors.push_back(head);
+  EXPECT_THAT(ErrorOf(file), HasSubstr("lm_head.weight differs from wte.weight"));
+}
+
+TEST(Gpt2WeightsTest, HeadsComeFromTheMetadataElseFromTheChannels) {
+  Gpt2Weights wide{.shape = {1, 2, 128, 4, 5, false}};
+  wide.tensors = Gpt2TensorShapes(wide.shape);
+  for (NamedTensor& tensor : wide.tensors) {
+    tensor.values.resize(std::accumulate(tensor.shape.begin(), tensor.shape.end(), int64_t{1}, std::multiplies<>()));
+  }
+  TensorFile file = WriteGpt2Weights(wide);
+  file.metadata.clear();
+  EXPECT_EQ(ReadGpt2Weights(file)->shape.heads, 2);
+
+  file = WriteGpt2Weights(Example(true));
+  file.metadata.erase("edgetp.heads");
+  EXPECT_THAT(ErrorOf(file), HasSubstr("channels=8 is no multiple of 64, so the metadata must say edgetp.heads"));
+  for (const char* bad : {"3", "0", "-4", "many"}) {
+    file.metadata["edgetp.heads"] = bad;
+    EXPECT_THAT(ErrorOf(file), HasSubstr("must divide channels=8"));
+  }
+}
+
+TEST(Gpt2WeightsTest, MissingUnknownAndMisshapenTensorsAreNamed) {
+  TensorFile file = WriteGpt2Weights(Example(true));
+  Find(&file, "h.1.mlp.c_fc.bias").name = "h.1.mlp.c_fc.bios";
+  EXPECT_THAT(ErrorOf(file), HasSubstr("tensor h.1.mlp.c_fc.bias is missing"));
+
+  file = WriteGpt2Weights(Example(true));
+  file.tensors.push_back({"h.9.extra", {1}, {1}});
+  EXPECT_THAT(ErrorOf(file), HasSubstr("tensor h.9.extra is not part of a GPT-2"));
+
+  file = WriteGpt2Weights(Example(true));
+  Find(&file, "h.0.attn.c_attn.weight").shape = {24, 8};
+  EXPECT_THAT(ErrorOf(file), HasSubstr("h.0.attn.c_attn.weight has shape [24, 8], but [8, 24]"));
+
+  file = WriteGpt2Weights(Example(true));
+  Find(&file, "wte.weight").shape = {56};
+  EXPECT_THAT(ErrorOf(file), HasSubstr("wte.weight has shape [56]: must be a matrix"));
+}
+
+TEST(Gpt2WeightsTest, UnknownMetadataWordsAreRefused) {
+  TensorFile file = WriteGpt2Weights(Example(true));
+  file.metadata["edgetp.gelu"] = "relu";
+  EXPECT_THAT(ErrorOf(file), HasSubstr("edgetp.gelu=relu: must be tanh or erf"));
+}
+
+TEST(Gpt2WeightsTest, OptimizerStateIsTakenOutFirst) {
+  TensorFile file = WriteGpt2Weights(Example(false));
+  const size_t weights = file.tensors.size();
+  file.tensors.insert(file.tensors.begin(), {"optimizer.exp_avg.wte.weight", {1}, {1}});
+  EXPECT_THAT(ErrorOf(file), HasSubstr("optimizer.exp_avg.wte.weight is not part"));
+  EXPECT_THAT(SplitOptimizerState(&file.tensors), SizeIs(1));
+  EXPECT_THAT(file.tensors, SizeIs(weights));
+  ExpectIsExample(ReadGpt2Weights(file), false);
+}
+
+}  // namespace
+}  // namespace edgetp
