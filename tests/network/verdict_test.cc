@@ -1,0 +1,59 @@
+#include "common/network/verdict.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace edgetp {
+namespace {
+
+using ::testing::StartsWith;
+
+v1::Fidelity Make(double late_seconds, double overrun_seconds, double elapsed_seconds = 100) {
+  v1::Fidelity fidelity;
+  fidelity.set_late_seconds(late_seconds);
+  fidelity.set_overrun_seconds(overrun_seconds);
+  fidelity.set_elapsed_seconds(elapsed_seconds);
+  fidelity.set_error_p99_us(37);
+  return fidelity;
+}
+
+TEST(VerdictTest, AHostThatKeepsUpIsValidAndSaysHowWell) {
+  const v1::Verdict verdict = Judge(Make(0.1, 0.2));
+  EXPECT_TRUE(verdict.valid());
+  EXPECT_EQ(verdict.reason(), "valid (p99 error 37 us, 0.30 % of step time)");
+  EXPECT_DOUBLE_EQ(verdict.late_share(), 0.001);
+  EXPECT_DOUBLE_EQ(verdict.overrun_share(), 0.002);
+}
+
+TEST(VerdictTest, LatenessBeyondTheLimitIsInvalid) {
+  EXPECT_TRUE(Judge(Make(2.0, 0)).valid());
+  const v1::Verdict verdict = Judge(Make(2.1, 0));
+  EXPECT_FALSE(verdict.valid());
+  EXPECT_THAT(
+      verdict.reason(),
+      StartsWith("INVALID: host too slow for this profile, use --clock=simulated (late 2.1 %"));
+}
+
+TEST(VerdictTest, OverrunBeyondTheLimitIsInvalid) { EXPECT_FALSE(Judge(Make(0, 2.1)).valid()); }
+
+TEST(VerdictTest, NoValidRunIsWrongByFivePercent) {
+  const v1::Verdict verdict = Judge(Make(2.0, 2.0));
+  EXPECT_TRUE(verdict.valid());
+  EXPECT_LT(verdict.late_share() + verdict.overrun_share(), 0.05);
+}
+
+TEST(VerdictTest, NothingMeasuredIsValid) { EXPECT_TRUE(Judge(v1::Fidelity()).valid()); }
+
+TEST(VerdictTest, TheWorstRankDecides) {
+  v1::Fidelity spiky = Make(0, 0);
+  spiky.set_error_p99_us(900);
+  const v1::Fidelity worst = WorstOf({Make(0.1, 0), Make(3, 0), spiky});
+  EXPECT_EQ(worst.late_seconds(), 3);
+  EXPECT_EQ(worst.error_p99_us(), 900);
+  EXPECT_FALSE(Judge(worst).valid());
+}
+
+TEST(VerdictTest, NobodyIsTheWorstOfNone) { EXPECT_EQ(WorstOf({}).elapsed_seconds(), 0); }
+
+}  // namespace
+}  // namespace edgetp

@@ -1,0 +1,53 @@
+#include "common/simulate/compute_cost.h"
+
+#include <gtest/gtest.h>
+
+namespace edgetp {
+namespace {
+
+std::vector<PlanStep> Steps() {
+  return {ComputeStep{Phase::kForward, 0, 2e9, 0}, ComputeStep{Phase::kForward, 1, 1e9, 9e9},
+          AllReduceStep{CollectiveTag{}, 10, 40}, AllReduceStep{CollectiveTag{}, 10, 40},
+          ComputeStep{Phase::kBackward, 0, 4e9, 1e9}};
+}
+
+DeviceOptions Device() {
+  DeviceOptions device;
+  device.flops_per_second = 1e9;
+  device.memory_bytes_per_second = 3e9;
+  return device;
+}
+
+TEST(ComputeCostTest, StepsTakeTheSlowerOfArithmeticAndMemory) {
+  EXPECT_EQ(
+      SegmentDurations(Steps(), Device()),
+      (std::vector<absl::Duration>{absl::Seconds(5), absl::ZeroDuration(), absl::Seconds(4)}));
+}
+
+TEST(ComputeCostTest, ZeroMeansUnlimited) {
+  EXPECT_EQ(SegmentDurations(Steps(), {}), std::vector<absl::Duration>(3));
+}
+
+TEST(ComputeCostTest, EachRankHasItsOwnDeviceOrAllTheSame) {
+  StepPlan plan;
+  plan.world_size = 2;
+  plan.steps = {Steps(), Steps()};
+  EXPECT_EQ(BuildComputeTable(plan, {Device()})[1][0], absl::Seconds(5));
+  EXPECT_EQ(BuildComputeTable(plan, {Device(), {}})[1][0], absl::ZeroDuration());
+}
+
+TEST(ComputeCostTest, ReadsADeviceProfile) {
+  v1::DeviceProfile profile;
+  profile.set_flops_per_second(70e9);
+  profile.set_memory_bytes_per_second(9e9);
+  profile.set_message_overhead_us(120);
+  profile.set_staging_bytes_per_second(2e9);
+  const DeviceOptions device = ToDeviceOptions(profile);
+  EXPECT_EQ(device.flops_per_second, 70e9);
+  EXPECT_EQ(device.memory_bytes_per_second, 9e9);
+  EXPECT_EQ(device.message_overhead, absl::Microseconds(120));
+  EXPECT_EQ(device.staging_bytes_per_second, 2e9);
+}
+
+}  // namespace
+}  // namespace edgetp
