@@ -1,0 +1,37 @@
+// Weights that a job starts from: a file, or the newest checkpoint of a run; and what can be read off them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/cluster.h"
+#include "edgetp/v1/config.pb.h"
+
+namespace edgetp {
+
+// runs/<run>/config.textproto.
+// Errors: NotFound naming the run and the directory; those of LoadTextproto.
+absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory, const std::string& run);
+
+// The bytes of a safetensors file. Errors: NotFound, PermissionDenied naming the file; InvalidArgument if it is empty.
+absl::StatusOr<std::string> ReadWeightsFile(const std::string& path);
+
+// The model that weights belong to: sizes from the tensors, heads and GELU from the metadata (docs: cli reference).
+// Errors: InvalidArgument naming `origin` and the tensor.
+absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights, const std::string& origin);
+
+// The symbols of the text that a model was trained on, in token order; empty if its data had none.
+// Errors: InvalidArgument naming `origin`.
+absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& weights, const std::string& origin);
+
+struct Checkpoint {
+  v1::RunConfig config;   // of the run; from a running cluster only the model is known
+  std::string weights;    // safetensors
+};
+
+// The newest checkpoint of a run: from the runs directory, or from the running cluster of --server.
+// Errors: NotFound naming the run.
+absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::string& run);
+
+}  // namespace edgetp

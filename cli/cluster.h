@@ -1,0 +1,49 @@
+// Where a job runs: a local cluster that lives as long as this object, or a running one (--server).
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/exit_code.h"
+#include "cli/job.h"
+#include "cli/launcher.h"
+#include "cli/remote.h"
+
+namespace edgetp {
+
+struct ClusterFlags {
+  std::string server;  // empty: start a local cluster
+  LauncherOptions local;
+};
+
+// What a local cluster takes: --device --threads --runs --log_level. Returns the options that mean nothing to a running one.
+std::vector<CLI::Option*> AddLocalFlags(CLI::App* command, LauncherOptions* options);
+
+// --server, and those of AddLocalFlags.
+void AddClusterFlags(CLI::App* command, ClusterFlags* flags);
+
+class Cluster {
+ public:
+  // Starts, or reaches, a cluster with at least `workers` workers.
+  // Errors: those of LocalCluster::Start and Remote::GetStatus; InvalidArgument if a running cluster is too small.
+  static absl::StatusOr<Cluster> Open(const ClusterFlags& flags, int workers);
+
+  Remote& remote() { return *remote_; }
+  LocalCluster* local() { return local_.get(); }  // null: somebody else's
+
+  // For a job that failed: keeps the processes' logs and says on stderr where they are. Nothing for a running cluster.
+  void KeepLogs();
+
+ private:
+  std::unique_ptr<LocalCluster> local_;
+  std::unique_ptr<Remote> remote_;
+};
+
+// Says on stderr why a job failed; unless it was interrupted, also where the logs are. Returns the exit code.
+ExitCode ReportFailure(const JobOutcome& outcome, Cluster& cluster);
+
+}  // namespace edgetp

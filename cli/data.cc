@@ -1,0 +1,32 @@
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/run_options.h"
+#include "common/base/status_macros.h"
+#include "common/data/resolve.h"
+
+namespace edgetp {
+namespace {
+
+constexpr char kAuto[] = "auto";
+
+}  // namespace
+
+std::string DataOf(const RunFlags& flags, const v1::RunConfig& base) {
+  return flags.data == kAuto && base.has_data() ? base.data() : flags.data;
+}
+
+absl::StatusOr<Corpus> LoadData(const std::string& data, std::string* origin) {
+  const DataSources sources = DefaultDataSources();
+  // The origin of a download is its URL: a run that goes on with it looks for the same text.
+  const bool same_text = data == sources.url;
+  auto resolved = ResolveData(same_text ? kAuto : data, sources);
+  if (!resolved.ok()) return Annotate(resolved.status(), absl::StrCat("--data=", data));
+  if (!resolved->notice.empty()) absl::FPrintF(stderr, "edgetp: %s\n", resolved->notice);
+  *origin = resolved->origin;
+  return std::move(resolved->corpus);
+}
+
+}  // namespace edgetp

@@ -1,0 +1,104 @@
+// edgetp eval: the exact loss of given weights under any pattern and world size.
+#include <memory>
+
+#include "cli/checkpoint.h"
+#include "cli/cluster.h"
+#include "cli/command.h"
+#include "cli/job.h"
+#include "cli/report_tables.h"
+#include "cli/run_options.h"
+#include "common/base/status_macros.h"
+
+namespace edgetp {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  edgetp eval --run=minigpt-sppp
+  edgetp eval --weights=gpt2.safetensors --pattern='t*12' --workers=2 --data=folder-with-bins --windows=20)";
+
+struct EvalFlags {
+  RunFlags run;
+  ClusterFlags cluster;
+  std::string of_run;
+  std::string weights;
+  std::optional<int> windows;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+struct EvalInputs {
+  Checkpoint checkpoint;
+  std::optional<Corpus> corpus;
+  v1::RunConfig config;
+};
+
+absl::StatusOr<Checkpoint> LoadWeights(const EvalFlags& flags) {
+  if (!flags.of_run.empty()) return LoadCheckpoint(flags.cluster, flags.of_run);
+  if (flags.weights.empty()) return absl::InvalidArgumentError("eval: --run=NAME or --weights=FILE is needed");
+  Checkpoint checkpoint;
+  ASSIGN_OR_RETURN(checkpoint.weights, ReadWeightsFile(flags.weights));
+  ASSIGN_OR_RETURN(*checkpoint.config.mutable_model(), ModelOfWeights(checkpoint.weights, flags.weights));
+  return checkpoint;
+}
+
+absl::StatusOr<EvalInputs> Prepare(const EvalFlags& flags) {
+  Faults faults;
+  EvalInputs inputs;
+  inputs.checkpoint = faults.Take(LoadWeights(flags));
+  std::string origin;
+  auto corpus = LoadData(DataOf(flags.run, inputs.checkpoint.config), &origin);
+  faults.Add(corpus.status());
+  RETURN_IF_ERROR(faults.status());
+  inputs.corpus = *std::move(corpus);
+  ASSIGN_OR_RETURN(inputs.config, ResolveRun(flags.run, inputs.checkpoint.config, inputs.corpus->vocabulary()));
+  inputs.config.clear_name();
+  inputs.config.set_data(origin);
+  RETURN_IF_ERROR(Annotate(inputs.corpus->CheckFits(inputs.config.model().sequence(), inputs.config.model().vocabulary()),
+                           "--data=" + origin));
+  return inputs;
+}
+
+absl::StatusOr<JobOutcome> Evaluate(const EvalFlags& flags, const EvalInputs& inputs, Cluster& cluster) {
+  v1::JobSpec spec;
+  *spec.mutable_config() = inputs.config;
+  ASSIGN_OR_RETURN(*spec.mutable_corpus_blob(), cluster.remote().PutBlob(inputs.corpus->Serialize()));
+  ASSIGN_OR_RETURN(*spec.mutable_weights_blob(), cluster.remote().PutBlob(inputs.checkpoint.weights));
+  v1::EvalTask* eval = spec.mutable_eval();
+  if (flags.windows.has_value()) eval->set_windows(*flags.windows);
+  return RunJob(cluster.remote(), spec, cluster.local(), [](const v1::RunEvent&) {});
+}
+
+ExitCode Run(const EvalFlags& flags) {
+  const auto inputs = Prepare(flags);
+  if (!inputs.ok()) return Report(inputs.status());
+  auto cluster = Cluster::Open(flags.cluster, inputs->config.workers());
+  if (!cluster.ok()) return Report(cluster.status());
+  const auto outcome = Evaluate(flags, *inputs, *cluster);
+  if (!outcome.ok()) return Report(outcome.status());
+  if (!outcome->status.ok()) return ReportFailure(*outcome, *cluster);
+  PrintResult(flags.format, outcome->result->eval(), EvalTable(outcome->result->eval()));
+  return kExitDone;
+}
+
+}  // namespace
+
+void AddEval(CLI::App& app, Command* command) {
+  auto flags = std::make_shared<EvalFlags>();
+  CLI::App* eval = app.add_subcommand("eval", "The exact validation loss of a run or of a weights file");
+  CLI::Option* run = eval->add_option("--run", flags->of_run, "a run: its newest checkpoint");
+  eval->add_option("--weights", flags->weights, "a safetensors file with GPT-2's names")->excludes(run);
+  eval->add_option("--windows", flags->windows, "of T tokens, from the start of the validation split; default: all")
+      ->check(CLI::Range(1, 1 << 30));
+  AddPatternFlags(eval, &flags->run);
+  AddModelFlags(eval, &flags->run);
+  AddDataFlag(eval, &flags->run);
+  AddNetworkFlag(eval, &flags->run);
+  AddCollectiveFlags(eval, &flags->run);
+  AddPresetFlags(eval, &flags->run);
+  AddFormatFlag(eval, &flags->format);
+  AddLinkFlags(eval, &flags->run.link);
+  AddClusterFlags(eval, &flags->cluster);
+  eval->footer(kExamples);
+  eval->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
+}
+
+}  // namespace edgetp

@@ -1,0 +1,67 @@
+// A cluster on this machine: one edgetp_server and N edgetp_workers as children, from start to the last one reaped.
+// Children die with us (--die_with_parent), so that nothing survives even our own SIGKILL. Main thread only: the
+// kernel ties a child's life to the thread that started it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cli/child_process.h"
+
+namespace edgetp {
+
+struct LauncherOptions {
+  std::string program_directory;         // of edgetp_server and edgetp_worker; empty: where this program lies
+  int workers = 2;
+  std::string device = "cpu";            // of every worker
+  int threads = 1;                       // of every worker: they share one host
+  std::string runs_directory = "runs";
+  std::string listen = "127.0.0.1:0";    // of the server
+  std::string metrics = "127.0.0.1:0";   // of the server
+  std::string log_level = "info";
+  absl::Duration start_limit = absl::Seconds(20);  // until the server listens
+  absl::Duration stop_grace = absl::Seconds(3);    // between SIGTERM and SIGKILL
+};
+
+class LocalCluster {
+ public:
+  // Blocks until: the server listens and all workers are started (they join on their own), or `start_limit`.
+  // Errors: NotFound (a program is missing), Unavailable (a child ended; its last words are in the message),
+  //   DeadlineExceeded, Cancelled (a shutdown signal).
+  static absl::StatusOr<std::unique_ptr<LocalCluster>> Start(const LauncherOptions& options);
+
+  // Stops everything that runs.
+  ~LocalCluster();
+
+  const std::string& address() const { return address_; }
+  const std::string& log_directory() const { return log_directory_; }
+
+  // Errors: Unavailable naming the first child that has ended, and how. Never blocks.
+  absl::Status Check();
+
+  // SIGTERM to all (workers first), SIGKILL after the grace, all reaped.
+  // Blocks until: no child is left, at most the grace and a moment.
+  void Stop();
+
+  // Leaves the children's logs on disk when the cluster goes, for the user to read.
+  void KeepLogs() { keep_logs_ = true; }
+
+ private:
+  explicit LocalCluster(const LauncherOptions& options) : options_(options) {}
+  absl::Status StartChildren();
+  absl::Status StartChild(const std::string& program, const std::string& name,
+                          const std::vector<std::string>& arguments);
+  absl::Status AwaitServer(const std::string& ready_file);
+
+  LauncherOptions options_;
+  std::string log_directory_;
+  std::string address_;
+  std::vector<ChildProcess> children_;  // the server first
+  bool keep_logs_ = false;
+};
+
+}  // namespace edgetp

@@ -1,0 +1,54 @@
+// edgetp: what people type. Parses, runs one subcommand, ends with its exit code.
+#include <CLI/CLI.hpp>
+#include <stdlib.h>
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/command.h"
+#include "common/base/version.h"
+#include "common/rpc/signals.h"
+
+namespace edgetp {
+namespace {
+
+constexpr char kDescription[] =
+    "Trains a GPT with tensor parallelism on devices joined by slow links, and says what each synchronisation pattern\n"
+    "costs in time and in loss. Without --server, a cluster is started on this machine and stopped at the end.";
+
+constexpr char kExamples[] = R"(Examples:
+  edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5 --steps=200
+  edgetp train --model=minigpt --pattern=sppp --workers=2 --network=wifi-5
+  edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2
+Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted.)";
+
+// One row per subcommand, in the order of the help page.
+constexpr void (*kCommands[])(CLI::App&, Command*) = {&AddTrain, &AddSweep,  &AddPlan, &AddNetwork, &AddBench, &AddEval,
+                                                      &AddSample, &AddUp, &AddStatus, &AddWatch, &AddStop};
+
+int Main(int argc, char** argv) {
+  // gRPC reports broken connections by itself; we say it once, in our words.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  CLI::App app(kDescription, "edgetp");
+  app.footer(kExamples);
+  app.set_version_flag("--version", std::string("edgetp ") + kVersion);
+  app.require_subcommand(1);
+  Command command;
+  for (const auto add : kCommands) add(app, &command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    absl::FPrintF(stderr, "%s\n", ExplainParseError(app, error));
+    return kExitBadInput;
+  }
+  if (const absl::Status status = CatchShutdownSignals(); !status.ok()) return Report(status);
+  return command();
+}
+
+}  // namespace
+}  // namespace edgetp
+
+int main(int argc, char** argv) { return edgetp::Main(argc, argv); }

@@ -1,0 +1,163 @@
+// edgetp network: the profiles that are there, and the one in force on a running cluster.
+#include <cstdio>
+#include <memory>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "cli/command.h"
+#include "cli/remote.h"
+#include "cli/report_tables.h"
+#include "cli/run_options.h"
+#include "cli/table.h"
+#include "common/base/status_macros.h"
+#include "common/config/load.h"
+#include "common/config/validate.h"
+
+namespace edgetp {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  edgetp network list
+  edgetp network show wifi-5
+  edgetp network get --server=127.0.0.1:50051
+  edgetp network set lte
+  edgetp network set --link=0:1 --delay=200ms
+  edgetp network set --partition=0,1:2,3)";
+
+struct Flags {
+  std::string server;
+  std::string config_path;
+  std::string name;
+  std::string link;
+  std::string partition;
+  LinkFlags options;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+ExitCode Show(const Flags& flags, const absl::StatusOr<v1::NetworkProfile>& profile) {
+  if (!profile.ok()) return Report(profile.status());
+  PrintResult(flags.format, *profile, NetworkTable(*profile));
+  return kExitDone;
+}
+
+// A list of profiles, as a table or as a JSON array.
+ExitCode List(const Flags& flags) {
+  const ConfigLibrary library = ConfigLibrary::Default(flags.config_path);
+  Table table({{"network", Align::kLeft}, {"every link", Align::kLeft}, {"figures", Align::kLeft}});
+  std::vector<std::string> documents;
+  for (const std::string& name : library.Names(ConfigKind::kNetwork)) {
+    const auto profile = library.Network(name);
+    if (!profile.ok()) return Report(profile.status());
+    const bool has_kind = profile->kind() != v1::KIND_UNSPECIFIED;
+    table.AddRow({name, DescribeLink(profile->link()), has_kind ? v1::Kind_Name(profile->kind()).substr(5) : ""});
+    documents.push_back(ToJson(*profile));
+  }
+  const std::string text = flags.format == OutputFormat::kTable
+                               ? table.Render()
+                               : absl::StrCat("[", absl::StrJoin(documents, ","), "]\n");
+  fwrite(text.data(), 1, text.size(), stdout);
+  return kExitDone;
+}
+
+ExitCode ShowPreset(const Flags& flags) {
+  return Show(flags, ConfigLibrary::Default(flags.config_path).Network(flags.name));
+}
+
+ExitCode Get(const Flags& flags) { return Show(flags, Remote(flags.server).GetNetwork()); }
+
+// "0,1:2,3": groups of ranks that can reach one another; "none" joins them again.
+absl::Status ApplyPartition(const std::string& text, v1::NetworkProfile* profile) {
+  if (text.empty()) return absl::OkStatus();
+  profile->clear_partition();
+  if (text == "none") return absl::OkStatus();
+  for (const auto& group : absl::StrSplit(text, ':')) {
+    v1::PartitionGroup* ranks = profile->add_partition();
+    for (const auto& word : absl::StrSplit(group, ',')) {
+      int rank = 0;
+      if (!absl::SimpleAtoi(word, &rank) || rank < 0) {
+        return absl::InvalidArgumentError(absl::StrCat("--partition: groups of ranks like 0,1:2,3, or none (got ", text, ")"));
+      }
+      ranks->add_ranks(rank);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The link that the options are meant for: one directed link, else the one of every pair.
+absl::StatusOr<v1::LinkConfig*> FindLink(const std::string& name, v1::NetworkProfile* profile) {
+  if (name.empty()) return profile->mutable_link();
+  int source = 0;
+  int destination = 0;
+  RETURN_IF_ERROR(ParseLinkName(name, &source, &destination));
+  // Later overrides win, so a new one is enough.
+  v1::LinkOverride* change = profile->add_overrides();
+  change->set_source(source);
+  change->set_destination(destination);
+  return change->mutable_link();
+}
+
+absl::StatusOr<v1::NetworkProfile> Change(const Flags& flags, Remote& remote) {
+  v1::NetworkProfile profile;
+  if (flags.name.empty()) {
+    ASSIGN_OR_RETURN(profile, remote.GetNetwork());
+  } else {
+    ASSIGN_OR_RETURN(profile, ConfigLibrary::Default(flags.config_path).Network(flags.name));
+  }
+  ASSIGN_OR_RETURN(v1::LinkConfig* const link, FindLink(flags.link, &profile));
+  RETURN_IF_ERROR(ApplyLinkFlags(flags.options, link));
+  RETURN_IF_ERROR(ApplyPartition(flags.partition, &profile));
+  RETURN_IF_ERROR(ValidateNetwork(profile, std::nullopt, "command line"));
+  return remote.SetNetwork(profile);
+}
+
+ExitCode Set(const Flags& flags) {
+  const LinkFlags& options = flags.options;
+  const bool changes_link = options.delay || options.jitter || options.rate || options.loss;
+  if (flags.name.empty() && flags.partition.empty() && !changes_link) {
+    return Report(absl::InvalidArgumentError("network set: give a profile's NAME, link options or --partition"));
+  }
+  Remote remote(flags.server);
+  return Show(flags, Change(flags, remote));
+}
+
+CLI::App* Add(CLI::App* network, const char* name, const char* text, ExitCode (*run)(const Flags&),
+              const std::shared_ptr<Flags>& flags, Command* command) {
+  CLI::App* sub = network->add_subcommand(name, text);
+  AddFormatFlag(sub, &flags->format);
+  sub->callback([flags, run, command] { *command = [flags, run] { return run(*flags); }; });
+  return sub;
+}
+
+void AddConfigPath(CLI::App* command, Flags* flags) {
+  command->add_option("--config_path", flags->config_path, "folders to search for presets, separated by ':'");
+}
+
+}  // namespace
+
+void AddNetwork(CLI::App& app, Command* command) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* network = app.add_subcommand("network", "Network profiles, and the one in force on a running cluster");
+  network->require_subcommand(1);
+  network->footer(kExamples);
+
+  AddConfigPath(Add(network, "list", "The profiles that can be named", &List, flags, command), flags.get());
+
+  CLI::App* show = Add(network, "show", "One profile with its source", &ShowPreset, flags, command);
+  show->add_option("name", flags->name, "profile or file")->required();
+  AddConfigPath(show, flags.get());
+
+  AddServerFlag(Add(network, "get", "The profile in force", &Get, flags, command), &flags->server);
+
+  CLI::App* set = Add(network, "set", "Change the profile of the running job at once", &Set, flags, command);
+  set->add_option("name", flags->name, "profile or file; default: change the one in force");
+  set->add_option("--link", flags->link, "SRC:DST, the one directed link that the options are meant for");
+  set->add_option("--partition", flags->partition, "groups of ranks that can reach one another: 0,1:2,3; or none");
+  AddLinkFlags(set, &flags->options);
+  AddServerFlag(set, &flags->server);
+  AddConfigPath(set, flags.get());
+  set->footer(kExamples);
+}
+
+}  // namespace edgetp

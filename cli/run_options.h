@@ -1,0 +1,83 @@
+// Flags, presets and --set become one fully resolved RunConfig. Every fault is reported at once, before anything starts.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/config/link_flags.h"
+#include "common/data/corpus.h"
+#include "edgetp/v1/config.pb.h"
+
+namespace edgetp {
+
+// As typed; absent: what presets or defaults say.
+struct RunFlags {
+  std::string config_path;
+  std::optional<std::string> config;  // run preset or file
+  std::optional<std::string> model;   // preset or file; "minigpt" if nothing says another
+  std::optional<std::string> pattern;
+  std::optional<int> workers;
+  std::optional<std::string> network;  // preset or file
+  LinkFlags link;
+  std::optional<std::string> allreduce;
+  std::optional<std::string> wire;  // both directions
+  std::optional<std::string> wire_forward;
+  std::optional<std::string> wire_backward;
+  std::optional<std::string> deadline;  // of one collective
+  std::optional<int> steps;
+  std::optional<int> batch;
+  std::optional<int> sequence;
+  std::optional<uint64_t> seed;
+  std::optional<std::string> run;
+  std::string data = "auto";
+  std::vector<std::string> set;
+};
+
+// Groups of flags: each command takes those that mean something to it.
+void AddPresetFlags(CLI::App* command, RunFlags* flags);      // --config --set --config_path
+void AddModelFlags(CLI::App* command, RunFlags* flags);       // --model --batch --sequence
+void AddPatternFlags(CLI::App* command, RunFlags* flags);     // --pattern --workers
+void AddWireFlags(CLI::App* command, RunFlags* flags);        // --wire --wire_forward --wire_backward
+void AddCollectiveFlags(CLI::App* command, RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags
+void AddNetworkFlag(CLI::App* command, RunFlags* flags);      // --network
+void AddLinkFlags(CLI::App* command, LinkFlags* flags);       // --delay --jitter --rate --loss
+void AddTrainFlags(CLI::App* command, RunFlags* flags);       // --steps --seed
+void AddDataFlag(CLI::App* command, RunFlags* flags);         // --data
+void AddRunNameFlag(CLI::App* command, RunFlags* flags);      // --run
+
+// A run, ready to be submitted. `base` is what the flags start from: the config of a checkpoint, or nothing. `vocabulary`
+// is taken where the model says none.
+// Errors: InvalidArgument with all faults, one per line.
+absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
+                                         std::optional<int> vocabulary);
+
+// Loads --data, and says on stderr which text a default means.
+// Errors: those of loading; InvalidArgument naming --data.
+absl::StatusOr<Corpus> LoadData(const std::string& data, std::string* origin);
+
+// The data that a command works on: what was typed, else where the run that it goes on with took its own from.
+std::string DataOf(const RunFlags& flags, const v1::RunConfig& base);
+
+// Collects faults so that the user sees all of them at once.
+class Faults {
+ public:
+  // Keeps the message of an error.
+  void Add(const absl::Status& status);
+  // The value, or T() and a fault.
+  template <typename T>
+  T Take(absl::StatusOr<T> value) {
+    Add(value.status());
+    return value.ok() ? *std::move(value) : T();
+  }
+  // InvalidArgument with all messages, one per line; OK without any.
+  absl::Status status() const;
+
+ private:
+  std::vector<std::string> messages_;
+};
+
+}  // namespace edgetp

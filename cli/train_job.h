@@ -1,0 +1,49 @@
+// What train and sweep share: from flags to the job of one run, and from its outcome to the row of a table.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/cluster.h"
+#include "cli/job.h"
+#include "cli/output.h"
+#include "cli/run_options.h"
+#include "edgetp/v1/cluster.pb.h"
+
+namespace edgetp {
+
+struct TrainFlags {
+  RunFlags run;
+  ClusterFlags cluster;
+  std::optional<std::string> init_from;  // safetensors file
+  std::optional<std::string> resume;     // name of a run
+  OutputFormat format = OutputFormat::kTable;
+};
+
+// Everything that train and sweep have in common.
+void AddTrainJobFlags(CLI::App* command, TrainFlags* flags);
+
+// What runs of one command start from: read once, checked against every cell.
+struct TrainInputs {
+  v1::RunConfig base;                // of the run to resume
+  std::optional<Corpus> corpus;
+  std::string data;                  // where it came from
+  std::optional<std::string> weights;  // bytes of --init_from
+};
+
+// Reads data, weights and the config of a run to resume. Faults go to `faults`.
+TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults);
+
+// The config of one cell, checked against the data.
+// Errors: InvalidArgument with all faults.
+absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const TrainInputs& inputs);
+
+// Puts corpus and weights on the server. Returns a job that lacks only its config.
+absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const TrainInputs& inputs, Remote& remote);
+
+// The summary of a run, whatever became of it: one that failed early gets a row with its status and error.
+v1::RunSummary SummaryOf(const v1::RunConfig& config, const absl::StatusOr<JobOutcome>& outcome);
+
+}  // namespace edgetp

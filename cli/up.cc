@@ -1,0 +1,82 @@
+// edgetp up: a local cluster that stays until Ctrl-C.
+#include <memory>
+
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "cli/cluster.h"
+#include "cli/command.h"
+#include "cli/report_tables.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/signals.h"
+
+namespace edgetp {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  edgetp up --workers=4
+  edgetp up --workers=2 --listen=127.0.0.1:0 --runs=/tmp/runs
+Then, in another terminal: edgetp train --server=HOST:PORT ..., edgetp status, edgetp watch, edgetp network set lte)";
+
+constexpr absl::Duration kJoinLimit = absl::Seconds(30);
+constexpr absl::Duration kCheckInterval = absl::Milliseconds(200);
+
+struct UpFlags {
+  LauncherOptions launcher;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+// Blocks until: all workers have joined, a process has ended, a shutdown signal, or the limit.
+absl::StatusOr<v1::StatusResponse> AwaitWorkers(LocalCluster& cluster, int workers) {
+  Remote remote(cluster.address());
+  const absl::Time deadline = absl::Now() + kJoinLimit;
+  while (true) {
+    ASSIGN_OR_RETURN(v1::StatusResponse status, remote.GetStatus());
+    if (status.workers_size() >= workers) return status;
+    RETURN_IF_ERROR(cluster.Check());
+    if (absl::Now() > deadline) {
+      return absl::DeadlineExceededError(
+          absl::StrFormat("up: workers did not join (joined=%d asked=%d waited_s=%d; logs: %s)", status.workers_size(),
+                          workers, absl::ToInt64Seconds(kJoinLimit), cluster.log_directory()));
+    }
+    if (WaitForShutdownSignal(kCheckInterval) != 0) return absl::CancelledError("interrupted");
+  }
+}
+
+// Blocks until: a shutdown signal (OK), or a process has ended.
+absl::Status Keep(LocalCluster& cluster) {
+  while (WaitForShutdownSignal(kCheckInterval) == 0) RETURN_IF_ERROR(cluster.Check());
+  return absl::OkStatus();
+}
+
+ExitCode Run(const UpFlags& flags) {
+  auto cluster = LocalCluster::Start(flags.launcher);
+  if (!cluster.ok()) return Report(cluster.status());
+  const auto status = AwaitWorkers(**cluster, flags.launcher.workers);
+  if (status.ok()) {
+    PrintResult(flags.format, *status, StatusTable(*status));
+    absl::FPrintF(stderr, "\nServer: %s   logs: %s   Ctrl-C ends it all.\n", (*cluster)->address(),
+                  (*cluster)->log_directory());
+  }
+  const absl::Status end = status.ok() ? Keep(**cluster) : status.status();
+  if (end.ok()) return kExitDone;
+  if (!absl::IsCancelled(end)) (*cluster)->KeepLogs();
+  return Report(end);
+}
+
+}  // namespace
+
+void AddUp(CLI::App& app, Command* command) {
+  auto flags = std::make_shared<UpFlags>();
+  flags->launcher.listen = "127.0.0.1:50051";
+  CLI::App* up = app.add_subcommand("up", "Start a cluster on this machine that stays until Ctrl-C");
+  LauncherOptions* options = &flags->launcher;
+  up->add_option("--workers", options->workers, "number of workers")->check(CLI::Range(1, 256))->capture_default_str();
+  up->add_option("--listen", options->listen, "HOST:PORT of the server; port 0 takes a free one")->capture_default_str();
+  up->add_option("--metrics", options->metrics, "HOST:PORT of the server's Prometheus endpoint")->capture_default_str();
+  AddLocalFlags(up, options);
+  AddFormatFlag(up, &flags->format);
+  up->footer(kExamples);
+  up->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
+}
+
+}  // namespace edgetp
