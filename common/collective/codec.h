@@ -1,4 +1,5 @@
-// Wire dtypes: how float32 elements travel. A new dtype is one row of kCodecs in codec.cc. Pure, thread-safe.
+// Wire dtypes: how float32 elements travel. A new dtype is one row of kCodecs in codec.cc. Pure,
+// thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@ namespace edgetp {
 
 struct Codec {
   const char* name;
-  uint32_t wire_id;       // Segment.wire_dtype
+  uint32_t wire_id;  // Segment.wire_dtype
   int bytes_per_element;
   // Encodes `count` floats to `out` (bytes_per_element * count bytes). Round to nearest even.
   void (*encode)(const float* in, std::byte* out, size_t count);

@@ -1,10 +1,14 @@
-// A collective as data: for every rank the ordered list of what it sends, receives and adds. The same Schedule is
-// executed by the worker, priced by the simulator, checked by property tests and printed by the CLI. Pure.
+// A collective as data: for every rank the ordered list of what it sends, receives and adds. The
+// same Schedule is executed by the worker, priced by the simulator, checked by property tests and
+// printed by the CLI. Pure.
 //
-// What makes all ranks hold the same bits, whatever the wire dtype (codec.h), and what every reader must do:
-//   * a rank's own part goes through the wire dtype before kReduceLocal adds it, as everybody else's did when sent;
-//   * the final value of a chunk goes through the wire dtype on the rank that completes it, too, sent or not.
-// With both, the algorithms that sum in rank order give the same bits as one another for every dtype.
+// Two rules for who executes one make all ranks hold the same bits, and the algorithms that sum in
+// rank order the same bits as one another, whatever the wire dtype (codec.h):
+//
+//   * A rank's own part goes through the wire dtype before it is added, sent or not, as everybody
+//     else's part did.
+//   * The final value of a chunk goes through the wire dtype where it is completed, sent or not.
+//
 // On each pair of ranks, messages are received in the order in which they were sent.
 #pragma once
 
@@ -15,12 +19,13 @@
 namespace edgetp {
 
 enum class ActionKind {
-  kSend,         // hand over what this rank holds of the chunk: its own part, or the sum so far; never waits
-  kRecvReduce,   // wait for the chunk from the peer and add it to the sum (the first operand starts the sum)
+  kSend,         // hand over the sum so far, or the own part before there is one; never waits
+  kRecvReduce,   // wait for the chunk from the peer and add it to the sum
   kRecvCopy,     // wait for the chunk from the peer and take it as the final value
-  kReduceLocal,  // add this rank's own part to the sum (the first operand starts the sum)
+  kReduceLocal,  // add this rank's own part to the sum
 };
 
+// The first operand that is added starts the sum of a chunk.
 struct Action {
   ActionKind kind;
   int peer = -1;  // -1 for kReduceLocal
@@ -45,10 +50,12 @@ struct Schedule {
 std::vector<ChunkRange> EvenChunks(int64_t elements, int count);
 
 // An algorithm's Schedule before its actions: name, chunks, and an empty list per rank.
-Schedule EmptySchedule(const std::string& algorithm, int world_size, std::vector<ChunkRange> chunks);
+Schedule EmptySchedule(const std::string& algorithm, int world_size,
+                       std::vector<ChunkRange> chunks);
 
-// Length of the longest chain of dependent messages, where a message depends on all that its sender's list receives
-// before it. Empty chunks count as sent. 0 if no rank can go on: a correct schedule always ends.
+// Length of the longest chain of dependent messages, where a message depends on all that its
+// sender's list receives before it. Empty chunks count as sent. 0 if no rank can go on: a correct
+// schedule always ends.
 int DependentSteps(const Schedule& schedule);
 
 // Elements that a rank sends; times the bytes of the wire dtype: bytes on the wire.

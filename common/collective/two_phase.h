@@ -1,7 +1,10 @@
 // All-reduce `two_phase`: rank c owns chunk c, adds everybody's part of it in rank order, and sends
-// the sum to everybody. Source: reduce-scatter + all-gather over a full mesh (Thakur, Rabenseifner,
-// Gropp, IJHPCA 2005, pairwise exchange without its waiting between steps). Costs: 2 dependent
-// steps; 2(P-1)/P elements on the wire per rank and element: the minimum.
+// the sum to everybody. The best of the registry where a full mesh is bound by its rate.
+//
+// Source: reduce-scatter + all-gather by pairwise exchange, without its waiting between steps
+// (Thakur, Rabenseifner, Gropp, IJHPCA 2005).
+//
+// Costs: 2 dependent steps; 2(P-1)/P elements on the wire per rank and element: the minimum.
 #pragma once
 
 #include "common/collective/schedule.h"

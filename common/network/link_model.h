@@ -1,14 +1,16 @@
-// The one definition of time on the network: when does a message of n bytes, handed over at t, arrive? Passive and pure:
-// `now` is an argument, waiting is somebody else's work. Read by the emulated transport (real time) and by the simulator
-// (virtual time). Not thread-safe: one owner each.
+// The one definition of time on the network: when does a message of n bytes, handed over at t,
+// arrive? Passive and pure: `now` is an argument, waiting is somebody else's work. Read by the
+// emulated transport (real time) and by the simulator (virtual time). Not thread-safe: one owner.
 //
 //   egress_start = max(t, link_free[s,d], egress_free[s] or medium_free)
 //   egress_end   = egress_start + 8 n / rate
-//   first_bit    = egress_start + delay + jitter;  last_bit = egress_end + delay + jitter   (never before an earlier message of the link)
-//   arrival      = max(last_bit, max(first_bit, ingress_free[d]) + 8 n / ingress_rate)      (cut-through, FIFO per link)
+//   first_bit    = egress_start + delay + jitter        (never before an earlier message
+//   last_bit     = egress_end + delay + jitter           of the link)
+//   arrival      = max(last_bit, max(first_bit, ingress_free[d]) + 8 n / ingress_rate)
 //
-// "Never before": the first bit of a message comes after the last bit of the one before it; what a message waits there
-// for another's jitter counts as jitter. A partitioned link delivers at InfiniteFuture and leaves all queues alone.
+// Cut-through, FIFO per link. "Never before": the first bit of a message comes after the last bit
+// of the one before it; what a message waits there for another's jitter counts as jitter.
+// A partitioned link delivers at InfiniteFuture and leaves all queues alone.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +24,8 @@
 
 namespace edgetp {
 
-// What the network adds to one message besides queueing: drawn once per message, shared by its segments.
+// What the network adds to one message besides queueing: drawn once per message, shared by its
+// segments.
 struct Impairment {
   absl::Duration jitter;          // >= -delay
   absl::Duration retransmission;  // delay that loss shows on a reliable stream
@@ -32,10 +35,10 @@ struct Impairment {
 struct Departure {
   absl::Time handover;
   absl::Time egress_start;
-  absl::Time first_bit;     // at the receiver's interface
+  absl::Time first_bit;  // at the receiver's interface
   absl::Time last_bit;
-  absl::Duration jitter;    // jitter and retransmission, contained in first_bit and last_bit
-  absl::Duration ingress;   // 8 n / ingress_rate
+  absl::Duration jitter;   // jitter and retransmission, contained in first_bit and last_bit
+  absl::Duration ingress;  // 8 n / ingress_rate
 };
 
 class LinkModel {
@@ -46,20 +49,22 @@ class LinkModel {
   void SetNetwork(NetworkOptions network);
   const NetworkOptions& network() const { return network_; }
 
-  // What message number `message` (0, 1, ... per link) meets. Depends on (seed, link, message) and, where the profile
-  // has correlation, on the draw before it: call once per message, in order. `bytes` decides how many packets can be
-  // lost. common/network/impairment.h has the formulas.
+  // What message number `message` (0, 1, ... per link) meets. Depends on (seed, link, message) and,
+  // where the profile has correlation, on the draw before it: call once per message, in order.
+  // `bytes` decides how many packets can be lost. common/network/impairment.h has the formulas.
   Impairment Draw(int source, int destination, uint64_t message, int64_t bytes);
 
   // Time on a shared medium, or on the wire of a link: 8 n / rate.
   absl::Duration Airtime(int source, int destination, int64_t bytes) const;
 
-  // Hands a segment to the link and advances its queues. On a shared medium, `granted_start` is the arbiter's answer;
-  // without it, this model is the arbiter.
+  // Hands a segment to the link and advances its queues. On a shared medium, `granted_start` is the
+  // arbiter's answer; without it, this model is the arbiter.
   Departure Depart(absl::Time handover, int source, int destination, int64_t bytes,
-                   const Impairment& impairment, std::optional<absl::Time> granted_start = std::nullopt);
+                   const Impairment& impairment,
+                   std::optional<absl::Time> granted_start = std::nullopt);
 
-  // When the receiver has the segment; advances the queue of its interface. Call in the order of Depart per link.
+  // When the receiver has the segment; advances the queue of its interface. Call in the order of
+  // Depart per link.
   absl::Time Arrive(int source, int destination, const Departure& departure);
 
  private:
@@ -67,16 +72,16 @@ class LinkModel {
     absl::Time egress_free = absl::InfinitePast();
     absl::Time last_bit = absl::InfinitePast();      // of the latest message, at the receiver
     absl::Time ingress_free = absl::InfinitePast();  // where interfaces are not shared
-    std::optional<double> correlated;                // netem's memory: the latest correlated uniform
+    std::optional<double> correlated;  // netem's memory: the latest correlated uniform
   };
 
   LinkState& State(int source, int destination);
 
   NetworkOptions network_;
   const uint64_t seed_;
-  absl::flat_hash_map<uint64_t, LinkState> links_;  // those that were used: a ring of 4096 ranks has few
-  std::vector<absl::Time> egress_free_;             // by rank: the sending side of its interface
-  std::vector<absl::Time> ingress_free_;            // by rank: the receiving side
+  absl::flat_hash_map<uint64_t, LinkState> links_;  // those that were used: a ring has few
+  std::vector<absl::Time> egress_free_;   // by rank: the sending side of its interface
+  std::vector<absl::Time> ingress_free_;  // by rank: the receiving side
   MediumArbiter medium_;
 };
 
