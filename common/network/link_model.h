@@ -80,8 +80,8 @@ class LinkModel {
   NetworkOptions network_;
   const uint64_t seed_;
   absl::flat_hash_map<uint64_t, LinkState> links_;  // those that were used: a ring has few
-  std::vector<absl::Time> egress_free_;   // by rank: the sending side of its interface
-  std::vector<absl::Time> ingress_free_;  // by rank: the receiving side
+  std::vector<absl::Time> egress_free_;             // by rank: the sending side of its interface
+  std::vector<absl::Time> ingress_free_;            // by rank: the receiving side
   MediumArbiter medium_;
 };
 
