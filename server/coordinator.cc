@@ -120,11 +120,14 @@ void Coordinator::Tick(absl::Time now, Outputs* out) {
   Advance(now, out);
 }
 
-absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec, Outputs* out) {
+absl::Status Coordinator::CanSubmit() const {
   if (shut_down_) return absl::UnavailableError("submit: the server is shutting down");
-  if (queued() >= options_.max_queued) {
-    return absl::ResourceExhaustedError(absl::StrCat("submit: the queue is full (limit=", options_.max_queued, ")"));
-  }
+  if (queued() < options_.max_queued) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("submit: the queue is full (limit=", options_.max_queued, ")"));
+}
+
+absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec, Outputs* out) {
+  if (absl::Status status = CanSubmit(); !status.ok()) return status;
   v1::StatusResponse::Run& state = runs_.emplace_back();
   state.set_run(run);
   state.set_steps(spec.has_train() ? spec.config().train().steps() : 0);

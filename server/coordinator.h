@@ -42,8 +42,10 @@ class Coordinator {
   // Call every fraction of the heartbeat limit.
   void Tick(absl::Time now, Outputs* out);
 
-  // Appends a validated job. `run` is unique among all runs.
   // Errors: ResourceExhausted if the queue is full, Unavailable after Shutdown.
+  absl::Status CanSubmit() const;
+  // Appends a validated job. `run` is unique among all runs.
+  // Errors: those of CanSubmit.
   absl::Status Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec, Outputs* out);
   // Errors: NotFound, FailedPrecondition if the run has ended.
   absl::Status Stop(absl::Time now, const std::string& run, Outputs* out);

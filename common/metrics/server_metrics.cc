@@ -54,10 +54,10 @@ void ServerMetrics::Step(const v1::StepRecord& record) {
   if (record.has_val_loss()) metrics_->Gauge("edgetp_run_val_loss", {run_}).Set(record.val_loss());
 }
 
-void ServerMetrics::MediumGrant(double airtime_seconds, double queueing_seconds) {
-  metrics_->Counter("edgetp_medium_grants_total", {run_}).Increment();
-  metrics_->Counter("edgetp_medium_airtime_seconds_total", {run_}).Increment(airtime_seconds);
-  metrics_->Counter("edgetp_medium_queueing_seconds_total", {run_}).Increment(queueing_seconds);
+void ServerMetrics::MediumGrant(const std::string& run, double airtime_seconds, double queueing_seconds) {
+  metrics_->Counter("edgetp_medium_grants_total", {run}).Increment();
+  metrics_->Counter("edgetp_medium_airtime_seconds_total", {run}).Increment(airtime_seconds);
+  metrics_->Counter("edgetp_medium_queueing_seconds_total", {run}).Increment(queueing_seconds);
 }
 
 void ServerMetrics::EndRun(const std::string& status) {

@@ -1,5 +1,5 @@
-// What the coordinator exports, as typed handles over the table of metrics.h. Thread-safe, except BeginRun and EndRun,
-// which one thread calls.
+// What the coordinator exports, as typed calls over the table of metrics.h. One thread calls all of them, except
+// MediumGrant.
 #pragma once
 
 #include <string>
@@ -30,8 +30,8 @@ class ServerMetrics {
   // Forgets the previous run's series, so that a last scrape of it still sees them, and starts this one's.
   void BeginRun(const RunLabels& labels);
   void Step(const v1::StepRecord& record);
-  // One message of the shared medium.
-  void MediumGrant(double airtime_seconds, double queueing_seconds);
+  // One message of the shared medium. Any thread.
+  void MediumGrant(const std::string& run, double airtime_seconds, double queueing_seconds);
   // `status`: done, failed, stopped.
   void EndRun(const std::string& status);
 

@@ -5,10 +5,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include <grpc/support/log.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 namespace edgetp {
+namespace {
+
+// What gRPC reports on its own is for debugging: our own messages say what failed.
+void LogOfGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
+
+}  // namespace
 
 absl::Status InitLogging(const std::string& program, const std::string& level) {
   static const std::map<std::string, spdlog::level::level_enum> levels = {
@@ -24,6 +31,7 @@ absl::Status InitLogging(const std::string& program, const std::string& level) {
   logger->set_level(found->second);
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
+  gpr_set_log_function(&LogOfGrpc);
   return absl::OkStatus();
 }
 

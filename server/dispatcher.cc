@@ -1,0 +1,214 @@
+#include "server/dispatcher.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/base/status_macros.h"
+#include "common/config/defaults.h"
+#include "common/config/validate.h"
+#include "common/plan/pattern.h"
+#include "common/rpc/status.h"
+#include "server/job_check.h"
+#include "server/loop.h"
+#include "server/prediction.h"
+#include "server/summary.h"
+#include <spdlog/spdlog.h>
+
+namespace edgetp {
+namespace {
+
+v1::Phase::Name PhaseOf(const std::string& outcome) {
+  return outcome == "done" ? v1::Phase::NAME_DONE : outcome == "failed" ? v1::Phase::NAME_FAILED : v1::Phase::NAME_STOPPED;
+}
+
+double Predict(const EndedRun& ended) {
+  if (ended.outcome != "done" || !ended.spec.has_train()) return 0;
+  const absl::StatusOr<double> predicted = PredictStepSeconds(ended);
+  if (!predicted.ok()) {
+    spdlog::warn("run {}: no prediction: {}", ended.run, std::string(predicted.status().message()));
+    return 0;
+  }
+  const StepStatistics& statistics = ended.statistics;
+  if (statistics.steps_under_network < statistics.last_step) {
+    spdlog::info("run {}: the network changed; the prediction is for {}, in force for the last {} of {} steps", ended.run,
+                 statistics.network, statistics.steps_under_network, statistics.last_step);
+  }
+  return *predicted;
+}
+
+// The events that end a run's stream.
+std::vector<v1::RunEvent> FinalEvents(const EndedRun& ended, const v1::RunSummary& summary) {
+  std::vector<v1::RunEvent> events(2);
+  events[0].mutable_phase()->set_name(PhaseOf(ended.outcome));
+  if (!ended.failure.ok()) {
+    *events[1].mutable_failure() = ToFailure(ended.failure);
+    events.emplace_back();
+  }
+  v1::RunEvent& last = events.back();
+  *last.mutable_summary() = summary;
+  if (ended.spec.has_train() || ended.outcome != "done") return events;
+  for (const v1::JobResult& result : ended.results) {
+    if (result.outcome_case() != v1::JobResult::OUTCOME_NOT_SET) *last.mutable_result() = result;
+  }
+  return events;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(CoordinatorOptions options, const std::string& runs, BlobStore* blobs, ActiveRun* active_run,
+                       ServerMetrics* metrics)
+    : coordinator_(options), book_(runs), blobs_(blobs), active_run_(active_run), metrics_(metrics) {}
+
+absl::StatusOr<std::string> Dispatcher::Join(const WorkerStream& stream, const v1::JoinRequest& request) {
+  Outputs outputs;
+  absl::StatusOr<std::string> id = coordinator_.Join(SteadyNow(), request, &outputs);
+  if (!id.ok()) {
+    spdlog::warn("refused {}: {}", request.member().peer_address(), std::string(id.status().message()));
+    return id;
+  }
+  spdlog::info("{} joined: pid {} on {}, device {}, peer address {}", *id, request.process_id(),
+               request.member().host(), request.device(), request.member().peer_address());
+  streams_[*id] = stream;
+  CarryOut(std::move(outputs));
+  return id;
+}
+
+void Dispatcher::OnMessage(const std::string& worker, const v1::WorkerMessage& message) {
+  Outputs outputs;
+  coordinator_.OnMessage(SteadyNow(), worker, message, &outputs);
+  CarryOut(std::move(outputs));
+}
+
+void Dispatcher::OnClosed(const std::string& worker) {
+  if (streams_.erase(worker) > 0) spdlog::info("{} is gone: stream closed", worker);
+  Outputs outputs;
+  coordinator_.OnStreamClosed(SteadyNow(), worker, &outputs);
+  CarryOut(std::move(outputs));
+}
+
+void Dispatcher::Tick() {
+  Outputs outputs;
+  coordinator_.Tick(SteadyNow(), &outputs);
+  CarryOut(std::move(outputs));
+}
+
+absl::Status Dispatcher::Submit(const v1::JobSpec& spec, v1::SubmitResponse* response) {
+  ASSIGN_OR_RETURN(v1::JobSpec job, CheckJob(spec, blobs_));
+  RETURN_IF_ERROR(coordinator_.CanSubmit());
+  ASSIGN_OR_RETURN(const std::string run, book_.ChooseName(job, absl::Now()));
+  job.mutable_config()->set_name(run);
+  ASSIGN_OR_RETURN(const std::string directory, book_.Open(run, job, absl::Now()));
+  response->set_run(run);
+  response->set_directory(directory);
+  spdlog::info("run {}: submitted", run);
+  Outputs outputs;
+  RETURN_IF_ERROR(coordinator_.Submit(SteadyNow(), run, job, &outputs));
+  CarryOut(std::move(outputs));
+  return absl::OkStatus();
+}
+
+absl::Status Dispatcher::Stop(const std::string& run) {
+  Outputs outputs;
+  RETURN_IF_ERROR(coordinator_.Stop(SteadyNow(), run, &outputs));
+  CarryOut(std::move(outputs));
+  return absl::OkStatus();
+}
+
+absl::Status Dispatcher::SetNetwork(const v1::NetworkProfile& network) {
+  const ActiveJob* const active = coordinator_.active();
+  if (active == nullptr) return absl::FailedPreconditionError("set network: no job is running");
+  v1::NetworkProfile filled = network;
+  FillDefaults(&filled);
+  RETURN_IF_ERROR(ValidateNetwork(filled, active->spec().config().workers(), "network"));
+  const std::string run = active->run();
+  Outputs outputs;
+  RETURN_IF_ERROR(coordinator_.SetNetwork(filled, &outputs));
+  spdlog::info("run {}: network is now {} (version {})", run, filled.name(), coordinator_.network_version());
+  metrics_->SetNetwork(filled.name(), static_cast<double>(coordinator_.network_version()));
+  CarryOut(std::move(outputs));
+  return absl::OkStatus();
+}
+
+absl::Status Dispatcher::Watch(const std::string& run, RunBook::Watcher watcher) {
+  return book_.Watch(run, std::move(watcher));
+}
+
+void Dispatcher::FillStatus(v1::StatusResponse* status) const { coordinator_.FillStatus(SteadyNow(), status); }
+
+void Dispatcher::Shutdown(const absl::Status& reason) {
+  Outputs outputs;
+  coordinator_.Shutdown(SteadyNow(), reason, &outputs);
+  CarryOut(std::move(outputs));
+}
+
+void Dispatcher::CarryOut(Outputs outputs) {
+  Outputs more;
+  for (const auto& [run, event] : outputs.events) {
+    if (event.has_step()) metrics_->Step(event.step());
+    const absl::Status written = book_.Record(run, event);
+    if (!written.ok()) coordinator_.FailRun(SteadyNow(), run, written, &more);
+  }
+  for (const std::string& run : outputs.begun) Begin(run);
+  for (const auto& [worker, message] : outputs.sends) {
+    if (const auto stream = streams_.find(worker); stream != streams_.end()) stream->second->Send(message);
+  }
+  for (const auto& [worker, reason] : outputs.disconnects) {
+    spdlog::warn("{} is disconnected: {}", worker, std::string(reason.message()));
+    if (const auto stream = streams_.extract(worker)) stream.mapped()->Close(reason);
+  }
+  for (const EndedRun& ended : outputs.ended) End(ended);
+  UpdateGauges();
+  if (!more.ended.empty() || !more.sends.empty()) CarryOut(std::move(more));
+}
+
+void Dispatcher::Begin(const std::string& run) {
+  if (coordinator_.active() == nullptr || coordinator_.active()->run() != run) return;  // it has failed meanwhile
+  const v1::JobSpec& spec = coordinator_.active()->spec();
+  const v1::RunConfig& config = spec.config();
+  spdlog::info("run {}: {} workers, network {}", run, config.workers(), config.network().name());
+  active_run_->Begin(run);
+  const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), 0);
+  metrics_->BeginRun(RunLabels{.run = run,
+                               .model = config.model().name(),
+                               .pattern = pattern.ok() ? pattern->Expanded() : config.pattern(),
+                               .workers = config.workers(),
+                               .clock = config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated",
+                               .target_steps = spec.has_train() ? config.train().steps() : 0});
+  metrics_->SetNetwork(config.network().name(), static_cast<double>(coordinator_.network_version()));
+}
+
+void Dispatcher::End(const EndedRun& ended) {
+  active_run_->End(ended.run);
+  metrics_->EndRun(ended.outcome);
+  EndedRun final = ended;
+  v1::RunSummary summary = Summarize(final, Predict(final));
+  if (const absl::Status written = book_.WriteSummary(ended.run, summary); !written.ok() && final.outcome == "done") {
+    final.outcome = "failed";
+    final.failure = written;
+    summary.set_status(final.outcome);
+    summary.set_error(std::string(written.message()));
+  }
+  // These three kinds of events go to memory only; they cannot fail.
+  for (const v1::RunEvent& event : FinalEvents(final, summary)) (void)book_.Record(ended.run, event);
+  book_.Close(ended.run);
+  if (final.outcome == "failed") {
+    spdlog::error("run {}: failed: {}", ended.run, std::string(final.failure.message()));
+  } else {
+    spdlog::info("run {}: {}", ended.run, final.outcome);
+  }
+}
+
+void Dispatcher::UpdateGauges() {
+  int idle = 0;
+  int gone = 0;
+  for (const Worker& worker : coordinator_.workers()) {
+    idle += worker.idle() ? 1 : 0;
+    gone += worker.gone ? 1 : 0;
+  }
+  metrics_->SetWorkers(idle, static_cast<int>(coordinator_.workers().size()) - idle - gone, gone);
+  metrics_->SetQueuedRuns(coordinator_.queued());
+}
+
+}  // namespace edgetp

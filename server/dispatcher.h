@@ -1,0 +1,60 @@
+// Between the pure coordinator and the world: gives it the time, and carries out its outputs on streams, disk, metrics
+// and log. Not thread-safe; everything is called on the server's loop.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/metrics/server_metrics.h"
+#include "edgetp/v1/cluster.pb.h"
+#include "edgetp/v1/control.pb.h"
+#include "server/active_run.h"
+#include "server/blob_store.h"
+#include "server/coordinator.h"
+#include "server/run_book.h"
+#include "server/sink.h"
+
+namespace edgetp {
+
+class Dispatcher {
+ public:
+  using WorkerStream = std::shared_ptr<Sink<v1::ServerMessage>>;
+
+  // The pointers must outlive the dispatcher.
+  Dispatcher(CoordinatorOptions options, const std::string& runs, BlobStore* blobs, ActiveRun* active_run,
+             ServerMetrics* metrics);
+
+  // Errors: those of Coordinator::Join.
+  absl::StatusOr<std::string> Join(const WorkerStream& stream, const v1::JoinRequest& request);
+  void OnMessage(const std::string& worker, const v1::WorkerMessage& message);
+  void OnClosed(const std::string& worker);
+  void Tick();
+
+  // Errors of these: as in control.proto.
+  absl::Status Submit(const v1::JobSpec& spec, v1::SubmitResponse* response);
+  absl::Status Stop(const std::string& run);
+  absl::Status SetNetwork(const v1::NetworkProfile& network);
+  v1::NetworkProfile network() const { return coordinator_.network(); }
+  absl::Status Watch(const std::string& run, RunBook::Watcher watcher);
+  void FillStatus(v1::StatusResponse* status) const;
+
+  void Shutdown(const absl::Status& reason);
+
+ private:
+  void CarryOut(Outputs outputs);
+  void Begin(const std::string& run);
+  void End(const EndedRun& ended);
+  void UpdateGauges();
+
+  Coordinator coordinator_;
+  RunBook book_;
+  BlobStore* const blobs_;
+  ActiveRun* const active_run_;
+  ServerMetrics* const metrics_;
+  std::map<std::string, WorkerStream> streams_;  // by worker id
+};
+
+}  // namespace edgetp

@@ -1,0 +1,14 @@
+// Which jobs the server takes: every rule that can be checked before a worker is bothered.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "edgetp/v1/cluster.pb.h"
+#include "server/blob_store.h"
+
+namespace edgetp {
+
+// The job with defaults filled.
+// Errors: InvalidArgument with all violations, or naming the task's field or the unknown blob.
+absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec, BlobStore* blobs);
+
+}  // namespace edgetp

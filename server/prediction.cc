@@ -1,0 +1,72 @@
+#include "server/prediction.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/config/convert.h"
+#include "common/network/network_profile.h"
+#include "common/plan/step_plan.h"
+#include "common/simulate/timeline.h"
+#include "server/summary.h"
+
+namespace edgetp {
+namespace {
+
+// Enough for a median under heavy-tailed jitter, and milliseconds to simulate.
+constexpr int kMaxSteps = 200;
+
+// Warm-up steps are slower than the model, but a median does not see them.
+absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPlan& plan) {
+  ComputeTable table;
+  for (size_t rank = 0; rank < ended.results.size(); ++rank) {
+    const size_t want = Collectives(plan.steps[rank]).size() + 1;
+    const auto& measured = ended.results[rank].compute_seconds();
+    if (static_cast<size_t>(measured.size()) != want) {
+      return absl::InternalError(absl::StrCat("measured compute segments do not fit the plan (rank=", rank,
+                                              " want=", want, " got=", measured.size(), ")"));
+    }
+    std::vector<absl::Duration>& row = table.emplace_back();
+    for (const float seconds : measured) row.push_back(absl::Seconds(seconds));
+  }
+  return table;
+}
+
+absl::StatusOr<TimelineSimulator> MakeSimulator(const EndedRun& ended) {
+  const v1::RunConfig& config = ended.spec.config();
+  TimelineOptions options;
+  options.world_size = config.workers();
+  ASSIGN_OR_RETURN(options.network, ResolveNetwork(config.network(), config.workers()));
+  options.seed = config.seed();
+  options.algorithm = config.collective().algorithm();
+  options.segment_bytes = config.collective().segment_bytes();
+  for (const v1::JobResult& result : ended.results) {
+    options.devices.push_back(DeviceOptions{.message_overhead = absl::Microseconds(result.message_overhead_us())});
+  }
+  return TimelineSimulator::Create(std::move(options));
+}
+
+}  // namespace
+
+absl::StatusOr<double> PredictStepSeconds(const EndedRun& ended) {
+  const int world_size = ended.spec.config().workers();
+  if (!ended.spec.has_train() || static_cast<int>(ended.results.size()) != world_size) {
+    return absl::FailedPreconditionError("predict: the run has not finished training");
+  }
+  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(ended.spec.config()));
+  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
+  ASSIGN_OR_RETURN(const ComputeTable compute, MeasuredCompute(ended, plan));
+  ASSIGN_OR_RETURN(TimelineSimulator simulator, MakeSimulator(ended));
+  std::vector<double> seconds;
+  const int steps = std::clamp(ended.statistics.last_step, 1, kMaxSteps);
+  for (int step = 0; step < steps; ++step) {
+    ASSIGN_OR_RETURN(const StepTimeline timeline, simulator.RunStep(plan, compute));
+    seconds.push_back(absl::ToDoubleSeconds(timeline.duration));
+  }
+  return Quantile(std::move(seconds), 0.5);
+}
+
+}  // namespace edgetp

@@ -1,0 +1,86 @@
+#include "server/run_book.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace edgetp {
+namespace {
+
+// Events of a run of 20,000 steps take some 10 MB; who watches later than this many runs reads the run's directory.
+constexpr size_t kClosedRunsKept = 32;
+
+}  // namespace
+
+bool RunBook::Taken(const std::string& run) const {
+  std::error_code ignored;  // what cannot be looked at is found when the directory is made
+  return entries_.count(run) > 0 || std::filesystem::exists(absl::StrCat(root_, "/", run), ignored);
+}
+
+absl::StatusOr<std::string> RunBook::ChooseName(const v1::JobSpec& spec, absl::Time wall_now) const {
+  if (spec.config().has_name()) {
+    const std::string& name = spec.config().name();
+    RETURN_IF_ERROR(CheckRunName(name));
+    if (Taken(name)) return absl::AlreadyExistsError(absl::StrCat("run ", name, " exists in ", root_));
+    return name;
+  }
+  const std::string base = DefaultRunName(spec, wall_now);
+  std::string name = base;
+  for (int number = 2; Taken(name); ++number) name = absl::StrCat(base, "-", number);
+  return name;
+}
+
+absl::StatusOr<std::string> RunBook::Open(const std::string& run, const v1::JobSpec& spec, absl::Time wall_now) {
+  std::unique_ptr<RunDirectory> directory;
+  if (spec.has_train()) {
+    ASSIGN_OR_RETURN(directory, RunDirectory::Create(root_, run, spec.config(), wall_now));
+  }
+  Entry& entry = entries_[run];
+  entry.directory = std::move(directory);
+  return entry.directory == nullptr ? "" : entry.directory->path();
+}
+
+absl::Status RunBook::Record(const std::string& run, const v1::RunEvent& event) {
+  const auto found = entries_.find(run);
+  if (found == entries_.end() || found->second.closed) return absl::OkStatus();
+  Entry& entry = found->second;
+  entry.events.push_back(event);
+  for (const Watcher& watcher : entry.watchers) watcher->Send(event);
+  if (!event.has_step() || entry.directory == nullptr) return absl::OkStatus();
+  return entry.directory->AppendStep(event.step());
+}
+
+absl::Status RunBook::WriteSummary(const std::string& run, const v1::RunSummary& summary) {
+  const auto found = entries_.find(run);
+  if (found == entries_.end() || found->second.directory == nullptr) return absl::OkStatus();
+  return found->second.directory->WriteSummary(summary);
+}
+
+void RunBook::Close(const std::string& run) {
+  const auto found = entries_.find(run);
+  if (found == entries_.end() || std::exchange(found->second.closed, true)) return;
+  for (const Watcher& watcher : found->second.watchers) watcher->Close(absl::OkStatus());
+  found->second.watchers.clear();
+  found->second.directory.reset();
+  closed_.push_back(run);
+  if (closed_.size() <= kClosedRunsKept) return;
+  entries_.erase(closed_.front());
+  closed_.pop_front();
+}
+
+absl::Status RunBook::Watch(const std::string& run, Watcher watcher) {
+  const auto found = entries_.find(run);
+  if (found == entries_.end()) return absl::NotFoundError(absl::StrCat("watch: no run named ", run));
+  for (const v1::RunEvent& event : found->second.events) watcher->Send(event);
+  if (found->second.closed) {
+    watcher->Close(absl::OkStatus());
+  } else {
+    found->second.watchers.push_back(std::move(watcher));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace edgetp

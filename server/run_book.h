@@ -1,0 +1,64 @@
+// The memory of runs: their events for those who watch, and their directories on disk. Not thread-safe; the server's
+// loop owns it.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "edgetp/v1/cluster.pb.h"
+#include "edgetp/v1/control.pb.h"
+#include "server/run_directory.h"
+#include "server/sink.h"
+
+namespace edgetp {
+
+class RunBook {
+ public:
+  using Watcher = std::shared_ptr<Sink<v1::RunEvent>>;
+
+  explicit RunBook(std::string root) : root_(std::move(root)) {}
+
+  // The name for a new run: the asked one, or a default that nobody has.
+  // Errors: InvalidArgument (name), AlreadyExists.
+  absl::StatusOr<std::string> ChooseName(const v1::JobSpec& spec, absl::Time wall_now) const;
+
+  // Begins the run's memory; training also gets a directory. Returns its path, or "".
+  // Errors: those of RunDirectory::Create.
+  absl::StatusOr<std::string> Open(const std::string& run, const v1::JobSpec& spec, absl::Time wall_now);
+
+  // Tells the watchers, and writes a step to the run's directory.
+  // Errors: what the file system says; the watchers have been told nevertheless.
+  absl::Status Record(const std::string& run, const v1::RunEvent& event);
+
+  // Writes the summary of training.
+  absl::Status WriteSummary(const std::string& run, const v1::RunSummary& summary);
+
+  // No more events: watchers' streams end.
+  void Close(const std::string& run);
+
+  // Sends all events so far, and those to come.
+  // Errors: NotFound.
+  absl::Status Watch(const std::string& run, Watcher watcher);
+
+ private:
+  struct Entry {
+    std::unique_ptr<RunDirectory> directory;  // null: not training, or closed
+    std::vector<v1::RunEvent> events;
+    std::vector<Watcher> watchers;
+    bool closed = false;
+  };
+
+  bool Taken(const std::string& run) const;
+
+  const std::string root_;
+  std::map<std::string, Entry> entries_;
+  std::deque<std::string> closed_;  // oldest first
+};
+
+}  // namespace edgetp

@@ -1,0 +1,112 @@
+#include "server/server.h"
+
+#include <chrono>
+#include <utility>
+
+#include <grpc/grpc.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/metrics/metrics.h"
+#include "common/metrics/server_metrics.h"
+#include "server/active_run.h"
+#include "server/blob_store.h"
+#include "server/blobs_service.h"
+#include "server/cluster_service.h"
+#include "server/control_service.h"
+#include "server/dispatcher.h"
+#include "server/loop.h"
+
+namespace edgetp {
+namespace {
+
+// Heartbeats are half a second apart and limits are seconds: this keeps deadlines to a tenth of a second.
+constexpr absl::Duration kTick = absl::Milliseconds(100);
+
+// What a stream gets to drain before it is cut.
+constexpr std::chrono::milliseconds kDrain{1500};
+
+}  // namespace
+
+// In the order of construction; the loop goes first, because it calls the dispatcher.
+struct Server::Parts {
+  explicit Parts(const ServerOptions& options)
+      : metrics(&metric_set),
+        blobs(options.runs, options.blob_limit_bytes),
+        dispatcher(options.coordinator, options.runs, &blobs, &active_run, &metrics),
+        loop(kTick, [this] { dispatcher.Tick(); }),
+        cluster_service({&loop, &dispatcher, &active_run, &metrics}),
+        control_service(&loop, &dispatcher),
+        blobs_service(&blobs, &active_run) {}
+
+  MetricSet metric_set;
+  ServerMetrics metrics;
+  ActiveRun active_run;
+  BlobStore blobs;
+  Dispatcher dispatcher;
+  Loop loop;
+  ClusterService cluster_service;
+  ControlService control_service;
+  BlobsService blobs_service;
+  std::unique_ptr<MetricsEndpoint> endpoint;
+  std::unique_ptr<grpc::Server> grpc_server;
+  std::string address;
+
+  absl::Status Listen(const ServerOptions& options);
+};
+
+absl::Status Server::Parts::Listen(const ServerOptions& options) {
+  ASSIGN_OR_RETURN(endpoint, MetricsEndpoint::Create(options.metrics, metric_set));
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  int port = 0;
+  // Without this, a second server on the same port would share it silently.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&cluster_service);
+  builder.RegisterService(&control_service);
+  builder.RegisterService(&blobs_service);
+  // Only Blobs is synchronous: one queue and few pollers are enough.
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
+  grpc_server = builder.BuildAndStart();
+  if (grpc_server == nullptr || port == 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options.listen, ": the port is in use or the address is not this host's"));
+  }
+  address = absl::StrCat(options.listen.substr(0, options.listen.rfind(':')), ":", port);
+  loop.Run([this] {
+    control_service.SetFacts(
+        ServerFacts{.address = address, .metrics_address = endpoint->address(), .started = SteadyNow()});
+  });
+  return absl::OkStatus();
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Server::~Server() { Shutdown(absl::UnavailableError("the server is shutting down")); }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
+  auto parts = std::make_unique<Parts>(options);
+  RETURN_IF_ERROR(parts->Listen(options));
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+const std::string& Server::address() const { return parts_->address; }
+
+const std::string& Server::metrics_address() const { return parts_->endpoint->address(); }
+
+void Server::Shutdown(const absl::Status& reason) {
+  if (parts_->grpc_server == nullptr) return;
+  parts_->loop.Run([&] { parts_->dispatcher.Shutdown(reason); });
+  parts_->grpc_server->Shutdown(std::chrono::system_clock::now() + kDrain);
+  parts_->loop.Stop();
+  parts_->grpc_server.reset();
+}
+
+}  // namespace edgetp

@@ -1,0 +1,44 @@
+// The coordinator as a thing that can be started and stopped: wiring of loop, dispatcher, services and endpoints. Used by
+// main and by tests.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/coordinator.h"
+
+namespace edgetp {
+
+struct ServerOptions {
+  std::string listen = "127.0.0.1:0";   // port 0: a free one
+  std::string metrics = "127.0.0.1:0";
+  std::string runs = "runs";
+  int64_t blob_limit_bytes = int64_t{8} << 30;
+  CoordinatorOptions coordinator;
+};
+
+class Server {
+ public:
+  // Errors: Unavailable if an address cannot be bound.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
+  ~Server();
+
+  // "host:port" with the ports in use.
+  const std::string& address() const;
+  const std::string& metrics_address() const;
+
+  // Aborts the running job, writes its summary, tells workers and watchers, ends all streams.
+  // Blocks until: that is done, about two seconds at most.
+  void Shutdown(const absl::Status& reason);
+
+ private:
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace edgetp

@@ -1,0 +1,72 @@
+#include "server/summary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+
+#include "common/network/verdict.h"
+#include "common/plan/pattern.h"
+
+namespace edgetp {
+namespace {
+
+void FillFidelity(const EndedRun& ended, v1::RunSummary* summary) {
+  if (ended.outcome != "done") {
+    summary->mutable_verdict()->set_reason("the run did not finish");
+    return;
+  }
+  std::vector<v1::Fidelity> ranks;
+  for (const v1::JobResult& result : ended.results) ranks.push_back(result.fidelity());
+  *summary->mutable_fidelity() = WorstOf(ranks);
+  *summary->mutable_verdict() = Judge(summary->fidelity());
+}
+
+void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
+  summary->set_steps(statistics.last_step);
+  summary->set_wall_seconds(statistics.wall_seconds);
+  if (statistics.train_loss.has_value()) summary->mutable_final()->set_train_loss(*statistics.train_loss);
+  if (statistics.val_loss.has_value()) summary->mutable_final()->set_val_loss(*statistics.val_loss);
+  const std::vector<double>& seconds = statistics.step_seconds;
+  summary->mutable_step_seconds()->set_median(Quantile(seconds, 0.5));
+  summary->mutable_step_seconds()->set_p99(Quantile(seconds, 0.99));
+  if (seconds.empty()) return;
+  const double count = static_cast<double>(seconds.size());
+  summary->set_mean_step_seconds(std::accumulate(seconds.begin(), seconds.end(), 0.0) / count);
+  Accumulate(statistics.breakdown_sum, 1 / count, summary->mutable_breakdown_seconds());
+  summary->set_bytes_on_the_wire_per_rank(statistics.bytes_sum / count);
+}
+
+}  // namespace
+
+double Quantile(std::vector<double> samples, double share) {
+  if (samples.empty()) return 0;
+  const size_t rank = static_cast<size_t>(std::ceil(share * static_cast<double>(samples.size())));
+  const auto nth = samples.begin() + static_cast<std::ptrdiff_t>(std::max<size_t>(rank, 1) - 1);
+  std::nth_element(samples.begin(), nth, samples.end());
+  return *nth;
+}
+
+v1::RunSummary Summarize(const EndedRun& ended, double predicted_step_seconds) {
+  const v1::RunConfig& config = ended.spec.config();
+  v1::RunSummary summary;
+  summary.set_run(ended.run);
+  summary.set_model(config.model().name());
+  summary.set_pattern(config.pattern());
+  if (const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), 0); pattern.ok()) {
+    summary.set_pattern(pattern->Expanded());
+    summary.set_sync_points_forward(pattern->ForwardSyncPoints());
+  }
+  summary.set_workers(config.workers());
+  summary.set_network(config.network().name());
+  summary.set_clock(config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated");
+  FillSteps(ended.statistics, &summary);
+  FillFidelity(ended, &summary);
+  summary.set_predicted_step_seconds(predicted_step_seconds);
+  if (!ended.results.empty()) summary.set_allreduce_algorithm(ended.results[0].allreduce_algorithm());
+  summary.set_status(ended.outcome);
+  summary.set_error(std::string(ended.failure.message()));
+  return summary;
+}
+
+}  // namespace edgetp
