@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
 #include "common/simulate/timeline.h"
@@ -12,14 +13,16 @@ namespace {
 // Any fixed number: the choice must not depend on the run's seed.
 constexpr uint64_t kPricingSeed = 1;
 
-// Enough for means of jittered networks to be told apart; for large worlds, a message per pair
-// averages by itself.
+// Enough for the means of jittered networks to be told apart; fewer where there are many segments,
+// which average by themselves and would take long.
 int Repetitions(const AllReduceProblem& problem) {
   bool random = problem.network.link.Random();
   for (const auto& [pair, link] : problem.network.overrides) random |= link.Random();
-  constexpr int kMessages = 2048;
-  const int pairs = std::max(1, problem.world_size * problem.world_size);
-  return random ? std::clamp(kMessages / pairs, 1, 32) : 1;
+  if (!random) return 1;
+  constexpr int64_t kSegments = 16384;
+  const int64_t pairs = int64_t{problem.world_size} * problem.world_size;
+  const Segmentation cut(problem.elements, problem.bytes_per_element, problem.segment_bytes);
+  return static_cast<int>(std::clamp<int64_t>(kSegments / (pairs * (cut.count() + 1)), 1, 32));
 }
 
 StepPlan OneAllReduce(const AllReduceProblem& problem) {
@@ -35,6 +38,11 @@ StepPlan OneAllReduce(const AllReduceProblem& problem) {
 
 absl::StatusOr<absl::Duration> PriceAllReduce(const AllReduceProblem& problem,
                                               const std::string& algorithm) {
+  if (problem.bytes_per_element < 1 || problem.elements < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("price all_reduce: bad size (elements=", problem.elements,
+                     " bytes_per_element=", problem.bytes_per_element, ")"));
+  }
   TimelineOptions options;
   options.world_size = problem.world_size;
   options.network = problem.network;

@@ -64,6 +64,15 @@ TEST(PriceAllReduceTest, APartitionIsIgnored) {
   EXPECT_EQ(*PriceAllReduce(problem, "direct"), whole);
 }
 
+TEST(PriceAllReduceTest, BadSizesAreInvalid) {
+  AllReduceProblem narrow = Problem(2, 1);
+  narrow.bytes_per_element = 0;
+  for (const AllReduceProblem& problem : {narrow, Problem(0, 1), Problem(2, -1)}) {
+    EXPECT_EQ(PriceAllReduce(problem, "direct").status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+}
+
 TEST(PriceAllReduceTest, UnknownAlgorithmIsInvalid) {
   EXPECT_EQ(PriceAllReduce(Problem(2, 1), "rign").status().code(),
             absl::StatusCode::kInvalidArgument);
