@@ -16,7 +16,8 @@ absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model) {
                {"sequence", model.has_sequence()},
                {"vocabulary", model.has_vocabulary()}};
   for (const auto& size : sizes) {
-    if (!size.present) return absl::InvalidArgumentError(absl::StrCat("model.", size.name, ": must be set"));
+    if (!size.present)
+      return absl::InvalidArgumentError(absl::StrCat("model.", size.name, ": must be set"));
   }
   return ModelShape{.layers = model.layers(),
                     .heads = model.heads(),

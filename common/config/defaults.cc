@@ -3,7 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/config/load.h"
 
-// config->set_field(value) unless the field is there. A macro: a field has no other handle in generated code.
+// config->set_field(value) unless the field is there. A macro: a field has no other handle in
+// generated code.
 #define EDGETP_DEFAULT(config, field, value) \
   if (!(config)->has_##field()) (config)->set_##field(value)
 

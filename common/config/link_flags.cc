@@ -72,8 +72,8 @@ absl::Status ParseLinkName(const std::string& text, int* source, int* destinatio
   const bool ranks = parts.size() == 2 && absl::SimpleAtoi(parts[0], source) &&
                      absl::SimpleAtoi(parts[1], destination) && *source >= 0 && *destination >= 0;
   if (ranks && *source != *destination) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("--link ", text, ": must be SOURCE:DESTINATION, two different ranks, as in 0:1"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--link ", text, ": must be SOURCE:DESTINATION, two different ranks, as in 0:1"));
 }
 
 }  // namespace edgetp

@@ -1,4 +1,5 @@
-// The link options of the command line (--delay --jitter --rate --loss), applied to a profile. Pure.
+// The link options of the command line (--delay --jitter --rate --loss), applied to a profile.
+// Pure.
 #pragma once
 
 #include <optional>
@@ -17,8 +18,8 @@ struct LinkFlags {
   std::optional<std::string> loss;    // "1%"
 };
 
-// Changes `link` as asked. --jitter replaces a quantile table by the normal distribution; --delay keeps a table, but
-// raises what would arrive before it was sent; --rate is the rate of both ends.
+// Changes `link` as asked. --jitter replaces a quantile table by the normal distribution; --delay
+// keeps a table, but raises what would arrive before it was sent; --rate is the rate of both ends.
 // Errors: InvalidArgument naming the flag, its value and the rule; `link` is unchanged then.
 absl::Status ApplyLinkFlags(const LinkFlags& flags, v1::LinkConfig* link);
 

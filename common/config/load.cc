@@ -35,8 +35,9 @@ class CollectErrors : public google::protobuf::io::ErrorCollector {
   explicit CollectErrors(std::string origin) : origin_(std::move(origin)) {}
 
   void AddError(int line, int column, const std::string& message) override {
-    errors_.push_back(line < 0 ? absl::StrCat(origin_, ": ", message)
-                               : absl::StrCat(origin_, ":", line + 1, ":", column + 1, ": ", message));
+    errors_.push_back(line < 0
+                          ? absl::StrCat(origin_, ": ", message)
+                          : absl::StrCat(origin_, ":", line + 1, ":", column + 1, ": ", message));
   }
 
   const std::vector<std::string>& errors() const { return errors_; }
@@ -47,13 +48,16 @@ class CollectErrors : public google::protobuf::io::ErrorCollector {
 };
 
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
   if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("read config ", path));
   std::string text(kMaxConfigBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) return absl::ErrnoToStatus(errno, absl::StrCat("read config ", path));
+  if (std::ferror(file.get()) != 0)
+    return absl::ErrnoToStatus(errno, absl::StrCat("read config ", path));
   if (text.size() > kMaxConfigBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("read config ", path, ": larger than 1 MiB, this is no config"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("read config ", path, ": larger than 1 MiB, this is no config"));
   }
   return text;
 }
@@ -78,7 +82,9 @@ std::string WordOf(ConfigKind kind) {
   return folder;
 }
 
-bool IsPath(const std::string& name) { return absl::StrContains(name, "/") || absl::EndsWith(name, kExtension); }
+bool IsPath(const std::string& name) {
+  return absl::StrContains(name, "/") || absl::EndsWith(name, kExtension);
+}
 
 void AddFolder(const fs::path& folder, std::vector<std::string>* folders) {
   std::error_code ignored;  // what cannot be looked at does not exist for us
@@ -86,14 +92,16 @@ void AddFolder(const fs::path& folder, std::vector<std::string>* folders) {
 }
 
 void AddFolders(const std::string& list, std::vector<std::string>* folders) {
-  for (const std::string& folder : std::vector<std::string>(absl::StrSplit(list, ':', absl::SkipEmpty()))) {
+  for (const std::string& folder :
+       std::vector<std::string>(absl::StrSplit(list, ':', absl::SkipEmpty()))) {
     AddFolder(folder, folders);
   }
 }
 
 }  // namespace
 
-absl::Status ParseTextproto(const std::string& text, const std::string& origin, google::protobuf::Message* out) {
+absl::Status ParseTextproto(const std::string& text, const std::string& origin,
+                            google::protobuf::Message* out) {
   CollectErrors collector(origin);
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&collector);
@@ -147,9 +155,11 @@ absl::StatusOr<std::string> ConfigLibrary::Find(ConfigKind kind, const std::stri
     std::error_code ignored;
     if (fs::is_regular_file(path, ignored)) return path.string();
   }
-  const std::string where = folders_.empty() ? "no configs folder was found" : absl::StrJoin(folders_, ":");
+  const std::string where =
+      folders_.empty() ? "no configs folder was found" : absl::StrJoin(folders_, ":");
   return absl::NotFoundError(absl::StrCat("unknown ", WordOf(kind), " \"", name, "\"",
-                                          KnownNames(name, Names(kind)), " (searched: ", where, ")"));
+                                          KnownNames(name, Names(kind)), " (searched: ", where,
+                                          ")"));
 }
 
 template <typename Config>

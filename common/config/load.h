@@ -1,5 +1,5 @@
-// Reads configuration: strict textproto, and names of presets that live in configs/<kind>/<name>.textproto.
-// Immutable after construction; thread-safe.
+// Reads configuration: strict textproto, and names of presets that live in
+// configs/<kind>/<name>.textproto. Immutable after construction; thread-safe.
 #pragma once
 
 #include <string>
@@ -12,11 +12,13 @@
 namespace edgetp {
 
 // Replaces `out` by what `text` says. `origin` is the file's name in messages.
-// Errors: InvalidArgument, one "origin:line:column: rule" per fault; unknown and repeated scalar fields are faults.
-absl::Status ParseTextproto(const std::string& text, const std::string& origin, google::protobuf::Message* out);
+// Errors: InvalidArgument, one "origin:line:column: rule" per fault; unknown and repeated scalar
+// fields are faults.
+absl::Status ParseTextproto(const std::string& text, const std::string& origin,
+                            google::protobuf::Message* out);
 
-// Errors: NotFound, PermissionDenied, ... if the file cannot be read; InvalidArgument if it is above 1 MiB; those of
-// ParseTextproto.
+// Errors: NotFound, PermissionDenied, ... if the file cannot be read; InvalidArgument if it is
+// above 1 MiB; those of ParseTextproto.
 absl::Status LoadTextproto(const std::string& path, google::protobuf::Message* out);
 
 // Textproto that ParseTextproto reads back. Shortest exact numbers, no trailing state.
@@ -24,22 +26,24 @@ std::string ToTextproto(const google::protobuf::Message& message);
 
 enum class ConfigKind { kModel, kDevice, kNetwork, kRun };
 
-// The presets of a list of folders that each hold models/, devices/, networks/ and runs/. Earlier folders win.
+// The presets of a list of folders that each hold models/, devices/, networks/ and runs/. Earlier
+// folders win.
 class ConfigLibrary {
  public:
   explicit ConfigLibrary(std::vector<std::string> folders) : folders_(std::move(folders)) {}
 
-  // Folders, where they exist, in this order: `config_path` (colon-separated), $EDGETP_CONFIG_PATH, configs/ one or two
-  // levels above the program (a build tree inside the sources), the installed share.
+  // Folders, where they exist, in this order: `config_path` (colon-separated), $EDGETP_CONFIG_PATH,
+  // configs/ one or two levels above the program (a build tree inside the sources), the installed
+  // share.
   static ConfigLibrary Default(const std::string& config_path);
 
   const std::vector<std::string>& folders() const { return folders_; }
   // Sorted. Networks include "none", the network without limits, which needs no file.
   std::vector<std::string> Names(ConfigKind kind) const;
 
-  // `name` is a path (it contains a '/' or ends in .textproto) or a preset's name. A missing `name` field is filled
-  // from the file's name.
-  // Errors: NotFound with the known names; those of LoadTextproto.
+  // `name` is a path (it contains a '/' or ends in .textproto) or a preset's name. A missing `name`
+  // field is filled from the file's name. Errors: NotFound with the known names; those of
+  // LoadTextproto.
   absl::StatusOr<v1::ModelConfig> Model(const std::string& name) const;
   absl::StatusOr<v1::DeviceProfile> Device(const std::string& name) const;
   absl::StatusOr<v1::NetworkProfile> Network(const std::string& name) const;

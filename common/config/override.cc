@@ -41,13 +41,15 @@ std::vector<std::string> ShortNames(const EnumDescriptor& type) {
   return names;
 }
 
-absl::StatusOr<const EnumValueDescriptor*> ParseEnum(const EnumDescriptor& type, const std::string& text) {
+absl::StatusOr<const EnumValueDescriptor*> ParseEnum(const EnumDescriptor& type,
+                                                     const std::string& text) {
   const std::string wanted = absl::AsciiStrToLower(text);
   for (int i = 1; i < type.value_count(); ++i) {  // 0 is UNSPECIFIED: absence says that
     const EnumValueDescriptor* value = type.value(i);
     if (wanted == ShortName(*value) || wanted == absl::AsciiStrToLower(value->name())) return value;
   }
-  return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is no value", KnownNames(wanted, ShortNames(type))));
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is no value", KnownNames(wanted, ShortNames(type))));
 }
 
 // One value of a field's type, either set or, in a list, added.
@@ -59,8 +61,8 @@ class ValueWriter {
   absl::Status Write(const std::string& text) {
     switch (field_.cpp_type()) {
       case FieldDescriptor::CPPTYPE_INT32:
-        return Number<int32_t>(text, "a whole number", absl::SimpleAtoi<int32_t>, &Reflection::SetInt32,
-                               &Reflection::AddInt32);
+        return Number<int32_t>(text, "a whole number", absl::SimpleAtoi<int32_t>,
+                               &Reflection::SetInt32, &Reflection::AddInt32);
       case FieldDescriptor::CPPTYPE_UINT64:
         return Number<uint64_t>(text, "a whole number of at least 0", absl::SimpleAtoi<uint64_t>,
                                 &Reflection::SetUInt64, &Reflection::AddUInt64);
@@ -68,7 +70,8 @@ class ValueWriter {
         return Number<double>(text, "a finite number", &FiniteDouble, &Reflection::SetDouble,
                               &Reflection::AddDouble);
       case FieldDescriptor::CPPTYPE_BOOL:
-        return Number<bool>(text, "true or false", absl::SimpleAtob, &Reflection::SetBool, &Reflection::AddBool);
+        return Number<bool>(text, "true or false", absl::SimpleAtob, &Reflection::SetBool,
+                            &Reflection::AddBool);
       case FieldDescriptor::CPPTYPE_ENUM: {
         ASSIGN_OR_RETURN(const EnumValueDescriptor* value, ParseEnum(*field_.enum_type(), text));
         Store(&Reflection::SetEnum, &Reflection::AddEnum, value);
@@ -82,7 +85,8 @@ class ValueWriter {
         }
         return absl::OkStatus();
       default:
-        return absl::InvalidArgumentError("is a group of fields; set one of them, or write it in a file");
+        return absl::InvalidArgumentError(
+            "is a group of fields; set one of them, or write it in a file");
     }
   }
 
@@ -96,7 +100,8 @@ class ValueWriter {
                       void (Reflection::*set)(Message*, const FieldDescriptor*, T) const,
                       void (Reflection::*add)(Message*, const FieldDescriptor*, T) const) {
     T value{};
-    if (!parse(text, &value)) return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" must be ", rule));
+    if (!parse(text, &value))
+      return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" must be ", rule));
     Store(set, add, value);
     return absl::OkStatus();
   }
@@ -119,7 +124,8 @@ absl::Status SetField(const FieldDescriptor& field, const std::string& value, Me
   message->GetReflection()->ClearField(message, &field);
   if (value == kAbsent && !text) return absl::OkStatus();
   if (!field.is_repeated()) return writer.Write(value);
-  for (const std::string& part : std::vector<std::string>(absl::StrSplit(value, ',', absl::SkipWhitespace()))) {
+  for (const std::string& part :
+       std::vector<std::string>(absl::StrSplit(value, ',', absl::SkipWhitespace()))) {
     RETURN_IF_ERROR(writer.Write(std::string(absl::StripAsciiWhitespace(part))));
   }
   return absl::OkStatus();
@@ -135,7 +141,8 @@ std::string ShortName(const EnumValueDescriptor& value) {
 
 absl::Status ApplyOverride(const std::string& assignment, Message* config) {
   const size_t equals = assignment.find('=');
-  if (equals == std::string::npos) return ErrorIn(assignment, "must be path=value, as in model.layers=12");
+  if (equals == std::string::npos)
+    return ErrorIn(assignment, "must be path=value, as in model.layers=12");
   const std::vector<std::string> path = absl::StrSplit(assignment.substr(0, equals), '.');
   // Changed aside, so that a bad value leaves the config as it was.
   const std::unique_ptr<Message> changed(config->New());
@@ -145,7 +152,8 @@ absl::Status ApplyOverride(const std::string& assignment, Message* config) {
     const Descriptor& type = *message->GetDescriptor();
     const FieldDescriptor* field = type.FindFieldByName(path[i]);
     if (field == nullptr) {
-      return ErrorIn(assignment, absl::StrCat("no field \"", path[i], "\"", KnownNames(path[i], FieldNames(type))));
+      return ErrorIn(assignment, absl::StrCat("no field \"", path[i], "\"",
+                                              KnownNames(path[i], FieldNames(type))));
     }
     if (i + 1 == path.size()) {
       const absl::Status status = SetField(*field, assignment.substr(equals + 1), message);
@@ -153,7 +161,8 @@ absl::Status ApplyOverride(const std::string& assignment, Message* config) {
       break;
     }
     if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || field->is_repeated()) {
-      return ErrorIn(assignment, absl::StrCat("\"", path[i], "\" has no fields that --set could reach"));
+      return ErrorIn(assignment,
+                     absl::StrCat("\"", path[i], "\" has no fields that --set could reach"));
     }
     message = message->GetReflection()->MutableMessage(message, field);
   }
@@ -162,7 +171,8 @@ absl::Status ApplyOverride(const std::string& assignment, Message* config) {
 }
 
 absl::Status ApplyOverrides(const std::vector<std::string>& assignments, Message* config) {
-  for (const std::string& assignment : assignments) RETURN_IF_ERROR(ApplyOverride(assignment, config));
+  for (const std::string& assignment : assignments)
+    RETURN_IF_ERROR(ApplyOverride(assignment, config));
   return absl::OkStatus();
 }
 

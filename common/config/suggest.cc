@@ -41,8 +41,10 @@ std::string ClosestName(const std::string& name, const std::vector<std::string>&
 
 std::string KnownNames(const std::string& name, const std::vector<std::string>& candidates) {
   const std::string closest = ClosestName(name, candidates);
-  const std::string question = closest.empty() ? "" : absl::StrCat("; did you mean \"", closest, "\"?");
-  return absl::StrCat(question, closest.empty() ? "; known: " : " known: ", absl::StrJoin(candidates, ", "));
+  const std::string question =
+      closest.empty() ? "" : absl::StrCat("; did you mean \"", closest, "\"?");
+  return absl::StrCat(question,
+                      closest.empty() ? "; known: " : " known: ", absl::StrJoin(candidates, ", "));
 }
 
 }  // namespace edgetp

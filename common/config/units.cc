@@ -19,16 +19,18 @@ struct Unit {
 };
 
 std::string UnitNames(const std::vector<Unit>& units) {
-  return absl::StrJoin(units, ", ", [](std::string* out, const Unit& unit) { out->append(unit.name); });
+  return absl::StrJoin(units, ", ",
+                       [](std::string* out, const Unit& unit) { out->append(unit.name); });
 }
 
-// A finite number >= 0 directly followed by one of `units` (any case). A bare number is allowed where `bare` says so,
-// and always for 0.
+// A finite number >= 0 directly followed by one of `units` (any case). A bare number is allowed
+// where `bare` says so, and always for 0.
 absl::StatusOr<double> ParseQuantity(const std::string& text, const std::string& what,
                                      const std::vector<Unit>& units, bool bare) {
   const std::string trimmed(absl::StripAsciiWhitespace(text));
   const size_t end = std::min(trimmed.find_first_not_of("0123456789.+-eE"), trimmed.size());
-  const std::string unit = absl::AsciiStrToLower(std::string(absl::StripAsciiWhitespace(trimmed.substr(end))));
+  const std::string unit =
+      absl::AsciiStrToLower(std::string(absl::StripAsciiWhitespace(trimmed.substr(end))));
   double number = 0;
   const auto error = [&](const std::string& rule) {
     return absl::InvalidArgumentError(absl::StrCat(what, " \"", text, "\": ", rule));
@@ -41,7 +43,8 @@ absl::StatusOr<double> ParseQuantity(const std::string& text, const std::string&
   for (const Unit& candidate : units) {
     if (unit == candidate.name) return number * candidate.factor;
   }
-  return error(absl::StrCat(unit.empty() ? "has no unit" : "has an unknown unit", "; use one of ", UnitNames(units)));
+  return error(absl::StrCat(unit.empty() ? "has no unit" : "has an unknown unit", "; use one of ",
+                            UnitNames(units)));
 }
 
 // Three significant digits, without trailing zeros: 384, 1.69, 12.3.
@@ -67,35 +70,48 @@ std::string Scaled(double value, const std::vector<Unit>& units) {
 }  // namespace
 
 absl::StatusOr<absl::Duration> ParseDelay(const std::string& text) {
-  ASSIGN_OR_RETURN(const double seconds,
-                   ParseQuantity(text, "delay", {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}}, false));
+  ASSIGN_OR_RETURN(
+      const double seconds,
+      ParseQuantity(text, "delay", {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}}, false));
   return absl::Seconds(seconds);
 }
 
 absl::StatusOr<double> ParseRate(const std::string& text) {
   ASSIGN_OR_RETURN(
       const double rate,
-      ParseQuantity(text, "rate", {{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"tbit", 1e12}}, false));
-  if (rate <= 0) return absl::InvalidArgumentError(absl::StrCat("rate \"", text, "\": must be above 0"));
+      ParseQuantity(text, "rate",
+                    {{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"tbit", 1e12}},
+                    false));
+  if (rate <= 0)
+    return absl::InvalidArgumentError(absl::StrCat("rate \"", text, "\": must be above 0"));
   return rate;
 }
 
 absl::StatusOr<int64_t> ParseBytes(const std::string& text) {
-  ASSIGN_OR_RETURN(const double bytes,
-                   ParseQuantity(text, "size", {{"b", 1}, {"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9},
-                                                {"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}}, true));
-  if (bytes > 0x1p53) return absl::InvalidArgumentError(absl::StrCat("size \"", text, "\": must be at most 2^53"));
+  ASSIGN_OR_RETURN(const double bytes, ParseQuantity(text, "size",
+                                                     {{"b", 1},
+                                                      {"kb", 1e3},
+                                                      {"mb", 1e6},
+                                                      {"gb", 1e9},
+                                                      {"kib", 0x1p10},
+                                                      {"mib", 0x1p20},
+                                                      {"gib", 0x1p30}},
+                                                     true));
+  if (bytes > 0x1p53)
+    return absl::InvalidArgumentError(absl::StrCat("size \"", text, "\": must be at most 2^53"));
   return static_cast<int64_t>(bytes);
 }
 
 absl::StatusOr<double> ParsePercent(const std::string& text) {
   ASSIGN_OR_RETURN(const double share, ParseQuantity(text, "share", {{"%", 0.01}}, false));
-  if (share > 1) return absl::InvalidArgumentError(absl::StrCat("share \"", text, "\": must be at most 100%"));
+  if (share > 1)
+    return absl::InvalidArgumentError(absl::StrCat("share \"", text, "\": must be at most 100%"));
   return share;
 }
 
 std::string FormatBytes(double bytes) {
-  return Scaled(bytes, {{"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}});
+  return Scaled(bytes,
+                {{"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}});
 }
 
 std::string FormatDuration(absl::Duration duration) {

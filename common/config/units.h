@@ -1,4 +1,5 @@
-// Numbers with units as people write them on the command line, and back. The words are those of tc. Pure.
+// Numbers with units as people write them on the command line, and back. The words are those of tc.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ absl::StatusOr<absl::Duration> ParseDelay(const std::string& text);
 // "20mbit", "1gbit", "56kbit", "9600bit": bit/s, decimal multiples. Positive.
 absl::StatusOr<double> ParseRate(const std::string& text);
 
-// "4KiB", "36MiB", "1000", "1.5GB": bytes; KiB is 1024, KB 1000. At least 0; fractions of a byte are dropped.
+// "4KiB", "36MiB", "1000", "1.5GB": bytes; KiB is 1024, KB 1000. At least 0; fractions of a byte
+// are dropped.
 absl::StatusOr<int64_t> ParseBytes(const std::string& text);
 
 // "1%", "0.5%", "0": a share in [0, 1].
@@ -24,6 +26,7 @@ absl::StatusOr<double> ParsePercent(const std::string& text);
 // "384 KiB", "1.69 GiB", "12 B".
 std::string FormatBytes(double bytes);
 // "12.3 ms", "1.5 s", "250 us"; minutes and hours from two minutes on: "2m05s", "1h03m".
+// Call it qualified: absl::FormatDuration is found beside it.
 std::string FormatDuration(absl::Duration duration);
 // "300 Mbit/s".
 std::string FormatRate(double bits_per_second);

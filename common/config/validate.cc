@@ -23,7 +23,8 @@ constexpr int kMaxBatch = 1 << 16;
 constexpr int kMaxSegmentBytes = (4 << 20) - 4096;
 constexpr int kMinSegmentBytes = 1024;
 
-void CheckSize(const std::string& field, bool present, int value, int high, Violations* violations) {
+void CheckSize(const std::string& field, bool present, int value, int high,
+               Violations* violations) {
   if (!present) {
     violations->Add(field, "must be set");
   } else if (value < 1 || value > high) {
@@ -36,10 +37,12 @@ void CheckModel(const v1::ModelConfig& model, const std::string& path, Violation
   CheckSize(path + "heads", model.has_heads(), model.heads(), kMaxChannels, violations);
   CheckSize(path + "channels", model.has_channels(), model.channels(), kMaxChannels, violations);
   CheckSize(path + "sequence", model.has_sequence(), model.sequence(), kMaxSequence, violations);
-  if (model.has_vocabulary()) CheckSize(path + "vocabulary", true, model.vocabulary(), kMaxVocabulary, violations);
+  if (model.has_vocabulary())
+    CheckSize(path + "vocabulary", true, model.vocabulary(), kMaxVocabulary, violations);
   violations->Below(path + "dropout", model.dropout(), 0, 1);
   if (model.heads() > 0 && model.channels() > 0 && model.channels() % model.heads() != 0) {
-    violations->AddGot(path + "channels", absl::StrCat("must be a multiple of heads=", model.heads()),
+    violations->AddGot(path + "channels",
+                       absl::StrCat("must be a multiple of heads=", model.heads()),
                        model.channels());
   }
   if (model.has_gelu() && model.gelu() == v1::GELU_UNSPECIFIED) {
@@ -93,10 +96,12 @@ void CheckCollective(const v1::CollectiveConfig& collective, Violations* violati
   violations->Demand("collective.wire_forward", FindCodec(collective.wire_forward()).status());
   violations->Demand("collective.wire_backward", FindCodec(collective.wire_backward()).status());
   violations->Positive("collective.deadline_seconds", collective.deadline_seconds());
-  violations->InRange("collective.segment_bytes", collective.segment_bytes(), kMinSegmentBytes, kMaxSegmentBytes);
+  violations->InRange("collective.segment_bytes", collective.segment_bytes(), kMinSegmentBytes,
+                      kMaxSegmentBytes);
 }
 
-// Rules between the model, the pattern and the workers. Sizes that are wrong by themselves have been reported.
+// Rules between the model, the pattern and the workers. Sizes that are wrong by themselves have
+// been reported.
 void CheckSplit(const v1::RunConfig& config, Violations* violations) {
   CheckSize("workers", config.has_workers(), config.workers(), kMaxWorkers, violations);
   if (!config.has_pattern()) {
@@ -106,15 +111,20 @@ void CheckSplit(const v1::RunConfig& config, Violations* violations) {
     violations->Demand("pattern", Pattern::Parse(config.pattern(), layers).status());
   }
   const v1::ModelConfig& model = config.model();
-  if (model.heads() < 1 || model.channels() < 1 || model.channels() > kMaxChannels || config.workers() < 1) return;
-  const ModelShape shape{.layers = model.layers(), .heads = model.heads(), .channels = model.channels()};
+  if (model.heads() < 1 || model.channels() < 1 || model.channels() > kMaxChannels ||
+      config.workers() < 1)
+    return;
+  const ModelShape shape{
+      .layers = model.layers(), .heads = model.heads(), .channels = model.channels()};
   const std::vector<int> split(config.split().begin(), config.split().end());
-  violations->Demand(split.empty() ? "workers" : "split", BuildShardMap(shape, config.workers(), split).status());
+  violations->Demand(split.empty() ? "workers" : "split",
+                     BuildShardMap(shape, config.workers(), split).status());
 }
 
 void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Violations* violations) {
   if (!device.has_flops_per_second()) violations->Add(path + "flops_per_second", "must be set");
-  if (device.has_flops_per_second()) violations->Positive(path + "flops_per_second", device.flops_per_second());
+  if (device.has_flops_per_second())
+    violations->Positive(path + "flops_per_second", device.flops_per_second());
   if (device.has_memory_bytes_per_second()) {
     violations->Positive(path + "memory_bytes_per_second", device.memory_bytes_per_second());
   }
@@ -133,7 +143,8 @@ absl::Status CheckShipped(const Profile& profile, const std::string& place) {
   if (profile.kind() == v1::KIND_UNSPECIFIED) {
     violations.Add("kind", "a shipped profile must say MEASURED, DERIVED, SPEC or ESTIMATED");
   }
-  if (profile.source().empty()) violations.Add("source", "a shipped profile must say where its numbers come from");
+  if (profile.source().empty())
+    violations.Add("source", "a shipped profile must say where its numbers come from");
   return violations.ToStatus();
 }
 
@@ -169,11 +180,13 @@ absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string&
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place) {
   Violations violations(place);
   if (config.has_name() && !IsRunName(config.name())) {
-    violations.AddGot("name", "must be a letter or digit, then at most 63 letters, digits, '.', '_' or '-'",
+    violations.AddGot("name",
+                      "must be a letter or digit, then at most 63 letters, digits, '.', '_' or '-'",
                       absl::StrCat("\"", config.name(), "\""));
   }
   CheckModel(config.model(), "model.", &violations);
-  if (!config.model().has_vocabulary()) violations.Add("model.vocabulary", "must be set: no data has given it");
+  if (!config.model().has_vocabulary())
+    violations.Add("model.vocabulary", "must be set: no data has given it");
   CheckSplit(config, &violations);
   CheckTrain(config.train(), &violations);
   CheckCollective(config.collective(), &violations);

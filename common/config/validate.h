@@ -1,5 +1,6 @@
-// Every rule that a config must keep, within a field and across fields. All violations are reported at once, one per
-// line: "place: field path: rule (got value)". `place` is the file or flag that the config came from. Pure.
+// Every rule that a config must keep, within a field and across fields. All violations are reported
+// at once, one per line: "place: field path: rule (got value)". `place` is the file or flag that
+// the config came from. Pure.
 #pragma once
 
 #include <optional>
@@ -14,8 +15,8 @@ namespace edgetp {
 // Errors: InvalidArgument with all violations; so for all functions here.
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place);
 
-// Absent fields are fine in these three, as far as they have a default or a meaning. With `world_size`, ranks that the
-// profile names must exist.
+// Absent fields are fine in these three, as far as they have a default or a meaning. With
+// `world_size`, ranks that the profile names must exist.
 absl::Status ValidateModel(const v1::ModelConfig& model, const std::string& place);
 absl::Status ValidateNetwork(const v1::NetworkProfile& network, std::optional<int> world_size,
                              const std::string& place);
@@ -25,10 +26,12 @@ absl::Status ValidateDevice(const v1::DeviceProfile& device, const std::string& 
 absl::Status ValidateShipped(const v1::NetworkProfile& network, const std::string& place);
 absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string& place);
 
-// Run names become folder names: a letter or digit, then at most 63 letters, digits, dots, dashes or underscores.
+// Run names become folder names: a letter or digit, then at most 63 letters, digits, dots, dashes
+// or underscores.
 bool IsRunName(const std::string& name);
 
-// The link of one pair: the present fields of `overriding` replace those of `base`; quantiles as a whole.
+// The link of one pair: the present fields of `overriding` replace those of `base`; quantiles as a
+// whole.
 v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& overriding);
 
 }  // namespace edgetp

@@ -57,10 +57,13 @@ class Violations {
   }
 
   // Takes over those of a part of the same config.
-  void Append(const Violations& part) { lines_.insert(lines_.end(), part.lines_.begin(), part.lines_.end()); }
+  void Append(const Violations& part) {
+    lines_.insert(lines_.end(), part.lines_.begin(), part.lines_.end());
+  }
 
   absl::Status ToStatus() const {
-    return lines_.empty() ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrJoin(lines_, "\n"));
+    return lines_.empty() ? absl::OkStatus()
+                          : absl::InvalidArgumentError(absl::StrJoin(lines_, "\n"));
   }
 
  private:
@@ -70,6 +73,7 @@ class Violations {
 };
 
 // The rules of a profile, added to `violations` (validate_network.cc).
-void CheckNetwork(const v1::NetworkProfile& network, std::optional<int> world_size, Violations* violations);
+void CheckNetwork(const v1::NetworkProfile& network, std::optional<int> world_size,
+                  Violations* violations);
 
 }  // namespace edgetp

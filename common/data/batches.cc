@@ -8,7 +8,8 @@ namespace {
 // Keeps the data's draws apart from those of dropout and the network, which have the same seed.
 constexpr uint64_t kDataStream = 0x64617461;  // "data"
 
-void AppendWindow(const std::vector<uint16_t>& tokens, size_t offset, int sequence, TokenBatch* out) {
+void AppendWindow(const std::vector<uint16_t>& tokens, size_t offset, int sequence,
+                  TokenBatch* out) {
   const auto begin = tokens.begin() + static_cast<int64_t>(offset);
   out->inputs.insert(out->inputs.end(), begin, begin + sequence);
   out->targets.insert(out->targets.end(), begin + 1, begin + sequence + 1);
@@ -19,24 +20,29 @@ void AppendWindow(const std::vector<uint16_t>& tokens, size_t offset, int sequen
 
 TokenBatch TrainingBatch(const Corpus& corpus, const BatchKey& key, int batch, int sequence) {
   const std::vector<uint16_t>& tokens = corpus.tokens(Split::kTrain);
-  const uint64_t offsets = tokens.size() - sequence;  // the last window's last target is the last token
+  const uint64_t offsets =
+      tokens.size() - sequence;  // the last window's last target is the last token
   const uint64_t stream = Mix64(key.seed ^ kDataStream);
   TokenBatch out{.sequence = sequence};
   for (int i = 0; i < batch; ++i) {
-    AppendWindow(tokens, RandomBits(stream, key.step, key.micro_batch, i) % offsets, sequence, &out);
+    AppendWindow(tokens, RandomBits(stream, key.step, key.micro_batch, i) % offsets, sequence,
+                 &out);
   }
   return out;
 }
 
 int64_t CountEvaluationWindows(const Corpus& corpus, int sequence) {
   const auto tokens = static_cast<int64_t>(corpus.tokens(Split::kValidation).size());
-  return tokens == 0 ? 0 : (tokens - 1) / sequence;  // the last window needs one more token for its last target
+  return tokens == 0
+             ? 0
+             : (tokens - 1) / sequence;  // the last window needs one more token for its last target
 }
 
 TokenBatch EvaluationBatch(const Corpus& corpus, int64_t first, int count, int sequence) {
   TokenBatch out{.sequence = sequence};
   for (int64_t i = first; i < first + count; ++i) {
-    AppendWindow(corpus.tokens(Split::kValidation), static_cast<size_t>(i) * sequence, sequence, &out);
+    AppendWindow(corpus.tokens(Split::kValidation), static_cast<size_t>(i) * sequence, sequence,
+                 &out);
   }
   return out;
 }

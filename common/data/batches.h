@@ -1,5 +1,5 @@
-// Which tokens a step trains on and an evaluation reads: pure functions of the corpus and of where the run is, so that
-// every worker makes the same batches by itself.
+// Which tokens a step trains on and an evaluation reads: pure functions of the corpus and of where
+// the run is, so that every worker makes the same batches by itself.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,12 @@ struct BatchKey {
   int micro_batch = 0;  // 0-based
 };
 
-// `batch` windows at random offsets that depend on the key alone. The training split must fit (Corpus::CheckFits).
+// `batch` windows at random offsets that depend on the key alone. The training split must fit
+// (Corpus::CheckFits).
 TokenBatch TrainingBatch(const Corpus& corpus, const BatchKey& key, int batch, int sequence);
 
-// Number of whole windows of the validation split: window i reads tokens iT .. iT+T-1 and predicts the next of each.
+// Number of whole windows of the validation split: window i reads tokens iT .. iT+T-1 and predicts
+// the next of each.
 int64_t CountEvaluationWindows(const Corpus& corpus, int sequence);
 
 // Windows [first, first + count), which must exist.

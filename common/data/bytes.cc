@@ -43,7 +43,8 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limi
   while (const size_t got = std::fread(piece.data(), 1, piece.size(), file.get())) {
     bytes.append(piece, 0, got);
     if (bytes.size() > limit) {
-      return absl::InvalidArgumentError(absl::StrCat("read ", path, ": larger than ", limit, " bytes"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("read ", path, ": larger than ", limit, " bytes"));
     }
   }
   if (std::ferror(file.get()) != 0) return absl::ErrnoToStatus(errno, absl::StrCat("read ", path));

@@ -24,10 +24,11 @@ constexpr uint64_t kMaxFileBytes = uint64_t{4} << 30;
 
 absl::StatusOr<std::vector<uint16_t>> LoadTokens(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxFileBytes));
-  if (bytes.empty()) return absl::InvalidArgumentError(absl::StrCat("data ", path, ": the file is empty"));
+  if (bytes.empty())
+    return absl::InvalidArgumentError(absl::StrCat("data ", path, ": the file is empty"));
   if (bytes.size() % 2 != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("data ", path, ": uint16 tokens need an even number of bytes (got ", bytes.size(), ")"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "data ", path, ": uint16 tokens need an even number of bytes (got ", bytes.size(), ")"));
   }
   std::vector<uint16_t> tokens(bytes.size() / 2);
   std::memcpy(tokens.data(), bytes.data(), bytes.size());
@@ -59,7 +60,8 @@ absl::StatusOr<std::vector<char32_t>> Characters(const std::string& text) {
     const size_t start = position;
     const auto character = NextCharacter(text, &position);
     if (!character.has_value()) {
-      return absl::InvalidArgumentError(absl::StrCat("not UTF-8 text: invalid byte at position ", start + 1));
+      return absl::InvalidArgumentError(
+          absl::StrCat("not UTF-8 text: invalid byte at position ", start + 1));
     }
     characters.push_back(*character);
   }
@@ -67,19 +69,23 @@ absl::StatusOr<std::vector<char32_t>> Characters(const std::string& text) {
 }
 
 absl::Status NoSymbols() {
-  return absl::FailedPreconditionError("this corpus came as tokens: it has no characters to translate to or from");
+  return absl::FailedPreconditionError(
+      "this corpus came as tokens: it has no characters to translate to or from");
 }
 
-absl::Status CheckSplitFits(const char* name, const std::vector<uint16_t>& tokens, int sequence, int vocabulary) {
+absl::Status CheckSplitFits(const char* name, const std::vector<uint16_t>& tokens, int sequence,
+                            int vocabulary) {
   if (tokens.size() < static_cast<size_t>(sequence) + 1) {
     return absl::InvalidArgumentError(absl::StrCat("data: the ", name, " split has ", tokens.size(),
-                                                   " tokens, but sequence=", sequence, " needs at least ",
-                                                   sequence + 1));
+                                                   " tokens, but sequence=", sequence,
+                                                   " needs at least ", sequence + 1));
   }
-  const auto outside = std::find_if(tokens.begin(), tokens.end(), [&](uint16_t t) { return t >= vocabulary; });
+  const auto outside =
+      std::find_if(tokens.begin(), tokens.end(), [&](uint16_t t) { return t >= vocabulary; });
   if (outside == tokens.end()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("data: token ", *outside, " at position ", outside - tokens.begin(),
-                                                 " of the ", name, " split is outside model.vocabulary=", vocabulary));
+  return absl::InvalidArgumentError(
+      absl::StrCat("data: token ", *outside, " at position ", outside - tokens.begin(), " of the ",
+                   name, " split is outside model.vocabulary=", vocabulary));
 }
 
 }  // namespace
@@ -96,10 +102,11 @@ absl::StatusOr<Corpus> Corpus::FromText(const std::string& text) {
     corpus.symbols_.push_back(ToUtf8(c));
   }
   if (corpus.vocabulary_ > kMaxVocabulary) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the text has ", corpus.vocabulary_, " different characters: at most 65536 fit a token"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the text has ", corpus.vocabulary_, " different characters: at most 65536 fit a token"));
   }
-  const size_t train = characters.size() / 10 * 9 + characters.size() % 10 * 9 / 10;  // floor(0.9 n), no overflow
+  const size_t train =
+      characters.size() / 10 * 9 + characters.size() % 10 * 9 / 10;  // floor(0.9 n), no overflow
   corpus.train_.reserve(train);
   corpus.validation_.reserve(characters.size() - train);
   for (size_t i = 0; i < characters.size(); ++i) {
@@ -139,7 +146,8 @@ std::string Corpus::Serialize() const {
 }
 
 absl::StatusOr<Corpus> Corpus::Parse(const std::string& bytes) {
-  if (bytes.size() < kHeaderBytes) return Corrupt(absl::StrCat(bytes.size(), " bytes are less than a header"));
+  if (bytes.size() < kHeaderBytes)
+    return Corrupt(absl::StrCat(bytes.size(), " bytes are less than a header"));
   if (bytes.compare(0, kMagicBytes, kMagic) != 0) return Corrupt("these bytes are no corpus");
   const int version = ReadNumber<uint8_t>(bytes, kMagicBytes);
   if (version != kFormatVersion) return Corrupt(absl::StrCat("unknown format version ", version));
@@ -147,12 +155,13 @@ absl::StatusOr<Corpus> Corpus::Parse(const std::string& bytes) {
   const auto symbol_bytes = ReadNumber<uint32_t>(bytes, kMagicBytes + 5);
   const auto train = ReadNumber<uint64_t>(bytes, kMagicBytes + 9);
   const auto validation = ReadNumber<uint64_t>(bytes, kMagicBytes + 17);
-  if (vocabulary < 1 || vocabulary > kMaxVocabulary) return Corrupt(absl::StrCat("a vocabulary of ", vocabulary));
+  if (vocabulary < 1 || vocabulary > kMaxVocabulary)
+    return Corrupt(absl::StrCat("a vocabulary of ", vocabulary));
   // Compared before they are added: hostile counts must not wrap around.
   const uint64_t left = bytes.size() - kHeaderBytes;
   if (train > left || validation > left || symbol_bytes + 2 * (train + validation) != left) {
-    return Corrupt(absl::StrCat("the header asks for ", train, " + ", validation, " tokens, but ", left,
-                                " bytes follow it"));
+    return Corrupt(absl::StrCat("the header asks for ", train, " + ", validation, " tokens, but ",
+                                left, " bytes follow it"));
   }
   Corpus corpus;
   corpus.vocabulary_ = static_cast<int>(vocabulary);
@@ -174,15 +183,16 @@ absl::StatusOr<Corpus> Corpus::Parse(const std::string& bytes) {
 absl::StatusOr<std::vector<int32_t>> Corpus::Encode(const std::string& text) const {
   if (symbols_.empty()) return NoSymbols();
   std::unordered_map<std::string, int32_t> token_of;
-  for (const std::string& symbol : symbols_) token_of.emplace(symbol, static_cast<int32_t>(token_of.size()));
+  for (const std::string& symbol : symbols_)
+    token_of.emplace(symbol, static_cast<int32_t>(token_of.size()));
   ASSIGN_OR_RETURN(const std::vector<char32_t> characters, Characters(text));
   std::vector<int32_t> tokens;
   for (char32_t character : characters) {
     const auto found = token_of.find(ToUtf8(character));
     if (found == token_of.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("character '", ToUtf8(character), "' at position ",
-                                                     tokens.size() + 1, " is not among the ", vocabulary_,
-                                                     " symbols of the data"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("character '", ToUtf8(character), "' at position ", tokens.size() + 1,
+                       " is not among the ", vocabulary_, " symbols of the data"));
     }
     tokens.push_back(found->second);
   }

@@ -1,5 +1,5 @@
-// The tokens that a run trains on, in one canonical form that travels to every worker as a blob. Immutable after
-// construction; thread-safe.
+// The tokens that a run trains on, in one canonical form that travels to every worker as a blob.
+// Immutable after construction; thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@ enum class Split { kTrain, kValidation };
 
 class Corpus {
  public:
-  // UTF-8: each distinct character is a symbol, numbered in Unicode's order; the first nine tenths of the characters
-  // train, as in nanoGPT.
-  // Errors: InvalidArgument if the text is empty, not UTF-8 (names the byte), or has more than 65536 symbols.
+  // UTF-8: each distinct character is a symbol, numbered in Unicode's order; the first nine tenths
+  // of the characters train, as in nanoGPT. Errors: InvalidArgument if the text is empty, not UTF-8
+  // (names the byte), or has more than 65536 symbols.
   static absl::StatusOr<Corpus> FromText(const std::string& text);
 
-  // A text file, or a folder with nanoGPT's train.bin and val.bin (little-endian uint16). The vocabulary of a folder is
-  // its largest token plus one; it has no symbols.
-  // Errors: NotFound, PermissionDenied, ... naming the file; InvalidArgument (empty, odd size, above 4 GiB).
+  // A text file, or a folder with nanoGPT's train.bin and val.bin (little-endian uint16). The
+  // vocabulary of a folder is its largest token plus one; it has no symbols. Errors: NotFound,
+  // PermissionDenied, ... naming the file; InvalidArgument (empty, odd size, above 4 GiB).
   static absl::StatusOr<Corpus> Load(const std::string& path);
 
   // The canonical form: magic, version, sizes, symbols, tokens. Equal corpora have equal bytes.
@@ -34,15 +34,19 @@ class Corpus {
   int vocabulary() const { return vocabulary_; }
   // The character of each token, as UTF-8; empty for a corpus that came as tokens.
   const std::vector<std::string>& symbols() const { return symbols_; }
-  const std::vector<uint16_t>& tokens(Split split) const { return split == Split::kTrain ? train_ : validation_; }
+  const std::vector<uint16_t>& tokens(Split split) const {
+    return split == Split::kTrain ? train_ : validation_;
+  }
 
-  // Errors: InvalidArgument naming the first unknown symbol and its position; FailedPrecondition without symbols.
+  // Errors: InvalidArgument naming the first unknown symbol and its position; FailedPrecondition
+  // without symbols.
   absl::StatusOr<std::vector<int32_t>> Encode(const std::string& text) const;
-  // Errors: InvalidArgument naming the first token outside the vocabulary; FailedPrecondition without symbols.
+  // Errors: InvalidArgument naming the first token outside the vocabulary; FailedPrecondition
+  // without symbols.
   absl::StatusOr<std::string> Decode(absl::Span<const int32_t> tokens) const;
 
-  // Whether both splits have a window of T tokens and its T targets, and the model knows every token.
-  // Errors: InvalidArgument naming the split, what it has and what it needs.
+  // Whether both splits have a window of T tokens and its T targets, and the model knows every
+  // token. Errors: InvalidArgument naming the split, what it has and what it needs.
   absl::Status CheckFits(int sequence, int model_vocabulary) const;
 
  private:

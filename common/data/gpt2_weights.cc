@@ -31,7 +31,9 @@ absl::Status Invalid(const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("read weights: ", what));
 }
 
-std::string ShapeText(const std::vector<int64_t>& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+}
 
 // Buffers of published files that are no parameters: the causal mask and its fill value.
 bool IsMask(const std::string& name) {
@@ -39,7 +41,8 @@ bool IsMask(const std::string& name) {
 }
 
 bool IsLinear(const std::string& name) {
-  return absl::StartsWith(name, "h.") && absl::EndsWith(name, ".weight") && !absl::StrContains(name, ".ln_");
+  return absl::StartsWith(name, "h.") && absl::EndsWith(name, ".weight") &&
+         !absl::StrContains(name, ".ln_");
 }
 
 absl::StatusOr<TensorMap> ByCanonicalName(std::vector<NamedTensor> tensors) {
@@ -49,7 +52,8 @@ absl::StatusOr<TensorMap> ByCanonicalName(std::vector<NamedTensor> tensors) {
     if (IsMask(name)) continue;
     tensor.name = name;
     if (!map.emplace(name, std::move(tensor)).second) {
-      return Invalid(absl::StrCat("tensor ", name, " is there twice, with and without the prefix ", kPrefix));
+      return Invalid(
+          absl::StrCat("tensor ", name, " is there twice, with and without the prefix ", kPrefix));
     }
   }
   return map;
@@ -60,8 +64,10 @@ absl::Status DropTiedHead(TensorMap* map) {
   const auto head = map->find(kHeadName);
   if (head == map->end()) return absl::OkStatus();
   const auto wte = map->find("wte.weight");
-  if (wte == map->end() || wte->second.shape != head->second.shape || wte->second.values != head->second.values) {
-    return Invalid("lm_head.weight differs from wte.weight: the output must be tied to the embedding");
+  if (wte == map->end() || wte->second.shape != head->second.shape ||
+      wte->second.values != head->second.values) {
+    return Invalid(
+        "lm_head.weight differs from wte.weight: the output must be tied to the embedding");
   }
   map->erase(head);
   return absl::OkStatus();
@@ -74,7 +80,9 @@ absl::StatusOr<const NamedTensor*> Matrix(const TensorMap& map, const std::strin
   const bool good = shape.size() == 2 && std::all_of(shape.begin(), shape.end(), [](int64_t n) {
                       return n >= 1 && n <= kMaxDimension;
                     });
-  if (!good) return Invalid(absl::StrCat("tensor ", name, " has shape ", ShapeText(shape), ": must be a matrix"));
+  if (!good)
+    return Invalid(
+        absl::StrCat("tensor ", name, " has shape ", ShapeText(shape), ": must be a matrix"));
   return &found->second;
 }
 
@@ -84,13 +92,15 @@ absl::StatusOr<int> HeadsOf(const std::map<std::string, std::string>& metadata, 
   if (found != metadata.end() && !absl::SimpleAtoi(found->second, &heads)) heads = 0;
   if (heads >= 1 && channels % heads == 0) return heads;
   if (found == metadata.end()) {
-    return Invalid(absl::StrCat("channels=", channels, " is no multiple of ", kHeadSize, ", so the metadata must say ",
-                                kHeadsKey));
+    return Invalid(absl::StrCat("channels=", channels, " is no multiple of ", kHeadSize,
+                                ", so the metadata must say ", kHeadsKey));
   }
-  return Invalid(absl::StrCat("metadata ", kHeadsKey, "=", found->second, ": must divide channels=", channels));
+  return Invalid(absl::StrCat("metadata ", kHeadsKey, "=", found->second,
+                              ": must divide channels=", channels));
 }
 
-absl::StatusOr<ModelShape> ShapeOf(const TensorMap& map, const std::map<std::string, std::string>& metadata) {
+absl::StatusOr<ModelShape> ShapeOf(const TensorMap& map,
+                                   const std::map<std::string, std::string>& metadata) {
   ASSIGN_OR_RETURN(const NamedTensor* wte, Matrix(map, "wte.weight"));
   ASSIGN_OR_RETURN(const NamedTensor* wpe, Matrix(map, "wpe.weight"));
   ModelShape shape;
@@ -105,12 +115,13 @@ absl::StatusOr<ModelShape> ShapeOf(const TensorMap& map, const std::map<std::str
 }
 
 // One of two words of the metadata; absent: the first.
-absl::StatusOr<bool> IsSecondWord(const std::map<std::string, std::string>& metadata, const char* key,
-                                  const char* first, const char* second) {
+absl::StatusOr<bool> IsSecondWord(const std::map<std::string, std::string>& metadata,
+                                  const char* key, const char* first, const char* second) {
   const auto found = metadata.find(key);
   if (found == metadata.end() || found->second == first) return false;
   if (found->second == second) return true;
-  return Invalid(absl::StrCat("metadata ", key, "=", found->second, ": must be ", first, " or ", second));
+  return Invalid(
+      absl::StrCat("metadata ", key, "=", found->second, ": must be ", first, " or ", second));
 }
 
 void Transpose(NamedTensor* tensor) {
@@ -118,14 +129,16 @@ void Transpose(NamedTensor* tensor) {
   const int64_t columns = tensor->shape[1];
   std::vector<float> transposed(tensor->values.size());
   for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < columns; ++c) transposed[c * rows + r] = tensor->values[r * columns + c];
+    for (int64_t c = 0; c < columns; ++c)
+      transposed[c * rows + r] = tensor->values[r * columns + c];
   }
   tensor->values = std::move(transposed);
   std::swap(tensor->shape[0], tensor->shape[1]);
 }
 
 // Takes exactly the tensors of the model out of `map`.
-absl::StatusOr<std::vector<NamedTensor>> TakeAll(const ModelShape& shape, bool out_in, TensorMap map) {
+absl::StatusOr<std::vector<NamedTensor>> TakeAll(const ModelShape& shape, bool out_in,
+                                                 TensorMap map) {
   std::vector<NamedTensor> tensors = Gpt2TensorShapes(shape);
   for (NamedTensor& wanted : tensors) {
     const auto found = map.find(wanted.name);
@@ -134,12 +147,14 @@ absl::StatusOr<std::vector<NamedTensor>> TakeAll(const ModelShape& shape, bool o
     map.erase(found);
     if (out_in && IsLinear(tensor.name) && tensor.shape.size() == 2) Transpose(&tensor);
     if (tensor.shape != wanted.shape) {
-      return Invalid(absl::StrCat("tensor ", tensor.name, " has shape ", ShapeText(tensor.shape), ", but ",
-                                  ShapeText(wanted.shape), " as (in, out) follows from wte and wpe"));
+      return Invalid(absl::StrCat("tensor ", tensor.name, " has shape ", ShapeText(tensor.shape),
+                                  ", but ", ShapeText(wanted.shape),
+                                  " as (in, out) follows from wte and wpe"));
     }
     wanted = std::move(tensor);
   }
-  if (!map.empty()) return Invalid(absl::StrCat("tensor ", map.begin()->first, " is not part of a GPT-2"));
+  if (!map.empty())
+    return Invalid(absl::StrCat("tensor ", map.begin()->first, " is not part of a GPT-2"));
   return tensors;
 }
 
@@ -167,7 +182,9 @@ TensorFile WriteGpt2Weights(const Gpt2Weights& weights) {
 std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape) {
   const int64_t C = shape.channels;
   std::vector<NamedTensor> tensors;
-  const auto add = [&](const std::string& name, std::vector<int64_t> sizes) { tensors.push_back({name, sizes, {}}); };
+  const auto add = [&](const std::string& name, std::vector<int64_t> sizes) {
+    tensors.push_back({name, sizes, {}});
+  };
   const auto add_with_bias = [&](const std::string& name, std::vector<int64_t> sizes) {
     add(name + ".weight", sizes);
     if (shape.biases) add(name + ".bias", {sizes.back()});
@@ -188,9 +205,12 @@ std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape) {
 }
 
 std::vector<NamedTensor> SplitOptimizerState(std::vector<NamedTensor>* tensors) {
-  const auto is_weight = [](const NamedTensor& tensor) { return !absl::StartsWith(tensor.name, kOptimizerPrefix); };
+  const auto is_weight = [](const NamedTensor& tensor) {
+    return !absl::StartsWith(tensor.name, kOptimizerPrefix);
+  };
   const auto middle = std::stable_partition(tensors->begin(), tensors->end(), is_weight);
-  std::vector<NamedTensor> state(std::make_move_iterator(middle), std::make_move_iterator(tensors->end()));
+  std::vector<NamedTensor> state(std::make_move_iterator(middle),
+                                 std::make_move_iterator(tensors->end()));
   tensors->erase(middle, tensors->end());
   return state;
 }

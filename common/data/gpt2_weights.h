@@ -1,5 +1,6 @@
-// GPT-2's weights in a safetensors file: names, layouts, and the model's shape that follows from them. Pure.
-// The canonical form here: no prefix, no lm_head (tied to wte), linears stored (in, out).
+// GPT-2's weights in a safetensors file: names, layouts, and the model's shape that follows from
+// them. Pure. The canonical form here: no prefix, no lm_head (tied to wte), linears stored (in,
+// out).
 #pragma once
 
 #include <string>
@@ -15,20 +16,23 @@ namespace edgetp {
 struct Gpt2Weights {
   ModelShape shape;
   bool gelu_tanh = true;
-  std::vector<NamedTensor> tensors;  // canonical: exactly those of Gpt2TensorShapes(shape), in its order
+  std::vector<NamedTensor>
+      tensors;  // canonical: exactly those of Gpt2TensorShapes(shape), in its order
 };
 
-// Accepts the prefix "transformer.", a tied lm_head.weight, the published files' attention masks (dropped), and linears
-// as (out, in) if the metadata says edgetp.linear_layout: out_in. Heads: metadata edgetp.heads, else C/64. GELU:
-// metadata edgetp.gelu (erf, tanh), else tanh. Biases: present or absent together.
-// Other tensors, "optimizer.*" among them, are errors: take those out first (SplitOptimizerState).
-// Errors: InvalidArgument naming the tensor or metadata key, and the rule.
+// Accepts the prefix "transformer.", a tied lm_head.weight, the published files' attention masks
+// (dropped), and linears as (out, in) if the metadata says edgetp.linear_layout: out_in. Heads:
+// metadata edgetp.heads, else C/64. GELU: metadata edgetp.gelu (erf, tanh), else tanh. Biases:
+// present or absent together. Other tensors, "optimizer.*" among them, are errors: take those out
+// first (SplitOptimizerState). Errors: InvalidArgument naming the tensor or metadata key, and the
+// rule.
 absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file);
 
 // A file that ReadGpt2Weights reads back: (in, out) linears, heads and GELU in the metadata.
 TensorFile WriteGpt2Weights(const Gpt2Weights& weights);
 
-// Names and shapes of all tensors of such a model, in the order of the forward pass. Values are empty.
+// Names and shapes of all tensors of such a model, in the order of the forward pass. Values are
+// empty.
 std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape);
 
 // Moves the tensors "optimizer.*" out of `tensors`.

@@ -25,15 +25,17 @@ constexpr uint64_t kMaxTextBytes = 16 << 20;
 
 // The bytes behind `url`, or nothing: no curl, no network, an error of the server.
 std::optional<std::string> Fetch(const std::string& url) {
-  if (absl::StrContains(url, "'")) return std::nullopt;  // it goes through a shell, in single quotes
-  const std::string command =
-      absl::StrCat("curl --silent --fail --location --connect-timeout 5 --max-time 30 --max-filesize ", kMaxTextBytes,
-                   " '", url, "' 2>/dev/null");
+  if (absl::StrContains(url, "'"))
+    return std::nullopt;  // it goes through a shell, in single quotes
+  const std::string command = absl::StrCat(
+      "curl --silent --fail --location --connect-timeout 5 --max-time 30 --max-filesize ",
+      kMaxTextBytes, " '", url, "' 2>/dev/null");
   std::FILE* pipe = ::popen(command.c_str(), "re");
   if (pipe == nullptr) return std::nullopt;
   std::string bytes;
   std::string piece(1 << 16, '\0');
-  while (const size_t got = std::fread(piece.data(), 1, piece.size(), pipe)) bytes.append(piece, 0, got);
+  while (const size_t got = std::fread(piece.data(), 1, piece.size(), pipe))
+    bytes.append(piece, 0, got);
   if (::pclose(pipe) != 0) return std::nullopt;
   return bytes;
 }
@@ -47,7 +49,8 @@ void Keep(const std::string& path, const std::string& bytes) {
 
 absl::StatusOr<ResolvedData> FromUrl(const DataSources& sources) {
   const std::optional<std::string> bytes = Fetch(sources.url);
-  if (!bytes.has_value()) return absl::UnavailableError(absl::StrCat(sources.url, " could not be fetched"));
+  if (!bytes.has_value())
+    return absl::UnavailableError(absl::StrCat(sources.url, " could not be fetched"));
   if (const std::string got = Sha256Hex(*bytes); got != sources.sha256) {
     return absl::DataLossError(absl::StrCat(sources.url, " gave other bytes (sha256=", got, ")"));
   }
@@ -61,7 +64,8 @@ absl::StatusOr<ResolvedData> FromLicences(const std::string& folder) {
   std::error_code ignored;  // a folder that is not there has no files
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     // Links name other files of the folder: GPL is GPL-3.
-    if (entry.is_regular_file(ignored) && !entry.is_symlink(ignored)) paths.push_back(entry.path().string());
+    if (entry.is_regular_file(ignored) && !entry.is_symlink(ignored))
+      paths.push_back(entry.path().string());
   }
   std::sort(paths.begin(), paths.end());
   std::string text;
@@ -90,10 +94,12 @@ absl::StatusOr<ResolvedData> ResolveAuto(const DataSources& sources) {
   auto licences = FromLicences(sources.licence_folder);
   if (!licences.ok()) {
     return absl::NotFoundError(absl::StrCat("data auto: found nothing (", tried, "; ",
-                                            std::string(licences.status().message()), "): give --data=FILE"));
+                                            std::string(licences.status().message()),
+                                            "): give --data=FILE"));
   }
-  licences->notice = absl::StrCat("NOT Tiny Shakespeare: training on the licence texts of ", sources.licence_folder,
-                                  " (", tried, "). Losses cannot be compared with those of the documentation.");
+  licences->notice = absl::StrCat("NOT Tiny Shakespeare: training on the licence texts of ",
+                                  sources.licence_folder, " (", tried,
+                                  "). Losses cannot be compared with those of the documentation.");
   return licences;
 }
 
@@ -101,14 +107,17 @@ absl::StatusOr<ResolvedData> ResolveAuto(const DataSources& sources) {
 
 DataSources DefaultDataSources() {
   return {.files = {"data/tinyshakespeare.txt", "../shared/data/tinyshakespeare.txt"},
-          .url = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+          .url =
+              "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/"
+              "input.txt",
           .sha256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
           .cache = "data/tinyshakespeare.txt",
           .licence_folder = "/usr/share/common-licenses"};
 }
 
 absl::StatusOr<ResolvedData> ResolveData(const std::string& data, const DataSources& sources) {
-  if (data == kAuto) return ResolveAuto(sources);
+  if (data == kAuto || data == sources.url) return ResolveAuto(sources);
+  if (data == sources.licence_folder) return FromLicences(sources.licence_folder);
   ASSIGN_OR_RETURN(Corpus corpus, Corpus::Load(data));
   return ResolvedData{std::move(corpus), data, ""};
 }

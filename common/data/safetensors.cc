@@ -41,7 +41,8 @@ float FromBfloat16(const char* in) {
   return std::bit_cast<float>(uint32_t{bits} << 16);
 }
 
-// IEEE binary16: the exponent is rebiased by multiplication, which also gives subnormals their value.
+// IEEE binary16: the exponent is rebiased by multiplication, which also gives subnormals their
+// value.
 float FromFloat16(const char* in) {
   uint16_t bits;
   std::memcpy(&bits, in, sizeof(bits));
@@ -49,7 +50,8 @@ float FromFloat16(const char* in) {
   const bool special = (bits & 0x7C00) == 0x7C00;  // infinity or NaN
   const uint32_t shifted = uint32_t{bits & 0x7FFFu} << 13;
   const uint32_t magnitude =
-      special ? (shifted | 0x7F800000u) : std::bit_cast<uint32_t>(std::bit_cast<float>(shifted) * 0x1p112f);
+      special ? (shifted | 0x7F800000u)
+              : std::bit_cast<uint32_t>(std::bit_cast<float>(shifted) * 0x1p112f);
   return std::bit_cast<float>(magnitude | sign);
 }
 
@@ -59,7 +61,8 @@ struct Dtype {
   float (*decode)(const char* in);
 };
 
-constexpr Dtype kDtypes[] = {{"F32", 4, &FromFloat32}, {"F16", 2, &FromFloat16}, {"BF16", 2, &FromBfloat16}};
+constexpr Dtype kDtypes[] = {
+    {"F32", 4, &FromFloat32}, {"F16", 2, &FromFloat16}, {"BF16", 2, &FromBfloat16}};
 
 // A tensor's row of the header.
 struct Entry {
@@ -72,28 +75,34 @@ struct Entry {
 };
 
 bool IsUnsignedList(const Json& list) {
-  return list.is_array() && std::all_of(list.begin(), list.end(), [](const Json& n) { return n.is_number_unsigned(); });
+  return list.is_array() && std::all_of(list.begin(), list.end(),
+                                        [](const Json& n) { return n.is_number_unsigned(); });
 }
 
 absl::Status ReadDtype(const Json& row, Entry* entry) {
-  const std::string name = row.contains("dtype") && row["dtype"].is_string() ? row["dtype"].get<std::string>() : "";
+  const std::string name =
+      row.contains("dtype") && row["dtype"].is_string() ? row["dtype"].get<std::string>() : "";
   for (const Dtype& dtype : kDtypes) {
     if (name == dtype.name) entry->dtype = &dtype;
   }
   if (entry->dtype != nullptr) return absl::OkStatus();
-  return Corrupt(absl::StrCat("tensor ", entry->name, ": dtype \"", name, "\" is none of F32, F16, BF16"));
+  return Corrupt(
+      absl::StrCat("tensor ", entry->name, ": dtype \"", name, "\" is none of F32, F16, BF16"));
 }
 
 absl::Status ReadShape(const Json& row, uint64_t data_bytes, Entry* entry) {
-  if (!row.contains("shape") || !IsUnsignedList(row["shape"]) || row["shape"].size() > kMaxDimensions) {
-    return Corrupt(absl::StrCat("tensor ", entry->name, ": shape must be a list of at most ", kMaxDimensions,
-                                " whole numbers"));
+  if (!row.contains("shape") || !IsUnsignedList(row["shape"]) ||
+      row["shape"].size() > kMaxDimensions) {
+    return Corrupt(absl::StrCat("tensor ", entry->name, ": shape must be a list of at most ",
+                                kMaxDimensions, " whole numbers"));
   }
   for (const Json& size : row["shape"]) {
     const auto dimension = size.get<uint64_t>();
-    // Bounded by the file's own size before they are multiplied, so that the product cannot wrap around.
+    // Bounded by the file's own size before they are multiplied, so that the product cannot wrap
+    // around.
     if (dimension > data_bytes || (dimension > 0 && entry->elements > data_bytes / dimension)) {
-      return Corrupt(absl::StrCat("tensor ", entry->name, ": its shape asks for more than the file holds"));
+      return Corrupt(
+          absl::StrCat("tensor ", entry->name, ": its shape asks for more than the file holds"));
     }
     entry->elements *= dimension;
     entry->shape.push_back(static_cast<int64_t>(dimension));
@@ -102,8 +111,10 @@ absl::Status ReadShape(const Json& row, uint64_t data_bytes, Entry* entry) {
 }
 
 absl::Status ReadRange(const Json& row, uint64_t data_bytes, Entry* entry) {
-  if (!row.contains("data_offsets") || !IsUnsignedList(row["data_offsets"]) || row["data_offsets"].size() != 2) {
-    return Corrupt(absl::StrCat("tensor ", entry->name, ": data_offsets must be two whole numbers"));
+  if (!row.contains("data_offsets") || !IsUnsignedList(row["data_offsets"]) ||
+      row["data_offsets"].size() != 2) {
+    return Corrupt(
+        absl::StrCat("tensor ", entry->name, ": data_offsets must be two whole numbers"));
   }
   entry->begin = row["data_offsets"][0].get<uint64_t>();
   entry->end = row["data_offsets"][1].get<uint64_t>();
@@ -112,8 +123,9 @@ absl::Status ReadRange(const Json& row, uint64_t data_bytes, Entry* entry) {
                                 ") are outside the file's ", data_bytes));
   }
   if (entry->end - entry->begin != entry->elements * entry->dtype->bytes) {
-    return Corrupt(absl::StrCat("tensor ", entry->name, ": ", entry->end - entry->begin, " bytes, but shape [",
-                                absl::StrJoin(entry->shape, ", "), "] of ", entry->dtype->name, " needs ",
+    return Corrupt(absl::StrCat("tensor ", entry->name, ": ", entry->end - entry->begin,
+                                " bytes, but shape [", absl::StrJoin(entry->shape, ", "), "] of ",
+                                entry->dtype->name, " needs ",
                                 entry->elements * entry->dtype->bytes));
   }
   return absl::OkStatus();
@@ -123,7 +135,8 @@ absl::StatusOr<std::map<std::string, std::string>> ReadMetadata(const Json& obje
   if (!object.is_object()) return Corrupt("__metadata__ must be an object");
   std::map<std::string, std::string> metadata;
   for (const auto& [key, value] : object.items()) {
-    if (!value.is_string()) return Corrupt(absl::StrCat("__metadata__ ", key, ": must be a string"));
+    if (!value.is_string())
+      return Corrupt(absl::StrCat("__metadata__ ", key, ": must be a string"));
     metadata[key] = value.get<std::string>();
   }
   return metadata;
@@ -134,7 +147,8 @@ absl::Status CheckCoverage(const std::vector<Entry>& entries, uint64_t data_byte
   uint64_t at = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != at) {
-      return Corrupt(absl::StrCat("tensor ", entry.name, ": begins at byte ", entry.begin, " where ", at,
+      return Corrupt(absl::StrCat("tensor ", entry.name, ": begins at byte ", entry.begin,
+                                  " where ", at,
                                   " was expected: tensors must neither overlap nor leave gaps"));
     }
     at = entry.end;
@@ -148,7 +162,8 @@ absl::StatusOr<Json> ReadHeader(const std::string& bytes, size_t* data_begin) {
   if (bytes.size() < kSizeBytes) return Corrupt("the file is shorter than the header's size");
   const auto size = ReadNumber<uint64_t>(bytes, 0);
   if (size > kMaxHeaderBytes || size > bytes.size() - kSizeBytes) {
-    return Corrupt(absl::StrCat("a header of ", size, " bytes does not fit the file's ", bytes.size()));
+    return Corrupt(
+        absl::StrCat("a header of ", size, " bytes does not fit the file's ", bytes.size()));
   }
   *data_begin = kSizeBytes + size;
   bool repeated = false;
@@ -159,8 +174,9 @@ absl::StatusOr<Json> ReadHeader(const std::string& bytes, size_t* data_begin) {
     }
     return true;
   };
-  Json header = Json::parse(bytes.begin() + kSizeBytes, bytes.begin() + static_cast<int64_t>(*data_begin),
-                            reject_repeats, /*allow_exceptions=*/false);
+  Json header =
+      Json::parse(bytes.begin() + kSizeBytes, bytes.begin() + static_cast<int64_t>(*data_begin),
+                  reject_repeats, /*allow_exceptions=*/false);
   if (!header.is_object()) return Corrupt("the header is not a JSON object");
   if (repeated) return Corrupt("the header has a name twice");
   return header;
@@ -205,10 +221,12 @@ absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes) {
     RETURN_IF_ERROR(ReadRange(row, data_bytes, &entry));
     entries.push_back(std::move(entry));
   }
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
+  });
   RETURN_IF_ERROR(CheckCoverage(entries, data_bytes));
-  for (const Entry& entry : entries) file.tensors.push_back(Decode(entry, bytes.data() + data_begin));
+  for (const Entry& entry : entries)
+    file.tensors.push_back(Decode(entry, bytes.data() + data_begin));
   return file;
 }
 
@@ -219,7 +237,8 @@ absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {
   for (const NamedTensor& tensor : file.tensors) {
     RETURN_IF_ERROR(CheckTensor(tensor));
     if (header.contains(tensor.name)) {
-      return absl::InvalidArgumentError(absl::StrCat("write safetensors: tensor ", tensor.name, " is there twice"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("write safetensors: tensor ", tensor.name, " is there twice"));
     }
     const uint64_t end = at + tensor.values.size() * sizeof(float);
     header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {at, end}}};
@@ -232,7 +251,8 @@ absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {
   AppendNumber<uint64_t>(text.size(), &bytes);
   bytes += text;
   for (const NamedTensor& tensor : file.tensors) {
-    bytes.append(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float));
+    bytes.append(reinterpret_cast<const char*>(tensor.values.data()),
+                 tensor.values.size() * sizeof(float));
   }
   return bytes;
 }

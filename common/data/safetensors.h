@@ -18,16 +18,18 @@ struct TensorFile {
 };
 
 // Dtypes F32, F16 and BF16; all become float32.
-// Errors: DataLoss naming the tensor and the rule: header size, JSON, dtype, shape, ranges that overlap, leave gaps or
-// leave the file.
+// Errors: DataLoss naming the tensor and the rule: header size, JSON, dtype, shape, ranges that
+// overlap, leave gaps or leave the file.
 absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes);
 
-// float32, in the given order. Errors: InvalidArgument: a name twice, or values that do not match the shape.
+// float32, in the given order. Errors: InvalidArgument: a name twice, or values that do not match
+// the shape.
 absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file);
 
 // Errors: those of the system naming the path; those of ParseSafetensors.
 absl::StatusOr<TensorFile> LoadSafetensors(const std::string& path);
-// Writes a temporary file and renames it. Errors: those of the system; those of SerializeSafetensors.
+// Writes a temporary file and renames it. Errors: those of the system; those of
+// SerializeSafetensors.
 absl::Status SaveSafetensors(const std::string& path, const TensorFile& file);
 
 }  // namespace edgetp

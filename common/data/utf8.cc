@@ -14,7 +14,8 @@ size_t SequenceLength(unsigned char lead) {
 }  // namespace
 
 std::optional<char32_t> NextCharacter(const std::string& text, size_t* position) {
-  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};  // by length: a longer form than needed is invalid
+  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800,
+                                    0x10000};  // by length: a longer form than needed is invalid
   const auto lead = static_cast<unsigned char>(text[*position]);
   const size_t length = SequenceLength(lead);
   if (length == 0 || *position + length > text.size()) return std::nullopt;
@@ -31,7 +32,9 @@ std::optional<char32_t> NextCharacter(const std::string& text, size_t* position)
 }
 
 std::string ToUtf8(char32_t character) {
-  const auto tail = [&](int shift) { return static_cast<char>(0x80 | (character >> shift & 0x3F)); };
+  const auto tail = [&](int shift) {
+    return static_cast<char>(0x80 | (character >> shift & 0x3F));
+  };
   if (character < 0x80) return {static_cast<char>(character)};
   if (character < 0x800) return {static_cast<char>(0xC0 | character >> 6), tail(0)};
   if (character < 0x10000) return {static_cast<char>(0xE0 | character >> 12), tail(6), tail(0)};

@@ -9,7 +9,8 @@ namespace edgetp {
 
 inline constexpr char32_t kEndOfUnicode = 0x110000;
 
-// The character at `*position`, which moves behind it; nothing if the bytes there are not valid UTF-8.
+// The character at `*position`, which moves behind it; nothing if the bytes there are not valid
+// UTF-8.
 // `*position` must be below text.size().
 std::optional<char32_t> NextCharacter(const std::string& text, size_t* position);
 

@@ -1,4 +1,5 @@
-// The sizes of a GPT, as plain numbers: what plan, simulator and model need to know of a ModelConfig.
+// The sizes of a GPT, as plain numbers: what plan, simulator and model need to know of a
+// ModelConfig.
 #pragma once
 
 namespace edgetp {

@@ -18,7 +18,8 @@ absl::Status ErrorAt(const std::string& text, size_t position, const std::string
 
 bool IsDigit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 
-// Recursive descent over:  sequence = { item [ "*" ] [ number ] };  item = letter | "(" sequence ")".
+// Recursive descent over:  sequence = { item [ "*" ] [ number ] };  item = letter | "(" sequence
+// ")".
 class Parser {
  public:
   explicit Parser(const std::string& text) : text_(text) {}
@@ -52,8 +53,10 @@ class Parser {
     const char c = text_[position_++];
     if (c == 't' || c == 's' || c == 'p') return std::string(1, c);
     if (c != '(') {
-      return ErrorAt(text_, start, absl::StrCat("'", std::string(1, c),
-                                                "' is not a block: use t, s, p, and repeats as in (sppp)*3 or t2s10"));
+      return ErrorAt(
+          text_, start,
+          absl::StrCat("'", std::string(1, c),
+                       "' is not a block: use t, s, p, and repeats as in (sppp)*3 or t2s10"));
     }
     if (depth >= 16) return ErrorAt(text_, start, "more than 16 nested groups");
     auto letters = Sequence(depth + 1);
@@ -75,7 +78,8 @@ class Parser {
     int count = 0;
     while (position_ < text_.size() && IsDigit(text_[position_])) {
       count = count * 10 + (text_[position_++] - '0');
-      if (count > kMaxBlocks) return ErrorAt(text_, start, absl::StrCat("a repeat above ", kMaxBlocks));
+      if (count > kMaxBlocks)
+        return ErrorAt(text_, start, absl::StrCat("a repeat above ", kMaxBlocks));
     }
     if (count == 0) return ErrorAt(text_, start, "a repeat of 0");
     return count;
@@ -109,8 +113,9 @@ absl::StatusOr<Pattern> Pattern::Parse(const std::string& text, int layers) {
   if (!letters.ok()) return letters.status();
   const int blocks = static_cast<int>(letters->size());
   if (layers > 0 && blocks != layers) {
-    return absl::InvalidArgumentError(absl::StrCat("pattern \"", text, "\" has ", blocks, " blocks, but the model has ",
-                                                   layers, " layers: they must be equal"));
+    return absl::InvalidArgumentError(absl::StrCat("pattern \"", text, "\" has ", blocks,
+                                                   " blocks, but the model has ", layers,
+                                                   " layers: they must be equal"));
   }
   Pattern pattern;
   for (int i = 0; i < blocks; ++i) {

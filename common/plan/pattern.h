@@ -1,4 +1,5 @@
-// Block patterns: one letter per transformer block (t, s, p) and what they cost in sync points. Pure.
+// Block patterns: one letter per transformer block (t, s, p) and what they cost in sync points.
+// Pure.
 #pragma once
 
 #include <string>
@@ -22,8 +23,8 @@ struct PatternBlock {
 
 class Pattern {
  public:
-  // Parses letters with repeats: "sppp", "(sppp)*3", "t2s10". `layers` > 0 demands that many blocks.
-  // Errors: InvalidArgument naming the position and the rule.
+  // Parses letters with repeats: "sppp", "(sppp)*3", "t2s10". `layers` > 0 demands that many
+  // blocks. Errors: InvalidArgument naming the position and the rule.
   static absl::StatusOr<Pattern> Parse(const std::string& text, int layers);
 
   const std::vector<PatternBlock>& blocks() const { return blocks_; }

@@ -26,7 +26,8 @@ void Fill(const MemoryUse& use, v1::MemoryBytes* out) {
   out->set_total(use.total_bytes());
 }
 
-void CountCollectives(const PlanOptions& options, const std::vector<PlanStep>& steps, v1::PlanReport* report) {
+void CountCollectives(const PlanOptions& options, const std::vector<PlanStep>& steps,
+                      v1::PlanReport* report) {
   int activations = 0;
   int all = 0;
   for (const AllReduceStep& step : Collectives(steps)) {
@@ -64,7 +65,8 @@ v1::TrafficBytes BytesByClass(const std::vector<PlanStep>& steps) {
   return bytes;
 }
 
-absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model, const PlanOptions& options) {
+absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model,
+                                               const PlanOptions& options) {
   ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
   v1::PlanReport report;
   report.set_model(model);

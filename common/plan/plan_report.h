@@ -1,4 +1,5 @@
-// What `edgetp plan` prints: sync points, bytes, parameters, flops and memory, before anything runs. Pure.
+// What `edgetp plan` prints: sync points, bytes, parameters, flops and memory, before anything
+// runs. Pure.
 #pragma once
 
 #include <string>
@@ -10,10 +11,11 @@
 
 namespace edgetp {
 
-// `model` is the name to print. flops_per_step is what all ranks execute together, replicated parts on each of them;
-// sync points follow from the pattern; all-reduces and bytes from the plan, so they are 0 at world size 1.
-// Errors: those of BuildStepPlan.
-absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model, const PlanOptions& options);
+// `model` is the name to print. flops_per_step is what all ranks execute together, replicated parts
+// on each of them; sync points follow from the pattern; all-reduces and bytes from the plan, so
+// they are 0 at world size 1. Errors: those of BuildStepPlan.
+absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model,
+                                               const PlanOptions& options);
 
 // The all-reduced bytes of a rank's list, by class: the tensors' sizes in their wire dtypes.
 v1::TrafficBytes BytesByClass(const std::vector<PlanStep>& steps);

@@ -9,7 +9,8 @@
 namespace edgetp {
 namespace {
 
-// Divides `total` in proportion to `parts` by largest remainder, at least one each. Lower ranks win ties.
+// Divides `total` in proportion to `parts` by largest remainder, at least one each. Lower ranks win
+// ties.
 std::vector<int> Apportion(int total, const std::vector<int>& parts) {
   const int64_t sum = std::accumulate(parts.begin(), parts.end(), int64_t{0});
   const int n = static_cast<int>(parts.size());
@@ -17,13 +18,15 @@ std::vector<int> Apportion(int total, const std::vector<int>& parts) {
   for (int i = 0; i < n; ++i) {
     share[i] = std::max<int>(1, static_cast<int>(int64_t{total} * parts[i] / sum));
   }
-  // Give to the rank that is furthest below its exact share, take from the one furthest above that can spare one.
+  // Give to the rank that is furthest below its exact share, take from the one furthest above that
+  // can spare one.
   auto surplus = [&](int i) { return int64_t{share[i]} * sum - int64_t{total} * parts[i]; };
   for (int given = std::accumulate(share.begin(), share.end(), 0); given != total;) {
     int best = -1;
     for (int i = 0; i < n; ++i) {
       if (given > total && share[i] == 1) continue;
-      const bool better = best < 0 || (given < total ? surplus(i) < surplus(best) : surplus(i) > surplus(best));
+      const bool better =
+          best < 0 || (given < total ? surplus(i) < surplus(best) : surplus(i) > surplus(best));
       if (better) best = i;
     }
     const int step = given < total ? 1 : -1;
@@ -41,7 +44,8 @@ absl::StatusOr<std::vector<Shard>> BuildShardMap(const ModelShape& shape, int wo
     return absl::InvalidArgumentError(absl::StrCat("workers=", world_size, ": must be at least 1"));
   }
   if (shape.heads < world_size) {
-    return absl::InvalidArgumentError(absl::StrCat("heads=", shape.heads, " cannot be split over workers=", world_size,
+    return absl::InvalidArgumentError(absl::StrCat("heads=", shape.heads,
+                                                   " cannot be split over workers=", world_size,
                                                    ": every worker needs at least one head"));
   }
   std::vector<int> parts = split;
@@ -54,12 +58,13 @@ absl::StatusOr<std::vector<Shard>> BuildShardMap(const ModelShape& shape, int wo
     parts.assign(world_size, 1);
   }
   if (static_cast<int>(parts.size()) != world_size) {
-    return absl::InvalidArgumentError(absl::StrCat("split has ", parts.size(), " parts, but workers=", world_size,
-                                                   ": one part per worker"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "split has ", parts.size(), " parts, but workers=", world_size, ": one part per worker"));
   }
   for (int part : parts) {
     if (part < 1 || part > 1'000'000) {
-      return absl::InvalidArgumentError(absl::StrCat("split has a part of ", part, ": each must be in [1, 1000000]"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("split has a part of ", part, ": each must be in [1, 1000000]"));
     }
   }
   const std::vector<int> heads = Apportion(shape.heads, parts);

@@ -17,7 +17,8 @@ struct Cost {
   double bytes = 0;
 };
 
-// A backward pass has two products for each one of the forward pass: for the inputs and for the weights.
+// A backward pass has two products for each one of the forward pass: for the inputs and for the
+// weights.
 Cost Backward(const Cost& forward) { return {2 * forward.flops, 2 * forward.bytes}; }
 
 Cost operator+(const Cost& a, const Cost& b) { return {a.flops + b.flops, a.bytes + b.bytes}; }
@@ -54,8 +55,9 @@ struct RankSizes {
   double columns;    // 4C/P: hidden units of the MLP
 };
 
-// Flops per element of the parts that are no products: subtract, square, two means, scale, shift (LayerNorm);
-// maximum, subtract, exp, sum, divide (softmax); the polynomial and its exponential (GELU).
+// Flops per element of the parts that are no products: subtract, square, two means, scale, shift
+// (LayerNorm); maximum, subtract, exp, sum, divide (softmax); the polynomial and its exponential
+// (GELU).
 constexpr double kLayerNormFlops = 8;
 constexpr double kSoftmaxFlops = 5;
 constexpr double kGeluFlops = 10;
@@ -69,8 +71,8 @@ Cost AttentionForward(const RankSizes& s) {
   const double scores = s.B * s.heads * s.T * s.T;
   const Cost attend{2 * 2 * scores * s.head_size,
                     kFloatBytes * (2 * scores + 4 * s.tokens * s.width)};
-  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, 3 * s.width) + attend +
-         Elementwise(scores, kSoftmaxFlops) + Product(s.tokens, s.width, s.C) +
+  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, 3 * s.width) +
+         attend + Elementwise(scores, kSoftmaxFlops) + Product(s.tokens, s.width, s.C) +
          Elementwise(s.tokens * s.C, 1);
 }
 
@@ -97,7 +99,8 @@ double GlobalParameters(const ModelShape& shape) {
   return (static_cast<double>(shape.vocabulary) + shape.sequence) * shape.channels + norm;
 }
 
-// One block's parameters on a rank: slices of the four matrices, LN1, LN2, and the output biases that the kind has.
+// One block's parameters on a rank: slices of the four matrices, LN1, LN2, and the output biases
+// that the kind has.
 double BlockParameters(const ModelShape& shape, const RankSizes& s, BlockKind kind) {
   double count = 4 * s.C * s.width + 2 * s.C * s.columns + 2 * s.C;
   if (shape.biases) count += 3 * s.width + s.columns + 2 * s.C;
@@ -142,8 +145,8 @@ MemoryUse RankMemory(const PlanOptions& options, const RankSizes& s) {
           .activations_bytes = ActivationBytes(options, s)};
 }
 
-// Parameters whose gradients are partial per rank: LN1 and LN2 of s and p blocks, b_o of s blocks (design: it is used
-// inside the parallel region, too).
+// Parameters whose gradients are partial per rank: LN1 and LN2 of s and p blocks, b_o of s blocks
+// (design: it is used inside the parallel region, too).
 int64_t GradSyncElements(const PlanOptions& options) {
   const int64_t C = options.shape.channels;
   int64_t elements = 0;
@@ -207,7 +210,8 @@ class RankPlanner {
     } else {
       Compute(Phase::kBackward, layer, attention + mlp);
     }
-    if (blocks_[layer].first_of_run) Reduce(tag, activation_elements(), options_.wire_backward_bytes);
+    if (blocks_[layer].first_of_run)
+      Reduce(tag, activation_elements(), options_.wire_backward_bytes);
   }
 
   void Compute(Phase phase, int layer, const Cost& cost) {
@@ -232,14 +236,19 @@ class RankPlanner {
 absl::Status CheckSizes(const PlanOptions& options) {
   const ModelShape& shape = options.shape;
   const std::pair<const char*, int> sizes[] = {
-      {"layers", shape.layers},         {"heads", shape.heads},
-      {"channels", shape.channels},     {"sequence", shape.sequence},
-      {"vocabulary", shape.vocabulary}, {"batch", options.batch},
-      {"micro_batches", options.micro_batches}, {"wire_forward_bytes", options.wire_forward_bytes},
+      {"layers", shape.layers},
+      {"heads", shape.heads},
+      {"channels", shape.channels},
+      {"sequence", shape.sequence},
+      {"vocabulary", shape.vocabulary},
+      {"batch", options.batch},
+      {"micro_batches", options.micro_batches},
+      {"wire_forward_bytes", options.wire_forward_bytes},
       {"wire_backward_bytes", options.wire_backward_bytes}};
   for (const auto& [name, value] : sizes) {
     if (value < 1) {
-      return absl::InvalidArgumentError(absl::StrCat("step plan: ", name, "=", value, ": must be at least 1"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("step plan: ", name, "=", value, ": must be at least 1"));
     }
   }
   if (shape.channels % shape.heads != 0) {
@@ -247,14 +256,16 @@ absl::Status CheckSizes(const PlanOptions& options) {
                                                    " must be a multiple of heads=", shape.heads));
   }
   if (options.pattern.layers() != shape.layers) {
-    return absl::InvalidArgumentError(absl::StrCat("step plan: the pattern has ", options.pattern.layers(),
-                                                   " blocks, but the model has ", shape.layers, " layers"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("step plan: the pattern has ", options.pattern.layers(),
+                     " blocks, but the model has ", shape.layers, " layers"));
   }
-  // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything could run.
+  // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything
+  // could run.
   const double elements = static_cast<double>(options.batch) * shape.sequence * shape.channels;
   if (elements > 0x1p40) {
-    return absl::InvalidArgumentError(absl::StrCat("step plan: batch * sequence * channels = ", elements,
-                                                   ": must be at most 2^40"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "step plan: batch * sequence * channels = ", elements, ": must be at most 2^40"));
   }
   return absl::OkStatus();
 }

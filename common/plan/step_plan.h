@@ -1,5 +1,6 @@
-// The step plan: for each rank the ordered list of what one training step does. The planner prints it, the simulator
-// prices it, and every worker audits the collectives it executes against it. Pure; free of LibTorch.
+// The step plan: for each rank the ordered list of what one training step does. The planner prints
+// it, the simulator prices it, and every worker audits the collectives it executes against it.
+// Pure; free of LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +39,8 @@ struct ComputeStep {
 
 struct AllReduceStep {
   CollectiveTag tag;
-  int64_t elements;     // float32 elements, of every rank alike
-  int64_t wire_bytes;   // elements in the wire dtype of its class
+  int64_t elements;    // float32 elements, of every rank alike
+  int64_t wire_bytes;  // elements in the wire dtype of its class
 };
 
 using PlanStep = std::variant<ComputeStep, AllReduceStep>;
@@ -58,25 +59,26 @@ struct PlanOptions {
   ModelShape shape;
   Pattern pattern;
   int world_size = 1;
-  std::vector<int> split;   // empty: even
-  int batch = 1;            // B, per micro-batch
+  std::vector<int> split;  // empty: even
+  int batch = 1;           // B, per micro-batch
   int micro_batches = 1;
-  int wire_forward_bytes = 4;   // per element
+  int wire_forward_bytes = 4;  // per element
   int wire_backward_bytes = 4;
-  bool clip = true;         // clipping needs one scalar all-reduce per step
+  bool clip = true;  // clipping needs one scalar all-reduce per step
 };
 
 struct StepPlan {
   int world_size = 1;
-  // steps[rank]: micro-batch by micro-batch forward then backward, then grad_sync, the clip scalar, the optimizer.
-  // A forward collective has the layer whose end it is (of a run of p: the last block), a backward one the layer at
-  // whose beginning it is (of a run: the first block). grad_sync and the clip scalar: Phase::kOptimizer, layer -1.
-  // The AllReduceSteps of all ranks are the same list; world size 1 has none.
+  // steps[rank]: micro-batch by micro-batch forward then backward, then grad_sync, the clip scalar,
+  // the optimizer. A forward collective has the layer whose end it is (of a run of p: the last
+  // block), a backward one the layer at whose beginning it is (of a run: the first block).
+  // grad_sync and the clip scalar: Phase::kOptimizer, layer -1. The AllReduceSteps of all ranks are
+  // the same list; world size 1 has none.
   std::vector<std::vector<PlanStep>> steps;
-  std::vector<MemoryUse> memory;       // per rank
-  std::vector<double> parameters;      // per rank, elements; p blocks own no output biases
-  double total_parameters = 0;         // of the full GPT-2, whatever the pattern
-  double position_parameters = 0;      // those of the position table
+  std::vector<MemoryUse> memory;   // per rank
+  std::vector<double> parameters;  // per rank, elements; p blocks own no output biases
+  double total_parameters = 0;     // of the full GPT-2, whatever the pattern
+  double position_parameters = 0;  // those of the position table
 };
 
 // Errors: InvalidArgument from BuildShardMap, or if a size is < 1, or pattern and layers differ.

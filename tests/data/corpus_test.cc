@@ -23,8 +23,9 @@ namespace fs = std::filesystem;
 
 class CorpusTest : public ::testing::Test {
  protected:
-  CorpusTest() : folder_(fs::path(::testing::TempDir()) /
-                         ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
+  CorpusTest()
+      : folder_(fs::path(::testing::TempDir()) /
+                ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }
@@ -87,8 +88,10 @@ TEST_F(CorpusTest, SplitsAsNanoGptDoes) {
 }
 
 TEST_F(CorpusTest, RefusesTextThatIsNotUtf8) {
-  for (const std::string bad : {"ab\xff", "ab\xc3", "ab\xc0\x80", "ab\xed\xa0\x80", "ab\xf4\x90\x80\x80", "ab\x80"}) {
-    EXPECT_THAT(ErrorOf(Corpus::FromText(bad).status()), HasSubstr("not UTF-8 text: invalid byte at position 3"));
+  for (const std::string bad :
+       {"ab\xff", "ab\xc3", "ab\xc0\x80", "ab\xed\xa0\x80", "ab\xf4\x90\x80\x80", "ab\x80"}) {
+    EXPECT_THAT(ErrorOf(Corpus::FromText(bad).status()),
+                HasSubstr("not UTF-8 text: invalid byte at position 3"));
   }
 }
 
@@ -114,7 +117,8 @@ TEST_F(CorpusTest, AFolderHasTokens) {
 TEST_F(CorpusTest, AFolderWithoutItsFilesIsRefused) {
   EXPECT_THAT(ErrorOf(Corpus::Load(folder_.string()).status()), HasSubstr("train.bin"));
   Write("train.bin", "abc");
-  EXPECT_THAT(ErrorOf(Corpus::Load(folder_.string()).status()), HasSubstr("even number of bytes (got 3)"));
+  EXPECT_THAT(ErrorOf(Corpus::Load(folder_.string()).status()),
+              HasSubstr("even number of bytes (got 3)"));
 }
 
 TEST_F(CorpusTest, TheCanonicalFormReadsBackAsItself) {
@@ -130,7 +134,8 @@ TEST_F(CorpusTest, TheCanonicalFormReadsBackAsItself) {
 TEST_F(CorpusTest, EveryTruncationOfTheCanonicalFormIsRefused) {
   const std::string bytes = FromText("abcabcabc abc").Serialize();
   for (size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_EQ(Corpus::Parse(bytes.substr(0, size)).status().code(), absl::StatusCode::kDataLoss) << size;
+    EXPECT_EQ(Corpus::Parse(bytes.substr(0, size)).status().code(), absl::StatusCode::kDataLoss)
+        << size;
   }
   EXPECT_EQ(Corpus::Parse(bytes + "x").status().code(), absl::StatusCode::kDataLoss);
 }
@@ -151,26 +156,31 @@ TEST_F(CorpusTest, HostileHeadersAreRefused) {
   EXPECT_THAT(ErrorOf(Corpus::Parse(magic).status()), HasSubstr("these bytes are no corpus"));
   std::string token = good;
   token[token.size() - 2] = '\x09';
-  EXPECT_THAT(ErrorOf(Corpus::Parse(token).status()), HasSubstr("token 9 is outside the vocabulary of 4"));
+  EXPECT_THAT(ErrorOf(Corpus::Parse(token).status()),
+              HasSubstr("token 9 is outside the vocabulary of 4"));
 }
 
 TEST_F(CorpusTest, UnknownSymbolsAreNamedWithTheirPosition) {
   const Corpus corpus = FromText("abc");
   EXPECT_THAT(ErrorOf(corpus.Encode("abXc").status()),
               HasSubstr("character 'X' at position 3 is not among the 3 symbols"));
-  EXPECT_THAT(ErrorOf(corpus.Decode({0, 7}).status()), HasSubstr("token 7 is outside the vocabulary of 3"));
+  EXPECT_THAT(ErrorOf(corpus.Decode({0, 7}).status()),
+              HasSubstr("token 7 is outside the vocabulary of 3"));
 }
 
 TEST_F(CorpusTest, BothSplitsMustHaveAWindow) {
   const Corpus corpus = FromText(std::string(100, 'a'));
   EXPECT_TRUE(corpus.CheckFits(9, 1).ok());
-  EXPECT_THAT(ErrorOf(corpus.CheckFits(10, 1)), HasSubstr("the validation split has 10 tokens, but sequence=10 needs at least 11"));
+  EXPECT_THAT(ErrorOf(corpus.CheckFits(10, 1)),
+              HasSubstr("the validation split has 10 tokens, but sequence=10 needs at least 11"));
   EXPECT_THAT(ErrorOf(corpus.CheckFits(90, 1)), HasSubstr("the training split has 90 tokens"));
 }
 
 TEST_F(CorpusTest, ATokenOutsideTheModelsVocabularyIsNamed) {
   const Corpus corpus = FromText(std::string(50, 'a') + std::string(50, 'b'));
-  EXPECT_THAT(ErrorOf(corpus.CheckFits(4, 1)), HasSubstr("token 1 at position 50 of the training split is outside model.vocabulary=1"));
+  EXPECT_THAT(
+      ErrorOf(corpus.CheckFits(4, 1)),
+      HasSubstr("token 1 at position 50 of the training split is outside model.vocabulary=1"));
 }
 
 TEST_F(CorpusTest, TrainingBatchesDependOnTheirKeyAlone) {
@@ -185,7 +195,8 @@ TEST_F(CorpusTest, TrainingBatchesDependOnTheirKeyAlone) {
   EXPECT_NE(TrainingBatch(corpus, {1337, 6, 0}, 12, 64).inputs, batch.inputs);
   EXPECT_NE(TrainingBatch(corpus, {1337, 5, 1}, 12, 64).inputs, batch.inputs);
   EXPECT_NE(TrainingBatch(corpus, {1338, 5, 0}, 12, 64).inputs, batch.inputs);
-  for (size_t i = 0; i < batch.inputs.size(); ++i) EXPECT_EQ(batch.targets[i], (batch.inputs[i] + 1) % 26);
+  for (size_t i = 0; i < batch.inputs.size(); ++i)
+    EXPECT_EQ(batch.targets[i], (batch.inputs[i] + 1) % 26);
 }
 
 TEST_F(CorpusTest, TheSmallestSplitHasOneTrainingWindow) {
@@ -249,13 +260,16 @@ TEST_F(ResolveDataTest, LicenceTextsAreTheLastResortAndSaySo) {
   auto data = ResolveData("auto", Sources());
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_THAT(data->notice, HasSubstr("NOT Tiny Shakespeare"));
-  EXPECT_EQ(data->corpus.tokens(Split::kTrain).size() + data->corpus.tokens(Split::kValidation).size(),
-            std::string("free software").size());
+  EXPECT_EQ(ResolveData(data->origin, Sources())->corpus.Serialize(), data->corpus.Serialize());
+  EXPECT_EQ(
+      data->corpus.tokens(Split::kTrain).size() + data->corpus.tokens(Split::kValidation).size(),
+      std::string("free software").size());
 }
 
 TEST_F(ResolveDataTest, NothingAtAllSaysWhatWasTried) {
   EXPECT_THAT(ErrorOf(ResolveData("auto", Sources()).status()), HasSubstr("second.txt"));
-  EXPECT_EQ(ResolveData((folder_ / "x").string(), Sources()).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ResolveData((folder_ / "x").string(), Sources()).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 }  // namespace

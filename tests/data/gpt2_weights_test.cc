@@ -58,7 +58,8 @@ std::string ErrorOf(TensorFile file) {
 }
 
 TEST(Gpt2WeightsTest, ReadsBackWhatItWrote) {
-  for (bool biases : {true, false}) ExpectIsExample(ReadGpt2Weights(WriteGpt2Weights(Example(biases))), biases);
+  for (bool biases : {true, false})
+    ExpectIsExample(ReadGpt2Weights(WriteGpt2Weights(Example(biases))), biases);
 }
 
 TEST(Gpt2WeightsTest, GeluIsTanhUnlessTheFileSaysErf) {
@@ -110,7 +111,8 @@ TEST(Gpt2WeightsTest, HeadsComeFromTheMetadataElseFromTheChannels) {
   Gpt2Weights wide{.shape = {1, 2, 128, 4, 5, false}};
   wide.tensors = Gpt2TensorShapes(wide.shape);
   for (NamedTensor& tensor : wide.tensors) {
-    tensor.values.resize(std::accumulate(tensor.shape.begin(), tensor.shape.end(), int64_t{1}, std::multiplies<>()));
+    tensor.values.resize(
+        std::accumulate(tensor.shape.begin(), tensor.shape.end(), int64_t{1}, std::multiplies<>()));
   }
   TensorFile file = WriteGpt2Weights(wide);
   file.metadata.clear();
@@ -118,7 +120,8 @@ TEST(Gpt2WeightsTest, HeadsComeFromTheMetadataElseFromTheChannels) {
 
   file = WriteGpt2Weights(Example(true));
   file.metadata.erase("edgetp.heads");
-  EXPECT_THAT(ErrorOf(file), HasSubstr("channels=8 is no multiple of 64, so the metadata must say edgetp.heads"));
+  EXPECT_THAT(ErrorOf(file),
+              HasSubstr("channels=8 is no multiple of 64, so the metadata must say edgetp.heads"));
   for (const char* bad : {"3", "0", "-4", "many"}) {
     file.metadata["edgetp.heads"] = bad;
     EXPECT_THAT(ErrorOf(file), HasSubstr("must divide channels=8"));

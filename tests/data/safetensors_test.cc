@@ -30,7 +30,8 @@ std::string ErrorOf(const std::string& bytes) {
 
 TensorFile Example() {
   return {.metadata = {{"edgetp.heads", "4"}},
-          .tensors = {{"b", {2, 3}, {1, 2, 3, 4, 5, -6.5f}}, {"a", {1}, {0.25f}}, {"empty", {0, 7}, {}}}};
+          .tensors = {
+              {"b", {2, 3}, {1, 2, 3, 4, 5, -6.5f}}, {"a", {1}, {0.25f}}, {"empty", {0, 7}, {}}}};
 }
 
 TEST(SafetensorsTest, ReadsBackWhatItWrote) {
@@ -41,8 +42,9 @@ TEST(SafetensorsTest, ReadsBackWhatItWrote) {
   EXPECT_EQ(file->metadata, Example().metadata);
   ASSERT_THAT(file->tensors, SizeIs(3));
   for (const NamedTensor& want : Example().tensors) {
-    const auto got = std::find_if(file->tensors.begin(), file->tensors.end(),
-                                  [&](const NamedTensor& tensor) { return tensor.name == want.name; });
+    const auto got =
+        std::find_if(file->tensors.begin(), file->tensors.end(),
+                     [&](const NamedTensor& tensor) { return tensor.name == want.name; });
     ASSERT_NE(got, file->tensors.end()) << want.name;
     EXPECT_EQ(got->shape, want.shape);
     EXPECT_EQ(got->values, want.values);
@@ -61,8 +63,8 @@ TEST(SafetensorsTest, HalfPrecisionBecomesFloat) {
   const std::string data("\x00\x3c\x00\xc0\x01\x00\x00\x7c\x80\x3f\x00\xbf", 12);
   auto file = ParseSafetensors(File(header, data));
   ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_THAT(file->tensors[0].values,
-              ElementsAre(1.0f, -2.0f, std::ldexp(1.0f, -24), std::numeric_limits<float>::infinity()));
+  EXPECT_THAT(file->tensors[0].values, ElementsAre(1.0f, -2.0f, std::ldexp(1.0f, -24),
+                                                   std::numeric_limits<float>::infinity()));
   EXPECT_THAT(file->tensors[1].values, ElementsAre(1.0f, -0.5f));
 }
 
@@ -79,31 +81,45 @@ TEST(SafetensorsTest, HostileHeadersAreRefused) {
   EXPECT_THAT(ErrorOf(File("[1]", "")), HasSubstr("not a JSON object"));
   EXPECT_THAT(ErrorOf(File("{\"a\":", "")), HasSubstr("not a JSON object"));
   EXPECT_THAT(ErrorOf(File(R"({"a":1})", "")), HasSubstr("tensor a: must be an object"));
-  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}})", four + four)),
-              HasSubstr("dtype \"I64\" is none of"));
-  EXPECT_THAT(ErrorOf(File(R"({"a":{"shape":[1],"data_offsets":[0,4]}})", four)), HasSubstr("dtype"));
-  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", four)), HasSubstr("shape"));
-  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", four)), HasSubstr("needs 8"));
+  EXPECT_THAT(
+      ErrorOf(File(R"({"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}})", four + four)),
+      HasSubstr("dtype \"I64\" is none of"));
+  EXPECT_THAT(ErrorOf(File(R"({"a":{"shape":[1],"data_offsets":[0,4]}})", four)),
+              HasSubstr("dtype"));
+  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", four)),
+              HasSubstr("shape"));
+  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", four)),
+              HasSubstr("needs 8"));
   EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}})", four)),
               HasSubstr("outside the file's 4"));
-  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", four)), HasSubstr("outside"));
-  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[1]}})", four)), HasSubstr("data_offsets"));
-  EXPECT_THAT(ErrorOf(File(R"({"__metadata__":{"k":1}})", "")), HasSubstr("__metadata__ k: must be a string"));
+  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", four)),
+              HasSubstr("outside"));
+  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[1]}})", four)),
+              HasSubstr("data_offsets"));
+  EXPECT_THAT(ErrorOf(File(R"({"__metadata__":{"k":1}})", "")),
+              HasSubstr("__metadata__ k: must be a string"));
 }
 
 TEST(SafetensorsTest, AProductOfSizesCannotWrapAround) {
-  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", "")),
-              HasSubstr("asks for more than the file holds"));
-  EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[3,3,3],"data_offsets":[0,4]}})", "1234")),
-              HasSubstr("asks for more than the file holds"));
+  EXPECT_THAT(
+      ErrorOf(File(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})",
+                   "")),
+      HasSubstr("asks for more than the file holds"));
+  EXPECT_THAT(
+      ErrorOf(File(R"({"a":{"dtype":"F32","shape":[3,3,3],"data_offsets":[0,4]}})", "1234")),
+      HasSubstr("asks for more than the file holds"));
 }
 
 TEST(SafetensorsTest, TensorsNeitherOverlapNorLeaveGaps) {
   const std::string row = R"({"dtype":"F32","shape":[1],"data_offsets":)";
-  EXPECT_THAT(ErrorOf(File("{\"a\":" + row + "[0,4]},\"b\":" + row + "[0,4]}}", "1234")), HasSubstr("neither overlap"));
-  EXPECT_THAT(ErrorOf(File("{\"a\":" + row + "[4,8]}}", "12345678")), HasSubstr("begins at byte 4 where 0"));
-  EXPECT_THAT(ErrorOf(File("{\"a\":" + row + "[0,4]}}", "12345678")), HasSubstr("4 bytes after the last tensor"));
-  EXPECT_THAT(ErrorOf(File("{\"a\":" + row + "[0,4]},\"a\":" + row + "[0,4]}}", "1234")), HasSubstr("a name twice"));
+  EXPECT_THAT(ErrorOf(File("{\"a\":" + row + "[0,4]},\"b\":" + row + "[0,4]}}", "1234")),
+              HasSubstr("neither overlap"));
+  EXPECT_THAT(ErrorOf(File("{\"a\":" + row + "[4,8]}}", "12345678")),
+              HasSubstr("begins at byte 4 where 0"));
+  EXPECT_THAT(ErrorOf(File("{\"a\":" + row + "[0,4]}}", "12345678")),
+              HasSubstr("4 bytes after the last tensor"));
+  EXPECT_THAT(ErrorOf(File("{\"a\":" + row + "[0,4]},\"a\":" + row + "[0,4]}}", "1234")),
+              HasSubstr("a name twice"));
 }
 
 TEST(SafetensorsTest, DeepNestingIsRefusedWithoutHarm) {
@@ -113,16 +129,19 @@ TEST(SafetensorsTest, DeepNestingIsRefusedWithoutHarm) {
 TEST(SafetensorsTest, RefusesToWriteWhatItCouldNotRead) {
   TensorFile file = Example();
   file.tensors[1].name = "b";
-  EXPECT_THAT(std::string(SerializeSafetensors(file).status().message()), HasSubstr("tensor b is there twice"));
+  EXPECT_THAT(std::string(SerializeSafetensors(file).status().message()),
+              HasSubstr("tensor b is there twice"));
   file = Example();
   file.tensors[0].values.pop_back();
-  EXPECT_THAT(std::string(SerializeSafetensors(file).status().message()), HasSubstr("5 values for shape [2, 3]"));
+  EXPECT_THAT(std::string(SerializeSafetensors(file).status().message()),
+              HasSubstr("5 values for shape [2, 3]"));
 }
 
 TEST(SafetensorsTest, AFailedWriteLeavesNothingBehind) {
   const std::string folder = ::testing::TempDir() + "safetensors_none";
   std::filesystem::remove_all(folder);
-  EXPECT_EQ(SaveSafetensors(folder + "/x.safetensors", Example()).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(SaveSafetensors(folder + "/x.safetensors", Example()).code(),
+            absl::StatusCode::kNotFound);
   std::filesystem::create_directories(folder + "/taken.safetensors/inside");
   EXPECT_FALSE(SaveSafetensors(folder + "/taken.safetensors", Example()).ok());
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);

@@ -32,12 +32,12 @@ TEST_P(PatternCountTest, ForwardSyncPointsAreThoseOfTheDesign) {
 INSTANTIATE_TEST_SUITE_P(
     Design, PatternCountTest,
     ::testing::Values(Count{"tttt", "tttt", 8}, Count{"tstt", "tstt", 7}, Count{"ssss", "ssss", 4},
-                      Count{"sppp", "sppp", 2}, Count{"pppp", "pppp", 1}, Count{"t*12", "tttttttttttt", 24},
-                      Count{"(ts)*6", "tstststststs", 18}, Count{"(tss)*4", "tsstsstsstss", 16},
-                      Count{"s*12", "ssssssssssss", 12}, Count{"(spps)*3", "sppssppsspps", 9},
-                      Count{"(sppp)*3", "spppspppsppp", 6}, Count{"p*12", "pppppppppppp", 1},
-                      Count{"(sp)*6", "spspspspspsp", 12}, Count{"t2s10", "ttssssssssss", 14},
-                      Count{"((ts)2p)*2", "tstsptstsp", 14}));
+                      Count{"sppp", "sppp", 2}, Count{"pppp", "pppp", 1},
+                      Count{"t*12", "tttttttttttt", 24}, Count{"(ts)*6", "tstststststs", 18},
+                      Count{"(tss)*4", "tsstsstsstss", 16}, Count{"s*12", "ssssssssssss", 12},
+                      Count{"(spps)*3", "sppssppsspps", 9}, Count{"(sppp)*3", "spppspppsppp", 6},
+                      Count{"p*12", "pppppppppppp", 1}, Count{"(sp)*6", "spspspspspsp", 12},
+                      Count{"t2s10", "ttssssssssss", 14}, Count{"((ts)2p)*2", "tstsptstsp", 14}));
 
 TEST(PatternTest, BlocksKnowTheirPlaceInTheirRun) {
   auto pattern = Pattern::Parse("tpppsp", 6);

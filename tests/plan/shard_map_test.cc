@@ -44,7 +44,8 @@ TEST(ShardMapTest, AnEvenSplitGivesEveryRankTheSame) {
 }
 
 TEST(ShardMapTest, AnUnevenSplitCoversEverythingExactlyOnce) {
-  const std::vector<std::vector<int>> splits = {{2, 1, 1}, {1, 1, 1}, {100, 1, 1}, {3, 2, 5}, {1, 1000000, 1}};
+  const std::vector<std::vector<int>> splits = {
+      {2, 1, 1}, {1, 1, 1}, {100, 1, 1}, {3, 2, 5}, {1, 1000000, 1}};
   for (const auto& split : splits) {
     for (int heads : {3, 4, 7, 12, 25}) {
       const ModelShape shape = Shape(heads, heads * 16);

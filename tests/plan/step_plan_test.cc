@@ -10,7 +10,8 @@ namespace {
 
 constexpr ModelShape kGpt2{12, 12, 768, 1024, 50304, true};
 
-PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 64, 65, false}, int workers = 2) {
+PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 64, 65, false},
+                    int workers = 2) {
   auto parsed = Pattern::Parse(pattern, 0);
   EXPECT_TRUE(parsed.ok()) << parsed.status();
   shape.layers = parsed->layers();
@@ -186,7 +187,8 @@ TEST(PlanReportTest, CountsAreThoseOfTheDesign) {
   EXPECT_EQ(report->bytes_per_step_per_rank().scalar(), 4);
   EXPECT_EQ(report->memory_bytes_per_rank_size(), 2);
   EXPECT_EQ(report->memory_bytes_per_rank(0).total(),
-            report->memory_bytes_per_rank(0).parameters() * 4 + report->memory_bytes_per_rank(0).activations());
+            report->memory_bytes_per_rank(0).parameters() * 4 +
+                report->memory_bytes_per_rank(0).activations());
 }
 
 }  // namespace

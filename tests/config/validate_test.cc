@@ -1,0 +1,319 @@
+#include "common/config/validate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "common/config/convert.h"
+#include "common/config/defaults.h"
+#include "common/config/link_flags.h"
+#include "common/config/load.h"
+#include "common/config/override.h"
+
+namespace edgetp {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A complete run, changed as asked.
+v1::RunConfig CompleteRun(const std::vector<std::string>& overrides = {}) {
+  v1::RunConfig config;
+  const absl::Status status =
+      ApplyOverrides({"model.layers=4", "model.heads=4", "model.channels=128", "model.sequence=64",
+                      "model.vocabulary=65", "pattern=sppp"},
+                     &config);
+  EXPECT_TRUE(status.ok()) << status;
+  FillDefaults(&config);
+  const absl::Status changed = ApplyOverrides(overrides, &config);
+  EXPECT_TRUE(changed.ok()) << changed;
+  return config;
+}
+
+std::string ErrorOf(const absl::Status& status) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  return std::string(status.message());
+}
+
+struct Rule {
+  const char* override;
+  const char* violation;
+};
+
+class RunRuleTest : public ::testing::TestWithParam<Rule> {};
+
+TEST_P(RunRuleTest, AViolationNamesFieldRuleAndValue) {
+  const std::string error = ErrorOf(ValidateRun(CompleteRun({GetParam().override}), "run"));
+  EXPECT_THAT(error, HasSubstr(std::string("run: ") + GetParam().violation));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rules, RunRuleTest,
+    ::testing::Values(
+        Rule{"name=../etc", "name: must be a letter or digit"},
+        Rule{"model.layers=0", "model.layers: must be in [1, 4096] (got 0)"},
+        Rule{"model.layers=none", "model.layers: must be set"},
+        Rule{"model.vocabulary=none", "model.vocabulary: must be set"},
+        Rule{"model.channels=130", "model.channels: must be a multiple of heads=4 (got 130)"},
+        Rule{"model.dropout=1", "model.dropout: must be in [0, 1) (got 1)"},
+        Rule{"pattern=sppx", "pattern: pattern \"sppx\", position 4"},
+        Rule{"pattern=spp", "pattern: pattern \"spp\" has 3 blocks"},
+        Rule{"workers=0", "workers: must be in [1, 4096] (got 0)"},
+        Rule{"workers=3", "workers: heads=4 cannot be split evenly"},
+        Rule{"workers=5", "workers: heads=4 cannot be split over workers=5"},
+        Rule{"split=1,2,1", "split: split has 3 parts"},
+        Rule{"train.steps=0", "train.steps: must be at least 1 (got 0)"},
+        Rule{"train.batch=0", "train.batch: must be in [1, 65536]"},
+        Rule{"train.learning_rate=-1",
+             "train.learning_rate: must be a finite number above 0 (got -1)"},
+        Rule{"train.min_learning_rate=1",
+             "train.min_learning_rate: must be at most learning_rate=0.001 (got 1)"},
+        Rule{"train.beta2=1", "train.beta2: must be in [0, 1) (got 1)"},
+        Rule{"train.clip_norm=0", "train.clip_norm: must be"},
+        Rule{"train.warmup_steps=-1", "train.warmup_steps: must be at least 0"},
+        Rule{"collective.algorithm=rings", "collective.algorithm: "},
+        Rule{"collective.wire_forward=fp8", "collective.wire_forward: "},
+        Rule{"collective.deadline_seconds=0", "collective.deadline_seconds: must be"},
+        Rule{"collective.segment_bytes=4194304", "collective.segment_bytes: must be in"},
+        Rule{"network.link.rate_bits_per_second=-5",
+             "network.link.rate_bits_per_second: must be a finite number above 0 (got -5)"},
+        Rule{"network.link.delay_us=-1", "network.link.delay_us: must be in [0, "},
+        Rule{"network.link.loss=1", "network.link.loss: must be in [0, 1) (got 1)"},
+        Rule{"network.link.correlation=-0.1", "network.link.correlation: must be"},
+        Rule{"network.link.distribution=quantiles",
+             "network.link.quantiles: distribution: DISTRIBUTION_QUANTILES needs"},
+        Rule{"network.shared_medium=true",
+             "network.link.rate_bits_per_second: a shared_medium needs a rate"},
+        Rule{"device.watts=3", "device.flops_per_second: must be set"}));
+
+TEST(ValidateRunTest, ACompleteRunIsFine) {
+  for (const char* algorithm : {"auto", "ring", "direct"}) {
+    EXPECT_EQ(ValidateRun(CompleteRun({std::string("collective.algorithm=") + algorithm}), "run"),
+              absl::OkStatus());
+  }
+}
+
+TEST(ValidateRunTest, AllViolationsAreReportedAtOnce) {
+  const std::string error =
+      ErrorOf(ValidateRun(CompleteRun({"train.steps=0", "train.beta1=2", "pattern=x"}), "my file"));
+  EXPECT_THAT(error, HasSubstr("my file: train.steps"));
+  EXPECT_THAT(error, HasSubstr("my file: train.beta1"));
+  EXPECT_THAT(error, HasSubstr("my file: pattern"));
+  EXPECT_EQ(std::count(error.begin(), error.end(), '\n'), 2);
+}
+
+TEST(ValidateRunTest, NumbersThatAreNoNumbersAreRefused) {
+  v1::RunConfig config = CompleteRun();
+  config.mutable_train()->set_learning_rate(std::numeric_limits<double>::infinity());
+  config.mutable_train()->set_beta1(std::numeric_limits<double>::quiet_NaN());
+  const std::string error = ErrorOf(ValidateRun(config, "run"));
+  EXPECT_THAT(error, HasSubstr("learning_rate"));
+  EXPECT_THAT(error, HasSubstr("beta1"));
+}
+
+TEST(RunNameTest, NamesAreSafeAsFolders) {
+  for (const char* good : {"a", "7", "sppp-wifi_5.2", "A.b"}) EXPECT_TRUE(IsRunName(good)) << good;
+  for (const char* bad : {"", ".", "..", "-x", "a/b", "a b", "ä"})
+    EXPECT_FALSE(IsRunName(bad)) << bad;
+  EXPECT_TRUE(IsRunName(std::string(64, 'x')));
+  EXPECT_FALSE(IsRunName(std::string(65, 'x')));
+}
+
+absl::Status CheckNetworkText(const std::string& text, std::optional<int> world = std::nullopt) {
+  v1::NetworkProfile network;
+  EXPECT_TRUE(ParseTextproto(text, "test", &network).ok());
+  return ValidateNetwork(network, world, "net");
+}
+
+TEST(ValidateNetworkTest, QuantilesRise) {
+  const std::string begin = "link { delay_us: 5 distribution: DISTRIBUTION_QUANTILES ";
+  EXPECT_TRUE(
+      CheckNetworkText(
+          begin +
+          "quantiles { probability: 0 jitter_us: -5 } quantiles { probability: 1 jitter_us: 9 } }")
+          .ok());
+  EXPECT_THAT(ErrorOf(CheckNetworkText(begin + "quantiles { probability: 0.5 jitter_us: 0 } "
+                                               "quantiles { probability: 0.5 jitter_us: 9 } }")),
+              HasSubstr("net: link.quantiles[1].probability: must rise"));
+  EXPECT_THAT(
+      ErrorOf(CheckNetworkText(
+          begin +
+          "quantiles { probability: 0 jitter_us: 3 } quantiles { probability: 1 jitter_us: 2 } }")),
+      HasSubstr("link.quantiles[1].jitter_us: must not fall"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText(begin + "quantiles { probability: 0 jitter_us: -6 } "
+                                               "quantiles { probability: 1 jitter_us: 2 } }")),
+              HasSubstr("link.quantiles[0].jitter_us: must be in [-5"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("link { quantiles { probability: 0 jitter_us: 0 } }")),
+              HasSubstr("need distribution: DISTRIBUTION_QUANTILES"));
+}
+
+TEST(ValidateNetworkTest, AUniformJitterStaysWithinTheDelay) {
+  EXPECT_TRUE(
+      CheckNetworkText("link { delay_us: 5 jitter_us: 5 distribution: DISTRIBUTION_UNIFORM }")
+          .ok());
+  EXPECT_FALSE(
+      CheckNetworkText("link { delay_us: 5 jitter_us: 6 distribution: DISTRIBUTION_UNIFORM }")
+          .ok());
+  EXPECT_TRUE(CheckNetworkText("link { delay_us: 5 jitter_us: 6 }").ok());
+}
+
+TEST(ValidateNetworkTest, OverridesAreCheckedAsTheLinkThatTheyMake) {
+  const std::string link = "link { delay_us: 10 jitter_us: 8 distribution: DISTRIBUTION_UNIFORM } ";
+  EXPECT_TRUE(
+      CheckNetworkText(link + "overrides { source: 0 destination: 1 link { delay_us: 8 } }", 2)
+          .ok());
+  EXPECT_THAT(ErrorOf(CheckNetworkText(
+                  link + "overrides { source: 0 destination: 1 link { delay_us: 7 } }", 2)),
+              HasSubstr("overrides[0].link.jitter_us"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("overrides { source: 0 destination: 2 link { } }", 2)),
+              HasSubstr("overrides[0].destination: a rank must be below workers=2 (got 2)"));
+  EXPECT_TRUE(CheckNetworkText("overrides { source: 0 destination: 2 link { } }").ok());
+  EXPECT_THAT(ErrorOf(CheckNetworkText("overrides { source: 1 destination: 1 }")),
+              HasSubstr("must differ"));
+}
+
+TEST(ValidateNetworkTest, ARankIsInOnePartitionGroup) {
+  EXPECT_TRUE(CheckNetworkText("partition { ranks: [0, 1] } partition { ranks: 2 }", 3).ok());
+  EXPECT_THAT(ErrorOf(CheckNetworkText("partition { ranks: [0, 1] } partition { ranks: 1 }")),
+              HasSubstr("one group only (got 1)"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("partition { }")), HasSubstr("at least one rank"));
+}
+
+TEST(DefaultsTest, AbsentFieldsGetThemAndZeroStaysZero) {
+  v1::RunConfig config;
+  config.mutable_model()->set_layers(3);
+  config.mutable_train()->set_warmup_steps(0);
+  config.mutable_train()->set_steps(7);
+  config.mutable_network()->mutable_link()->set_delay_us(5);
+  FillDefaults(&config);
+  EXPECT_EQ(config.train().warmup_steps(), 0);
+  EXPECT_EQ(config.train().decay_steps(), 7);
+  EXPECT_EQ(config.train().beta2(), 0.99);
+  EXPECT_FALSE(config.train().has_clip_norm());
+  EXPECT_FALSE(config.network().link().has_rate_bits_per_second());
+  EXPECT_TRUE(config.network().interface_sharing());
+  EXPECT_EQ(config.pattern(), "t*3");
+  EXPECT_EQ(config.seed(), 1337u);
+  EXPECT_FALSE(config.has_device());
+}
+
+TEST(ConvertTest, ARunBecomesPlanOptions) {
+  auto options = ToPlanOptions(
+      CompleteRun({"collective.wire_forward=bf16", "split=3,1", "train.micro_batches=2"}));
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->pattern.Expanded(), "sppp");
+  EXPECT_EQ(options->wire_forward_bytes, 2);
+  EXPECT_EQ(options->wire_backward_bytes, 4);
+  EXPECT_EQ(options->micro_batches, 2);
+  EXPECT_EQ(options->split, (std::vector<int>{3, 1}));
+  EXPECT_FALSE(options->clip);
+  EXPECT_THAT(ErrorOf(ToPlanOptions(CompleteRun({"model.vocabulary=none"})).status()),
+              HasSubstr("model.vocabulary: must be set"));
+}
+
+TEST(LinkFlagsTest, FlagsReplaceTheProfilesValues) {
+  v1::LinkConfig link;
+  link.set_ingress_rate_bits_per_second(5);
+  ASSERT_TRUE(
+      ApplyLinkFlags({.delay = "50ms", .jitter = "5ms", .rate = "20mbit", .loss = "1%"}, &link)
+          .ok());
+  EXPECT_EQ(link.delay_us(), 50'000);
+  EXPECT_EQ(link.jitter_us(), 5'000);
+  EXPECT_EQ(link.rate_bits_per_second(), 20e6);
+  EXPECT_FALSE(link.has_ingress_rate_bits_per_second());
+  EXPECT_DOUBLE_EQ(link.loss(), 0.01);
+  ASSERT_TRUE(ApplyLinkFlags({.rate = "unlimited"}, &link).ok());
+  EXPECT_FALSE(link.has_rate_bits_per_second());
+}
+
+TEST(LinkFlagsTest, ATableOfQuantilesStaysPossible) {
+  v1::LinkConfig link;
+  ASSERT_TRUE(
+      ParseTextproto(
+          "delay_us: 5000 distribution: DISTRIBUTION_QUANTILES "
+          "quantiles { probability: 0 jitter_us: -5000 } quantiles { probability: 1 jitter_us: 9 }",
+          "test", &link)
+          .ok());
+  ASSERT_TRUE(ApplyLinkFlags({.delay = "1ms"}, &link).ok());
+  EXPECT_EQ(link.quantiles(0).jitter_us(), -1000);
+  ASSERT_TRUE(ApplyLinkFlags({.jitter = "2ms"}, &link).ok());
+  EXPECT_EQ(link.quantiles_size(), 0);
+  EXPECT_EQ(link.distribution(), v1::LinkConfig::DISTRIBUTION_NORMAL);
+}
+
+TEST(LinkFlagsTest, ABadFlagIsNamedAndChangesNothing) {
+  v1::LinkConfig link;
+  EXPECT_THAT(ErrorOf(ApplyLinkFlags({.delay = "5ms", .rate = "fast"}, &link)),
+              HasSubstr("--rate: rate \"fast\""));
+  EXPECT_FALSE(link.has_delay_us());
+}
+
+TEST(LinkFlagsTest, ALinkIsTwoDifferentRanks) {
+  int source = 0;
+  int destination = 0;
+  ASSERT_TRUE(ParseLinkName("0:3", &source, &destination).ok());
+  EXPECT_EQ(destination, 3);
+  for (const char* bad : {"", "0", "0:0", "a:b", "0:1:2", "-1:0"}) {
+    EXPECT_FALSE(ParseLinkName(bad, &source, &destination).ok()) << bad;
+  }
+}
+
+// Every file under configs/.
+class ShippedConfigTest : public ::testing::Test {
+ protected:
+  const ConfigLibrary library_{{std::string(EDGETP_SOURCE_DIR) + "/configs"}};
+};
+
+TEST_F(ShippedConfigTest, ModelsLoadAndKeepTheRules) {
+  for (const std::string& name : library_.Names(ConfigKind::kModel)) {
+    auto model = library_.Model(name);
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(model->name(), name);
+    EXPECT_FALSE(model->source().empty()) << name;
+    EXPECT_EQ(ValidateModel(*model, name), absl::OkStatus());
+  }
+}
+
+TEST_F(ShippedConfigTest, NetworksLoadKeepTheRulesAndSayTheirSource) {
+  const auto names = library_.Names(ConfigKind::kNetwork);
+  EXPECT_GE(names.size(), 13u);
+  for (const std::string& name : names) {
+    auto network = library_.Network(name);
+    ASSERT_TRUE(network.ok()) << network.status();
+    EXPECT_EQ(network->name(), name);
+    EXPECT_EQ(ValidateNetwork(*network, std::nullopt, name), absl::OkStatus());
+    EXPECT_EQ(ValidateShipped(*network, name), absl::OkStatus());
+  }
+}
+
+TEST_F(ShippedConfigTest, DevicesLoadKeepTheRulesAndSayTheirSource) {
+  const auto names = library_.Names(ConfigKind::kDevice);
+  EXPECT_GE(names.size(), 11u);
+  for (const std::string& name : names) {
+    auto device = library_.Device(name);
+    ASSERT_TRUE(device.ok()) << device.status();
+    EXPECT_EQ(device->name(), name);
+    EXPECT_EQ(ValidateDevice(*device, name), absl::OkStatus());
+    EXPECT_EQ(ValidateShipped(*device, name), absl::OkStatus());
+  }
+}
+
+TEST_F(ShippedConfigTest, RunsLoadAndKeepTheRules) {
+  const auto names = library_.Names(ConfigKind::kRun);
+  EXPECT_GE(names.size(), 2u);
+  for (const std::string& name : names) {
+    auto run = library_.Run(name);
+    ASSERT_TRUE(run.ok()) << run.status();
+    if (!run->model().has_vocabulary()) run->mutable_model()->set_vocabulary(kAssumedVocabulary);
+    FillDefaults(&*run);
+    EXPECT_EQ(ValidateRun(*run, name), absl::OkStatus());
+  }
+}
+
+TEST_F(ShippedConfigTest, AProfileWithoutASourceIsRefused) {
+  EXPECT_THAT(ErrorOf(ValidateShipped(v1::NetworkProfile(), "new")),
+              HasSubstr("new: kind: a shipped profile must say"));
+}
+
+}  // namespace
+}  // namespace edgetp
