@@ -1,0 +1,112 @@
+#include "server/blob_store.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "server/run_directory.h"
+
+namespace edgetp {
+namespace {
+
+using ::testing::HasSubstr;
+
+namespace fs = std::filesystem;
+
+v1::BlobHeader HeaderOf(const std::string& bytes) {
+  v1::BlobHeader header;
+  header.set_id(BlobIdOf(bytes));
+  header.set_size_bytes(static_cast<int64_t>(bytes.size()));
+  header.set_sha256(Sha256Hex(bytes));
+  return header;
+}
+
+class BlobStoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    runs_ = absl::StrCat(::testing::TempDir(), "/blob_store_test.", getpid());
+    fs::remove_all(runs_);
+  }
+  void TearDown() override { fs::remove_all(runs_); }
+
+  static absl::Status Put(BlobStore* store, const v1::BlobHeader& header, const std::string& bytes) {
+    const auto blob = store->Begin(header);
+    if (!blob.ok()) return blob.status();
+    if (absl::Status status = (*blob)->Append(bytes); !status.ok()) return status;
+    return (*blob)->Commit();
+  }
+  int FilesStored() const {
+    int files = 0;
+    for (const auto& entry : fs::directory_iterator(runs_ + "/.blobs")) files += entry.is_regular_file() ? 1 : 0;
+    return files;
+  }
+
+  std::string runs_;
+};
+
+TEST(DigestTest, Sha256IsTheKnownOne) {
+  EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST_F(BlobStoreTest, WhatWasPutIsFoundByItsDigest) {
+  BlobStore store(runs_, 100);
+  ASSERT_TRUE(Put(&store, HeaderOf("hello"), "hello").ok());
+  const auto path = store.Find(BlobIdOf("hello"));
+  ASSERT_TRUE(path.ok()) << path.status();
+  EXPECT_EQ(*Sha256HexOfFile(*path), Sha256Hex("hello"));
+}
+
+TEST_F(BlobStoreTest, TooFewOrTooManyOrOtherBytesLeaveNothingBehind) {
+  BlobStore store(runs_, 100);
+  for (const char* bytes : {"hell", "hello!", "hellO"}) {
+    EXPECT_EQ(Put(&store, HeaderOf("hello"), bytes).code(), absl::StatusCode::kDataLoss) << bytes;
+  }
+  EXPECT_EQ(FilesStored(), 0);
+  EXPECT_EQ(store.Find(BlobIdOf("hello")).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(BlobStoreTest, AnIdThatIsNotTheDigestIsRefused) {
+  BlobStore store(runs_, 100);
+  v1::BlobHeader header = HeaderOf("hello");
+  for (const std::string& id : {std::string("hello"), std::string("sha256:../../x"), BlobIdOf("other"),
+                                std::string("checkpoint:../x/5"), std::string("checkpoint:a"),
+                                std::string("checkpoint:a/-1")}) {
+    header.set_id(id);
+    EXPECT_EQ(store.Begin(header).status().code(), absl::StatusCode::kInvalidArgument) << id;
+  }
+  EXPECT_EQ(store.Find("sha256:../../x").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(store.Find("run:../x").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(BlobStoreTest, ABlobAboveTheLimitIsRefused) {
+  BlobStore store(runs_, 4);
+  EXPECT_EQ(Put(&store, HeaderOf("hello"), "hello").code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(BlobStoreTest, BlobsOfAnEarlierServerMakeRoomAndThoseOfThisOneDoNot) {
+  { BlobStore earlier(runs_, 10); ASSERT_TRUE(Put(&earlier, HeaderOf("earlier"), "earlier").ok()); }
+  BlobStore store(runs_, 10);
+  ASSERT_TRUE(Put(&store, HeaderOf("hello"), "hello").ok());
+  EXPECT_EQ(store.Find(BlobIdOf("earlier")).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Put(&store, HeaderOf("another"), "another").code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(store.Find(BlobIdOf("hello")).ok());
+}
+
+TEST_F(BlobStoreTest, ACheckpointLandsInItsRunAndIsTheRunsNewest) {
+  fs::create_directories(runs_ + "/a/checkpoints");
+  BlobStore store(runs_, 100);
+  v1::BlobHeader header = HeaderOf("weights");
+  header.set_id("checkpoint:a/200");
+  EXPECT_EQ(BlobStore::RunOfCheckpoint(header.id()), "a");
+  ASSERT_TRUE(Put(&store, header, "weights").ok());
+  EXPECT_EQ(*store.Find("run:a"), runs_ + "/a/checkpoints/step-000200.safetensors");
+}
+
+}  // namespace
+}  // namespace edgetp

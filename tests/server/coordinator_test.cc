@@ -1,0 +1,405 @@
+// The coordinator's state machine: no gRPC, no disk, a clock that the test moves.
+#include "server/coordinator.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/version.h"
+
+namespace edgetp {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+v1::JobSpec Job(int workers) {
+  v1::JobSpec spec;
+  spec.mutable_train();
+  spec.mutable_config()->set_workers(workers);
+  spec.mutable_config()->set_pattern("tt");
+  spec.mutable_config()->mutable_train()->set_steps(2);
+  spec.mutable_config()->mutable_train()->set_batch(3);
+  spec.mutable_config()->mutable_train()->set_micro_batches(2);
+  spec.mutable_config()->mutable_model()->set_sequence(10);
+  spec.mutable_config()->mutable_network()->set_name("wifi-5");
+  return spec;
+}
+
+class CoordinatorTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<std::string> TryJoin(const std::string& version, const std::string& address) {
+    v1::JoinRequest request;
+    request.set_version(version);
+    request.mutable_member()->set_peer_address(address);
+    request.set_process_id(100 + ++joined_);
+    return coordinator_.Join(now_, request, &out_);
+  }
+  std::string Join() { return *TryJoin(kVersion, "127.0.0.1:1"); }
+  void Submit(const std::string& run, int workers) {
+    ASSERT_TRUE(coordinator_.Submit(now_, run, Job(workers), &out_).ok());
+  }
+  void Tell(const std::string& worker, const v1::WorkerMessage& message) {
+    coordinator_.OnMessage(now_, worker, message, &out_);
+  }
+  void Beat(const std::string& worker) {
+    v1::WorkerMessage message;
+    message.mutable_heartbeat();
+    Tell(worker, message);
+  }
+  void Ready(const std::string& worker, const std::string& run) {
+    v1::WorkerMessage message;
+    message.mutable_ready()->set_job(run);
+    Tell(worker, message);
+  }
+  void Step(const std::string& worker, const std::string& run, int step, double seconds) {
+    v1::WorkerMessage message;
+    message.mutable_step()->set_job(run);
+    message.mutable_step()->set_step(step);
+    message.mutable_step()->set_step_seconds(seconds);
+    message.mutable_step()->set_network("wifi-5");
+    message.mutable_step()->mutable_bytes()->set_activation_fwd(1000);
+    if (worker == "worker-1") message.mutable_step()->set_train_loss(4.0);
+    Tell(worker, message);
+  }
+  void Result(const std::string& worker, const std::string& run) {
+    v1::WorkerMessage message;
+    message.mutable_result()->set_job(run);
+    Tell(worker, message);
+  }
+  void Failure(const std::string& worker, const std::string& run, const std::string& text, bool secondary) {
+    v1::WorkerMessage message;
+    message.mutable_failure()->set_job(run);
+    message.mutable_failure()->set_secondary(secondary);
+    message.mutable_failure()->mutable_failure()->set_code(static_cast<int>(absl::StatusCode::kDataLoss));
+    message.mutable_failure()->mutable_failure()->set_message(text);
+    Tell(worker, message);
+  }
+  // Moves the clock in ticks while these workers send heartbeats.
+  void Pass(absl::Duration span, const std::vector<std::string>& alive) {
+    for (const absl::Time end = now_ + span; now_ < end;) {
+      now_ += absl::Milliseconds(500);
+      for (const std::string& worker : alive) Beat(worker);
+      coordinator_.Tick(now_, &out_);
+    }
+  }
+  // Two workers that run "a".
+  void StartRun() {
+    Join();
+    Join();
+    Submit("a", 2);
+    Ready("worker-1", "a");
+    Ready("worker-2", "a");
+    ASSERT_TRUE(coordinator_.active() != nullptr);
+    ASSERT_EQ(coordinator_.active()->phase(), ActiveJob::Phase::kRunning);
+    out_ = Outputs();
+  }
+  // Who got a message of this kind, in order.
+  std::vector<std::string> Receivers(v1::ServerMessage::BodyCase body) const {
+    std::vector<std::string> workers;
+    for (const auto& [worker, message] : out_.sends) {
+      if (message.body_case() == body) workers.push_back(worker);
+    }
+    return workers;
+  }
+  std::vector<std::string> PhaseDetails() const {
+    std::vector<std::string> details;
+    for (const auto& [run, event] : out_.events) {
+      if (event.has_phase()) details.push_back(run + ": " + event.phase().detail());
+    }
+    return details;
+  }
+  std::string FailureText() const {
+    return out_.ended.empty() ? "" : std::string(out_.ended.back().failure.message());
+  }
+
+  absl::Time now_ = absl::UnixEpoch();
+  Coordinator coordinator_{CoordinatorOptions{.max_queued = 3}};
+  Outputs out_;
+  int joined_ = 0;
+};
+
+TEST_F(CoordinatorTest, AWorkerIsWelcomedWithItsIdAndTheHeartbeatLimits) {
+  EXPECT_EQ(Join(), "worker-1");
+  ASSERT_EQ(out_.sends.size(), 1u);
+  const v1::Welcome& welcome = out_.sends[0].second.welcome();
+  EXPECT_EQ(welcome.worker_id(), "worker-1");
+  EXPECT_DOUBLE_EQ(welcome.heartbeat_seconds(), 0.5);
+  EXPECT_DOUBLE_EQ(welcome.heartbeat_limit_seconds(), 5);
+}
+
+TEST_F(CoordinatorTest, AWorkerOfAnotherVersionIsRefusedWithBothVersions) {
+  const absl::Status status = TryJoin("0.0.9", "127.0.0.1:1").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("0.0.9"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(kVersion));
+}
+
+TEST_F(CoordinatorTest, AWorkerWithoutPeerAddressIsRefused) {
+  EXPECT_EQ(TryJoin(kVersion, "").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(CoordinatorTest, ASecondJoinEndsTheStream) {
+  Join();
+  v1::WorkerMessage again;
+  again.mutable_join();
+  Tell("worker-1", again);
+  ASSERT_EQ(out_.disconnects.size(), 1u);
+  EXPECT_EQ(out_.disconnects[0].second.code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(CoordinatorTest, RanksAreInOrderOfJoining) {
+  Join();
+  Join();
+  Join();
+  Submit("a", 2);
+  EXPECT_THAT(Receivers(v1::ServerMessage::kAssign), ElementsAre("worker-1", "worker-2"));
+  for (const auto& [worker, message] : out_.sends) {
+    if (!message.has_assign()) continue;
+    EXPECT_EQ(message.assign().rank(), worker == "worker-1" ? 0 : 1);
+    EXPECT_EQ(message.assign().members_size(), 2);
+    EXPECT_EQ(message.assign().job(), "a");
+  }
+}
+
+TEST_F(CoordinatorTest, AJobWaitsForWorkersAndSaysForHowMany) {
+  Join();
+  Submit("a", 3);
+  Join();
+  Join();
+  EXPECT_THAT(PhaseDetails(), ElementsAre("a: ", "a: waiting for 2 of 3 workers", "a: waiting for 1 of 3 workers",
+                                          "a: 3 workers build their shard"));
+}
+
+TEST_F(CoordinatorTest, AJobThatAsksForMoreWorkersThanJoinFailsAfterTheWait) {
+  Join();
+  Submit("a", 2);
+  Pass(absl::Seconds(31), {"worker-1"});
+  ASSERT_EQ(out_.ended.size(), 1u);
+  EXPECT_EQ(out_.ended[0].outcome, "failed");
+  EXPECT_EQ(FailureText(), "fewer workers than asked: 1 of 2 joined within 30 s");
+}
+
+TEST_F(CoordinatorTest, NobodyStartsBeforeAllAreReady) {
+  Join();
+  Join();
+  Submit("a", 2);
+  Ready("worker-2", "a");
+  EXPECT_TRUE(Receivers(v1::ServerMessage::kStart).empty());
+  Ready("worker-1", "a");
+  EXPECT_THAT(Receivers(v1::ServerMessage::kStart), ElementsAre("worker-1", "worker-2"));
+}
+
+TEST_F(CoordinatorTest, ARankThatDoesNotGetReadyIsNamed) {
+  Join();
+  Join();
+  Submit("a", 2);
+  Ready("worker-1", "a");
+  Pass(absl::Seconds(121), {"worker-1", "worker-2"});
+  EXPECT_THAT(FailureText(), HasSubstr("rank 1 (worker-2, pid 102): not ready"));
+  EXPECT_THAT(Receivers(v1::ServerMessage::kAbort), ElementsAre("worker-1", "worker-2"));
+}
+
+TEST_F(CoordinatorTest, AStepIsRecordedWhenAllRanksHaveReportedIt) {
+  StartRun();
+  Step("worker-1", "a", 1, 0.5);
+  EXPECT_TRUE(out_.events.empty());
+  Step("worker-1", "a", 2, 0.5);
+  Step("worker-2", "a", 1, 0.6);
+  ASSERT_EQ(out_.events.size(), 1u);
+  const v1::StepRecord& record = out_.events[0].second.step();
+  EXPECT_EQ(record.step(), 1);
+  EXPECT_DOUBLE_EQ(record.step_seconds(), 0.6);
+  EXPECT_DOUBLE_EQ(record.train_loss(), 4.0);
+  EXPECT_DOUBLE_EQ(record.tokens_per_second(), 3 * 2 * 10 / 0.6);
+}
+
+TEST_F(CoordinatorTest, AStepReportedTwiceEndsTheRun) {
+  StartRun();
+  Step("worker-2", "a", 1, 0.5);
+  Step("worker-2", "a", 1, 0.5);
+  EXPECT_THAT(FailureText(), HasSubstr("rank 1 (worker-2, pid 102): step report out of order (rank=1 want=2 got=1)"));
+}
+
+TEST_F(CoordinatorTest, TheRunIsDoneWhenAllRanksHaveSentTheirResult) {
+  StartRun();
+  Result("worker-2", "a");
+  EXPECT_TRUE(out_.ended.empty());
+  Result("worker-1", "a");
+  ASSERT_EQ(out_.ended.size(), 1u);
+  EXPECT_EQ(out_.ended[0].outcome, "done");
+  EXPECT_THAT(Receivers(v1::ServerMessage::kFinish), ElementsAre("worker-1", "worker-2"));
+  EXPECT_EQ(coordinator_.active(), nullptr);
+}
+
+TEST_F(CoordinatorTest, RunsTakeTheirTurnInOrder) {
+  StartRun();
+  Submit("b", 2);
+  Submit("c", 2);
+  EXPECT_THAT(PhaseDetails(), ElementsAre("b: behind 1 run", "c: behind 2 runs"));
+  Result("worker-1", "a");
+  Result("worker-2", "a");
+  ASSERT_NE(coordinator_.active(), nullptr);
+  EXPECT_EQ(coordinator_.active()->run(), "b");
+  EXPECT_EQ(coordinator_.queued(), 1);
+}
+
+TEST_F(CoordinatorTest, AFullQueueRefuses) {
+  for (const char* run : {"a", "b", "c"}) Submit(run, 1);
+  EXPECT_EQ(coordinator_.Submit(now_, "d", Job(1), &out_).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(CoordinatorTest, APrimaryFailureAbortsAllAtOnceAndNamesTheRank) {
+  StartRun();
+  Failure("worker-2", "a", "load weights: bad tensor", false);
+  EXPECT_EQ(FailureText(), "rank 1 (worker-2, pid 102): load weights: bad tensor");
+  EXPECT_EQ(out_.ended[0].failure.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(Receivers(v1::ServerMessage::kAbort), ElementsAre("worker-1", "worker-2"));
+}
+
+TEST_F(CoordinatorTest, ASecondaryFailureWaitsForTheOneThatStartedIt) {
+  StartRun();
+  Failure("worker-1", "a", "peer closed the stream", true);
+  EXPECT_TRUE(out_.ended.empty());
+  coordinator_.OnStreamClosed(now_, "worker-2", &out_);
+  EXPECT_EQ(FailureText(), "rank 1 (worker-2, pid 102): lost: stream closed");
+}
+
+TEST_F(CoordinatorTest, ASecondaryFailureAloneEndsTheRunAfterTheWait) {
+  StartRun();
+  Failure("worker-1", "a", "recv: deadline exceeded", true);
+  Pass(absl::Seconds(4), {"worker-1", "worker-2"});
+  EXPECT_TRUE(out_.ended.empty());
+  Pass(absl::Seconds(1), {"worker-1", "worker-2"});
+  EXPECT_EQ(FailureText(), "rank 0 (worker-1, pid 101): recv: deadline exceeded");
+}
+
+TEST_F(CoordinatorTest, WhenEverybodyBlamesSomebodyElseTheFirstFailureStands) {
+  StartRun();
+  Failure("worker-2", "a", "first", true);
+  Failure("worker-1", "a", "second", true);
+  EXPECT_EQ(FailureText(), "rank 1 (worker-2, pid 102): first");
+}
+
+TEST_F(CoordinatorTest, AWorkerThatLeavesAfterASecondaryFailureIsNotTheCulprit) {
+  StartRun();
+  Failure("worker-1", "a", "peer closed the stream", true);
+  coordinator_.OnStreamClosed(now_, "worker-1", &out_);
+  EXPECT_TRUE(out_.ended.empty());
+  Failure("worker-2", "a", "out of memory", false);
+  EXPECT_EQ(FailureText(), "rank 1 (worker-2, pid 102): out of memory");
+}
+
+TEST_F(CoordinatorTest, ASilentWorkerIsLostAfterTheHeartbeatLimit) {
+  StartRun();
+  Pass(absl::Seconds(5), {"worker-1"});
+  EXPECT_TRUE(out_.ended.empty());
+  Pass(absl::Milliseconds(500), {"worker-1"});
+  EXPECT_EQ(FailureText(), "rank 1 (worker-2, pid 102): lost: no heartbeat for 5.0 s");
+  ASSERT_EQ(out_.disconnects.size(), 1u);
+  EXPECT_EQ(out_.disconnects[0].first, "worker-2");
+  EXPECT_EQ(out_.disconnects[0].second.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(CoordinatorTest, APauseOfTheServerItselfLosesNobody) {
+  StartRun();
+  coordinator_.Tick(now_, &out_);
+  now_ += absl::Minutes(10);
+  coordinator_.Tick(now_, &out_);
+  EXPECT_TRUE(out_.ended.empty());
+}
+
+TEST_F(CoordinatorTest, AnIdleWorkerMayLeave) {
+  StartRun();
+  Join();
+  coordinator_.OnStreamClosed(now_, "worker-3", &out_);
+  EXPECT_TRUE(out_.ended.empty());
+  v1::StatusResponse status;
+  coordinator_.FillStatus(now_, &status);
+  EXPECT_EQ(status.workers(2).state(), "gone");
+  EXPECT_EQ(status.workers(0).state(), "busy");
+}
+
+TEST_F(CoordinatorTest, AWorkerLostAfterItsResultDoesNotFailTheRun) {
+  StartRun();
+  Result("worker-2", "a");
+  coordinator_.OnStreamClosed(now_, "worker-2", &out_);
+  Result("worker-1", "a");
+  ASSERT_EQ(out_.ended.size(), 1u);
+  EXPECT_EQ(out_.ended[0].outcome, "done");
+}
+
+TEST_F(CoordinatorTest, MessagesOfAnEndedJobAreIgnored) {
+  StartRun();
+  Failure("worker-1", "a", "bad", false);
+  Submit("b", 2);
+  out_ = Outputs();
+  Failure("worker-2", "a", "aborted", true);
+  Step("worker-2", "a", 1, 1.0);
+  EXPECT_TRUE(out_.events.empty());
+  EXPECT_TRUE(out_.ended.empty());
+  EXPECT_EQ(coordinator_.active()->run(), "b");
+}
+
+TEST_F(CoordinatorTest, StopAbortsTheRunningJob) {
+  StartRun();
+  EXPECT_TRUE(coordinator_.Stop(now_, "a", &out_).ok());
+  ASSERT_EQ(out_.ended.size(), 1u);
+  EXPECT_EQ(out_.ended[0].outcome, "stopped");
+  EXPECT_THAT(Receivers(v1::ServerMessage::kAbort), ElementsAre("worker-1", "worker-2"));
+  EXPECT_EQ(coordinator_.Stop(now_, "a", &out_).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(CoordinatorTest, StopTakesAQueuedJobOutOfTheQueue) {
+  StartRun();
+  Submit("b", 2);
+  EXPECT_TRUE(coordinator_.Stop(now_, "b", &out_).ok());
+  EXPECT_EQ(out_.ended[0].run, "b");
+  EXPECT_EQ(coordinator_.queued(), 0);
+  EXPECT_EQ(coordinator_.active()->run(), "a");
+}
+
+TEST_F(CoordinatorTest, StopOfAnUnknownRunIsNotFound) {
+  EXPECT_EQ(coordinator_.Stop(now_, "x", &out_).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(CoordinatorTest, AChangedNetworkReachesTheWorkersOfTheJobWithAVersion) {
+  StartRun();
+  v1::NetworkProfile lte;
+  lte.set_name("lte");
+  EXPECT_TRUE(coordinator_.SetNetwork(lte, &out_).ok());
+  EXPECT_TRUE(coordinator_.SetNetwork(lte, &out_).ok());
+  EXPECT_THAT(Receivers(v1::ServerMessage::kNetwork), ElementsAre("worker-1", "worker-2", "worker-1", "worker-2"));
+  EXPECT_EQ(out_.sends.back().second.network().version(), 2u);
+  EXPECT_EQ(coordinator_.network().name(), "lte");
+  EXPECT_EQ(out_.events[0].second.network().name(), "lte");
+}
+
+TEST_F(CoordinatorTest, WithoutARunningJobThereIsNoNetworkToSet) {
+  EXPECT_EQ(coordinator_.SetNetwork(v1::NetworkProfile(), &out_).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(CoordinatorTest, AFailureOutsideTheWorkersEndsTheRun) {
+  StartRun();
+  coordinator_.FailRun(now_, "a", absl::ResourceExhaustedError("write metrics.jsonl: disk full"), &out_);
+  EXPECT_EQ(FailureText(), "write metrics.jsonl: disk full");
+  EXPECT_EQ(out_.ended[0].outcome, "failed");
+}
+
+TEST_F(CoordinatorTest, ShutdownStopsEverythingAndDisconnectsEverybody) {
+  StartRun();
+  Submit("b", 2);
+  coordinator_.Shutdown(now_, absl::UnavailableError("bye"), &out_);
+  ASSERT_EQ(out_.ended.size(), 2u);
+  EXPECT_EQ(out_.ended[0].outcome, "stopped");
+  EXPECT_EQ(out_.ended[1].outcome, "stopped");
+  EXPECT_EQ(out_.disconnects.size(), 2u);
+  EXPECT_EQ(TryJoin(kVersion, "127.0.0.1:1").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(coordinator_.Submit(now_, "c", Job(1), &out_).code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace edgetp

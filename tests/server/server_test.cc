@@ -1,0 +1,400 @@
+// The whole server in this process, on port 0, with workers that are only a stream.
+#include "server/server.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/base/version.h"
+#include "common/rpc/blobs.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/digest.h"
+#include "edgetp/v1/cluster.grpc.pb.h"
+#include "edgetp/v1/control.grpc.pb.h"
+
+namespace edgetp {
+namespace {
+
+using ::testing::HasSubstr;
+
+namespace fs = std::filesystem;
+
+// Nothing here takes this long; it only keeps a broken test from hanging.
+void SetDeadline(grpc::ClientContext* context) {
+  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+}
+
+// A worker without a model: joins, and says what the test tells it to.
+class FakeWorker {
+ public:
+  explicit FakeWorker(const std::string& address) : stub_(v1::Cluster::NewStub(MakeChannel(address))) {
+    SetDeadline(&context_);
+    stream_ = stub_->Join(&context_);
+  }
+  ~FakeWorker() {
+    context_.TryCancel();
+    Finish();
+  }
+
+  void Join(const std::string& version = kVersion) {
+    v1::WorkerMessage message;
+    message.mutable_join()->set_version(version);
+    message.mutable_join()->mutable_member()->set_peer_address("127.0.0.1:1");
+    message.mutable_join()->set_process_id(4711);
+    stream_->Write(message);
+  }
+  // The next message; empty when the stream has ended.
+  v1::ServerMessage Read() {
+    v1::ServerMessage message;
+    return stream_->Read(&message) ? message : v1::ServerMessage();
+  }
+  void Ready() {
+    v1::WorkerMessage message;
+    message.mutable_ready()->set_job("a");
+    stream_->Write(message);
+  }
+  void Step(int step, const std::string& network) {
+    v1::WorkerMessage message;
+    message.mutable_step()->set_job("a");
+    message.mutable_step()->set_step(step);
+    message.mutable_step()->set_step_seconds(0.1);
+    message.mutable_step()->set_network(network);
+    stream_->Write(message);
+  }
+  void Result() {
+    v1::WorkerMessage message;
+    message.mutable_result()->set_job("a");
+    stream_->Write(message);
+  }
+  void Leave() { stream_->WritesDone(); }
+  grpc::Status Finish() {
+    if (!std::exchange(finished_, true)) status_ = stream_->Finish();
+    return status_;
+  }
+
+ private:
+  std::unique_ptr<v1::Cluster::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerMessage, v1::ServerMessage>> stream_;
+  bool finished_ = false;
+  grpc::Status status_;
+};
+
+class ServerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    options_.runs = absl::StrCat(::testing::TempDir(), "/server_test.", getpid());
+    options_.coordinator.worker_wait = absl::Seconds(10);
+    fs::remove_all(options_.runs);
+    auto server = Server::Start(options_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    channel_ = MakeChannel(server_->address());
+    control_ = v1::Control::NewStub(channel_);
+    blobs_ = v1::Blobs::NewStub(channel_);
+  }
+  void TearDown() override {
+    server_.reset();
+    fs::remove_all(options_.runs);
+  }
+
+  v1::JobSpec Job(int workers) {
+    v1::JobSpec spec;
+    spec.mutable_train();
+    v1::RunConfig* const config = spec.mutable_config();
+    config->set_name("a");
+    config->set_workers(workers);
+    config->set_pattern("tt");
+    config->mutable_model()->set_name("tiny");
+    config->mutable_model()->set_layers(2);
+    config->mutable_model()->set_heads(4);
+    config->mutable_model()->set_channels(16);
+    config->mutable_model()->set_sequence(8);
+    config->mutable_model()->set_vocabulary(65);
+    config->mutable_train()->set_steps(2);
+    spec.set_corpus_blob(*PutBlob(blobs_.get(), "some text", absl::Now() + absl::Seconds(10)));
+    return spec;
+  }
+  grpc::Status Submit(const v1::JobSpec& spec, v1::SubmitResponse* response) {
+    grpc::ClientContext context;
+    SetDeadline(&context);
+    v1::SubmitRequest request;
+    *request.mutable_spec() = spec;
+    return control_->Submit(&context, request, response);
+  }
+  // All events until the run's stream ends.
+  std::vector<v1::RunEvent> Watch(const std::string& run) {
+    grpc::ClientContext context;
+    SetDeadline(&context);
+    v1::WatchRequest request;
+    request.set_run(run);
+    const auto reader = control_->Watch(&context, request);
+    std::vector<v1::RunEvent> events;
+    for (v1::RunEvent event; reader->Read(&event);) events.push_back(event);
+    EXPECT_TRUE(reader->Finish().ok());
+    return events;
+  }
+  grpc::Status Stop(const std::string& run) {
+    grpc::ClientContext context;
+    SetDeadline(&context);
+    v1::StopRequest request;
+    request.set_run(run);
+    v1::StopResponse response;
+    return control_->Stop(&context, request, &response);
+  }
+  std::string ReadFile(const std::string& path) {
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+  // Two workers that have begun the run "a".
+  void StartRun(FakeWorker* first, FakeWorker* second) {
+    for (FakeWorker* worker : {first, second}) {
+      worker->Join();
+      ASSERT_TRUE(worker->Read().has_welcome());
+    }
+    v1::SubmitResponse response;
+    const grpc::Status status = Submit(Job(2), &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    for (FakeWorker* worker : {first, second}) {
+      ASSERT_TRUE(worker->Read().has_assign());
+      worker->Ready();
+    }
+    for (FakeWorker* worker : {first, second}) ASSERT_TRUE(worker->Read().has_start());
+  }
+
+  ServerOptions options_;
+  std::unique_ptr<Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::Control::Stub> control_;
+  std::unique_ptr<v1::Blobs::Stub> blobs_;
+};
+
+TEST_F(ServerTest, AJobRunsFromSubmitToSummary) {
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  StartRun(&first, &second);
+  for (int step = 1; step <= 2; ++step) {
+    first.Step(step, "none");
+    second.Step(step, "none");
+  }
+  first.Result();
+  second.Result();
+  EXPECT_TRUE(first.Read().has_finish());
+  EXPECT_TRUE(second.Read().has_finish());
+  const std::vector<v1::RunEvent> events = Watch("a");
+  ASSERT_GE(events.size(), 2u);
+  EXPECT_EQ(events.front().phase().name(), v1::Phase::NAME_QUEUED);
+  EXPECT_EQ(events.back().summary().status(), "done");
+  EXPECT_EQ(events.back().summary().steps(), 2);
+  EXPECT_EQ(events[events.size() - 2].phase().name(), v1::Phase::NAME_DONE);
+  EXPECT_THAT(ReadFile(options_.runs + "/a/summary.json"), HasSubstr("\"status\": \"done\""));
+  EXPECT_THAT(ReadFile(options_.runs + "/a/metrics.jsonl"), HasSubstr("\"step\":2"));
+  EXPECT_THAT(ReadFile(options_.runs + "/a/config.textproto"), HasSubstr("pattern: \"tt\""));
+}
+
+TEST_F(ServerTest, AWorkerThatLeavesAbortsTheRunAndIsNamed) {
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  StartRun(&first, &second);
+  second.Leave();
+  const v1::ServerMessage abort = first.Read();
+  EXPECT_THAT(abort.abort().failure().message(), HasSubstr("rank 1 (worker-2, pid 4711): lost: stream closed"));
+  const std::vector<v1::RunEvent> events = Watch("a");
+  EXPECT_EQ(events.back().summary().status(), "failed");
+  EXPECT_THAT(events.back().summary().error(), HasSubstr("worker-2"));
+  EXPECT_TRUE(events[events.size() - 2].has_failure());
+  EXPECT_THAT(ReadFile(options_.runs + "/a/summary.json"), HasSubstr("\"status\": \"failed\""));
+}
+
+TEST_F(ServerTest, StopReachesTheWorkers) {
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  StartRun(&first, &second);
+  EXPECT_TRUE(Stop("a").ok());
+  EXPECT_TRUE(first.Read().has_abort());
+  EXPECT_TRUE(second.Read().has_abort());
+  EXPECT_EQ(Watch("a").back().summary().status(), "stopped");
+  EXPECT_EQ(Stop("a").error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(Stop("b").error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ServerTest, AnotherVersionCannotJoin) {
+  FakeWorker worker(server_->address());
+  worker.Join("0.0.9");
+  EXPECT_EQ(worker.Read().body_case(), v1::ServerMessage::BODY_NOT_SET);
+  EXPECT_EQ(worker.Finish().error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+}
+
+TEST_F(ServerTest, TheFirstMessageMustBeJoin) {
+  FakeWorker worker(server_->address());
+  worker.Ready();
+  worker.Read();
+  EXPECT_EQ(worker.Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ServerTest, BadJobsAreRefusedBeforeAnythingIsWritten) {
+  v1::SubmitResponse response;
+  v1::JobSpec spec = Job(2);
+  spec.mutable_config()->set_pattern("tx");
+  EXPECT_EQ(Submit(spec, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  spec = Job(2);
+  spec.set_corpus_blob(BlobIdOf("unknown"));
+  EXPECT_EQ(Submit(spec, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  spec = Job(2);
+  spec.mutable_config()->set_name("../a");
+  EXPECT_EQ(Submit(spec, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_FALSE(fs::exists(options_.runs + "/a"));
+}
+
+TEST_F(ServerTest, ANameCanBeUsedOnce) {
+  v1::SubmitResponse response;
+  ASSERT_TRUE(Submit(Job(2), &response).ok());
+  EXPECT_EQ(response.directory(), options_.runs + "/a");
+  EXPECT_EQ(Submit(Job(2), &response).error_code(), grpc::StatusCode::ALREADY_EXISTS);
+}
+
+TEST_F(ServerTest, TheNetworkOfARunningJobCanBeChanged) {
+  grpc::ClientContext early;
+  v1::SetNetworkRequest request;
+  request.mutable_network()->set_name("lte");
+  request.mutable_network()->mutable_link()->set_delay_us(35000);
+  v1::NetworkProfile response;
+  EXPECT_EQ(control_->SetNetwork(&early, request, &response).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  StartRun(&first, &second);
+  grpc::ClientContext good;
+  EXPECT_TRUE(control_->SetNetwork(&good, request, &response).ok());
+  EXPECT_EQ(first.Read().network().network().name(), "lte");
+  EXPECT_EQ(second.Read().network().version(), 1u);
+  request.mutable_network()->mutable_link()->set_delay_us(-1);
+  grpc::ClientContext bad;
+  EXPECT_EQ(control_->SetNetwork(&bad, request, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ServerTest, TheMediumIsGrantedInTurnToTheRunningJobOnly) {
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  StartRun(&first, &second);
+  const auto cluster = v1::Cluster::NewStub(channel_);
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  const auto stream = cluster->ReserveMedium(&context);
+  v1::MediumRequest request;
+  request.set_job("a");
+  request.set_handover_ns(1000);
+  request.set_airtime_ns(500);
+  v1::MediumGrant grant;
+  for (const int64_t start_ns : {1000, 1500, 2000}) {
+    stream->Write(request);
+    ASSERT_TRUE(stream->Read(&grant));
+    EXPECT_EQ(grant.start_ns(), start_ns);
+  }
+  request.set_job("b");
+  stream->Write(request);
+  EXPECT_FALSE(stream->Read(&grant));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ServerTest, BlobsTravelInChunksAndComeBackEqual) {
+  const std::string bytes(3 * kBlobChunkBytes + 17, 'x');
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  for (const std::string& blob : {bytes, std::string("short"), std::string()}) {
+    const auto id = PutBlob(blobs_.get(), blob, deadline);
+    ASSERT_TRUE(id.ok()) << id.status();
+    const auto again = PutBlob(blobs_.get(), blob, deadline);
+    EXPECT_EQ(*id, *again);
+    const auto back = GetBlob(blobs_.get(), *id, deadline);
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(*back, blob);
+  }
+  EXPECT_EQ(GetBlob(blobs_.get(), BlobIdOf("unknown"), deadline).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ServerTest, ACheckpointIsTakenFromTheRunningRunOnly) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  EXPECT_EQ(PutBlobAs(blobs_.get(), "checkpoint:a/1", "w", deadline).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  StartRun(&first, &second);
+  ASSERT_TRUE(PutBlobAs(blobs_.get(), "checkpoint:a/1", "w", deadline).ok());
+  EXPECT_EQ(*GetBlob(blobs_.get(), "run:a", deadline), "w");
+}
+
+TEST_F(ServerTest, HealthIsServing) {
+  // grpc.health.v1.Health by hand: an empty HealthCheckRequest, and field 1 of the answer is SERVING (1).
+  grpc::GenericStub stub(channel_);
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  const grpc::Slice empty;
+  const auto call =
+      stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::ByteBuffer(&empty, 1), &queue);
+  call->StartCall();
+  grpc::ByteBuffer answer;
+  grpc::Status status;
+  call->Finish(&answer, &status, nullptr);
+  void* tag;
+  bool ok;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  grpc::Slice bytes;
+  ASSERT_TRUE(answer.DumpToSingleSlice(&bytes).ok());
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.begin()), bytes.size()), "\x08\x01");
+}
+
+TEST_F(ServerTest, StatusTellsVersionAddressesAndWorkers) {
+  FakeWorker worker(server_->address());
+  worker.Join();
+  ASSERT_TRUE(worker.Read().has_welcome());
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  v1::StatusResponse status;
+  ASSERT_TRUE(control_->GetStatus(&context, v1::StatusRequest(), &status).ok());
+  EXPECT_EQ(status.version(), kVersion);
+  EXPECT_EQ(status.address(), server_->address());
+  EXPECT_EQ(status.metrics_address(), server_->metrics_address());
+  ASSERT_EQ(status.workers_size(), 1);
+  EXPECT_EQ(status.workers(0).state(), "idle");
+}
+
+TEST_F(ServerTest, AnAddressInUseIsOneError) {
+  ServerOptions options = options_;
+  options.listen = server_->address();
+  const absl::Status status = Server::Start(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(options.listen));
+}
+
+TEST_F(ServerTest, ShutdownStopsTheRunAndWritesItsSummary) {
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  StartRun(&first, &second);
+  std::thread stop([this] { server_->Shutdown(absl::UnavailableError("the server was shut down (signal 15)")); });
+  EXPECT_TRUE(first.Read().has_abort());
+  EXPECT_EQ(first.Read().body_case(), v1::ServerMessage::BODY_NOT_SET);
+  EXPECT_EQ(first.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  stop.join();
+  EXPECT_THAT(ReadFile(options_.runs + "/a/summary.json"), HasSubstr("\"status\": \"stopped\""));
+}
+
+}  // namespace
+}  // namespace edgetp

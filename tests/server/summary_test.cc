@@ -1,0 +1,173 @@
+// Step statistics, summary and prediction of a run.
+#include "server/summary.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/config/convert.h"
+#include "common/config/defaults.h"
+#include "common/plan/step_plan.h"
+#include "server/prediction.h"
+#include "server/step_aggregator.h"
+
+namespace edgetp {
+namespace {
+
+using ::testing::HasSubstr;
+
+v1::JobSpec TwoRankJob() {
+  v1::JobSpec spec;
+  spec.mutable_train();
+  v1::RunConfig* const config = spec.mutable_config();
+  v1::ModelConfig* const model = config->mutable_model();
+  model->set_name("tiny");
+  model->set_layers(2);
+  model->set_heads(2);
+  model->set_channels(8);
+  model->set_sequence(4);
+  model->set_vocabulary(10);
+  config->set_pattern("t*2");
+  config->set_workers(2);
+  config->mutable_network()->set_name("slow");
+  config->mutable_network()->mutable_link()->set_delay_us(1000);
+  config->mutable_collective()->set_algorithm("direct");
+  FillDefaults(config);
+  return spec;
+}
+
+v1::StepReport Report(int step, double seconds) {
+  v1::StepReport report;
+  report.set_step(step);
+  report.set_step_seconds(seconds);
+  report.set_end_seconds(step);
+  report.set_network(step < 3 ? "wifi-5" : "lte");
+  report.mutable_breakdown_seconds()->set_compute(seconds / 2);
+  report.mutable_bytes()->set_activation_fwd(100);
+  report.mutable_bytes()->set_grad_sync(20);
+  report.set_train_loss(4.0 / step);
+  return report;
+}
+
+EndedRun DoneRun() {
+  StepAggregator aggregator(1, 10);
+  for (int step = 1; step <= 4; ++step) EXPECT_TRUE(aggregator.Add(0, Report(step, 0.1 * step)).ok());
+  EndedRun ended{.run = "a", .spec = TwoRankJob(), .outcome = "done", .failure = absl::OkStatus()};
+  ended.results.resize(2);
+  ended.statistics = aggregator.statistics();
+  return ended;
+}
+
+TEST(StepAggregatorTest, ALossBeforeTheFirstStepIsARecordByItself) {
+  StepAggregator aggregator(2, 10);
+  v1::StepReport report;
+  report.set_val_loss(4.17);
+  const auto record = aggregator.Add(0, report);
+  ASSERT_TRUE(record.ok() && record->has_value());
+  EXPECT_EQ((*record)->step(), 0);
+  EXPECT_DOUBLE_EQ((*record)->val_loss(), 4.17);
+  EXPECT_EQ(aggregator.statistics().last_step, 0);
+}
+
+TEST(StepAggregatorTest, TheBreakdownIsTheMeanAndTheDurationTheSlowestRanks) {
+  StepAggregator aggregator(2, 10);
+  ASSERT_TRUE(aggregator.Add(0, Report(1, 0.1)).ok());
+  const auto record = aggregator.Add(1, Report(1, 0.3));
+  ASSERT_TRUE(record.ok() && record->has_value());
+  EXPECT_DOUBLE_EQ((*record)->step_seconds(), 0.3);
+  EXPECT_DOUBLE_EQ((*record)->breakdown_seconds().compute(), 0.1);
+  EXPECT_DOUBLE_EQ(aggregator.statistics().bytes_sum, 120);
+}
+
+TEST(StepAggregatorTest, StepsUnderTheLastNetworkAreCounted) {
+  EXPECT_EQ(DoneRun().statistics.steps_under_network, 2);
+  EXPECT_EQ(DoneRun().statistics.network, "lte");
+}
+
+TEST(QuantileTest, IsTheNearestRank) {
+  EXPECT_DOUBLE_EQ(Quantile({}, 0.5), 0);
+  EXPECT_DOUBLE_EQ(Quantile({3, 1, 2}, 0.5), 2);
+  EXPECT_DOUBLE_EQ(Quantile({4, 1, 2, 3}, 0.5), 2);
+  EXPECT_DOUBLE_EQ(Quantile({4, 1, 2, 3}, 0.99), 4);
+}
+
+TEST(SummaryTest, OfAFinishedRun) {
+  const v1::RunSummary summary = Summarize(DoneRun(), 0.5);
+  EXPECT_EQ(summary.status(), "done");
+  EXPECT_EQ(summary.pattern(), "tt");
+  EXPECT_EQ(summary.sync_points_forward(), 4);
+  EXPECT_EQ(summary.steps(), 4);
+  EXPECT_DOUBLE_EQ(summary.step_seconds().median(), 0.2);
+  EXPECT_DOUBLE_EQ(summary.mean_step_seconds(), 0.25);
+  EXPECT_DOUBLE_EQ(summary.breakdown_seconds().compute(), 0.125);
+  EXPECT_DOUBLE_EQ(summary.bytes_on_the_wire_per_rank(), 120);
+  EXPECT_DOUBLE_EQ(summary.final().train_loss(), 1.0);
+  EXPECT_FALSE(summary.final().has_val_loss());
+  EXPECT_DOUBLE_EQ(summary.wall_seconds(), 4);
+  EXPECT_TRUE(summary.verdict().valid());
+}
+
+TEST(SummaryTest, TheVerdictIsOfTheWorstRank) {
+  EndedRun ended = DoneRun();
+  ended.results[1].mutable_fidelity()->set_elapsed_seconds(10);
+  ended.results[1].mutable_fidelity()->set_late_seconds(5);
+  const v1::RunSummary summary = Summarize(ended, 0);
+  EXPECT_FALSE(summary.verdict().valid());
+  EXPECT_DOUBLE_EQ(summary.verdict().late_share(), 0.5);
+}
+
+TEST(SummaryTest, OfAFailedRunSaysWhyAndIsNotValid) {
+  EndedRun ended = DoneRun();
+  ended.outcome = "failed";
+  ended.failure = absl::UnavailableError("rank 1 (worker-2, pid 7): lost: stream closed");
+  const v1::RunSummary summary = Summarize(ended, 0);
+  EXPECT_EQ(summary.status(), "failed");
+  EXPECT_THAT(summary.error(), HasSubstr("worker-2"));
+  EXPECT_FALSE(summary.verdict().valid());
+  EXPECT_EQ(summary.steps(), 4);
+}
+
+TEST(SummaryTest, OfARunThatNeverStartedIsReadable) {
+  EndedRun ended{.run = "a", .spec = TwoRankJob(), .outcome = "stopped", .failure = absl::CancelledError("stopped")};
+  EXPECT_EQ(Summarize(ended, 0).steps(), 0);
+}
+
+class PredictionTest : public ::testing::Test {
+ protected:
+  // Every segment takes 1 ms on every rank.
+  void SetUp() override {
+    const auto plan = BuildStepPlan(*ToPlanOptions(ended_.spec.config()));
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    collectives_ = static_cast<int>(Collectives(plan->steps[0]).size());
+    for (v1::JobResult& result : ended_.results) {
+      for (int segment = 0; segment <= collectives_; ++segment) result.add_compute_seconds(0.001f);
+    }
+  }
+
+  EndedRun ended_ = DoneRun();
+  int collectives_ = 0;
+};
+
+TEST_F(PredictionTest, IsComputePlusADelayPerCollective) {
+  const auto predicted = PredictStepSeconds(ended_);
+  ASSERT_TRUE(predicted.ok()) << predicted.status();
+  EXPECT_NEAR(*predicted, 0.001 * (collectives_ + 1) + 0.001 * collectives_, 1e-6);
+}
+
+TEST_F(PredictionTest, TheSoftwareCostOfAMessageCounts) {
+  const double without = *PredictStepSeconds(ended_);
+  for (v1::JobResult& result : ended_.results) result.set_message_overhead_us(100);
+  EXPECT_GT(*PredictStepSeconds(ended_), without + 100e-6 * collectives_ - 1e-9);
+}
+
+TEST_F(PredictionTest, ComputeTimesThatDoNotFitThePlanAreAnError) {
+  ended_.results[1].add_compute_seconds(0.001f);
+  const absl::Status status = PredictStepSeconds(ended_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("rank=1"));
+}
+
+}  // namespace
+}  // namespace edgetp
