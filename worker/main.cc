@@ -5,6 +5,8 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -17,6 +19,8 @@
 #include "common/rpc/host.h"
 #include "common/rpc/logging.h"
 #include "common/rpc/signals.h"
+#include "worker/model/trainer.h"
+#include "worker/peer_clock.h"
 #include "worker/peer_endpoint.h"
 #include "worker/process_setup.h"
 #include "worker/session.h"
@@ -97,6 +101,16 @@ ServerLinkOptions LinkOptionsOf(const Flags& flags, const PeerEndpoint& endpoint
   return options;
 }
 
+// The reference BLAS computes at about 6 GFLOP/s, a fast one at 50 to 200 on the same core.
+void WarnOfSlowBlas() {
+  constexpr double kSlowGflops = 20;
+  const double gflops = MeasureGemmGflops([] { return absl::ToDoubleSeconds(MonotonicNow() - absl::UnixEpoch()); });
+  if (gflops >= kSlowGflops) return;
+  spdlog::warn("matrix products run at {:.1f} GFLOP/s on one thread ({}): is a fast BLAS selected? On Debian: "
+               "apt-get install libopenblas0-openmp",
+               gflops, BlasName());
+}
+
 // Stops the session when a signal has come; ends when `done` is set.
 class SignalWatcher {
  public:
@@ -123,7 +137,9 @@ absl::Status Run(const Flags& flags) {
   RETURN_IF_ERROR(InitLogging("edgetp_worker", flags.log_level));
   RETURN_IF_ERROR(CatchShutdownSignals());
   if (flags.die_with_parent) DieWithParent();
-  SetUpComputing(flags.threads);
+  UseComputeThreads(flags.threads);
+  SharpenTimers();
+  WarnOfSlowBlas();
 
   ASSIGN_OR_RETURN(std::unique_ptr<PeerEndpoint> endpoint, PeerEndpoint::Create(flags.listen));
   int status_port = 0;
@@ -150,7 +166,7 @@ absl::Status Run(const Flags& flags) {
 }  // namespace edgetp
 
 int main(int argc, char** argv) {
-  edgetp::PrepareProcess(argv);  // may start this program again with the BLAS kernel that fits the CPU
+  edgetp::TuneAllocator();
   CLI::App app("One device of an edgetp cluster: holds a shard of the model and trains it with its peers.");
   edgetp::Flags flags;
   edgetp::AddFlags(app, flags);
@@ -159,6 +175,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : edgetp::kExitBadInput;
   }
+  edgetp::RestartWithFittingLibraries(argv, flags.threads);
   const absl::Status status = edgetp::Run(flags);
   if (status.ok()) return 0;
   spdlog::error("{}", status.ToString());
