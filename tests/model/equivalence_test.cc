@@ -1,5 +1,5 @@
-// P ranks of worker/model against the plain reference: forward, loss, every gradient, ten optimizer steps, and the order
-// of the all-reduces against the step plan.
+// P ranks of worker/model against the plain reference: forward, loss, every gradient, ten optimizer
+// steps, and the order of the all-reduces against the step plan.
 #include <map>
 #include <set>
 
@@ -26,7 +26,8 @@ void PrintTo(const Case& c, std::ostream* out) {
 
 std::vector<Case> AllCases() {
   std::vector<Case> cases;
-  for (const char* pattern : {"t", "s", "p", "tt", "ss", "pp", "tst", "sppp", "pppp", "pspp", "tpps"}) {
+  for (const char* pattern :
+       {"t", "s", "p", "tt", "ss", "pp", "tst", "sppp", "pppp", "pspp", "tpps"}) {
     const bool every_merge = std::set<std::string>{"p", "sppp", "tpps"}.count(pattern) > 0;
     for (int world_size = 1; world_size <= 4; ++world_size) {
       for (const bool biases : {true, false}) {
@@ -41,7 +42,8 @@ std::vector<Case> AllCases() {
   return cases;
 }
 
-// Puts the ranks' gradients back where they belong in the full tensor. Replicated ones must agree to the last bit.
+// Puts the ranks' gradients back where they belong in the full tensor. Replicated ones must agree
+// to the last bit.
 std::map<std::string, torch::Tensor> Assemble(TrainerGroup& group, const TrainerOptions& options) {
   const int world_size = group.threads().world_size();
   const auto shards = *BuildShardMap(options.shape, world_size, options.split);
@@ -61,10 +63,12 @@ std::map<std::string, torch::Tensor> Assemble(TrainerGroup& group, const Trainer
       };
       if (name.find("c_attn") != std::string::npos) {
         const int64_t axis = local.dim() - 1;
-        torch::Tensor& tensor = into(axis == 1 ? std::vector<int64_t>{C, 3 * C} : std::vector<int64_t>{3 * C});
+        torch::Tensor& tensor =
+            into(axis == 1 ? std::vector<int64_t>{C, 3 * C} : std::vector<int64_t>{3 * C});
         for (int64_t part = 0; part < 3; ++part) {
           for (int64_t h = 0; h < heads.size(); ++h) {
-            const int64_t from = (part * heads.size() + h) * D, to = part * C + (heads.begin + h) * D;
+            const int64_t from = (part * heads.size() + h) * D,
+                          to = part * C + (heads.begin + h) * D;
             tensor.slice(axis, to, to + D).copy_(local.slice(axis, from, from + D));
           }
         }
@@ -93,8 +97,8 @@ class EquivalenceTest : public testing::TestWithParam<Case> {
     options_.gelu = GetParam().gelu;
     options_.merge = GetParam().merge;
     options_.clip_norm = 0.5;  // below the norms that occur: clipping acts
-    // Adam divides by the gradient's size: where that is only rounding (the bias of k has no influence), it would turn
-    // rounding into steps of full length.
+    // Adam divides by the gradient's size: where that is only rounding (the bias of k has no
+    // influence), it would turn rounding into steps of full length.
     options_.epsilon = 1e-3;
     weights_ = StrongWeights(options_.shape);
     group_ = std::make_unique<TrainerGroup>(options_, GetParam().world_size);
@@ -140,11 +144,14 @@ TEST_P(EquivalenceTest, TenStepsWithClippingEndAtTheSameWeights) {
     const StepResult got = group_->TrainStep(step, MicroBatches(step), 1e-2);
     const StepResult want = reference_->TrainStep(step, MicroBatches(step), 1e-2);
     ASSERT_NEAR(got.loss, want.loss, 5e-5) << "step " << step;
-    ASSERT_NEAR(got.gradient_norm, want.gradient_norm, 2e-4 * want.gradient_norm) << "step " << step;
+    ASSERT_NEAR(got.gradient_norm, want.gradient_norm, 2e-4 * want.gradient_norm)
+        << "step " << step;
   }
   for (const NamedTensor& named : group_->Export()) {
-    if (reference_->gradients().count(named.name) == 0) continue;  // an output bias that p does not use
-    EXPECT_LT(Difference(AsTensor(named), reference_->weights().at(named.name)), 1e-4) << named.name;
+    if (reference_->gradients().count(named.name) == 0)
+      continue;  // an output bias that p does not use
+    EXPECT_LT(Difference(AsTensor(named), reference_->weights().at(named.name)), 1e-4)
+        << named.name;
   }
 }
 

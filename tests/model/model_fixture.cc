@@ -5,7 +5,8 @@
 namespace edgetp::test {
 namespace {
 
-NamedTensor Random(const std::string& name, const std::vector<int64_t>& shape, double mean, double deviation) {
+NamedTensor Random(const std::string& name, const std::vector<int64_t>& shape, double mean,
+                   double deviation) {
   const torch::Tensor values = torch::randn(shape) * deviation + mean;
   const float* data = values.data_ptr<float>();
   return {name, shape, std::vector<float>(data, data + values.numel())};
@@ -72,9 +73,12 @@ void TrainerGroup::Load(const std::vector<NamedTensor>& weights) {
   }
 }
 
-StepResult TrainerGroup::TrainStep(int step, const std::vector<TokenBatch>& micro_batches, double learning_rate) {
+StepResult TrainerGroup::TrainStep(int step, const std::vector<TokenBatch>& micro_batches,
+                                   double learning_rate) {
   std::vector<absl::StatusOr<StepResult>> results(trainers_.size());
-  threads_.Run([&](int rank) { results[rank] = trainers_[rank]->TrainStep(step, micro_batches, learning_rate); });
+  threads_.Run([&](int rank) {
+    results[rank] = trainers_[rank]->TrainStep(step, micro_batches, learning_rate);
+  });
   for (const auto& result : results) {
     EXPECT_TRUE(result.ok()) << result.status();
     if (!result.ok()) return {};

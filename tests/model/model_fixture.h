@@ -1,10 +1,10 @@
-// What the model's tests share: tiny options, weights that make every term matter, and a group of trainers.
+// What the model's tests share: tiny options, weights that make every term matter, and a group of
+// trainers.
 #pragma once
-
-#include <torch/torch.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include <functional>
 #include <memory>
@@ -35,7 +35,8 @@ class TrainerGroup {
 
   // Each of these runs on all ranks and demands success, and the same losses everywhere.
   void Load(const std::vector<NamedTensor>& weights);
-  StepResult TrainStep(int step, const std::vector<TokenBatch>& micro_batches, double learning_rate);
+  StepResult TrainStep(int step, const std::vector<TokenBatch>& micro_batches,
+                       double learning_rate);
   double Evaluate(const TokenBatch& batch);
   std::vector<float> NextTokenLogits(const std::vector<int64_t>& tokens);
   std::vector<NamedTensor> Export(bool optimizer_state = false);  // of rank 0

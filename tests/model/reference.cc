@@ -7,8 +7,11 @@ namespace edgetp::test {
 
 using torch::Tensor;
 
-Reference::Reference(const TrainerOptions& options, int world_size, const std::vector<NamedTensor>& weights)
-    : options_(options), world_size_(world_size), shards_(*BuildShardMap(options.shape, world_size, options.split)) {
+Reference::Reference(const TrainerOptions& options, int world_size,
+                     const std::vector<NamedTensor>& weights)
+    : options_(options),
+      world_size_(world_size),
+      shards_(*BuildShardMap(options.shape, world_size, options.split)) {
   for (const NamedTensor& named : weights) {
     Tensor value = torch::tensor(named.values, torch::kFloat).view(named.shape).to(torch::kDouble);
     weights_[named.name] = value.requires_grad_(true);
@@ -43,11 +46,15 @@ Tensor Reference::Attend(const Tensor& u, int layer, int rank) const {
     for (int64_t i = 0; i < 3; ++i) {
       const int64_t begin = i * C + h * D;
       part[i] = u.matmul(weight.slice(1, begin, begin + D));
-      if (options_.shape.biases) part[i] = part[i] + W(layer, "attn.c_attn.bias").slice(0, begin, begin + D);
+      if (options_.shape.biases)
+        part[i] = part[i] + W(layer, "attn.c_attn.bias").slice(0, begin, begin + D);
     }
-    const Tensor scores = part[0].matmul(part[1].transpose(1, 2)) / std::sqrt(static_cast<double>(D));
-    const Tensor weights = scores.masked_fill(future, -std::numeric_limits<double>::infinity()).softmax(-1);
-    sum = sum + weights.matmul(part[2]).matmul(W(layer, "attn.c_proj.weight").slice(0, h * D, (h + 1) * D));
+    const Tensor scores =
+        part[0].matmul(part[1].transpose(1, 2)) / std::sqrt(static_cast<double>(D));
+    const Tensor weights =
+        scores.masked_fill(future, -std::numeric_limits<double>::infinity()).softmax(-1);
+    sum = sum + weights.matmul(part[2]).matmul(
+                    W(layer, "attn.c_proj.weight").slice(0, h * D, (h + 1) * D));
   }
   return sum;
 }
@@ -57,9 +64,10 @@ Tensor Reference::Expand(const Tensor& v, int layer, int rank) const {
   Tensor hidden = v.matmul(W(layer, "mlp.c_fc.weight").slice(1, begin, end));
   if (options_.shape.biases) hidden = hidden + W(layer, "mlp.c_fc.bias").slice(0, begin, end);
   const Tensor cube = hidden * hidden * hidden;
-  const Tensor gelu = options_.gelu == GeluKind::kErf
-                          ? 0.5 * hidden * (1 + torch::erf(hidden / std::sqrt(2.0)))
-                          : 0.5 * hidden * (1 + torch::tanh(std::sqrt(2 / M_PI) * (hidden + 0.044715 * cube)));
+  const Tensor gelu =
+      options_.gelu == GeluKind::kErf
+          ? 0.5 * hidden * (1 + torch::erf(hidden / std::sqrt(2.0)))
+          : 0.5 * hidden * (1 + torch::tanh(std::sqrt(2 / M_PI) * (hidden + 0.044715 * cube)));
   return gelu.matmul(W(layer, "mlp.c_proj.weight").slice(0, begin, end));
 }
 
@@ -104,7 +112,8 @@ Tensor Reference::Logits(const TokenBatch& batch) {
   const Tensor tokens = torch::tensor(batch.inputs).view({batch.batch, batch.sequence});
   const std::string letters = options_.pattern.Expanded();
   const int layers = static_cast<int>(letters.size());
-  Tensor x = weights_.at("wte.weight").index({tokens}) + weights_.at("wpe.weight").slice(0, 0, batch.sequence);
+  Tensor x = weights_.at("wte.weight").index({tokens}) +
+             weights_.at("wpe.weight").slice(0, 0, batch.sequence);
   for (int layer = 0; layer < layers; ++layer) {
     if (letters[layer] == 't') x = BlockT(x, layer);
     if (letters[layer] == 's') x = BlockS(x, layer);
@@ -121,9 +130,11 @@ Tensor Reference::Loss(const TokenBatch& batch) {
   return -Logits(batch).log_softmax(-1).gather(2, targets).mean();
 }
 
-StepResult Reference::TrainStep(int step, const std::vector<TokenBatch>& micro_batches, double learning_rate) {
+StepResult Reference::TrainStep(int step, const std::vector<TokenBatch>& micro_batches,
+                                double learning_rate) {
   Tensor loss = torch::zeros({}, torch::kDouble);
-  for (const TokenBatch& batch : micro_batches) loss = loss + Loss(batch) / static_cast<double>(micro_batches.size());
+  for (const TokenBatch& batch : micro_batches)
+    loss = loss + Loss(batch) / static_cast<double>(micro_batches.size());
   std::vector<std::string> names;
   std::vector<Tensor> inputs;
   for (const auto& [name, value] : weights_) {
@@ -160,7 +171,8 @@ void Reference::Update(int step, double learning_rate, double scale) {
     const Tensor m = first / (1 - std::pow(options_.beta1, step + 1));
     const Tensor v = second / (1 - std::pow(options_.beta2, step + 1));
     if (value.dim() >= 2) value = value * (1 - learning_rate * options_.weight_decay);
-    weights_.at(name) = (value - learning_rate * m / (v.sqrt() + options_.epsilon)).detach().requires_grad_(true);
+    weights_.at(name) =
+        (value - learning_rate * m / (v.sqrt() + options_.epsilon)).detach().requires_grad_(true);
   }
 }
 

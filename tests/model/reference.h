@@ -1,6 +1,7 @@
-// A plain single-process GPT with the block patterns of the design, in double precision, on full weights: the truth that
-// worker/model is compared with. It emulates the ranks one after the other, slices heads and columns itself, and shares
-// no code with worker/model: only the plain structs of trainer.h and the shard map of common/plan.
+// A plain single-process GPT with the block patterns of the design, in double precision, on full
+// weights: the truth that worker/model is compared with. It emulates the ranks one after the other,
+// slices heads and columns itself, and shares no code with worker/model: only the plain structs of
+// trainer.h and the shard map of common/plan.
 #pragma once
 
 #include <torch/torch.h>
@@ -22,7 +23,8 @@ class Reference {
   torch::Tensor Loss(const TokenBatch& batch);    // scalar
 
   // Gradients of the mean loss over the micro-batches, clipping, AdamW. Returns loss and norm.
-  StepResult TrainStep(int step, const std::vector<TokenBatch>& micro_batches, double learning_rate);
+  StepResult TrainStep(int step, const std::vector<TokenBatch>& micro_batches,
+                       double learning_rate);
 
   // Of the last step, before clipping. Parameters that the pattern does not use are absent.
   const std::map<std::string, torch::Tensor>& gradients() const { return gradients_; }

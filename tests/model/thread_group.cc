@@ -22,8 +22,10 @@ class ThreadGroup::Member : public Communicator {
   const int rank_;
 };
 
-ThreadGroup::ThreadGroup(int world_size) : spans_(world_size), tags_(world_size), calls_(world_size) {
-  for (int rank = 0; rank < world_size; ++rank) members_.push_back(std::make_unique<Member>(this, rank));
+ThreadGroup::ThreadGroup(int world_size)
+    : spans_(world_size), tags_(world_size), calls_(world_size) {
+  for (int rank = 0; rank < world_size; ++rank)
+    members_.push_back(std::make_unique<Member>(this, rank));
 }
 
 void ThreadGroup::FailAt(int rank, int number, absl::Status status) {
@@ -62,7 +64,8 @@ absl::Status ThreadGroup::AllReduce(int rank, const CollectiveTag& tag, absl::Sp
 absl::Status ThreadGroup::Complete() {
   for (int rank = 1; rank < world_size(); ++rank) {
     const CollectiveTag &a = tags_[0], &b = tags_[rank];
-    if (a.traffic != b.traffic || a.phase != b.phase || a.layer != b.layer || spans_[0].size() != spans_[rank].size()) {
+    if (a.traffic != b.traffic || a.phase != b.phase || a.layer != b.layer ||
+        spans_[0].size() != spans_[rank].size()) {
       return Abort(absl::InternalError("ranks disagree about the collective"), rank);
     }
   }
@@ -79,7 +82,8 @@ absl::Status ThreadGroup::Complete() {
 }
 
 absl::Status ThreadGroup::Abort(const absl::Status& cause, int culprit) {
-  aborted_ = absl::AbortedError(absl::StrCat("rank ", culprit, " failed: ", std::string(cause.message())));
+  aborted_ =
+      absl::AbortedError(absl::StrCat("rank ", culprit, " failed: ", std::string(cause.message())));
   changed_.notify_all();
   return aborted_;
 }

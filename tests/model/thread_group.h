@@ -1,5 +1,6 @@
-// An in-process group of ranks: one thread each, all-reduce by summing in rank order under a lock. Checks that all ranks
-// ask for the same collective, logs what they asked for, and can make a chosen all-reduce fail.
+// An in-process group of ranks: one thread each, all-reduce by summing in rank order under a lock.
+// Checks that all ranks ask for the same collective, logs what they asked for, and can make a
+// chosen all-reduce fail.
 #pragma once
 
 #include <condition_variable>
@@ -25,7 +26,8 @@ class ThreadGroup {
   int world_size() const { return static_cast<int>(members_.size()); }
   Communicator* member(int rank) { return members_[rank].get(); }
 
-  // Makes all-reduce number `number` (from 0) of `rank` return `status`; the others then get Aborted.
+  // Makes all-reduce number `number` (from 0) of `rank` return `status`; the others then get
+  // Aborted.
   void FailAt(int rank, int number, absl::Status status);
 
   // What was asked for so far, in order.

@@ -1,4 +1,5 @@
-// Properties of whole runs: world size does not matter for t, runs repeat, failures keep their Status, input is checked.
+// Properties of whole runs: world size does not matter for t, runs repeat, failures keep their
+// Status, input is checked.
 #include "tests/model/model_fixture.h"
 
 namespace edgetp::test {
@@ -24,7 +25,8 @@ TEST(TrainingTest, TensorParallelCurvesCoincideAtEveryWorldSize) {
     EXPECT_LT(want.back(), want.front());
     for (const int world_size : {2, 4}) {
       const auto got = Losses(options, world_size, 30);
-      for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-4) << world_size << " step " << i;
+      for (size_t i = 0; i < want.size(); ++i)
+        EXPECT_NEAR(got[i], want[i], 1e-4) << world_size << " step " << i;
     }
   }
 }
@@ -35,7 +37,8 @@ TEST(TrainingTest, EveryPatternLearns) {
     options.init = InitKind::kTorch;
     TrainerGroup group(options, 2);
     const double before = group.Evaluate(TinyBatch(options.shape, 0));
-    for (int step = 0; step < 60; ++step) group.TrainStep(step, {TinyBatch(options.shape, 0)}, 1e-2);
+    for (int step = 0; step < 60; ++step)
+      group.TrainStep(step, {TinyBatch(options.shape, 0)}, 1e-2);
     EXPECT_LT(group.Evaluate(TinyBatch(options.shape, 0)), 0.3 * before) << pattern;
   }
 }
@@ -55,7 +58,8 @@ TEST(TrainingTest, DropoutOnTheReplicatedStreamIsTheSameAtEveryWorldSize) {
   options.dropout = 0.3;
   auto weights = StrongWeights(options.shape);
   for (NamedTensor& tensor : weights) {  // without attention, no rank-local dropout has an effect
-    if (tensor.name.find("attn.c_proj.weight") != std::string::npos) tensor.values.assign(tensor.values.size(), 0);
+    if (tensor.name.find("attn.c_proj.weight") != std::string::npos)
+      tensor.values.assign(tensor.values.size(), 0);
   }
   std::vector<double> losses;
   for (const int world_size : {1, 2, 4}) {
@@ -97,7 +101,8 @@ TEST(FailureTest, TheFailureOfAnyAllReduceKeepsItsStatusAndEndsTheOtherRanks) {
     });
     EXPECT_EQ(status[1], cause) << number;
     EXPECT_EQ(status[0].code(), absl::StatusCode::kAborted) << number;
-    EXPECT_EQ(group.trainer(1).Evaluate(TinyBatch(options.shape, 0)).status(), cause) << "the first error stays";
+    EXPECT_EQ(group.trainer(1).Evaluate(TinyBatch(options.shape, 0)).status(), cause)
+        << "the first error stays";
   }
 }
 
@@ -138,7 +143,8 @@ TEST(FailureTest, ATokenOutsideTheVocabularyIsRejected) {
 
 TEST(GemmSpeedTest, DividesTheWorkByTheTimeItIsGiven) {
   double now = 0;
-  EXPECT_NEAR(MeasureGemmGflops([&] { return now += 0.5; }), 2 * 512.0 * 512 * 512 / 0.5 * 1e-9, 1e-9);
+  EXPECT_NEAR(MeasureGemmGflops([&] { return now += 0.5; }), 2 * 512.0 * 512 * 512 / 0.5 * 1e-9,
+              1e-9);
 }
 
 }  // namespace

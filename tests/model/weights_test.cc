@@ -43,7 +43,9 @@ TEST(InitTest, Gpt2UsesItsTwoDeviations) {
   options.pattern = *Pattern::Parse("tt", 0);
   options.shape = {2, 4, 64, 16, 100, true};
   const auto weights = TrainerGroup(options, 1).Export();
-  auto deviation = [&](const char* name) { return AsTensor(Find(weights, name)).std().item<double>(); };
+  auto deviation = [&](const char* name) {
+    return AsTensor(Find(weights, name)).std().item<double>();
+  };
   EXPECT_NEAR(deviation("wte.weight"), 0.02, 0.001);
   EXPECT_NEAR(deviation("h.0.attn.c_attn.weight"), 0.02, 0.001);
   EXPECT_NEAR(deviation("h.1.mlp.c_proj.weight"), 0.01, 0.0005);  // 0.02 / sqrt(2 L)
@@ -58,7 +60,9 @@ TEST(InitTest, TorchIsUniformInTheInverseRootOfTheInputs) {
   options.shape = {2, 4, 64, 16, 100, true};
   options.init = InitKind::kTorch;
   const auto weights = TrainerGroup(options, 1).Export();
-  auto largest = [&](const char* name) { return AsTensor(Find(weights, name)).abs().max().item<double>(); };
+  auto largest = [&](const char* name) {
+    return AsTensor(Find(weights, name)).abs().max().item<double>();
+  };
   EXPECT_NEAR(largest("h.0.attn.c_attn.weight"), 1 / 8.0, 0.001);
   EXPECT_NEAR(largest("h.0.attn.c_attn.bias"), 1 / 8.0, 0.01);
   EXPECT_NEAR(largest("h.0.mlp.c_proj.weight"), 1 / 16.0, 0.001);  // 4C inputs
@@ -75,7 +79,8 @@ TEST(WeightsTest, ExportReturnsWhatWasLoadedAtEveryWorldSize) {
       group.Load(weights);
       const auto exported = group.Export();
       EXPECT_EQ(exported.size(), weights.size());
-      for (const NamedTensor& tensor : exported) EXPECT_EQ(tensor.values, Find(weights, tensor.name).values) << tensor.name;
+      for (const NamedTensor& tensor : exported)
+        EXPECT_EQ(tensor.values, Find(weights, tensor.name).values) << tensor.name;
     }
   }
 }
@@ -92,10 +97,12 @@ TEST(WeightsTest, TrainingContinuesAtAnotherWorldSizeFromWeightsAndMoments) {
   options.split = {3, 1};
   TrainerGroup two(options, 2);
   two.Load(weights);
-  for (int rank = 0; rank < 2; ++rank) EXPECT_TRUE(two.trainer(rank).LoadOptimizerState(moments).ok());
+  for (int rank = 0; rank < 2; ++rank)
+    EXPECT_TRUE(two.trainer(rank).LoadOptimizerState(moments).ok());
   for (int step = 3; step < 6; ++step) {
     const std::vector<TokenBatch> batch = {TinyBatch(options.shape, step)};
-    EXPECT_NEAR(two.TrainStep(step, batch, 1e-2).loss, four.TrainStep(step, batch, 1e-2).loss, 1e-4);
+    EXPECT_NEAR(two.TrainStep(step, batch, 1e-2).loss, four.TrainStep(step, batch, 1e-2).loss,
+                1e-4);
   }
 }
 
@@ -103,14 +110,16 @@ TEST(WeightsTest, ARunRestoredAtItsOwnWorldSizeContinuesToTheLastBit) {
   TrainerOptions options = TinyOptions("spp", 2);
   options.dropout = 0.1;
   TrainerGroup first(options, 2);
-  for (int step = 0; step < 3; ++step) first.TrainStep(step, {TinyBatch(options.shape, step)}, 1e-2);
+  for (int step = 0; step < 3; ++step)
+    first.TrainStep(step, {TinyBatch(options.shape, step)}, 1e-2);
   std::vector<NamedTensor> weights, moments;
   for (const NamedTensor& tensor : first.Export(true)) {
     (tensor.name.rfind("optimizer.", 0) == 0 ? moments : weights).push_back(tensor);
   }
   TrainerGroup second(options, 2);
   second.Load(weights);
-  for (int rank = 0; rank < 2; ++rank) EXPECT_TRUE(second.trainer(rank).LoadOptimizerState(moments).ok());
+  for (int rank = 0; rank < 2; ++rank)
+    EXPECT_TRUE(second.trainer(rank).LoadOptimizerState(moments).ok());
   for (int step = 3; step < 6; ++step) {
     const std::vector<TokenBatch> batch = {TinyBatch(options.shape, step)};
     EXPECT_EQ(second.TrainStep(step, batch, 1e-2).loss, first.TrainStep(step, batch, 1e-2).loss);
@@ -146,7 +155,8 @@ TEST(WeightsTest, AWrongSetOfTensorsIsRejectedByNameAndChangesNothing) {
   EXPECT_THAT(rejected(tensors), HasSubstr("h.9.ln_1.weight is none of this model's"));
   tensors = good;
   tensors[0].shape = {16, 11};
-  EXPECT_THAT(rejected(tensors), HasSubstr("wte.weight has shape (16, 11), but the model needs (11, 16)"));
+  EXPECT_THAT(rejected(tensors),
+              HasSubstr("wte.weight has shape (16, 11), but the model needs (11, 16)"));
   tensors = good;
   tensors[1].values.pop_back();
   EXPECT_THAT(rejected(tensors), HasSubstr("wpe.weight has 127 values"));
@@ -168,8 +178,10 @@ TEST(ReplicaCheckTest, ReplicasAgreeAfterTrainingEveryPattern) {
       options.dropout = 0.1;
       options.clip_norm = 1;
       TrainerGroup group(options, world_size);
-      for (int step = 0; step < 5; ++step) group.TrainStep(step, {TinyBatch(options.shape, step)}, 1e-2);
-      for (const absl::Status& status : CheckAll(group, 5)) EXPECT_TRUE(status.ok()) << pattern << " " << status;
+      for (int step = 0; step < 5; ++step)
+        group.TrainStep(step, {TinyBatch(options.shape, step)}, 1e-2);
+      for (const absl::Status& status : CheckAll(group, 5))
+        EXPECT_TRUE(status.ok()) << pattern << " " << status;
     }
   }
 }
@@ -180,7 +192,8 @@ TEST(ReplicaCheckTest, ADifferenceOfOneBitIsFoundByName) {
   auto weights = StrongWeights(options.shape);
   group.Load(weights);
   for (NamedTensor& tensor : weights) {
-    if (tensor.name == "h.1.ln_2.weight") tensor.values[5] = std::nextafter(tensor.values[5], 10.0f);
+    if (tensor.name == "h.1.ln_2.weight")
+      tensor.values[5] = std::nextafter(tensor.values[5], 10.0f);
   }
   ASSERT_TRUE(group.trainer(2).LoadWeights(weights).ok());
   for (const absl::Status& status : CheckAll(group, 40)) {

@@ -6,7 +6,8 @@
 namespace edgetp {
 namespace {
 
-// The passes over one piece find it in a core's L2 cache: 5 buffers x 64 KiB. An accelerator prefers one long piece.
+// The passes over one piece find it in a core's L2 cache: 5 buffers x 64 KiB. An accelerator
+// prefers one long piece.
 constexpr int64_t kPieceElements = 16 * 1024;
 
 struct Piece {
@@ -31,15 +32,18 @@ void UpdatePiece(const AdamWOptions& options, const AdamWUpdate& update, bool de
 void ApplyAdamW(const AdamWOptions& options, const AdamWUpdate& update, ParameterStore& store) {
   torch::NoGradGuard no_grad;
   const torch::Tensor values = store.values().detach();
-  const int64_t longest = values.device().is_cpu() ? kPieceElements : std::max<int64_t>(1, values.numel());
+  const int64_t longest =
+      values.device().is_cpu() ? kPieceElements : std::max<int64_t>(1, values.numel());
   const torch::Tensor scratch = torch::empty({std::min(longest, values.numel())}, values.options());
   for (const ParameterRange& range : store.ranges()) {
     for (int64_t begin = 0; begin < range.size; begin += longest) {
       const int64_t size = std::min(longest, range.size - begin);
-      auto cut = [&](const torch::Tensor& flat) { return flat.narrow(0, range.begin + begin, size); };
+      auto cut = [&](const torch::Tensor& flat) {
+        return flat.narrow(0, range.begin + begin, size);
+      };
       UpdatePiece(options, update, range.decays,
-                  {cut(values), cut(store.gradients()), cut(store.exp_avg()), cut(store.exp_avg_sq()),
-                   scratch.narrow(0, 0, size)});
+                  {cut(values), cut(store.gradients()), cut(store.exp_avg()),
+                   cut(store.exp_avg_sq()), scratch.narrow(0, 0, size)});
     }
   }
 }

@@ -1,5 +1,6 @@
-// AdamW over a ParameterStore's flat ranges; decay on matrices only (embeddings included, as in nanoGPT).
-// Source: Loshchilov and Hutter, arXiv 1711.05101; the arithmetic is that of torch.optim.AdamW.
+// AdamW over a ParameterStore's flat ranges; decay on matrices only (embeddings included, as in
+// nanoGPT). Source: Loshchilov and Hutter, arXiv 1711.05101; the arithmetic is that of
+// torch.optim.AdamW.
 #pragma once
 
 #include "worker/model/parameter_store.h"
@@ -14,12 +15,14 @@ struct AdamWOptions {
 };
 
 struct AdamWUpdate {
-  int step = 0;               // 0-based, for the bias correction
+  int step = 0;  // 0-based, for the bias correction
   double learning_rate = 0;
-  double gradient_scale = 1;  // below 1 when clipping; applied here, so that the gradients themselves stay as they are
+  double gradient_scale =
+      1;  // below 1 when clipping; applied here, so that the gradients themselves stay as they are
 };
 
-// Replicated parameters end with the same bits on every rank: their ranges are walked in the same pieces everywhere.
+// Replicated parameters end with the same bits on every rank: their ranges are walked in the same
+// pieces everywhere.
 void ApplyAdamW(const AdamWOptions& options, const AdamWUpdate& update, ParameterStore& store);
 
 }  // namespace edgetp

@@ -8,20 +8,22 @@ namespace edgetp {
 
 torch::Tensor Attention::operator()(const torch::Tensor& u, const ForwardPass& pass) const {
   const int64_t B = pass.batch, T = pass.sequence, D = head_size;
-  const auto parts = qkv(u)                                     // (B*T, 3 C/P)
-                         .view({B, T, 3, heads, D})             //
-                         .permute({2, 0, 3, 1, 4})              // (3, B, H/P, T, D)
-                         .reshape({3, B * heads, T, D})         //
-                         .unbind(0);                            // 3 x (B*H/P, T, D)
-  const torch::Tensor mask = causal_mask.size(0) == T ? causal_mask : causal_mask.narrow(0, 0, T).narrow(1, 0, T);
+  const auto parts = qkv(u)                              // (B*T, 3 C/P)
+                         .view({B, T, 3, heads, D})      //
+                         .permute({2, 0, 3, 1, 4})       // (3, B, H/P, T, D)
+                         .reshape({3, B * heads, T, D})  //
+                         .unbind(0);                     // 3 x (B*H/P, T, D)
+  const torch::Tensor mask =
+      causal_mask.size(0) == T ? causal_mask : causal_mask.narrow(0, 0, T).narrow(1, 0, T);
   const double scale = 1 / std::sqrt(static_cast<double>(D));
-  const torch::Tensor scores = torch::baddbmm(mask, parts[0], parts[1].transpose(1, 2), 1, scale);  // (B*H/P, T, T)
+  const torch::Tensor scores =
+      torch::baddbmm(mask, parts[0], parts[1].transpose(1, 2), 1, scale);  // (B*H/P, T, T)
   const torch::Tensor weights =
       DropLocal(torch::softmax(scores, -1), pass, layer, DropoutSite::kAttentionWeights, rank);
-  const torch::Tensor attended = torch::bmm(weights, parts[2])       // (B*H/P, T, D)
-                                     .view({B, heads, T, D})         //
-                                     .transpose(1, 2)                // (B, T, H/P, D)
-                                     .reshape({B * T, heads * D});   // (B*T, C/P)
+  const torch::Tensor attended = torch::bmm(weights, parts[2])      // (B*H/P, T, D)
+                                     .view({B, heads, T, D})        //
+                                     .transpose(1, 2)               // (B, T, H/P, D)
+                                     .reshape({B * T, heads * D});  // (B*T, C/P)
   return projection(attended);
 }
 

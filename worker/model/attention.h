@@ -1,4 +1,5 @@
-// P_i of the design: causal self-attention over this rank's heads, W_o,i included, its output bias not.
+// P_i of the design: causal self-attention over this rank's heads, W_o,i included, its output bias
+// not.
 #pragma once
 
 #include <torch/torch.h>
@@ -11,11 +12,11 @@ namespace edgetp {
 struct Attention {
   int layer = 0;
   int rank = 0;
-  int64_t heads = 0;            // H/P: of this rank
-  int64_t head_size = 0;        // D
-  torch::Tensor causal_mask;    // (T, T): 0 where a position may look, -inf where it may not
-  ColumnParallelLinear qkv;     // (C, 3 C/P): the rank's q heads, then its k heads, then its v heads
-  RowParallelLinear projection; // (C/P, C)
+  int64_t heads = 0;          // H/P: of this rank
+  int64_t head_size = 0;      // D
+  torch::Tensor causal_mask;  // (T, T): 0 where a position may look, -inf where it may not
+  ColumnParallelLinear qkv;   // (C, 3 C/P): the rank's q heads, then its k heads, then its v heads
+  RowParallelLinear projection;  // (C/P, C)
 
   // Shapes: (B*T, C) -> (B*T, C), partial: the sum over ranks is the attention's output.
   torch::Tensor operator()(const torch::Tensor& u, const ForwardPass& pass) const;

@@ -1,5 +1,5 @@
-// A transformer block: how attention and MLP are joined by sync points. One file per pattern letter (block_t.cc, ...),
-// one row per letter in gpt.cc.
+// A transformer block: how attention and MLP are joined by sync points. One file per pattern letter
+// (block_t.cc, ...), one row per letter in gpt.cc.
 #pragma once
 
 #include <torch/torch.h>

@@ -1,8 +1,9 @@
 // p: parallel, 1 sync point per maximal run of R blocks.
-//   h = F(x) once; per block P = P_i(LN1 h), z = P + M_i(LN2(h + P)), h += z; the last block of the run merges:
-//   SUM_LAST  out = G(h / world_size + z)     mean of the streams and sum of the last contribution (h without z)
-//   MEAN      out = G((h + z) / world_size)   mean of the streams, last contribution included
-//   SUM       out = x + G(h + z - F(x))       x and the sum of everything that the ranks added to it
+//   h = F(x) once; per block P = P_i(LN1 h), z = P + M_i(LN2(h + P)), h += z; the last block of the
+//   run merges: SUM_LAST  out = G(h / world_size + z)     mean of the streams and sum of the last
+//   contribution (h without z) MEAN      out = G((h + z) / world_size)   mean of the streams, last
+//   contribution included SUM       out = x + G(h + z - F(x))       x and the sum of everything
+//   that the ranks added to it
 // There are no output biases.
 #include <utility>
 
@@ -18,12 +19,13 @@ class BlockP : public Block {
   explicit BlockP(BlockParts parts) : w_(std::move(parts)) {}
 
   void Forward(ResidualStream& stream, const ForwardPass& pass) const override {
-    if (w_.place.first_of_run) stream.local = stream.entered = CopyToRegion(stream.x, *w_.context, w_.layer);
-    const torch::Tensor h = stream.local;                             // (B*T, C), rank-local
-    const torch::Tensor attended = w_.attention(w_.ln1(h), pass);     // (B*T, C), partial
-    const torch::Tensor expanded = w_.mlp(w_.ln2(h + attended));      // (B*T, C), partial
-    const torch::Tensor z =
-        DropLocal(attended + expanded, pass, w_.layer, DropoutSite::kBlockOutput, w_.context->rank());
+    if (w_.place.first_of_run)
+      stream.local = stream.entered = CopyToRegion(stream.x, *w_.context, w_.layer);
+    const torch::Tensor h = stream.local;                          // (B*T, C), rank-local
+    const torch::Tensor attended = w_.attention(w_.ln1(h), pass);  // (B*T, C), partial
+    const torch::Tensor expanded = w_.mlp(w_.ln2(h + attended));   // (B*T, C), partial
+    const torch::Tensor z = DropLocal(attended + expanded, pass, w_.layer,
+                                      DropoutSite::kBlockOutput, w_.context->rank());
     if (w_.place.last_of_run) {
       Merge(stream, z, pass);
     } else {
@@ -57,6 +59,8 @@ class BlockP : public Block {
 
 }  // namespace
 
-std::unique_ptr<Block> MakeBlockP(BlockParts parts) { return std::make_unique<BlockP>(std::move(parts)); }
+std::unique_ptr<Block> MakeBlockP(BlockParts parts) {
+  return std::make_unique<BlockP>(std::move(parts));
+}
 
 }  // namespace edgetp

@@ -14,17 +14,18 @@ namespace {
 class BlockS : public Block {
  public:
   explicit BlockS(BlockParts parts) : w_(std::move(parts)) {
-    // b_o is used inside the region (its gradient is partial) and outside (the same on all ranks). The gradient sync
-    // sums what each rank has, so the outer use may contribute on one rank only.
+    // b_o is used inside the region (its gradient is partial) and outside (the same on all ranks).
+    // The gradient sync sums what each rank has, so the outer use may contribute on one rank only.
     const bool counts = w_.context->rank() == 0;
-    if (w_.attention_bias.defined()) outer_bias_ = counts ? w_.attention_bias : w_.attention_bias.detach();
+    if (w_.attention_bias.defined())
+      outer_bias_ = counts ? w_.attention_bias : w_.attention_bias.detach();
   }
 
   void Forward(ResidualStream& stream, const ForwardPass& pass) const override {
     const torch::Tensor inside = CopyToRegion(stream.x, *w_.context, w_.layer);  // (B*T, C)
-    const torch::Tensor attended = w_.attention(w_.ln1(inside), pass);           // (B*T, C), partial
-    const torch::Tensor y = AddBias(inside + attended, w_.attention_bias);       // rank-local
-    const torch::Tensor expanded = w_.mlp(w_.ln2(y));                            // (B*T, C), partial
+    const torch::Tensor attended = w_.attention(w_.ln1(inside), pass);      // (B*T, C), partial
+    const torch::Tensor y = AddBias(inside + attended, w_.attention_bias);  // rank-local
+    const torch::Tensor expanded = w_.mlp(w_.ln2(y));                       // (B*T, C), partial
     const torch::Tensor sum = ReduceFromRegion(expanded + attended, *w_.context, pass, w_.layer);
     const torch::Tensor contribution = AddBias(AddBias(sum, outer_bias_), w_.mlp_bias);
     stream.x = stream.x + DropReplicated(contribution, pass, w_.layer, DropoutSite::kBlockOutput);
@@ -37,6 +38,8 @@ class BlockS : public Block {
 
 }  // namespace
 
-std::unique_ptr<Block> MakeBlockS(BlockParts parts) { return std::make_unique<BlockS>(std::move(parts)); }
+std::unique_ptr<Block> MakeBlockS(BlockParts parts) {
+  return std::make_unique<BlockS>(std::move(parts));
+}
 
 }  // namespace edgetp

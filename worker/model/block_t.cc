@@ -16,16 +16,18 @@ class BlockT : public Block {
 
   void Forward(ResidualStream& stream, const ForwardPass& pass) const override {
     const torch::Tensor u = CopyToRegion(w_.ln1(stream.x), *w_.context, w_.layer);  // (B*T, C)
-    const torch::Tensor attended = ReduceFromRegion(w_.attention(u, pass), *w_.context, pass, w_.layer);
-    const torch::Tensor x1 = Add(stream.x, attended, w_.attention_bias, pass, DropoutSite::kAttentionOutput);
+    const torch::Tensor attended =
+        ReduceFromRegion(w_.attention(u, pass), *w_.context, pass, w_.layer);
+    const torch::Tensor x1 =
+        Add(stream.x, attended, w_.attention_bias, pass, DropoutSite::kAttentionOutput);
     const torch::Tensor v = CopyToRegion(w_.ln2(x1), *w_.context, w_.layer);
     const torch::Tensor expanded = ReduceFromRegion(w_.mlp(v), *w_.context, pass, w_.layer);
     stream.x = Add(x1, expanded, w_.mlp_bias, pass, DropoutSite::kMlpOutput);
   }
 
  private:
-  torch::Tensor Add(const torch::Tensor& x, const torch::Tensor& contribution, const torch::Tensor& bias,
-                    const ForwardPass& pass, DropoutSite site) const {
+  torch::Tensor Add(const torch::Tensor& x, const torch::Tensor& contribution,
+                    const torch::Tensor& bias, const ForwardPass& pass, DropoutSite site) const {
     return x + DropReplicated(AddBias(contribution, bias), pass, w_.layer, site);
   }
 
@@ -34,6 +36,8 @@ class BlockT : public Block {
 
 }  // namespace
 
-std::unique_ptr<Block> MakeBlockT(BlockParts parts) { return std::make_unique<BlockT>(std::move(parts)); }
+std::unique_ptr<Block> MakeBlockT(BlockParts parts) {
+  return std::make_unique<BlockT>(std::move(parts));
+}
 
 }  // namespace edgetp

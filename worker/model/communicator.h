@@ -1,4 +1,5 @@
-// The model's only way out: sum a buffer over all ranks. Implemented by worker/ over gRPC and by tests in one process.
+// The model's only way out: sum a buffer over all ranks. Implemented by worker/ over gRPC and by
+// tests in one process.
 #pragma once
 
 #include "absl/status/status.h"
@@ -14,10 +15,10 @@ class Communicator {
   virtual int rank() const = 0;
   virtual int world_size() const = 0;
 
-  // Replaces `data` by its sum over ranks, the same bits on every rank. All ranks call in the same order with the same
-  // tag and size. Called by one thread; while it runs, nothing else may touch `data`. Not called at world size 1.
-  // Blocks until: the sum is there, or the implementation's deadline.
-  // Errors: those of the transport; the model passes the first one on unchanged.
+  // Replaces `data` by its sum over ranks, the same bits on every rank. All ranks call in the same
+  // order with the same tag and size. Called by one thread; while it runs, nothing else may touch
+  // `data`. Not called at world size 1. Blocks until: the sum is there, or the implementation's
+  // deadline. Errors: those of the transport; the model passes the first one on unchanged.
   virtual absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) = 0;
 };
 

@@ -14,9 +14,11 @@ at::Generator MakeGenerator(const torch::Device& device, uint64_t seed) {
   return generator;
 }
 
-torch::Tensor Drop(const torch::Tensor& x, const ForwardPass& pass, int layer, DropoutSite site, uint64_t owner) {
+torch::Tensor Drop(const torch::Tensor& x, const ForwardPass& pass, int layer, DropoutSite site,
+                   uint64_t owner) {
   if (pass.dropout == 0) return x;
-  const uint64_t key = RandomBits(pass.dropout_key, static_cast<uint64_t>(layer + 1), static_cast<uint64_t>(site), owner);
+  const uint64_t key = RandomBits(pass.dropout_key, static_cast<uint64_t>(layer + 1),
+                                  static_cast<uint64_t>(site), owner);
   const double keep = 1 - pass.dropout;
   torch::Tensor mask = torch::empty_like(x, torch::TensorOptions().requires_grad(false));
   mask.bernoulli_(keep, MakeGenerator(x.device(), key)).div_(keep);
@@ -25,11 +27,13 @@ torch::Tensor Drop(const torch::Tensor& x, const ForwardPass& pass, int layer, D
 
 }  // namespace
 
-torch::Tensor DropReplicated(const torch::Tensor& x, const ForwardPass& pass, int layer, DropoutSite site) {
+torch::Tensor DropReplicated(const torch::Tensor& x, const ForwardPass& pass, int layer,
+                             DropoutSite site) {
   return Drop(x, pass, layer, site, 0);
 }
 
-torch::Tensor DropLocal(const torch::Tensor& x, const ForwardPass& pass, int layer, DropoutSite site, int rank) {
+torch::Tensor DropLocal(const torch::Tensor& x, const ForwardPass& pass, int layer,
+                        DropoutSite site, int rank) {
   return Drop(x, pass, layer, site, static_cast<uint64_t>(rank) + 1);
 }
 

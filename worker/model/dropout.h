@@ -1,5 +1,6 @@
-// Dropout whose masks depend on a key alone, so that a run repeats to the last bit. A replicated tensor gets the same
-// mask on all ranks; a tensor inside a parallel region (or a rank-local stream) gets one per rank.
+// Dropout whose masks depend on a key alone, so that a run repeats to the last bit. A replicated
+// tensor gets the same mask on all ranks; a tensor inside a parallel region (or a rank-local
+// stream) gets one per rank.
 #pragma once
 
 #include <torch/torch.h>
@@ -8,10 +9,19 @@
 
 namespace edgetp {
 
-enum class DropoutSite { kEmbedding, kAttentionWeights, kAttentionOutput, kMlpOutput, kBlockOutput };
+enum class DropoutSite {
+  kEmbedding,
+  kAttentionWeights,
+  kAttentionOutput,
+  kMlpOutput,
+  kBlockOutput
+};
 
-// Shapes: any -> same. `layer` is -1 for the embedding. Returns `x` itself when the pass has no dropout.
-torch::Tensor DropReplicated(const torch::Tensor& x, const ForwardPass& pass, int layer, DropoutSite site);
-torch::Tensor DropLocal(const torch::Tensor& x, const ForwardPass& pass, int layer, DropoutSite site, int rank);
+// Shapes: any -> same. `layer` is -1 for the embedding. Returns `x` itself when the pass has no
+// dropout.
+torch::Tensor DropReplicated(const torch::Tensor& x, const ForwardPass& pass, int layer,
+                             DropoutSite site);
+torch::Tensor DropLocal(const torch::Tensor& x, const ForwardPass& pass, int layer,
+                        DropoutSite site, int rank);
 
 }  // namespace edgetp

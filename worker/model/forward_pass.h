@@ -1,4 +1,5 @@
-// What is particular to one forward pass: its sizes, whether it trains, and the key of its dropout masks.
+// What is particular to one forward pass: its sizes, whether it trains, and the key of its dropout
+// masks.
 #pragma once
 
 #include <cstdint>

@@ -8,8 +8,10 @@
 namespace edgetp {
 
 double MeasureGemmGflops(const std::function<double()>& now_seconds) {
-  constexpr int64_t kSize = 512;  // large enough for any BLAS to reach its speed, small enough to take milliseconds
-  constexpr int kRepeats = 5;     // the best one: the first wakes up the BLAS, others may be interrupted
+  constexpr int64_t kSize =
+      512;  // large enough for any BLAS to reach its speed, small enough to take milliseconds
+  constexpr int kRepeats =
+      5;  // the best one: the first wakes up the BLAS, others may be interrupted
   torch::NoGradGuard no_grad;
   const int threads = at::get_num_threads();
   at::set_num_threads(1);

@@ -33,8 +33,8 @@ torch::Tensor CausalMask(int64_t length, const torch::Device& device) {
   return torch::full({length, length}, -std::numeric_limits<float>::infinity(), options).triu(1);
 }
 
-BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store, ParallelContext* context, int layer,
-                   const torch::Tensor& mask) {
+BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
+                   ParallelContext* context, int layer, const torch::Tensor& mask) {
   auto value = [&](const char* name) { return store.Value(absl::StrCat("h.", layer, ".", name)); };
   BlockParts parts;
   parts.layer = layer;
@@ -77,14 +77,18 @@ torch::Tensor Gpt::Hidden(const torch::Tensor& tokens, const ForwardPass& pass) 
                                       : position_table_.narrow(0, 0, pass.sequence);  // (T, C)
   const torch::Tensor embedded = torch::embedding(token_table_, tokens) + positions;  // (B, T, C)
   ResidualStream stream;
-  stream.x = DropReplicated(embedded.view({-1, embedded.size(2)}), pass, -1, DropoutSite::kEmbedding);
+  stream.x =
+      DropReplicated(embedded.view({-1, embedded.size(2)}), pass, -1, DropoutSite::kEmbedding);
   for (const auto& block : blocks_) block->Forward(stream, pass);
   return final_norm_(stream.x);
 }
 
-torch::Tensor Gpt::Logits(const torch::Tensor& hidden) const { return torch::mm(hidden, token_table_.t()); }
+torch::Tensor Gpt::Logits(const torch::Tensor& hidden) const {
+  return torch::mm(hidden, token_table_.t());
+}
 
-torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& targets, const ForwardPass& pass) const {
+torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& targets,
+                        const ForwardPass& pass) const {
   return torch::cross_entropy_loss(Logits(Hidden(tokens, pass)), targets.view({-1}));
 }
 

@@ -1,5 +1,5 @@
-// GPT-2 over a rank's shard: embeddings, the blocks of a pattern, the tied head. Reads its weights from a
-// ParameterStore and owns none.
+// GPT-2 over a rank's shard: embeddings, the blocks of a pattern, the tied head. Reads its weights
+// from a ParameterStore and owns none.
 #pragma once
 
 #include <torch/torch.h>
@@ -26,7 +26,8 @@ class Gpt {
   torch::Tensor Logits(const torch::Tensor& hidden) const;
 
   // Mean cross-entropy. Shapes: tokens, targets (B, T) -> scalar.
-  torch::Tensor Loss(const torch::Tensor& tokens, const torch::Tensor& targets, const ForwardPass& pass) const;
+  torch::Tensor Loss(const torch::Tensor& tokens, const torch::Tensor& targets,
+                     const ForwardPass& pass) const;
 
  private:
   torch::Tensor token_table_;     // (V, C), also the head

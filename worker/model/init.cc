@@ -38,13 +38,15 @@ bool IsLinear(Role role) {
 
 }  // namespace
 
-torch::Tensor InitialValue(const ParameterSpec& spec, const ModelShape& shape, InitKind kind, uint64_t seed) {
+torch::Tensor InitialValue(const ParameterSpec& spec, const ModelShape& shape, InitKind kind,
+                           uint64_t seed) {
   torch::Tensor value = torch::zeros(spec.full_shape);
   const uint64_t key = RandomBits(seed, HashName(spec.name));
   if (spec.role == Role::kNormWeight) {
     value.fill_(1);
   } else if (IsLinear(spec.role) && kind == InitKind::kTorch) {
-    FillUniform(value.data_ptr<float>(), value.numel(), 1 / std::sqrt(static_cast<double>(spec.fan_in)), key);
+    FillUniform(value.data_ptr<float>(), value.numel(),
+                1 / std::sqrt(static_cast<double>(spec.fan_in)), key);
   } else if (spec.role == Role::kEmbedding || spec.role == Role::kLinearWeight) {
     FillNormal(value.data_ptr<float>(), value.numel(), 0.02, key);
   } else if (spec.role == Role::kResidualWeight) {

@@ -1,5 +1,5 @@
-// Initial weights, as full tensors: a value depends on (seed, tensor name, index) alone, so every world size, host and
-// LibTorch version starts as the same model. Pure.
+// Initial weights, as full tensors: a value depends on (seed, tensor name, index) alone, so every
+// world size, host and LibTorch version starts as the same model. Pure.
 #pragma once
 
 #include <torch/torch.h>
@@ -11,9 +11,11 @@
 
 namespace edgetp {
 
-// gpt2: N(0, 0.02), residual projections 0.02 / sqrt(2L), biases 0. torch: PyTorch's Linear default, uniform in
-// +- 1/sqrt(fan_in), for weights and biases of the block linears; the rest as gpt2. Norms: weight 1, bias 0.
-// Shapes: (spec.full_shape), float32 in host memory.
-torch::Tensor InitialValue(const ParameterSpec& spec, const ModelShape& shape, InitKind kind, uint64_t seed);
+// gpt2: N(0, 0.02), residual projections 0.02 / sqrt(2L), biases 0. torch: PyTorch's Linear
+// default, uniform in
+// +- 1/sqrt(fan_in), for weights and biases of the block linears; the rest as gpt2. Norms: weight
+// 1, bias 0. Shapes: (spec.full_shape), float32 in host memory.
+torch::Tensor InitialValue(const ParameterSpec& spec, const ModelShape& shape, InitKind kind,
+                           uint64_t seed);
 
 }  // namespace edgetp

@@ -11,7 +11,8 @@ void ParallelContext::AllReduce(const CollectiveTag& tag, const torch::Tensor& t
   }
   torch::NoGradGuard no_grad;
   if (!staging_.defined() || staging_.numel() < count) {
-    staging_ = torch::empty({count}, torch::TensorOptions().dtype(torch::kFloat).pinned_memory(true));
+    staging_ =
+        torch::empty({count}, torch::TensorOptions().dtype(torch::kFloat).pinned_memory(true));
   }
   const torch::Tensor host = staging_.narrow(0, 0, count);
   const torch::Tensor device = tensor.detach().view({count});
@@ -21,7 +22,8 @@ void ParallelContext::AllReduce(const CollectiveTag& tag, const torch::Tensor& t
 }
 
 void ParallelContext::ReduceHost(const CollectiveTag& tag, float* data, int64_t count) {
-  if (status_.ok()) status_ = communicator_->AllReduce(tag, absl::MakeSpan(data, static_cast<size_t>(count)));
+  if (status_.ok())
+    status_ = communicator_->AllReduce(tag, absl::MakeSpan(data, static_cast<size_t>(count)));
   if (!status_.ok()) throw CollectiveError();
 }
 

@@ -1,5 +1,5 @@
-// A rank's place in its group and the one way in which the model sums tensors over ranks. Shared by all blocks of a
-// model; used by one thread at a time (autograd's, during backward()).
+// A rank's place in its group and the one way in which the model sums tensors over ranks. Shared by
+// all blocks of a model; used by one thread at a time (autograd's, during backward()).
 #pragma once
 
 #include <torch/torch.h>
@@ -12,8 +12,8 @@
 
 namespace edgetp {
 
-// Unwinds forward() or backward() after a failed collective. Carries nothing: autograd may copy or wrap exceptions on
-// their way, so the Status waits in ParallelContext::status().
+// Unwinds forward() or backward() after a failed collective. Carries nothing: autograd may copy or
+// wrap exceptions on their way, so the Status waits in ParallelContext::status().
 class CollectiveError : public std::exception {
  public:
   const char* what() const noexcept override { return "a collective failed"; }
@@ -32,10 +32,9 @@ class ParallelContext {
   int world_size() const { return world_size_; }
   const Shard& shard() const { return shard_; }
 
-  // Replaces `tensor` by its sum over ranks; at world size 1 does nothing. Tensors of an accelerator are staged through
-  // pinned host memory.
-  // Shapes: any; contiguous float32.
-  // Throws CollectiveError; after the first failure every call throws at once, without communicating.
+  // Replaces `tensor` by its sum over ranks; at world size 1 does nothing. Tensors of an
+  // accelerator are staged through pinned host memory. Shapes: any; contiguous float32. Throws
+  // CollectiveError; after the first failure every call throws at once, without communicating.
   void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);
 
   // The first failure of a collective, as the communicator returned it.

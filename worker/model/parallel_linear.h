@@ -1,4 +1,5 @@
-// The two parallel linears. Weights are (in, out) as in GPT-2's files, so that nothing is ever transposed for them.
+// The two parallel linears. Weights are (in, out) as in GPT-2's files, so that nothing is ever
+// transposed for them.
 #pragma once
 
 #include <torch/torch.h>
@@ -16,8 +17,8 @@ struct ColumnParallelLinear {
   }
 };
 
-// Each rank holds a slice of in_features; the sum of all ranks' results is the product. Has no bias: it would be summed,
-// too, so the block adds it after the sum.
+// Each rank holds a slice of in_features; the sum of all ranks' results is the product. Has no
+// bias: it would be summed, too, so the block adds it after the sum.
 struct RowParallelLinear {
   torch::Tensor weight;  // (in/P, out)
 

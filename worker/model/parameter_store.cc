@@ -28,8 +28,8 @@ const std::vector<ParameterRange> kLayout = {
 
 }  // namespace
 
-ParameterStore::ParameterStore(std::vector<ParameterSpec> specs, const ModelShape& shape, const Shard& shard,
-                               const torch::Device& device)
+ParameterStore::ParameterStore(std::vector<ParameterSpec> specs, const ModelShape& shape,
+                               const Shard& shard, const torch::Device& device)
     : ranges_(kLayout) {
   std::vector<int64_t> offsets(specs.size());
   int64_t total = 0;
@@ -47,8 +47,11 @@ ParameterStore::ParameterStore(std::vector<ParameterSpec> specs, const ModelShap
   }
   for (size_t i = 0; i < specs.size(); ++i) {
     const std::vector<int64_t> sizes = LocalShape(specs[i], shape, shard);
-    auto view = [&](const torch::Tensor& flat) { return flat.narrow(0, offsets[i], Product(sizes)).view(sizes); };
-    Parameter parameter{specs[i], view(values_).detach(), view(gradients_), view(exp_avg_), view(exp_avg_sq_)};
+    auto view = [&](const torch::Tensor& flat) {
+      return flat.narrow(0, offsets[i], Product(sizes)).view(sizes);
+    };
+    Parameter parameter{specs[i], view(values_).detach(), view(gradients_), view(exp_avg_),
+                        view(exp_avg_sq_)};
     parameter.value.set_requires_grad(true);
     parameter.value.mutable_grad() = parameter.gradient;
     index_[specs[i].name] = i;

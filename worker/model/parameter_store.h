@@ -1,5 +1,6 @@
-// A rank's parameters, gradients and optimizer moments in four flat buffers, so that optimizer, clipping and gradient
-// sync each touch a few long ranges instead of many short tensors. Parameters of one kind lie together.
+// A rank's parameters, gradients and optimizer moments in four flat buffers, so that optimizer,
+// clipping and gradient sync each touch a few long ranges instead of many short tensors. Parameters
+// of one kind lie together.
 #pragma once
 
 #include <torch/torch.h>
@@ -15,8 +16,9 @@ namespace edgetp {
 
 struct Parameter {
   ParameterSpec spec;
-  torch::Tensor value;     // a leaf of autograd; its gradient accumulates in `gradient`
-  torch::Tensor gradient;  // this and the rest are views of the flat buffers, in the rank's local shape
+  torch::Tensor value;  // a leaf of autograd; its gradient accumulates in `gradient`
+  torch::Tensor
+      gradient;  // this and the rest are views of the flat buffers, in the rank's local shape
   torch::Tensor exp_avg;
   torch::Tensor exp_avg_sq;
 };
@@ -38,7 +40,9 @@ class ParameterStore {
   ParameterStore(std::vector<ParameterSpec> specs, const ModelShape& shape, const Shard& shard,
                  const torch::Device& device);
 
-  const std::vector<Parameter>& parameters() const { return parameters_; }  // in the order of the specs
+  const std::vector<Parameter>& parameters() const {
+    return parameters_;
+  }  // in the order of the specs
   const std::vector<ParameterRange>& ranges() const { return ranges_; }
   // The parameter of that name, or null.
   const Parameter* Find(const std::string& name) const;

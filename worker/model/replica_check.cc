@@ -12,7 +12,8 @@
 namespace edgetp {
 namespace {
 
-// A hash travels as four 16-bit numbers: each is exact in a float32, and so is its sum with the other ranks' zeros.
+// A hash travels as four 16-bit numbers: each is exact in a float32, and so is its sum with the
+// other ranks' zeros.
 constexpr int kParts = 4;
 
 uint64_t HashBits(const torch::Tensor& tensor) {
@@ -41,7 +42,8 @@ absl::Status CompareReplicas(const ParameterStore& store, ParallelContext& conte
   if (context.world_size() == 1) return absl::OkStatus();
   const std::vector<const Parameter*> parameters = Replicated(store);
   const int64_t count = static_cast<int64_t>(parameters.size());
-  const torch::Tensor table = torch::zeros({context.world_size(), count, kParts});  // each rank fills its row
+  const torch::Tensor table =
+      torch::zeros({context.world_size(), count, kParts});  // each rank fills its row
   auto cell = table.accessor<float, 3>();
   for (int64_t i = 0; i < count; ++i) {
     const uint64_t hash = HashBits(parameters[i]->value);
@@ -57,8 +59,8 @@ absl::Status CompareReplicas(const ParameterStore& store, ParallelContext& conte
     }
     if (others.empty()) continue;
     return absl::InternalError(absl::StrCat("replica check: parameter ", parameters[i]->spec.name,
-                                            " differs between ranks (step=", step, " ranks=", absl::StrJoin(others, ","),
-                                            " differ from rank 0)"));
+                                            " differs between ranks (step=", step, " ranks=",
+                                            absl::StrJoin(others, ","), " differ from rank 0)"));
   }
   return absl::OkStatus();
 }

@@ -1,4 +1,5 @@
-// Do all ranks hold the same replicated parameters? A silent difference would make the ranks train different models.
+// Do all ranks hold the same replicated parameters? A silent difference would make the ranks train
+// different models.
 #pragma once
 
 #include "absl/status/status.h"
@@ -8,7 +9,8 @@
 namespace edgetp {
 
 // Compares a hash of every replicated parameter, bit by bit, in one all-reduce of class control.
-// Errors: Internal naming the first tensor that differs and the ranks; the same on all ranks. Throws CollectiveError.
+// Errors: Internal naming the first tensor that differs and the ranks; the same on all ranks.
+// Throws CollectiveError.
 absl::Status CompareReplicas(const ParameterStore& store, ParallelContext& context, int step);
 
 }  // namespace edgetp

@@ -21,8 +21,10 @@ class SpecList {
                       .role = Role::kNormWeight,
                       .partial_gradient = partial});
     if (!biases_) return;
-    specs_.push_back(
-        {.name = name + ".bias", .full_shape = {C_}, .role = Role::kNormBias, .partial_gradient = partial});
+    specs_.push_back({.name = name + ".bias",
+                      .full_shape = {C_},
+                      .role = Role::kNormBias,
+                      .partial_gradient = partial});
   }
 
   // A column-parallel linear: weight and bias are both cut.
@@ -35,7 +37,8 @@ class SpecList {
   void Row(const std::string& name, int64_t in, Split split, bool has_bias, bool partial_bias) {
     specs_.push_back({name + ".weight", {in, C_}, split, Role::kResidualWeight, in});
     if (!biases_ || !has_bias) return;
-    specs_.push_back({name + ".bias", {C_}, Split::kReplicated, Role::kLinearBias, in, partial_bias});
+    specs_.push_back(
+        {name + ".bias", {C_}, Split::kReplicated, Role::kLinearBias, in, partial_bias});
   }
 
   void Block(int layer) {
@@ -76,13 +79,16 @@ std::vector<ParameterSpec> ListUnusedBiases(const ModelShape& shape, const Patte
   for (int layer = 0; shape.biases && layer < shape.layers; ++layer) {
     if (pattern.blocks()[layer].kind != BlockKind::kParallel) continue;
     for (const char* name : {".attn.c_proj.bias", ".mlp.c_proj.bias"}) {
-      specs.push_back({.name = absl::StrCat("h.", layer, name), .full_shape = {shape.channels}, .role = Role::kLinearBias});
+      specs.push_back({.name = absl::StrCat("h.", layer, name),
+                       .full_shape = {shape.channels},
+                       .role = Role::kLinearBias});
     }
   }
   return specs;
 }
 
-torch::Tensor ShardView(const torch::Tensor& full, Split split, const ModelShape& shape, const Shard& shard) {
+torch::Tensor ShardView(const torch::Tensor& full, Split split, const ModelShape& shape,
+                        const Shard& shard) {
   const int64_t head_size = shape.channels / shape.heads;
   switch (split) {
     case Split::kReplicated:
@@ -103,7 +109,8 @@ torch::Tensor ShardView(const torch::Tensor& full, Split split, const ModelShape
   return full;
 }
 
-std::vector<int64_t> LocalShape(const ParameterSpec& spec, const ModelShape& shape, const Shard& shard) {
+std::vector<int64_t> LocalShape(const ParameterSpec& spec, const ModelShape& shape,
+                                const Shard& shard) {
   const int64_t width = int64_t{shard.heads.size()} * (shape.channels / shape.heads);
   std::vector<int64_t> sizes = spec.full_shape;
   switch (spec.split) {

@@ -8,13 +8,14 @@ namespace {
 
 using torch::autograd::variable_list;
 
-// Nobody else can see the tensor's memory: autograd hands the same gradient to several nodes, and those share it.
+// Nobody else can see the tensor's memory: autograd hands the same gradient to several nodes, and
+// those share it.
 bool IsSoleOwner(const torch::Tensor& tensor) {
   return tensor.is_contiguous() && tensor.use_count() == 1 && tensor.storage().use_count() == 1;
 }
 
-// The backward of F. A plain Node and no torch::autograd::Function, whose wrapper keeps a second reference to the
-// gradient: this one can sum in place.
+// The backward of F. A plain Node and no torch::autograd::Function, whose wrapper keeps a second
+// reference to the gradient: this one can sum in place.
 class SumGradient : public torch::autograd::Node {
  public:
   SumGradient(ParallelContext& context, int layer) : context_(context), layer_(layer) {}
@@ -43,9 +44,10 @@ torch::Tensor CopyToRegion(const torch::Tensor& x, ParallelContext& context, int
   return inside;
 }
 
-torch::Tensor ReduceFromRegion(torch::Tensor partial, ParallelContext& context, const ForwardPass& pass, int layer) {
-  // Autograd need not know: the derivative of the sum with respect to this rank's part is the identity, which is what
-  // it does with a tensor whose memory changes under it.
+torch::Tensor ReduceFromRegion(torch::Tensor partial, ParallelContext& context,
+                               const ForwardPass& pass, int layer) {
+  // Autograd need not know: the derivative of the sum with respect to this rank's part is the
+  // identity, which is what it does with a tensor whose memory changes under it.
   context.AllReduce({TrafficClass::kActivationForward, pass.phase, layer}, partial);
   return partial;
 }

@@ -21,7 +21,9 @@
 namespace edgetp {
 namespace {
 
-absl::Status Invalid(const std::string& message) { return absl::InvalidArgumentError("trainer: " + message); }
+absl::Status Invalid(const std::string& message) {
+  return absl::InvalidArgumentError("trainer: " + message);
+}
 
 // LibTorch's messages carry a stack trace after their first line.
 absl::Status FromException(const char* what_failed, const std::exception& error) {
@@ -29,7 +31,8 @@ absl::Status FromException(const char* what_failed, const std::exception& error)
   const std::string message = absl::StrCat(what_failed, ": ", text.substr(0, text.find('\n')));
   const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
                       dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
-                      text.find("allocate memory") != std::string::npos;  // the CPU allocator has no type of its own
+                      text.find("allocate memory") !=
+                          std::string::npos;  // the CPU allocator has no type of its own
   return memory ? absl::ResourceExhaustedError(message) : absl::InternalError(message);
 }
 
@@ -51,7 +54,8 @@ absl::StatusOr<torch::Device> ParseDevice(const std::string& text) {
     if (device.is_cuda() && device.index() >= 0) {
       const int count = static_cast<int>(torch::cuda::device_count());
       if (device.index() < count) return device;
-      return Invalid(absl::StrCat("device \"", text, "\": this host has ", count, " CUDA devices that LibTorch can use"));
+      return Invalid(absl::StrCat("device \"", text, "\": this host has ", count,
+                                  " CUDA devices that LibTorch can use"));
     }
   } catch (const std::exception&) {
     // Falls through: LibTorch could not parse it.
@@ -70,10 +74,12 @@ absl::Status CheckOptions(const TrainerOptions& options) {
     if (value < 1) return Invalid(absl::StrCat(name, "=", value, ": must be at least 1"));
   }
   if (shape.channels % shape.heads != 0) {
-    return Invalid(absl::StrCat("channels=", shape.channels, " must be a multiple of heads=", shape.heads));
+    return Invalid(
+        absl::StrCat("channels=", shape.channels, " must be a multiple of heads=", shape.heads));
   }
   if (options.pattern.layers() != shape.layers) {
-    return Invalid(absl::StrCat("the pattern has ", options.pattern.layers(), " blocks, but layers=", shape.layers));
+    return Invalid(absl::StrCat("the pattern has ", options.pattern.layers(),
+                                " blocks, but layers=", shape.layers));
   }
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Invalid(absl::StrCat("dropout=", options.dropout, ": must be in [0, 1)"));
@@ -81,11 +87,12 @@ absl::Status CheckOptions(const TrainerOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status CheckTokens(const ModelShape& shape, absl::Span<const int64_t> tokens, const char* what) {
+absl::Status CheckTokens(const ModelShape& shape, absl::Span<const int64_t> tokens,
+                         const char* what) {
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] < 0 || tokens[i] >= shape.vocabulary) {
-      return Invalid(absl::StrCat(what, " ", i, " is token ", tokens[i], ": outside the vocabulary of ",
-                                  shape.vocabulary));
+      return Invalid(absl::StrCat(what, " ", i, " is token ", tokens[i],
+                                  ": outside the vocabulary of ", shape.vocabulary));
     }
   }
   return absl::OkStatus();
@@ -93,13 +100,15 @@ absl::Status CheckTokens(const ModelShape& shape, absl::Span<const int64_t> toke
 
 absl::Status CheckBatch(const ModelShape& shape, const TokenBatch& batch) {
   if (batch.batch < 1 || batch.sequence < 1 || batch.sequence > shape.sequence) {
-    return Invalid(absl::StrCat("batch of ", batch.batch, " x ", batch.sequence, " tokens: need at least 1, and a sequence of ",
-                                "at most ", shape.sequence));
+    return Invalid(absl::StrCat("batch of ", batch.batch, " x ", batch.sequence,
+                                " tokens: need at least 1, and a sequence of ", "at most ",
+                                shape.sequence));
   }
   const size_t count = size_t(batch.batch) * size_t(batch.sequence);
   if (batch.inputs.size() != count || batch.targets.size() != count) {
-    return Invalid(absl::StrCat("batch of ", batch.batch, " x ", batch.sequence, " tokens has ", batch.inputs.size(),
-                                " inputs and ", batch.targets.size(), " targets"));
+    return Invalid(absl::StrCat("batch of ", batch.batch, " x ", batch.sequence, " tokens has ",
+                                batch.inputs.size(), " inputs and ", batch.targets.size(),
+                                " targets"));
   }
   RETURN_IF_ERROR(CheckTokens(shape, batch.inputs, "input"));
   return CheckTokens(shape, batch.targets, "target");
@@ -107,7 +116,8 @@ absl::Status CheckBatch(const ModelShape& shape, const TokenBatch& batch) {
 
 class GptTrainer : public Trainer {
  public:
-  GptTrainer(const TrainerOptions& options, const Shard& shard, const torch::Device& device, Communicator* communicator)
+  GptTrainer(const TrainerOptions& options, const Shard& shard, const torch::Device& device,
+             Communicator* communicator)
       : options_(options),
         device_(device),
         context_(communicator, shard),
@@ -115,24 +125,28 @@ class GptTrainer : public Trainer {
         weights_(options.shape, options.pattern, &context_, &store_),
         model_(options_, store_, &context_) {
     for (const Parameter& parameter : store_.parameters()) {
-      TakeShard(InitialValue(parameter.spec, options.shape, options.init, options.seed), parameter.spec, options.shape,
-                shard, parameter.value);
+      TakeShard(InitialValue(parameter.spec, options.shape, options.init, options.seed),
+                parameter.spec, options.shape, shard, parameter.value);
     }
   }
 
   absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
                                        double learning_rate) override {
     if (micro_batches.empty()) return Invalid("a step needs at least one micro-batch");
-    for (const TokenBatch& batch : micro_batches) RETURN_IF_ERROR(CheckBatch(options_.shape, batch));
-    return Run<absl::StatusOr<StepResult>>("training step", [&] { return Step(step, micro_batches, learning_rate); });
+    for (const TokenBatch& batch : micro_batches)
+      RETURN_IF_ERROR(CheckBatch(options_.shape, batch));
+    return Run<absl::StatusOr<StepResult>>(
+        "training step", [&] { return Step(step, micro_batches, learning_rate); });
   }
 
   absl::StatusOr<double> Evaluate(const TokenBatch& batch) override {
     RETURN_IF_ERROR(CheckBatch(options_.shape, batch));
     return Run<absl::StatusOr<double>>("evaluation", [&] {
       torch::NoGradGuard no_grad;
-      const ForwardPass pass{.phase = Phase::kEvaluate, .batch = batch.batch, .sequence = batch.sequence};
-      return model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass).item<double>();
+      const ForwardPass pass{
+          .phase = Phase::kEvaluate, .batch = batch.batch, .sequence = batch.sequence};
+      return model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass)
+          .item<double>();
     });
   }
 
@@ -151,28 +165,33 @@ class GptTrainer : public Trainer {
   }
 
   absl::Status CheckReplicas(int step) override {
-    return Run<absl::Status>("replica check", [&] { return CompareReplicas(store_, context_, step); });
+    return Run<absl::Status>("replica check",
+                             [&] { return CompareReplicas(store_, context_, step); });
   }
 
   absl::Status LoadWeights(const std::vector<NamedTensor>& tensors) override {
-    return Run<absl::Status>("loading weights", [&] { return weights_.Load(tensors, {kWeightSet}); });
+    return Run<absl::Status>("loading weights",
+                             [&] { return weights_.Load(tensors, {kWeightSet}); });
   }
 
   absl::Status LoadOptimizerState(const std::vector<NamedTensor>& tensors) override {
-    return Run<absl::Status>("loading optimizer state",
-                             [&] { return weights_.Load(tensors, {kMomentSets[0], kMomentSets[1]}); });
+    return Run<absl::Status>("loading optimizer state", [&] {
+      return weights_.Load(tensors, {kMomentSets[0], kMomentSets[1]});
+    });
   }
 
   absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state) override {
     std::vector<TensorSet> sets = {kWeightSet};
     if (optimizer_state) sets.insert(sets.end(), std::begin(kMomentSets), std::end(kMomentSets));
-    return Run<absl::StatusOr<std::vector<NamedTensor>>>("exporting weights", [&] { return weights_.Gather(sets); });
+    return Run<absl::StatusOr<std::vector<NamedTensor>>>("exporting weights",
+                                                         [&] { return weights_.Gather(sets); });
   }
 
   absl::StatusOr<std::vector<NamedTensor>> LocalGradients() override {
     return Run<absl::StatusOr<std::vector<NamedTensor>>>("reading gradients", [&] {
       std::vector<NamedTensor> gradients;
-      for (const Parameter& p : store_.parameters()) gradients.push_back(ToNamedTensor(p.spec.name, p.gradient));
+      for (const Parameter& p : store_.parameters())
+        gradients.push_back(ToNamedTensor(p.spec.name, p.gradient));
       return gradients;
     });
   }
@@ -190,15 +209,18 @@ class GptTrainer : public Trainer {
     StepResult result;
     for (size_t i = 0; i < micro_batches.size(); ++i) {
       const uint64_t key = RandomBits(options_.seed, static_cast<uint64_t>(step), i);
-      result.loss += ForwardBackward(micro_batches[i], key, 1.0 / static_cast<double>(micro_batches.size()));
+      result.loss +=
+          ForwardBackward(micro_batches[i], key, 1.0 / static_cast<double>(micro_batches.size()));
     }
     SyncGradients();
     AdamWUpdate update{.step = step, .learning_rate = learning_rate};
     if (options_.clip_norm > 0) {
       result.gradient_norm = GradientNorm();
-      update.gradient_scale = std::min(1.0, options_.clip_norm / (result.gradient_norm + 1e-6));  // as torch's clip
+      update.gradient_scale =
+          std::min(1.0, options_.clip_norm / (result.gradient_norm + 1e-6));  // as torch's clip
     }
-    ApplyAdamW({options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay}, update, store_);
+    ApplyAdamW({options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay}, update,
+               store_);
     return result;
   }
 
@@ -209,21 +231,24 @@ class GptTrainer : public Trainer {
                            .sequence = batch.sequence,
                            .dropout = options_.dropout,
                            .dropout_key = dropout_key};
-    const torch::Tensor loss = model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass);
+    const torch::Tensor loss =
+        model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass);
     loss.backward(torch::full_like(loss, share, torch::TensorOptions().requires_grad(false)));
     return loss.item<double>() * share;
   }
 
-  // Parameters of s and p blocks that every rank uses inside its own region: their gradients are partial.
+  // Parameters of s and p blocks that every rank uses inside its own region: their gradients are
+  // partial.
   void SyncGradients() {
     for (const ParameterRange& range : store_.ranges()) {
       if (!range.partial_gradient || range.size == 0) continue;
-      context_.AllReduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, range.Of(store_.gradients()));
+      context_.AllReduce({TrafficClass::kGradSync, Phase::kOptimizer, -1},
+                         range.Of(store_.gradients()));
     }
   }
 
-  // Of the whole model. Replicated parameters count once: rank 0 adds them to its share, so that every rank derives the
-  // same bits from the one sum.
+  // Of the whole model. Replicated parameters count once: rank 0 adds them to its share, so that
+  // every rank derives the same bits from the one sum.
   double GradientNorm() {
     torch::Tensor squares = torch::zeros({1}, store_.gradients().options());
     for (const ParameterRange& range : store_.ranges()) {
@@ -237,8 +262,8 @@ class GptTrainer : public Trainer {
 
   // Shapes: (B, T).
   torch::Tensor OnDevice(const std::vector<int64_t>& tokens, const TokenBatch& batch) const {
-    const torch::Tensor host =
-        torch::from_blob(const_cast<int64_t*>(tokens.data()), {batch.batch, batch.sequence}, torch::kLong);
+    const torch::Tensor host = torch::from_blob(const_cast<int64_t*>(tokens.data()),
+                                                {batch.batch, batch.sequence}, torch::kLong);
     return host.to(device_);
   }
 
@@ -252,14 +277,16 @@ class GptTrainer : public Trainer {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& options, Communicator* communicator) {
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& options,
+                                                         Communicator* communicator) {
   RETURN_IF_ERROR(CheckOptions(options));
   ASSIGN_OR_RETURN(const torch::Device device, ParseDevice(options.device));
   ASSIGN_OR_RETURN(const std::vector<Shard> shards,
                    BuildShardMap(options.shape, communicator->world_size(), options.split));
   using Result = absl::StatusOr<std::unique_ptr<Trainer>>;
   return Guard<Result>("building the model", nullptr, [&]() -> Result {
-    return std::make_unique<GptTrainer>(options, shards[communicator->rank()], device, communicator);
+    return std::make_unique<GptTrainer>(options, shards[communicator->rank()], device,
+                                        communicator);
   });
 }
 

@@ -1,5 +1,5 @@
-// One rank's model, optimizer and gradients behind a header without LibTorch: what worker/ sees of worker/model/.
-// LibTorch's exceptions stop here. Not thread-safe; one thread calls it.
+// One rank's model, optimizer and gradients behind a header without LibTorch: what worker/ sees of
+// worker/model/. LibTorch's exceptions stop here. Not thread-safe; one thread calls it.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +42,9 @@ struct TrainerOptions {
 };
 
 struct StepResult {
-  double loss = 0;           // mean over micro-batches and tokens, the same on all ranks
-  double gradient_norm = 0;  // of the whole model, before clipping; computed only when clip_norm > 0
+  double loss = 0;  // mean over micro-batches and tokens, the same on all ranks
+  double gradient_norm =
+      0;  // of the whole model, before clipping; computed only when clip_norm > 0
 };
 
 class Trainer {
@@ -55,8 +56,8 @@ class Trainer {
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainerOptions& options,
                                                          Communicator* communicator);
 
-  // One optimizer update over all micro-batches. All-reduces in exactly the order of BuildStepPlan. `step` (0-based)
-  // keys dropout and the optimizer's bias correction.
+  // One optimizer update over all micro-batches. All-reduces in exactly the order of BuildStepPlan.
+  // `step` (0-based) keys dropout and the optimizer's bias correction.
   virtual absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
                                                double learning_rate) = 0;
 
@@ -74,14 +75,17 @@ class Trainer {
   // Errors: InvalidArgument naming a missing, unknown or misshapen tensor; nothing is changed then.
   virtual absl::Status LoadWeights(const std::vector<NamedTensor>& tensors) = 0;
 
-  // Gathers full tensors (all-reduces of class control; every rank must call, rank 0 gets them, others an empty list).
-  // With `optimizer_state` also "optimizer.exp_avg.<name>" and "optimizer.exp_avg_sq.<name>".
+  // Gathers full tensors (all-reduces of class control; every rank must call, rank 0 gets them,
+  // others an empty list). With `optimizer_state` also "optimizer.exp_avg.<name>" and
+  // "optimizer.exp_avg_sq.<name>".
   virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state) = 0;
 
-  // Replaces the optimizer's moments ("optimizer.exp_avg.<name>", ...); names without moments are errors.
+  // Replaces the optimizer's moments ("optimizer.exp_avg.<name>", ...); names without moments are
+  // errors.
   virtual absl::Status LoadOptimizerState(const std::vector<NamedTensor>& tensors) = 0;
 
-  // For tests: this rank's gradients of the last TrainStep before clipping, sliced as the weights are.
+  // For tests: this rank's gradients of the last TrainStep before clipping, sliced as the weights
+  // are.
   virtual absl::StatusOr<std::vector<NamedTensor>> LocalGradients() = 0;
 };
 

@@ -17,18 +17,22 @@ namespace {
 
 using Index = std::map<std::string, const NamedTensor*>;
 
-std::string ShapeText(const std::vector<int64_t>& shape) { return absl::StrCat("(", absl::StrJoin(shape, ", "), ")"); }
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  return absl::StrCat("(", absl::StrJoin(shape, ", "), ")");
+}
 
 absl::Status CheckShape(const NamedTensor& tensor, const std::vector<int64_t>& want) {
   if (tensor.shape != want) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor ", tensor.name, " has shape ", ShapeText(tensor.shape),
+    return absl::InvalidArgumentError(absl::StrCat("tensor ", tensor.name, " has shape ",
+                                                   ShapeText(tensor.shape),
                                                    ", but the model needs ", ShapeText(want)));
   }
   int64_t count = 1;
   for (const int64_t size : want) count *= size;
   if (static_cast<int64_t>(tensor.values.size()) != count) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor ", tensor.name, " has ", tensor.values.size(),
-                                                   " values, but its shape ", ShapeText(want), " needs ", count));
+    return absl::InvalidArgumentError(absl::StrCat("tensor ", tensor.name, " has ",
+                                                   tensor.values.size(), " values, but its shape ",
+                                                   ShapeText(want), " needs ", count));
   }
   return absl::OkStatus();
 }
@@ -49,8 +53,8 @@ torch::Tensor AsTensor(const NamedTensor& named) {
 
 }  // namespace
 
-void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const ModelShape& shape, const Shard& shard,
-               const torch::Tensor& local) {
+void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const ModelShape& shape,
+               const Shard& shard, const torch::Tensor& local) {
   torch::NoGradGuard no_grad;
   local.detach().copy_(ShardView(full, spec.split, shape, shard).reshape(local.sizes()));
 }
@@ -61,30 +65,35 @@ NamedTensor ToNamedTensor(const std::string& name, const torch::Tensor& tensor) 
   return {name, host.sizes().vec(), std::vector<float>(data, data + host.numel())};
 }
 
-absl::Status WeightExchange::Check(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets) const {
+absl::Status WeightExchange::Check(const std::vector<NamedTensor>& tensors,
+                                   const std::vector<TensorSet>& sets) const {
   ASSIGN_OR_RETURN(Index index, IndexByName(tensors));
   for (const TensorSet& set : sets) {
     for (const Parameter& parameter : store_->parameters()) {
       const std::string name = set.prefix + parameter.spec.name;
       const auto it = index.find(name);
-      if (it == index.end()) return absl::InvalidArgumentError(absl::StrCat("tensor ", name, " is missing"));
+      if (it == index.end())
+        return absl::InvalidArgumentError(absl::StrCat("tensor ", name, " is missing"));
       RETURN_IF_ERROR(CheckShape(*it->second, parameter.spec.full_shape));
       index.erase(it);
     }
     for (const ParameterSpec& spec : unused_) index.erase(set.prefix + spec.name);
   }
   if (index.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("tensor ", index.begin()->first, " is none of this model's"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("tensor ", index.begin()->first, " is none of this model's"));
 }
 
-absl::Status WeightExchange::Load(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets) {
+absl::Status WeightExchange::Load(const std::vector<NamedTensor>& tensors,
+                                  const std::vector<TensorSet>& sets) {
   RETURN_IF_ERROR(Check(tensors, sets));
   for (const NamedTensor& tensor : tensors) {
     for (const TensorSet& set : sets) {
       if (tensor.name.rfind(set.prefix, 0) != 0) continue;
       const Parameter* parameter = store_->Find(tensor.name.substr(set.prefix.size()));
       if (parameter == nullptr) continue;  // an output bias that a p block does not use
-      TakeShard(AsTensor(tensor), parameter->spec, shape_, context_->shard(), parameter->*set.tensor);
+      TakeShard(AsTensor(tensor), parameter->spec, shape_, context_->shard(),
+                parameter->*set.tensor);
     }
   }
   return absl::OkStatus();
@@ -108,7 +117,8 @@ std::vector<NamedTensor> WeightExchange::Gather(const std::vector<TensorSet>& se
       if (keeps) tensors.push_back(ToNamedTensor(set.prefix + spec.name, full));
     }
     for (const ParameterSpec& spec : unused_) {
-      if (keeps) tensors.push_back(ToNamedTensor(set.prefix + spec.name, torch::zeros(spec.full_shape)));
+      if (keeps)
+        tensors.push_back(ToNamedTensor(set.prefix + spec.name, torch::zeros(spec.full_shape)));
     }
   }
   return tensors;

@@ -1,4 +1,5 @@
-// Between a rank's slices and full tensors in host memory: what weight files and checkpoints are made of.
+// Between a rank's slices and full tensors in host memory: what weight files and checkpoints are
+// made of.
 #pragma once
 
 #include <string>
@@ -13,28 +14,35 @@ namespace edgetp {
 
 // A set of tensors that one file holds, one for each parameter.
 struct TensorSet {
-  std::string prefix;                   // before the parameter's name
-  torch::Tensor Parameter::*tensor;     // which one of the parameter
+  std::string prefix;                // before the parameter's name
+  torch::Tensor Parameter::*tensor;  // which one of the parameter
 };
 
-extern const TensorSet kWeightSet;      // "wte.weight"
-extern const TensorSet kMomentSets[2];  // "optimizer.exp_avg.wte.weight", "optimizer.exp_avg_sq.wte.weight"
+extern const TensorSet kWeightSet;  // "wte.weight"
+extern const TensorSet
+    kMomentSets[2];  // "optimizer.exp_avg.wte.weight", "optimizer.exp_avg_sq.wte.weight"
 
 class WeightExchange {
  public:
-  WeightExchange(const ModelShape& shape, const Pattern& pattern, ParallelContext* context, ParameterStore* store)
-      : shape_(shape), unused_(ListUnusedBiases(shape, pattern)), context_(context), store_(store) {}
+  WeightExchange(const ModelShape& shape, const Pattern& pattern, ParallelContext* context,
+                 ParameterStore* store)
+      : shape_(shape),
+        unused_(ListUnusedBiases(shape, pattern)),
+        context_(context),
+        store_(store) {}
 
-  // Replaces the sets by slices of `tensors`. Output biases of p blocks may be there or not, and are ignored.
-  // Errors: InvalidArgument naming a missing, unknown, doubled or misshapen tensor; nothing is changed then.
+  // Replaces the sets by slices of `tensors`. Output biases of p blocks may be there or not, and
+  // are ignored. Errors: InvalidArgument naming a missing, unknown, doubled or misshapen tensor;
+  // nothing is changed then.
   absl::Status Load(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets);
 
-  // Sums zero-filled tensors that hold each rank's slice (class control). All ranks call; rank 0 gets the tensors in
-  // GPT-2's order, the others none. Throws CollectiveError.
+  // Sums zero-filled tensors that hold each rank's slice (class control). All ranks call; rank 0
+  // gets the tensors in GPT-2's order, the others none. Throws CollectiveError.
   std::vector<NamedTensor> Gather(const std::vector<TensorSet>& sets);
 
  private:
-  absl::Status Check(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets) const;
+  absl::Status Check(const std::vector<NamedTensor>& tensors,
+                     const std::vector<TensorSet>& sets) const;
 
   const ModelShape shape_;
   const std::vector<ParameterSpec> unused_;
@@ -43,8 +51,8 @@ class WeightExchange {
 };
 
 // Copies the rank's part of a full tensor (host memory, contiguous) into `local`.
-void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const ModelShape& shape, const Shard& shard,
-               const torch::Tensor& local);
+void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const ModelShape& shape,
+               const Shard& shard, const torch::Tensor& local);
 
 // A copy in host memory.
 NamedTensor ToNamedTensor(const std::string& name, const torch::Tensor& tensor);
