@@ -1,5 +1,6 @@
 // One rank's model, optimizer and gradients behind a header without LibTorch: what worker/ sees of
 // worker/model/. LibTorch's exceptions stop here. Not thread-safe; one thread calls it.
+// After a failed all-reduce the ranks are out of step: every later call returns that first Status.
 #pragma once
 
 #include <cstdint>
@@ -71,21 +72,22 @@ class Trainer {
   // Errors: Internal naming the first tensor that differs.
   virtual absl::Status CheckReplicas(int step) = 0;
 
-  // Replaces weights by full tensors, each rank taking its slice.
+  // Replaces weights by full tensors, each rank taking its slice. Blocks of kind p own no output
+  // biases (attn.c_proj.bias, mlp.c_proj.bias): theirs may be there and are ignored.
   // Errors: InvalidArgument naming a missing, unknown or misshapen tensor; nothing is changed then.
   virtual absl::Status LoadWeights(const std::vector<NamedTensor>& tensors) = 0;
 
   // Gathers full tensors (all-reduces of class control; every rank must call, rank 0 gets them,
   // others an empty list). With `optimizer_state` also "optimizer.exp_avg.<name>" and
-  // "optimizer.exp_avg_sq.<name>".
+  // "optimizer.exp_avg_sq.<name>". Output biases that p blocks do not own are written as zeros.
   virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state) = 0;
 
   // Replaces the optimizer's moments ("optimizer.exp_avg.<name>", ...); names without moments are
   // errors.
   virtual absl::Status LoadOptimizerState(const std::vector<NamedTensor>& tensors) = 0;
 
-  // For tests: this rank's gradients of the last TrainStep before clipping, sliced as the weights
-  // are.
+  // For tests: this rank's gradients of the last TrainStep, after gradient sync and before clipping,
+  // sliced as the weights are.
   virtual absl::StatusOr<std::vector<NamedTensor>> LocalGradients() = 0;
 };
 
