@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc/support/time.h"
-#include "worker/peer_clock.h"
 #include "worker/segment_codec.h"
 
 namespace edgetp {
@@ -55,12 +54,15 @@ absl::StatusOr<std::unique_ptr<PeerEndpoint>> PeerEndpoint::Create(const std::st
 PeerEndpoint::~PeerEndpoint() { Shutdown(); }
 
 void PeerEndpoint::Shutdown() {
-  shutting_down_ = true;
-  for (auto& stream : arrivals_) stream->Cancel();
-  for (auto& stream : retired_) stream->Cancel();
-  if (accepting_ != nullptr) accepting_->Cancel();
-  if (server_ != nullptr) server_->Shutdown(gpr_inf_past(GPR_CLOCK_MONOTONIC));
-  if (queue_ == nullptr) return;
+  if (server_ == nullptr) return;
+  for (auto& stream : arrivals_) Retire(std::move(stream));
+  arrivals_.clear();
+  Retire(std::move(accepting_));
+  for (auto& stream : retired_) {
+    stream->Abandon();
+    stream->Cancel();
+  }
+  server_->Shutdown(gpr_inf_past(GPR_CLOCK_MONOTONIC));
   queue_->Shutdown();
   void* tag = nullptr;
   bool ok = false;
@@ -85,7 +87,9 @@ std::unique_ptr<PeerStream> PeerEndpoint::Dial(const std::string& address) {
 }
 
 void PeerEndpoint::Retire(std::unique_ptr<PeerStream> stream) {
-  if (stream != nullptr) retired_.push_back(std::move(stream));
+  if (stream == nullptr) return;
+  stream->Close();
+  retired_.push_back(std::move(stream));
 }
 
 void PeerEndpoint::Poll(absl::Time until) {
@@ -101,8 +105,8 @@ void PeerEndpoint::Poll(absl::Time until) {
 }
 
 void PeerEndpoint::Tidy() {
-  if (accepting_->state() != PeerStream::State::kStarting && !shutting_down_) {
-    if (accepting_->state() == PeerStream::State::kOpen && arrivals_.size() < kMaxArrivals) {
+  if (accepting_->state() != PeerStream::State::kStarting) {
+    if (arrivals_.size() < kMaxArrivals) {
       arrivals_.push_back(std::move(accepting_));
     } else {
       accepting_->Reject(absl::ResourceExhaustedError("peer: too many callers that no job knows"));
@@ -128,10 +132,6 @@ void PeerEndpoint::Wake() {
 void PeerEndpoint::WakeTag::Complete(bool ok) {
   std::lock_guard<std::mutex> lock(endpoint_->wake_mutex_);
   endpoint_->wake_pending_ = false;
-}
-
-void PeerEndpoint::Drain(absl::Time until) {
-  while (!retired_.empty() && MonotonicNow() < until) Poll(until);
 }
 
 }  // namespace edgetp

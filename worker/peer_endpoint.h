@@ -31,7 +31,7 @@ class PeerEndpoint {
   // Streams that others have opened and that no group has taken yet, oldest first. Their first message may not be there.
   std::deque<std::unique_ptr<PeerStream>>& arrivals() { return arrivals_; }
 
-  // Keeps a stream until gRPC is done with it. Close, Cancel or Reject it first.
+  // Closes a stream, unless it was cancelled or rejected, and keeps it until gRPC is done with it.
   void Retire(std::unique_ptr<PeerStream> stream);
 
   // Makes progress on all streams. Blocks until: an operation completed, Wake, or `until` (monotonic).
@@ -39,9 +39,6 @@ class PeerEndpoint {
 
   // From any thread: makes the Poll under way, or else the next one, return.
   void Wake();
-
-  // Polls until retired streams are gone, or `until`.
-  void Drain(absl::Time until);
 
  private:
   class WakeTag final : public CompletionTag {
@@ -65,7 +62,6 @@ class PeerEndpoint {
   std::unique_ptr<PeerStream> accepting_;
   std::deque<std::unique_ptr<PeerStream>> arrivals_;
   std::vector<std::unique_ptr<PeerStream>> retired_;
-  bool shutting_down_ = false;
 
   std::mutex wake_mutex_;
   bool wake_pending_ = false;

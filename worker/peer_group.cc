@@ -57,8 +57,12 @@ PeerGroup::~PeerGroup() {
     } else {
       peer.stream->Close();
     }
-    endpoint_->Retire(std::move(peer.stream));
   }
+  // Nobody may poll the endpoint after this: see the ends out.
+  const auto open = [](const Peer& peer) { return peer.stream != nullptr && !peer.stream->closed(); };
+  const absl::Time until = MonotonicNow() + kReleaseGrace;
+  while (!failed && std::any_of(peers_.begin(), peers_.end(), open) && MonotonicNow() < until) endpoint_->Poll(until);
+  for (Peer& peer : peers_) endpoint_->Retire(std::move(peer.stream));
 }
 
 bool PeerGroup::one_clock() const {
@@ -168,7 +172,6 @@ absl::Status PeerGroup::TakeArrivals() {
     std::unique_ptr<PeerStream> stream = std::move(arrivals.front());
     arrivals.pop_front();
     if (stream->state() == PeerStream::State::kEnded && !stream->HasMessage()) {
-      stream->Close();
       endpoint_->Retire(std::move(stream));
     } else if (!stream->HasMessage()) {
       arrivals.push_back(std::move(stream));

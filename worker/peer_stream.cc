@@ -19,7 +19,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 void PeerStream::Operation::Complete(bool ok) {
   --stream_->outstanding_;
-  (stream_->*handler_)(ok);
+  if (!stream_->abandoned_) (stream_->*handler_)(ok);
 }
 
 void* PeerStream::Operation::Start() {
@@ -91,7 +91,7 @@ void PeerStream::Close() {
     return;
   }
   closing_ = true;
-  if (state_ == State::kOpen && !writing_ && !half_closed_) {
+  if (!writing_ && !half_closed_) {
     half_closed_ = true;
     HalfClose();
   }
@@ -112,7 +112,9 @@ void DialledStream::Started(bool ok) {
   }
 }
 
-void DialledStream::HalfClose() { call_->WritesDone(done_.Start()); }
+void DialledStream::HalfClose() {
+  if (state() != State::kEnded) call_->WritesDone(done_.Start());
+}
 
 void DialledStream::ReadEnded() { call_->Finish(&grpc_status_, finish_.Start()); }
 
@@ -139,6 +141,7 @@ void AcceptedStream::Started(bool ok) {
 }
 
 void AcceptedStream::HalfClose() {
+  if (finished_) return;
   finished_ = true;
   call_.Finish(grpc::Status::OK, finish_.Start());
 }

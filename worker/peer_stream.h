@@ -60,6 +60,12 @@ class PeerStream {
   // For an accepted stream: ends it with `status`.
   virtual void Reject(const absl::Status& status) = 0;
 
+  // Nothing more needs to be written for an orderly end.
+  bool closed() const { return half_closed_ || state_ == State::kEnded; }
+
+  // The completion queue is going down: starts nothing any more.
+  void Abandon() { abandoned_ = true; }
+
   // No operation is outstanding: it may be destroyed. Until then the completion queue holds tags into it.
   bool idle() const { return outstanding_ == 0; }
 
@@ -109,6 +115,7 @@ class PeerStream {
   bool reading_ = false;
   bool writing_ = false;
   bool half_closed_ = false;
+  bool abandoned_ = false;
   int outstanding_ = 0;
   absl::Status status_;
   grpc::ByteBuffer incoming_;

@@ -58,12 +58,17 @@ class LocalCluster {
 
   using Wrap = std::function<std::unique_ptr<SegmentTransport>(int rank, std::unique_ptr<SegmentTransport>)>;
 
-  // Runs `body` on a connected CollectiveGroup per rank.
+  // Runs `body` on a CollectiveGroup per rank; all are connected before the first one starts.
   std::vector<absl::Status> OnEachGroup(const CollectiveGroupOptions& options,
                                         const std::function<absl::Status(CollectiveGroup&)>& body,
                                         const Wrap& wrap = nullptr) {
+    std::vector<std::unique_ptr<SegmentTransport>> transports(world_size());
+    OnEachRank([&](int rank) {
+      transports[rank] = Connected(rank);
+      return absl::OkStatus();
+    });
     return OnEachRank([&](int rank) {
-      std::unique_ptr<SegmentTransport> transport = Connected(rank);
+      std::unique_ptr<SegmentTransport> transport = std::move(transports[rank]);
       if (wrap) transport = wrap(rank, std::move(transport));
       auto group = CollectiveGroup::Create(std::move(transport), options);
       return group.ok() ? body(**group) : group.status();

@@ -1,0 +1,224 @@
+#include "worker/collective_group.h"
+
+#include "common/collective/registry.h"
+#include "gmock/gmock.h"
+#include "tests/transport/local_cluster.h"
+#include "worker/bench_all_reduce.h"
+
+namespace edgetp {
+namespace {
+
+using testing::HasSubstr;
+
+std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
+AllReduceStep Planned(TrafficClass traffic, int64_t elements, int64_t wire_bytes, int layer = 0) {
+  return {{traffic, Phase::kForward, layer}, elements, wire_bytes};
+}
+
+// Passes everything on, but fails one send.
+class FailingTransport final : public SegmentTransport {
+ public:
+  FailingTransport(std::unique_ptr<SegmentTransport> inner, int failing_send)
+      : inner_(std::move(inner)), sends_left_(failing_send) {}
+
+  int rank() const override { return inner_->rank(); }
+  int world_size() const override { return inner_->world_size(); }
+  bool one_clock() const override { return inner_->one_clock(); }
+  bool CanSend(int peer) const override { return inner_->CanSend(peer); }
+  absl::Status Send(int peer, const SegmentHeader& header, absl::Span<const std::byte> payload) override {
+    if (sends_left_-- == 0) return absl::UnavailableError("injected");
+    return inner_->Send(peer, header, payload);
+  }
+  uint64_t Released(int peer) const override { return inner_->Released(peer); }
+  const ReceivedSegment* Front(int peer) const override { return inner_->Front(peer); }
+  void Pop(int peer) override { inner_->Pop(peer); }
+  absl::Status Poll(absl::Time until) override { return inner_->Poll(until); }
+  bool Closed(int peer) const override { return inner_->Closed(peer); }
+  void Abort(const absl::Status& status) override { inner_->Abort(status); }
+
+ private:
+  std::unique_ptr<SegmentTransport> inner_;
+  int sends_left_;
+};
+
+TEST(FailureTest, WhicheverSendFailsEveryRankEndsWithAStatus) {
+  for (const Algorithm& algorithm : Algorithms()) {
+    for (int failing = 0; failing < 3; ++failing) {
+      LocalCluster cluster(3);
+      CollectiveGroupOptions options;
+      options.choose = FixedAlgorithm(algorithm.name);
+      options.segment_bytes = 1000;
+      const auto results = cluster.OnEachGroup(
+          options,
+          [](CollectiveGroup& group) {
+            std::vector<float> data(5000, 1.0f);
+            return group.AllReduce(kForwardTag, absl::MakeSpan(data));
+          },
+          [failing](int rank, std::unique_ptr<SegmentTransport> inner) -> std::unique_ptr<SegmentTransport> {
+            if (rank != 1) return inner;
+            return std::make_unique<FailingTransport>(std::move(inner), failing);
+          });
+      EXPECT_THAT(Message(results[1]), HasSubstr("injected")) << algorithm.name;
+      for (const int other : {0, 2}) {
+        EXPECT_TRUE(results[other].ok() || results[other].code() == absl::StatusCode::kUnavailable)
+            << algorithm.name << ": " << results[other];
+      }
+    }
+  }
+}
+
+TEST(FailureTest, APeerThatIsGoneIsNamed) {
+  LocalCluster cluster(2);
+  const auto results = cluster.OnEachGroup({}, [](CollectiveGroup& group) {
+    if (group.rank() == 1) {
+      group.Abort(absl::InternalError("crash"));
+      return absl::OkStatus();
+    }
+    std::vector<float> data(5000, 1.0f);
+    return group.AllReduce(kForwardTag, absl::MakeSpan(data));
+  });
+  EXPECT_EQ(results[0].code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(Message(results[0]), HasSubstr("peer=1"));
+}
+
+TEST(FailureTest, APeerThatLeavesTooEarlyIsNamed) {
+  LocalCluster cluster(2);
+  const auto results = cluster.OnEachGroup({}, [](CollectiveGroup& group) {
+    std::vector<float> data(5000, 1.0f);
+    return group.rank() == 1 ? absl::OkStatus() : group.AllReduce(kForwardTag, absl::MakeSpan(data));
+  });
+  EXPECT_EQ(results[0].code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(Message(results[0]), HasSubstr("peer=1"));
+}
+
+TEST(FailureTest, AbortWakesAWaitingCollectiveAndStays) {
+  LocalCluster cluster(2);
+  ExpectAllOk(cluster.OnEachGroup({}, [](CollectiveGroup& group) {
+    const absl::Status cause = absl::AbortedError("rank 3 failed: disk full");
+    std::thread control([&] { group.Abort(cause); });
+    std::vector<float> data(10, 1.0f);
+    if (group.rank() == 0) {
+      const absl::Status status = group.AllReduce(kForwardTag, absl::MakeSpan(data));
+      EXPECT_EQ(status.code(), cause.code());
+      EXPECT_THAT(Message(status), HasSubstr("disk full"));
+      EXPECT_FALSE(group.AllReduce(kForwardTag, absl::MakeSpan(data)).ok());
+    }
+    control.join();
+    return absl::OkStatus();
+  }));
+}
+
+TEST(FailureTest, TheDeadlineNamesRankPeerStepAndChunk) {
+  LocalCluster cluster(2);
+  std::vector<std::unique_ptr<PeerGroup>> groups(2);
+  ExpectAllOk(cluster.OnEachRank([&](int rank) {
+    groups[rank] = cluster.Connected(rank);
+    return absl::OkStatus();
+  }));
+  CollectiveGroupOptions options;
+  options.deadline = absl::Milliseconds(20);
+  auto group = CollectiveGroup::Create(std::move(groups[0]), options);
+  (*group)->BeginStep(40, {Planned(TrafficClass::kActivationForward, 10, 40)});
+  std::vector<float> data(10, 1.0f);
+  const absl::Status status = (*group)->AllReduce(kForwardTag, absl::MakeSpan(data));
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(Message(status), HasSubstr("all_reduce recv: deadline exceeded (rank=0 peer=1 step=40 chunk=0 waited_ms="));
+}
+
+// Runs one step on two ranks that plans `expected` and executes `actual`; gives rank 0's first error.
+absl::Status Step(const std::vector<AllReduceStep>& expected, const std::vector<AllReduceStep>& actual) {
+  LocalCluster cluster(2);
+  CollectiveGroupOptions options;
+  options.wire_backward = "bf16";
+  return cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
+    group.BeginStep(7, expected);
+    for (const AllReduceStep& step : actual) {
+      std::vector<float> data(step.elements, 1.0f);
+      const absl::Status status = group.AllReduce(step.tag, absl::MakeSpan(data));
+      if (!status.ok()) return status;
+    }
+    return group.EndStep();
+  })[0];
+}
+
+TEST(PlanAuditTest, AStepThatFollowsItsPlanIsFine) {
+  const std::vector<AllReduceStep> plan = {Planned(TrafficClass::kActivationForward, 10, 40),
+                                           Planned(TrafficClass::kActivationBackward, 10, 20),
+                                           Planned(TrafficClass::kGradSync, 3, 12)};
+  EXPECT_TRUE(Step(plan, plan).ok());
+}
+
+TEST(PlanAuditTest, AnotherSizeClassOrLayerIsInternalAndNamesBoth) {
+  const AllReduceStep planned = Planned(TrafficClass::kActivationForward, 10, 40);
+  for (const AllReduceStep& actual : {Planned(TrafficClass::kActivationForward, 11, 44),
+                                      Planned(TrafficClass::kGradSync, 10, 40),
+                                      Planned(TrafficClass::kActivationForward, 10, 40, 1)}) {
+    const absl::Status status = Step({planned}, {actual});
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+    EXPECT_THAT(Message(status), HasSubstr("plan audit: the step differs from its plan (rank=0 step=7 index=0 want={"));
+    EXPECT_THAT(Message(status), HasSubstr("got={"));
+  }
+}
+
+TEST(PlanAuditTest, ACollectiveTooManyOrTooFewIsInternal) {
+  const AllReduceStep one = Planned(TrafficClass::kActivationForward, 10, 40);
+  EXPECT_THAT(Message(Step({one}, {one, one})), HasSubstr("that the plan does not have"));
+  EXPECT_THAT(Message(Step({one, one}, {one})), HasSubstr("ended early"));
+}
+
+double Sum(const v1::Breakdown& b) {
+  return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() + b.jitter() + b.straggler();
+}
+
+TEST(StatsTest, TheBreakdownAddsUpToTheStepAndBytesAreCountedByClass) {
+  LocalCluster cluster(2);
+  CollectiveGroupOptions options;
+  options.choose = FixedAlgorithm("direct");
+  options.wire_backward = "bf16";
+  ExpectAllOk(cluster.OnEachGroup(options, [](CollectiveGroup& group) {
+    const std::vector<AllReduceStep> plan = {Planned(TrafficClass::kActivationForward, 100, 400),
+                                             Planned(TrafficClass::kActivationBackward, 100, 200)};
+    group.BeginStep(0, plan);
+    for (const AllReduceStep& step : plan) {
+      std::vector<float> data(step.elements, 1.0f);
+      const absl::Status status = group.AllReduce(step.tag, absl::MakeSpan(data));
+      if (!status.ok()) return status;
+    }
+    const absl::Status end = group.EndStep();
+    const StepStats stats = group.TakeStats();
+    EXPECT_NEAR(Sum(stats.breakdown_seconds), absl::ToDoubleSeconds(stats.elapsed), 1e-9);
+    EXPECT_EQ(stats.bytes.activation_fwd(), 400);
+    EXPECT_EQ(stats.bytes.activation_bwd(), 200);
+    EXPECT_EQ(stats.messages, 2);
+    EXPECT_EQ(stats.compute_gaps.size(), 3u);
+    EXPECT_EQ(stats.fidelity.messages(), 0);
+    EXPECT_EQ(group.TakeStats().elapsed, absl::ZeroDuration());
+    return end;
+  }));
+}
+
+TEST(BenchTest, ReportsARowPerSizeAndAlgorithmAndRejectsOddSizes) {
+  LocalCluster cluster(2);
+  ExpectAllOk(cluster.OnEachGroup({}, [](CollectiveGroup& group) {
+    v1::BenchTask task;
+    task.add_bytes(4);
+    task.add_bytes(4096);
+    task.add_algorithms("ring");
+    task.add_algorithms("auto");
+    task.set_iterations(3);
+    const auto report = BenchAllReduce(task, "none", &group);
+    if (!report.ok()) return report.status();
+    EXPECT_EQ(report->rows_size(), 4);
+    EXPECT_EQ(report->rows(0).algorithm(), "ring");
+    EXPECT_EQ(report->rows(3).algorithm(), "two_phase");
+    EXPECT_EQ(report->rows(3).bytes(), 4096);
+    EXPECT_GT(report->rows(3).median_us(), 0);
+    task.set_bytes(0, 3);
+    EXPECT_EQ(BenchAllReduce(task, "none", &group).status().code(), absl::StatusCode::kInvalidArgument);
+    return absl::OkStatus();
+  }));
+}
+
+}  // namespace
+}  // namespace edgetp

@@ -1,0 +1,201 @@
+#include "worker/emulation.h"
+
+#include "gmock/gmock.h"
+#include "tests/transport/local_cluster.h"
+
+namespace edgetp {
+namespace {
+
+using testing::HasSubstr;
+
+CollectiveGroupOptions Over(NetworkOptions network) {
+  CollectiveGroupOptions options;
+  options.choose = FixedAlgorithm("direct");
+  options.network = std::move(network);
+  options.network.name = "test";
+  options.segment_bytes = 1000;
+  return options;
+}
+
+NetworkOptions DelayOf(absl::Duration delay) {
+  NetworkOptions network;
+  network.link.delay = delay;
+  return network;
+}
+
+NetworkOptions Partitioned() {
+  NetworkOptions network;
+  network.partition_group = {0, 1};
+  return network;
+}
+
+// One planned all-reduce of `count` elements in a step.
+absl::Status OneStep(CollectiveGroup& group, int64_t count) {
+  group.BeginStep(0, {{kForwardTag, count, count * 4}});
+  std::vector<float> data(count, 1.0f);
+  const absl::Status status = group.AllReduce(kForwardTag, absl::MakeSpan(data));
+  if (!status.ok()) return status;
+  EXPECT_EQ(data[0], 2.0f);
+  return group.EndStep();
+}
+
+double Sum(const v1::Breakdown& b) {
+  return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() + b.jitter() + b.straggler();
+}
+
+TEST(EmulationTest, TheBreakdownOfAnEmulatedStepAddsUp) {
+  LocalCluster cluster(2);
+  ExpectAllOk(cluster.OnEachGroup(Over(DelayOf(absl::Milliseconds(20))), [](CollectiveGroup& group) {
+    const absl::Status status = OneStep(group, 100);
+    const StepStats stats = group.TakeStats();
+    // A rank that came late finds its peer's segment under way; what it did wait for is all accounted.
+    EXPECT_NEAR(Sum(stats.breakdown_seconds), absl::ToDoubleSeconds(stats.elapsed), 1e-9);
+    EXPECT_EQ(stats.fidelity.messages(), 1);
+    return status;
+  }));
+}
+
+// Records asked and realised delays.
+class Recorder final : public CollectiveObserver {
+ public:
+  void OnCollective(const CollectiveObservation& observation) override { collectives.push_back(observation); }
+  void OnSent(int destination, int64_t bytes) override { sent += bytes; }
+  void OnDelivery(const Delivery& delivery) override { deliveries.push_back(delivery); }
+
+  std::vector<CollectiveObservation> collectives;
+  std::vector<Delivery> deliveries;
+  int64_t sent = 0;
+};
+
+TEST(EmulationTest, EverySegmentTakesAtLeastDelayAndSerialization) {
+  LocalCluster cluster(2);
+  std::vector<Recorder> recorders(2);
+  NetworkOptions network = DelayOf(absl::Milliseconds(5));
+  network.link.rate_bits_per_second = 8e6;  // 1000 bytes take 1 ms
+  ExpectAllOk(cluster.OnEachRank([&](int rank) {
+    CollectiveGroupOptions options = Over(network);
+    options.observer = &recorders[rank];
+    auto group = CollectiveGroup::Create(cluster.Connected(rank), options);
+    return OneStep(**group, 1000);
+  }));
+  for (const Recorder& recorder : recorders) {
+    ASSERT_EQ(recorder.deliveries.size(), 4u);
+    for (size_t i = 0; i < 4; ++i) {
+      const Delivery& delivery = recorder.deliveries[i];
+      EXPECT_GE(delivery.asked, absl::Milliseconds(6 + static_cast<int>(i)));
+      EXPECT_GE(delivery.realised, delivery.asked);
+    }
+    ASSERT_EQ(recorder.collectives.size(), 1u);
+    EXPECT_EQ(recorder.collectives[0].algorithm, "direct");
+    EXPECT_EQ(recorder.collectives[0].bytes_sent, 4000);
+    EXPECT_EQ(recorder.sent, 4000);
+  }
+}
+
+TEST(EmulationTest, APartitionEndsAtTheDeadlineAndNamesTheLink) {
+  LocalCluster cluster(2);
+  CollectiveGroupOptions options = Over(Partitioned());
+  options.deadline = absl::Milliseconds(20);
+  const auto results = cluster.OnEachGroup(options, [](CollectiveGroup& group) { return OneStep(group, 100); });
+  for (const absl::Status& status : results) EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(results[0].message()), testing::AnyOf(HasSubstr("link is partitioned (rank=0 peer=1"),
+                                                                HasSubstr("the peer is gone (peer=1")));
+}
+
+TEST(EmulationTest, AHealedPartitionLetsTheCollectiveFinish) {
+  LocalCluster cluster(2);
+  ExpectAllOk(cluster.OnEachGroup(Over(Partitioned()), [](CollectiveGroup& group) {
+    std::thread control([&group] { EXPECT_TRUE(group.SetNetwork(NetworkOptions()).ok()); });
+    const absl::Status status = OneStep(group, 100);
+    control.join();
+    return status;
+  }));
+}
+
+TEST(EmulationTest, ANewProfileHoldsTheNextMessage) {
+  LocalCluster cluster(2);
+  ExpectAllOk(cluster.OnEachGroup(Over(NetworkOptions()), [](CollectiveGroup& group) {
+    absl::Status status = OneStep(group, 100);
+    if (!status.ok()) return status;
+    EXPECT_EQ(group.TakeStats().fidelity.messages(), 0);
+    EXPECT_TRUE(group.SetNetwork(DelayOf(absl::Milliseconds(1))).ok());
+    status = OneStep(group, 100);
+    EXPECT_EQ(group.TakeStats().fidelity.messages(), 1);
+    return status;
+  }));
+}
+
+TEST(EmulationTest, RanksWithoutACommonClockCannotBeLimited) {
+  LocalCluster cluster(2);
+  cluster.members()[1].boot_id = "elsewhere";
+  ExpectAllOk(cluster.OnEachRank([&](int rank) {
+    auto limited = CollectiveGroup::Create(cluster.Connected(rank, "limited"), Over(DelayOf(absl::Milliseconds(1))));
+    EXPECT_EQ(limited.status().code(), absl::StatusCode::kFailedPrecondition);
+    auto group = CollectiveGroup::Create(cluster.Connected(rank, "free"), Over(NetworkOptions()));
+    EXPECT_EQ((*group)->SetNetwork(DelayOf(absl::Milliseconds(1))).code(), absl::StatusCode::kFailedPrecondition);
+    return OneStep(**group, 10);
+  }));
+}
+
+// One queue for all ranks of a test.
+class SharedAir final : public MediumReservation {
+ public:
+  absl::StatusOr<absl::Time> Reserve(absl::Time handover, absl::Duration airtime) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++reservations;
+    return arbiter_.Grant(handover, airtime);
+  }
+  int reservations = 0;
+
+ private:
+  std::mutex mutex_;
+  MediumArbiter arbiter_;
+};
+
+TEST(EmulationTest, ASharedMediumIsReservedOncePerMessage) {
+  LocalCluster cluster(3);
+  SharedAir air;
+  NetworkOptions network;
+  network.link.rate_bits_per_second = 80e6;
+  network.shared_medium = true;
+  CollectiveGroupOptions options = Over(network);
+  options.medium = &air;
+  ExpectAllOk(cluster.OnEachGroup(options, [](CollectiveGroup& group) {
+    std::vector<float> data(1000, 1.0f);
+    return group.AllReduce(kForwardTag, absl::MakeSpan(data));
+  }));
+  EXPECT_EQ(air.reservations, 6);
+}
+
+class RefusedAir final : public MediumReservation {
+ public:
+  absl::StatusOr<absl::Time> Reserve(absl::Time, absl::Duration) override {
+    return absl::UnavailableError("no arbiter");
+  }
+};
+
+TEST(EmulationTest, AnArbiterThatFailsEndsTheCollective) {
+  LocalCluster cluster(2);
+  RefusedAir air;
+  NetworkOptions network;
+  network.link.rate_bits_per_second = 80e6;
+  network.shared_medium = true;
+  CollectiveGroupOptions options = Over(network);
+  options.medium = &air;
+  const auto results = cluster.OnEachGroup(options, [](CollectiveGroup& group) { return OneStep(group, 10); });
+  for (const absl::Status& status : results) EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+}
+
+TEST(StampTest, TheSegmentsOfAMessageShareOneDraw) {
+  NetworkOptions network = DelayOf(absl::Milliseconds(10));
+  network.link.jitter = absl::Milliseconds(3);
+  network.link.rate_bits_per_second = 8e6;
+  EmulatedNetwork emulated(0, 2, network, 42, nullptr);
+  const auto times = emulated.Stamp(1, absl::FromUnixSeconds(1000), {1000, 1000, 1000});
+  ASSERT_TRUE(times.ok());
+  EXPECT_EQ((*times)[0].jitter_ns, (*times)[2].jitter_ns);
+  EXPECT_EQ((*times)[1].egress_start_ns - (*times)[0].egress_start_ns, 1'000'000);
+}
+
+}  // namespace
+}  // namespace edgetp

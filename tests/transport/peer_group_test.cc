@@ -1,0 +1,213 @@
+#include "worker/peer_group.h"
+
+#include "edgetp/v1/peer.grpc.pb.h"
+#include "gmock/gmock.h"
+#include "tests/transport/local_cluster.h"
+
+namespace edgetp {
+namespace {
+
+using testing::HasSubstr;
+
+std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
+// A peer written with gRPC's ordinary generated client: it plays rank 0 towards the cluster's rank 1.
+class PlainClient {
+ public:
+  explicit PlainClient(const std::string& address)
+      : stub_(v1::Peer::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {
+    context_.set_deadline(std::chrono::system_clock::now() + absl::ToChronoSeconds(kTestDeadline));
+    context_.set_wait_for_ready(true);
+    stream_ = stub_->Exchange(&context_);
+  }
+  ~PlainClient() {
+    context_.TryCancel();
+    if (!finished_) stream_->Finish();
+  }
+
+  void SayHello(const std::string& job) {
+    v1::PeerMessage message;
+    message.mutable_hello()->set_job(job);
+    message.mutable_hello()->set_world_size(2);
+    message.mutable_hello()->set_version(kVersion);
+    stream_->Write(message);
+  }
+  void Write(const v1::PeerMessage& message) { stream_->Write(message); }
+  v1::PeerMessage Read() {
+    v1::PeerMessage message;
+    EXPECT_TRUE(stream_->Read(&message));
+    return message;
+  }
+  grpc::Status Finish() {
+    stream_->WritesDone();
+    v1::PeerMessage ignored;
+    while (stream_->Read(&ignored)) {
+    }
+    finished_ = true;
+    return stream_->Finish();
+  }
+
+ private:
+  std::unique_ptr<v1::Peer::Stub> stub_;
+  grpc::ClientContext context_;
+  bool finished_ = false;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::PeerMessage, v1::PeerMessage>> stream_;
+};
+
+v1::PeerMessage SegmentOf(uint64_t collective, const std::vector<float>& values) {
+  v1::PeerMessage message;
+  message.mutable_segment()->set_collective(collective);
+  message.mutable_segment()->set_payload(values.data(), values.size() * sizeof(float));
+  return message;
+}
+
+TEST(PeerEndpointTest, APortInUseIsUnavailableAndNamed) {
+  const auto first = PeerEndpoint::Create("127.0.0.1:0");
+  ASSERT_TRUE(first.ok());
+  const auto second = PeerEndpoint::Create((*first)->address());
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(Message(second.status()), HasSubstr((*first)->address()));
+}
+
+TEST(PeerEndpointTest, AnAddressWithoutPortIsInvalid) {
+  EXPECT_EQ(PeerEndpoint::Create("localhost").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(PeerGroupTest, ARankThatNeverComesIsNamedAtTheDeadline) {
+  LocalCluster cluster(3);
+  PeerGroup group(cluster.endpoint(1), cluster.Options(1));
+  const absl::Status status = group.Connect(MonotonicNow() + absl::Milliseconds(50));
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(Message(status), HasSubstr("missing=0,2"));
+}
+
+TEST(PeerGroupTest, AbortEndsAConnectThatWaits) {
+  LocalCluster cluster(2);
+  PeerGroup group(cluster.endpoint(1), cluster.Options(1));
+  std::thread control([&group] { group.Abort(absl::AbortedError("rank 0 failed: no memory")); });
+  EXPECT_EQ(group.Connect(MonotonicNow() + kTestDeadline), absl::AbortedError("rank 0 failed: no memory"));
+  control.join();
+}
+
+TEST(PeerGroupTest, AnotherJobIsRefusedAndBothAreNamed) {
+  LocalCluster cluster(2);
+  PeerGroup waiting(cluster.endpoint(1), cluster.Options(1, "green"));
+  std::thread waiter([&] { waiting.Connect(MonotonicNow() + kTestDeadline).IgnoreError(); });
+  PeerGroup dialling(cluster.endpoint(0), cluster.Options(0, "blue"));
+  const absl::Status status = dialling.Connect(MonotonicNow() + kTestDeadline);
+  waiting.Abort(absl::CancelledError("test over"));
+  waiter.join();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(status), HasSubstr("green"));
+  EXPECT_THAT(Message(status), HasSubstr("blue"));
+}
+
+TEST(PeerGroupTest, AnotherVersionIsRefusedAndBothAreNamed) {
+  LocalCluster cluster(2);
+  PeerGroup waiting(cluster.endpoint(1), cluster.Options(1));
+  std::thread waiter([&] { waiting.Connect(MonotonicNow() + kTestDeadline).IgnoreError(); });
+  PeerGroupOptions options = cluster.Options(0);
+  options.version = "9.9.9";
+  PeerGroup dialling(cluster.endpoint(0), options);
+  const absl::Status status = dialling.Connect(MonotonicNow() + kTestDeadline);
+  waiting.Abort(absl::CancelledError("test over"));
+  waiter.join();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(status), HasSubstr("9.9.9"));
+  EXPECT_THAT(Message(status), HasSubstr(kVersion));
+}
+
+TEST(PeerGroupTest, AStrangersGarbageDoesNotDisturbTheJob) {
+  LocalCluster cluster(2);
+  PlainClient stranger(cluster.endpoint(1)->address());
+  std::thread garbage([&stranger] {
+    stranger.Write(SegmentOf(3, {1, 2, 3}));
+    EXPECT_EQ(stranger.Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  });
+  // Rank 0 comes only after the stranger has been refused.
+  ExpectAllOk(cluster.OnEachRank([&](int rank) {
+    if (rank == 0) garbage.join();
+    cluster.Connected(rank);
+    return absl::OkStatus();
+  }));
+}
+
+// Rank 1 of two, with a plain client as rank 0.
+class PlainPeerTest : public testing::Test {
+ protected:
+  // What rank 1's all-reduce of `data` gives when the client has written `messages` after its hello.
+  absl::Status AllReduceAgainst(const std::vector<v1::PeerMessage>& messages, std::vector<float>& data) {
+    client_.SayHello("job");
+    CollectiveGroupOptions options;
+    options.choose = FixedAlgorithm("direct");
+    options.deadline = kTestDeadline;
+    auto group = CollectiveGroup::Create(cluster_.Connected(1), options);
+    std::thread writer([&] {
+      for (const v1::PeerMessage& message : messages) client_.Write(message);
+    });
+    const absl::Status status = (*group)->AllReduce(kForwardTag, absl::MakeSpan(data));
+    writer.join();
+    return status;
+  }
+
+  LocalCluster cluster_{2};
+  PlainClient client_{cluster_.endpoint(1)->address()};
+};
+
+TEST_F(PlainPeerTest, AnOrdinaryGrpcClientCanTakePart) {
+  std::vector<float> data = {10, 20};
+  ASSERT_TRUE(AllReduceAgainst({SegmentOf(0, {1, 2})}, data).ok());
+  EXPECT_THAT(data, testing::ElementsAre(11, 22));
+  EXPECT_EQ(client_.Read().hello().rank(), 1);
+  const v1::PeerMessage message = client_.Read();
+  const std::vector<float> sent = {10, 20};
+  EXPECT_EQ(message.segment().payload(), std::string(reinterpret_cast<const char*>(sent.data()), 8));
+}
+
+TEST_F(PlainPeerTest, AMessageThatIsNoSegmentNamesThePeer) {
+  std::vector<float> data = {10, 20};
+  const absl::Status status = AllReduceAgainst({v1::PeerMessage()}, data);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(status), HasSubstr("peer=0"));
+}
+
+TEST_F(PlainPeerTest, ASegmentOfAnotherCollectiveNamesBoth) {
+  std::vector<float> data = {10, 20};
+  const absl::Status status = AllReduceAgainst({SegmentOf(7, {1, 2})}, data);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(Message(status), HasSubstr("want {collective=0"));
+  EXPECT_THAT(Message(status), HasSubstr("got {collective=7"));
+}
+
+TEST_F(PlainPeerTest, ASegmentOfAnotherSizeNamesBoth) {
+  std::vector<float> data = {10, 20};
+  const absl::Status status = AllReduceAgainst({SegmentOf(0, {1, 2, 3})}, data);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(Message(status), HasSubstr("bytes=8"));
+  EXPECT_THAT(Message(status), HasSubstr("bytes=12"));
+}
+
+TEST_F(PlainPeerTest, AnOversizedMessageEndsTheJobAndNamesThePeer) {
+  std::vector<float> data = {10, 20};
+  const absl::Status status = AllReduceAgainst({SegmentOf(0, std::vector<float>(2 << 20))}, data);
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(Message(status), HasSubstr("peer=0"));
+}
+
+TEST_F(PlainPeerTest, AFloodOfSegmentsIsNotBuffered) {
+  client_.SayHello("job");
+  auto group = cluster_.Connected(1);
+  std::thread flood([this] {
+    for (int i = 0; i < 100; ++i) client_.Write(SegmentOf(i, std::vector<float>(1 << 18)));
+  });
+  // All 100 MiB get through, but only as fast as they are taken.
+  for (uint64_t i = 0; i < 100; ++i) {
+    while (group->Front(0) == nullptr) ASSERT_TRUE(group->Poll(MonotonicNow() + kTestDeadline).ok());
+    EXPECT_EQ(group->Front(0)->header.collective, i);
+    group->Pop(0);
+  }
+  flood.join();
+}
+
+}  // namespace
+}  // namespace edgetp
