@@ -1,5 +1,5 @@
 // What a worker process sets before it does anything else: how malloc keeps memory, which BLAS kernels and how many
-// threads compute, how precisely sleeps end. Reasons and measurements: docs/architecture.md. Called by main and by the
+// threads compute, how precisely sleeps end. Called by main and by the
 // thread that trains.
 #pragma once
 
