@@ -16,7 +16,8 @@ constexpr double kSecondsPerCell = 1.0;
 constexpr int kProbes = 5;  // timed to choose the number of iterations
 constexpr int kMinIterations = 5;
 constexpr int kMaxIterations = 20'000;
-constexpr CollectiveTag kTag = {TrafficClass::kControl, Phase::kForward, -1};  // control: always fp32
+constexpr CollectiveTag kTag = {TrafficClass::kControl, Phase::kForward,
+                                -1};  // control: always fp32
 
 absl::StatusOr<double> TimeOne(CollectiveGroup* group, std::vector<float>& data) {
   const absl::Time begin = MonotonicNow();
@@ -34,7 +35,8 @@ absl::StatusOr<int> AgreeOnIterations(CollectiveGroup* group, std::vector<float>
   float sum_us = static_cast<float>(probe_us);
   RETURN_IF_ERROR(group->AllReduce(kTag, absl::MakeSpan(&sum_us, 1)));
   const double mean_us = std::max(1.0, static_cast<double>(sum_us) / group->world_size());
-  return static_cast<int>(std::clamp(kSecondsPerCell * 1e6 / mean_us, double{kMinIterations}, double{kMaxIterations}));
+  return static_cast<int>(
+      std::clamp(kSecondsPerCell * 1e6 / mean_us, double{kMinIterations}, double{kMaxIterations}));
 }
 
 double Quantile(const std::vector<double>& sorted, double probability) {
@@ -42,10 +44,11 @@ double Quantile(const std::vector<double>& sorted, double probability) {
   return sorted[static_cast<size_t>(std::max(0.0, rank))];
 }
 
-absl::StatusOr<v1::BenchRow> BenchCell(const v1::BenchTask& task, int64_t bytes, CollectiveGroup* group) {
+absl::StatusOr<v1::BenchRow> BenchCell(const v1::BenchTask& task, int64_t bytes,
+                                       CollectiveGroup* group) {
   if (bytes < 1 || bytes % 4 != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("bench all_reduce: a size must be a positive multiple of 4 bytes (bytes=", bytes, ")"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "bench all_reduce: a size must be a positive multiple of 4 bytes (bytes=", bytes, ")"));
   }
   std::vector<float> data(bytes / 4, 0.0f);
   for (int i = 0; i < task.warmup(); ++i) RETURN_IF_ERROR(TimeOne(group, data).status());
@@ -72,8 +75,8 @@ absl::StatusOr<v1::BenchRow> BenchCell(const v1::BenchTask& task, int64_t bytes,
 
 }  // namespace
 
-absl::StatusOr<v1::BenchReport> BenchAllReduce(const v1::BenchTask& task, const std::string& network,
-                                               CollectiveGroup* group) {
+absl::StatusOr<v1::BenchReport> BenchAllReduce(const v1::BenchTask& task,
+                                               const std::string& network, CollectiveGroup* group) {
   v1::BenchReport report;
   report.set_network(network);
   const AlgorithmChooser own = group->chooser();

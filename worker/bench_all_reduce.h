@@ -10,10 +10,11 @@
 
 namespace edgetp {
 
-// One row per size and algorithm ("auto": what the group's own chooser takes), fp32. All ranks call it with the same task; where
-// it gives no iterations, the ranks agree on a number that takes about a second.
-// Errors: InvalidArgument (a size that is not a positive multiple of 4), those of AllReduce.
-absl::StatusOr<v1::BenchReport> BenchAllReduce(const v1::BenchTask& task, const std::string& network,
-                                               CollectiveGroup* group);
+// One row per size and algorithm ("auto": what the group's own chooser takes), fp32. All ranks call
+// it with the same task; where it gives no iterations, the ranks agree on a number that takes about
+// a second. Errors: InvalidArgument (a size that is not a positive multiple of 4), those of
+// AllReduce.
+absl::StatusOr<v1::BenchReport> BenchAllReduce(const v1::BenchTask& task,
+                                               const std::string& network, CollectiveGroup* group);
 
 }  // namespace edgetp

@@ -12,8 +12,8 @@ namespace edgetp {
 namespace {
 
 std::string Describe(const CollectiveTag& tag, int64_t elements, int64_t wire_bytes) {
-  return absl::StrCat("{", NameOf(tag.traffic), " ", NameOf(tag.phase), " layer=", tag.layer, " elements=", elements,
-                      " wire_bytes=", wire_bytes, "}");
+  return absl::StrCat("{", NameOf(tag.traffic), " ", NameOf(tag.phase), " layer=", tag.layer,
+                      " elements=", elements, " wire_bytes=", wire_bytes, "}");
 }
 
 }  // namespace
@@ -22,35 +22,40 @@ AlgorithmChooser FixedAlgorithm(const std::string& name) {
   return [name](int64_t, const Codec&) -> absl::StatusOr<std::string> { return name; };
 }
 
-absl::StatusOr<std::unique_ptr<CollectiveGroup>> CollectiveGroup::Create(std::unique_ptr<SegmentTransport> transport,
-                                                                         CollectiveGroupOptions options) {
+absl::StatusOr<std::unique_ptr<CollectiveGroup>> CollectiveGroup::Create(
+    std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options) {
   ASSIGN_OR_RETURN(const Codec* fp32, FindCodec("fp32"));
   ASSIGN_OR_RETURN(const Codec* forward, FindCodec(options.wire_forward));
   ASSIGN_OR_RETURN(const Codec* backward, FindCodec(options.wire_backward));
   if (options.segment_bytes < 1 || options.segment_bytes > kMaxSegmentBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("collective: segment_bytes must be in [1, ", kMaxSegmentBytes,
-                                                   "] (segment_bytes=", options.segment_bytes, ")"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("collective: segment_bytes must be in [1, ", kMaxSegmentBytes,
+                     "] (segment_bytes=", options.segment_bytes, ")"));
   }
   RETURN_IF_ERROR(CheckClock(*transport, options.network));
   return std::unique_ptr<CollectiveGroup>(
       new CollectiveGroup(std::move(transport), std::move(options), fp32, forward, backward));
 }
 
-CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options,
-                                 const Codec* fp32, const Codec* forward, const Codec* backward)
+CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
+                                 CollectiveGroupOptions options, const Codec* fp32,
+                                 const Codec* forward, const Codec* backward)
     : transport_(std::move(transport)),
       options_(std::move(options)),
       fp32_(fp32),
       forward_(forward),
       backward_(backward),
-      network_(transport_->rank(), transport_->world_size(), options_.network, options_.seed, options_.medium),
+      network_(transport_->rank(), transport_->world_size(), options_.network, options_.seed,
+               options_.medium),
       executor_(transport_.get(), &network_, options_.segment_bytes) {}
 
-absl::Status CollectiveGroup::CheckClock(const SegmentTransport& transport, const NetworkOptions& network) {
+absl::Status CollectiveGroup::CheckClock(const SegmentTransport& transport,
+                                         const NetworkOptions& network) {
   if (transport.one_clock() || network.Unlimited()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "network emulation: workers on several hosts share no clock, only network \"none\" is possible (network=",
-      network.name, ")"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("network emulation: workers on several hosts share no clock, only network "
+                   "\"none\" is possible (network=",
+                   network.name, ")"));
 }
 
 absl::Status CollectiveGroup::SetNetwork(NetworkOptions network) {
@@ -83,21 +88,24 @@ absl::StatusOr<std::string> CollectiveGroup::AlgorithmFor(TrafficClass traffic, 
   return schedule->algorithm;
 }
 
-absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements, const Codec& codec) {
+absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
+                                    const Codec& codec) {
   const int64_t wire_bytes = elements * codec.bytes_per_element;
   const std::string got = Describe(tag, elements, wire_bytes);
   if (next_expected_ == expected_.size()) {
-    return absl::InternalError(absl::StrCat("plan audit: a collective that the plan does not have (rank=", rank(),
-                                            " step=", step_, " index=", next_expected_, " got=", got, ")"));
+    return absl::InternalError(
+        absl::StrCat("plan audit: a collective that the plan does not have (rank=", rank(),
+                     " step=", step_, " index=", next_expected_, " got=", got, ")"));
   }
   const AllReduceStep& want = expected_[next_expected_++];
-  const bool same = want.tag.traffic == tag.traffic && want.tag.phase == tag.phase && want.tag.layer == tag.layer &&
-                    want.elements == elements && want.wire_bytes == wire_bytes;
+  const bool same = want.tag.traffic == tag.traffic && want.tag.phase == tag.phase &&
+                    want.tag.layer == tag.layer && want.elements == elements &&
+                    want.wire_bytes == wire_bytes;
   if (same) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("plan audit: the step differs from its plan (rank=", rank(), " step=", step_,
-                                          " index=", next_expected_ - 1,
-                                          " want=", Describe(want.tag, want.elements, want.wire_bytes), " got=", got,
-                                          ")"));
+  return absl::InternalError(absl::StrCat(
+      "plan audit: the step differs from its plan (rank=", rank(), " step=", step_,
+      " index=", next_expected_ - 1, " want=", Describe(want.tag, want.elements, want.wire_bytes),
+      " got=", got, ")"));
 }
 
 absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<float> data) {
@@ -135,7 +143,8 @@ void CollectiveGroup::Observe(const CollectiveTag& tag, const Schedule& schedule
   observation.tag = tag;
   observation.seconds = absl::ToDoubleSeconds(report.elapsed);
   observation.elements = elements;
-  observation.bytes_sent = std::accumulate(report.bytes_sent.begin(), report.bytes_sent.end(), int64_t{0});
+  observation.bytes_sent =
+      std::accumulate(report.bytes_sent.begin(), report.bytes_sent.end(), int64_t{0});
   options_.observer->OnCollective(observation);
   for (int peer = 0; peer < world_size(); ++peer) {
     if (report.bytes_sent[peer] > 0) options_.observer->OnSent(peer, report.bytes_sent[peer]);
@@ -158,9 +167,10 @@ absl::Status CollectiveGroup::EndStep() {
   in_step_ = false;
   if (next_expected_ == expected_.size()) return absl::OkStatus();
   const AllReduceStep& want = expected_[next_expected_];
-  return absl::InternalError(absl::StrCat("plan audit: the step ended early (rank=", rank(), " step=", step_,
-                                          " executed=", next_expected_, " planned=", expected_.size(),
-                                          " next=", Describe(want.tag, want.elements, want.wire_bytes), ")"));
+  return absl::InternalError(
+      absl::StrCat("plan audit: the step ended early (rank=", rank(), " step=", step_,
+                   " executed=", next_expected_, " planned=", expected_.size(),
+                   " next=", Describe(want.tag, want.elements, want.wire_bytes), ")"));
 }
 
 }  // namespace edgetp

@@ -1,6 +1,6 @@
-// The worker's Communicator: an all-reduce over the peers of a job, with the algorithm chosen per size, a wire dtype per
-// traffic class, an emulated network, an audit against the step plan, and accounts of where the time went.
-// One thread calls it; SetNetwork and Abort may come from any.
+// The worker's Communicator: an all-reduce over the peers of a job, with the algorithm chosen per
+// size, a wire dtype per traffic class, an emulated network, an audit against the step plan, and
+// accounts of where the time went. One thread calls it; SetNetwork and Abort may come from any.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +26,10 @@
 
 namespace edgetp {
 
-// The name of the algorithm for an all-reduce of that many elements. Must be the same on all ranks; called once per size
-// and dtype.
-using AlgorithmChooser = std::function<absl::StatusOr<std::string>(int64_t elements, const Codec& codec)>;
+// The name of the algorithm for an all-reduce of that many elements. Must be the same on all ranks;
+// called once per size and dtype.
+using AlgorithmChooser =
+    std::function<absl::StatusOr<std::string>(int64_t elements, const Codec& codec)>;
 
 AlgorithmChooser FixedAlgorithm(const std::string& name);
 
@@ -40,25 +41,29 @@ struct CollectiveGroupOptions {
   int64_t segment_bytes = kDefaultSegmentBytes;
   NetworkOptions network;
   uint64_t seed = 0;  // of jitter and loss
-  MediumReservation* medium = nullptr;     // must outlive the group; null: every rank is its own arbiter
+  MediumReservation* medium =
+      nullptr;  // must outlive the group; null: every rank is its own arbiter
   CollectiveObserver* observer = nullptr;  // must outlive the group
 };
 
 class CollectiveGroup final : public Communicator {
  public:
   // `transport` is connected.
-  // Errors: InvalidArgument (algorithm or dtype unknown, segment size), FailedPrecondition (network limits over ranks
+  // Errors: InvalidArgument (algorithm or dtype unknown, segment size), FailedPrecondition (network
+  // limits over ranks
   //   that do not share one clock).
-  static absl::StatusOr<std::unique_ptr<CollectiveGroup>> Create(std::unique_ptr<SegmentTransport> transport,
-                                                                 CollectiveGroupOptions options);
+  static absl::StatusOr<std::unique_ptr<CollectiveGroup>> Create(
+      std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options);
 
   int rank() const override { return transport_->rank(); }
   int world_size() const override { return transport_->world_size(); }
 
-  // Errors: those of ScheduleExecutor::Run; Internal "plan audit: ..." if a step's plan has another collective here.
+  // Errors: those of ScheduleExecutor::Run; Internal "plan audit: ..." if a step's plan has another
+  // collective here.
   absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override;
 
-  // Between BeginStep and EndStep each collective must be the next of `expected`, and time is accounted; outside, neither.
+  // Between BeginStep and EndStep each collective must be the next of `expected`, and time is
+  // accounted; outside, neither.
   void BeginStep(int step, std::vector<AllReduceStep> expected);
   // Errors: Internal "plan audit: ..." if collectives of the plan are missing.
   absl::Status EndStep();
@@ -71,7 +76,8 @@ class CollectiveGroup final : public Communicator {
   // Errors: InvalidArgument (the chooser's name is unknown), those of the chooser.
   absl::StatusOr<std::string> AlgorithmFor(TrafficClass traffic, int64_t elements);
 
-  // Replaces the chooser and forgets its answers; all ranks must do so between the same two collectives.
+  // Replaces the chooser and forgets its answers; all ranks must do so between the same two
+  // collectives.
   void SetChooser(AlgorithmChooser choose);
   const AlgorithmChooser& chooser() const { return options_.choose; }
 
@@ -83,13 +89,14 @@ class CollectiveGroup final : public Communicator {
   void Abort(const absl::Status& status) { transport_->Abort(status); }
 
  private:
-  CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options, const Codec* fp32,
-                  const Codec* forward, const Codec* backward);
+  CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options,
+                  const Codec* fp32, const Codec* forward, const Codec* backward);
   static absl::Status CheckClock(const SegmentTransport& transport, const NetworkOptions& network);
   const Codec& CodecFor(TrafficClass traffic) const;
   absl::StatusOr<const Schedule*> ScheduleFor(const Codec& codec, int64_t elements);
   absl::Status Audit(const CollectiveTag& tag, int64_t elements, const Codec& codec);
-  void Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements, const ExecutionReport& report);
+  void Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements,
+               const ExecutionReport& report);
 
   std::unique_ptr<SegmentTransport> transport_;
   CollectiveGroupOptions options_;

@@ -11,11 +11,21 @@ constexpr size_t kMaxSamples = 1 << 16;
 
 void AddBytes(TrafficClass traffic, double bytes, v1::TrafficBytes* out) {
   switch (traffic) {
-    case TrafficClass::kActivationForward: out->set_activation_fwd(out->activation_fwd() + bytes); return;
-    case TrafficClass::kActivationBackward: out->set_activation_bwd(out->activation_bwd() + bytes); return;
-    case TrafficClass::kGradSync: out->set_grad_sync(out->grad_sync() + bytes); return;
-    case TrafficClass::kScalar: out->set_scalar(out->scalar() + bytes); return;
-    case TrafficClass::kControl: out->set_control(out->control() + bytes); return;
+    case TrafficClass::kActivationForward:
+      out->set_activation_fwd(out->activation_fwd() + bytes);
+      return;
+    case TrafficClass::kActivationBackward:
+      out->set_activation_bwd(out->activation_bwd() + bytes);
+      return;
+    case TrafficClass::kGradSync:
+      out->set_grad_sync(out->grad_sync() + bytes);
+      return;
+    case TrafficClass::kScalar:
+      out->set_scalar(out->scalar() + bytes);
+      return;
+    case TrafficClass::kControl:
+      out->set_control(out->control() + bytes);
+      return;
   }
 }
 
@@ -35,7 +45,8 @@ void ErrorSamples::Add(absl::Duration error) {
 double ErrorSamples::P99Microseconds() const {
   if (samples_us_.empty()) return 0;
   std::vector<float> samples = samples_us_;
-  const size_t index = static_cast<size_t>(std::ceil(0.99 * static_cast<double>(samples.size()))) - 1;
+  const size_t index =
+      static_cast<size_t>(std::ceil(0.99 * static_cast<double>(samples.size()))) - 1;
   std::nth_element(samples.begin(), samples.begin() + static_cast<ptrdiff_t>(index), samples.end());
   return samples[index];
 }
@@ -45,10 +56,12 @@ void StatsCollector::AddCompute(absl::Duration gap) {
   time_.compute += gap;
 }
 
-void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionReport& report, bool in_step) {
+void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionReport& report,
+                                   bool in_step) {
   if (in_step) time_ += report.time;
   messages_ += report.messages_sent;
-  const int64_t bytes = std::accumulate(report.bytes_sent.begin(), report.bytes_sent.end(), int64_t{0});
+  const int64_t bytes =
+      std::accumulate(report.bytes_sent.begin(), report.bytes_sent.end(), int64_t{0});
   AddBytes(tag.traffic, static_cast<double>(bytes), &bytes_);
   for (const Delivery& delivery : report.deliveries) {
     for (Emulation* emulation : {&step_, &total_}) {

@@ -1,5 +1,5 @@
-// What a rank's collectives cost: time by cause, bytes by class, how faithful the emulation was. Kept by CollectiveGroup,
-// reported per step by the session. Not thread-safe.
+// What a rank's collectives cost: time by cause, bytes by class, how faithful the emulation was.
+// Kept by CollectiveGroup, reported per step by the session. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ struct StepStats {
   v1::TrafficBytes bytes;           // sent, after the wire dtype
   int64_t messages = 0;             // sent
   v1::Fidelity fidelity;
-  std::vector<absl::Duration> compute_gaps;  // before the first, between, and after the last collective
+  std::vector<absl::Duration>
+      compute_gaps;  // before the first, between, and after the last collective
 };
 
 // One finished all-reduce.
@@ -43,7 +44,8 @@ class CollectiveObserver {
   virtual void OnDelivery(const Delivery& delivery) = 0;
 };
 
-// p99 and maximum of a stream of values in bounded memory: when full, every second sample is dropped.
+// p99 and maximum of a stream of values in bounded memory: when full, every second sample is
+// dropped.
 class ErrorSamples {
  public:
   void Add(absl::Duration error);

@@ -51,8 +51,8 @@ bool EmulatedNetwork::Connected(int peer) {
   return model_.network().Connected(rank_, peer);
 }
 
-absl::StatusOr<std::vector<SegmentTimes>> EmulatedNetwork::Stamp(int peer, absl::Time handover,
-                                                                 absl::Span<const int64_t> segment_bytes) {
+absl::StatusOr<std::vector<SegmentTimes>> EmulatedNetwork::Stamp(
+    int peer, absl::Time handover, absl::Span<const int64_t> segment_bytes) {
   const int64_t bytes = std::accumulate(segment_bytes.begin(), segment_bytes.end(), int64_t{0});
   const Impairment impairment = model_.Draw(rank_, peer, messages_[peer]++, bytes);
   std::optional<absl::Time> granted;

@@ -1,5 +1,6 @@
-// A rank's view of the emulated network in real time: stamps what it sends with the link model's times, and computes when
-// what it receives may be handed on. Waiting is the executor's work. One thread; SetNetwork from any.
+// A rank's view of the emulated network in real time: stamps what it sends with the link model's
+// times, and computes when what it receives may be handed on. Waiting is the executor's work. One
+// thread; SetNetwork from any.
 #pragma once
 
 #include <atomic>
@@ -29,8 +30,10 @@ Departure ToDeparture(const SegmentTimes& times);
 
 class EmulatedNetwork {
  public:
-  // `medium` may be null: then this rank's own model is the arbiter, which is exact only where one rank sends at a time.
-  EmulatedNetwork(int rank, int world_size, NetworkOptions network, uint64_t seed, MediumReservation* medium);
+  // `medium` may be null: then this rank's own model is the arbiter, which is exact only where one
+  // rank sends at a time.
+  EmulatedNetwork(int rank, int world_size, NetworkOptions network, uint64_t seed,
+                  MediumReservation* medium);
 
   // Takes effect at the next Stamp or Connected.
   void SetNetwork(NetworkOptions network);
@@ -40,9 +43,10 @@ class EmulatedNetwork {
 
   bool Connected(int peer);
 
-  // Stamps of the segments of one message to `peer`, in order; they share one draw of jitter and loss.
-  // Errors: those of the medium's arbiter.
-  absl::StatusOr<std::vector<SegmentTimes>> Stamp(int peer, absl::Time handover, absl::Span<const int64_t> segment_bytes);
+  // Stamps of the segments of one message to `peer`, in order; they share one draw of jitter and
+  // loss. Errors: those of the medium's arbiter.
+  absl::StatusOr<std::vector<SegmentTimes>> Stamp(int peer, absl::Time handover,
+                                                  absl::Span<const int64_t> segment_bytes);
 
   // When this rank has a segment that `source` stamped. Call once per segment, in order per source.
   absl::Time Arrive(int source, const SegmentTimes& times);

@@ -28,9 +28,11 @@ std::string WithPort(const std::string& address, int port) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PeerEndpoint>> PeerEndpoint::Create(const std::string& listen_address) {
+absl::StatusOr<std::unique_ptr<PeerEndpoint>> PeerEndpoint::Create(
+    const std::string& listen_address) {
   if (listen_address.rfind(':') == std::string::npos) {
-    return absl::InvalidArgumentError(absl::StrCat("peer endpoint: want host:port (address=", listen_address, ")"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("peer endpoint: want host:port (address=", listen_address, ")"));
   }
   std::unique_ptr<PeerEndpoint> endpoint(new PeerEndpoint());
   int port = 0;
@@ -69,7 +71,9 @@ void PeerEndpoint::Shutdown() {
   while (queue_->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->Complete(ok);
 }
 
-void PeerEndpoint::Accept() { accepting_ = std::make_unique<AcceptedStream>(&service_, queue_.get()); }
+void PeerEndpoint::Accept() {
+  accepting_ = std::make_unique<AcceptedStream>(&service_, queue_.get());
+}
 
 std::unique_ptr<PeerStream> PeerEndpoint::Dial(const std::string& address) {
   grpc::ChannelArguments arguments;
@@ -83,7 +87,8 @@ std::unique_ptr<PeerStream> PeerEndpoint::Dial(const std::string& address) {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   return std::make_unique<DialledStream>(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments), queue_.get());
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments),
+      queue_.get());
 }
 
 void PeerEndpoint::Retire(std::unique_ptr<PeerStream> stream) {
@@ -126,7 +131,8 @@ void PeerEndpoint::Wake() {
   std::lock_guard<std::mutex> lock(wake_mutex_);
   if (wake_pending_) return;
   wake_pending_ = true;
-  alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), static_cast<CompletionTag*>(&wake_tag_));
+  alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC),
+             static_cast<CompletionTag*>(&wake_tag_));
 }
 
 void PeerEndpoint::WakeTag::Complete(bool ok) {

@@ -1,6 +1,7 @@
-// A worker's place on the peer network: the gRPC server that others dial and the one completion queue that carries every
-// peer stream, in both directions. Lives as long as the process; a PeerGroup per job uses it. It is a server of its own, so
-// that nobody but the thread that wants a result polls its sockets. One thread at a time; Wake from any.
+// A worker's place on the peer network: the gRPC server that others dial and the one completion
+// queue that carries every peer stream, in both directions. Lives as long as the process; a
+// PeerGroup per job uses it. It is a server of its own, so that nobody but the thread that wants a
+// result polls its sockets. One thread at a time; Wake from any.
 #pragma once
 
 #include <deque>
@@ -18,7 +19,8 @@ namespace edgetp {
 class PeerEndpoint {
  public:
   // `listen_address` is host:port; port 0 takes a free one.
-  // Errors: InvalidArgument (no port), Unavailable naming the address (in use, or not of this host).
+  // Errors: InvalidArgument (no port), Unavailable naming the address (in use, or not of this
+  // host).
   static absl::StatusOr<std::unique_ptr<PeerEndpoint>> Create(const std::string& listen_address);
   ~PeerEndpoint();
 
@@ -28,13 +30,15 @@ class PeerEndpoint {
   // Starts a call to the peer at `address`; connects, and retries to, while the endpoint is polled.
   std::unique_ptr<PeerStream> Dial(const std::string& address);
 
-  // Streams that others have opened and that no group has taken yet, oldest first. Their first message may not be there.
+  // Streams that others have opened and that no group has taken yet, oldest first. Their first
+  // message may not be there.
   std::deque<std::unique_ptr<PeerStream>>& arrivals() { return arrivals_; }
 
   // Closes a stream, unless it was cancelled or rejected, and keeps it until gRPC is done with it.
   void Retire(std::unique_ptr<PeerStream> stream);
 
-  // Makes progress on all streams. Blocks until: an operation completed, Wake, or `until` (monotonic).
+  // Makes progress on all streams. Blocks until: an operation completed, Wake, or `until`
+  // (monotonic).
   void Poll(absl::Time until);
 
   // From any thread: makes the Poll under way, or else the next one, return.

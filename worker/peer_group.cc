@@ -12,8 +12,9 @@ namespace edgetp {
 namespace {
 
 constexpr absl::Duration kDialAgainAfter = absl::Milliseconds(50);
-// How long a failed group waits for gRPC to let go of the caller's memory. A stopped peer can hold the last write for ever;
-// the kernel alone reads it then, for a stream that is cancelled, so that going on is harmless.
+// How long a failed group waits for gRPC to let go of the caller's memory. A stopped peer can hold
+// the last write for ever; the kernel alone reads it then, for a stream that is cancelled, so that
+// going on is harmless.
 constexpr absl::Duration kReleaseGrace = absl::Milliseconds(250);
 
 using ReleaseCount = std::shared_ptr<std::atomic<uint64_t>>;
@@ -25,8 +26,8 @@ void ReleaseOne(void* argument) {
 
 // A status that a peer's stream ended with, as this rank should see it.
 absl::Status PeerGone(int rank, const PeerStream& stream) {
-  return absl::UnavailableError(absl::StrCat("peer connection: the peer is gone (peer=", rank, "): ",
-                                             std::string(stream.status().message())));
+  return absl::UnavailableError(absl::StrCat("peer connection: the peer is gone (peer=", rank,
+                                             "): ", std::string(stream.status().message())));
 }
 
 // An answer that dialling again cannot change.
@@ -59,9 +60,12 @@ PeerGroup::~PeerGroup() {
     }
   }
   // Nobody may poll the endpoint after this: see the ends out.
-  const auto open = [](const Peer& peer) { return peer.stream != nullptr && !peer.stream->closed(); };
+  const auto open = [](const Peer& peer) {
+    return peer.stream != nullptr && !peer.stream->closed();
+  };
   const absl::Time until = MonotonicNow() + kReleaseGrace;
-  while (!failed && std::any_of(peers_.begin(), peers_.end(), open) && MonotonicNow() < until) endpoint_->Poll(until);
+  while (!failed && std::any_of(peers_.begin(), peers_.end(), open) && MonotonicNow() < until)
+    endpoint_->Poll(until);
   for (Peer& peer : peers_) endpoint_->Retire(std::move(peer.stream));
 }
 
@@ -82,11 +86,14 @@ v1::Hello PeerGroup::MyHello() const {
 }
 
 absl::Status PeerGroup::CheckHello(const v1::Hello& hello) const {
-  const auto differ = [this, &hello](const char* what, const std::string& mine, const std::string& theirs) {
-    return absl::FailedPreconditionError(absl::StrCat("peer hello: ", what, " differs (rank=", rank(), " has ", mine,
-                                                      ", peer=", hello.rank(), " has ", theirs, ")"));
+  const auto differ = [this, &hello](const char* what, const std::string& mine,
+                                     const std::string& theirs) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("peer hello: ", what, " differs (rank=", rank(), " has ", mine,
+                     ", peer=", hello.rank(), " has ", theirs, ")"));
   };
-  if (hello.version() != options_.version) return differ("version", options_.version, hello.version());
+  if (hello.version() != options_.version)
+    return differ("version", options_.version, hello.version());
   if (hello.job() != options_.job) return differ("job", options_.job, hello.job());
   if (hello.world_size() != world_size()) {
     return differ("world size", absl::StrCat(world_size()), absl::StrCat(hello.world_size()));
@@ -116,9 +123,9 @@ absl::Status PeerGroup::Connect(absl::Time deadline) {
     if (absl::Status step = ConnectStep(now); !step.ok()) return Fail(step);
     if (AllReady()) return absl::OkStatus();
     if (now >= deadline) {
-      return Fail(absl::DeadlineExceededError(
-          absl::StrCat("peer connect: deadline exceeded (rank=", rank(), " missing=", MissingRanks(),
-                       " waited_ms=", absl::ToInt64Milliseconds(now - begin), ")")));
+      return Fail(absl::DeadlineExceededError(absl::StrCat(
+          "peer connect: deadline exceeded (rank=", rank(), " missing=", MissingRanks(),
+          " waited_ms=", absl::ToInt64Milliseconds(now - begin), ")")));
     }
     endpoint_->Poll(std::min(deadline, now + kDialAgainAfter));
   }
@@ -161,7 +168,8 @@ absl::Status PeerGroup::DialEnded(int r, absl::Time now) {
   endpoint_->Retire(std::move(peer.stream));
   peer.hello_sent = false;
   peer.dial_again = now + kDialAgainAfter;
-  if (r > rank() && IsFinal(status)) return Annotate(status, absl::StrCat("peer connect (peer=", r, ")"));
+  if (r > rank() && IsFinal(status))
+    return Annotate(status, absl::StrCat("peer connect (peer=", r, ")"));
   return absl::OkStatus();
 }
 
@@ -212,7 +220,8 @@ bool PeerGroup::CanSend(int peer) const {
              static_cast<uint64_t>(options_.max_unreleased_segments);
 }
 
-absl::Status PeerGroup::Send(int peer, const SegmentHeader& header, absl::Span<const std::byte> payload) {
+absl::Status PeerGroup::Send(int peer, const SegmentHeader& header,
+                             absl::Span<const std::byte> payload) {
   if (absl::Status mine = status(); !mine.ok()) return Fail(mine);
   Peer& p = peers_[peer];
   p.stream->Write(EncodeSegment(header, payload, &ReleaseOne, new ReleaseCount(p.released)));
@@ -220,7 +229,9 @@ absl::Status PeerGroup::Send(int peer, const SegmentHeader& header, absl::Span<c
   return absl::OkStatus();
 }
 
-uint64_t PeerGroup::Released(int peer) const { return peers_[peer].released->load(std::memory_order_acquire); }
+uint64_t PeerGroup::Released(int peer) const {
+  return peers_[peer].released->load(std::memory_order_acquire);
+}
 
 const ReceivedSegment* PeerGroup::Front(int peer) const {
   const auto& front = peers_[peer].front;
@@ -245,7 +256,8 @@ absl::Status PeerGroup::CheckStreams() {
     if (r == rank()) continue;
     const Peer& peer = peers_[r];
     if (peer.stream == nullptr || peer.stream->failed()) {
-      return peer.stream == nullptr ? absl::UnavailableError(absl::StrCat("peer connection: not connected (peer=", r, ")"))
+      return peer.stream == nullptr ? absl::UnavailableError(absl::StrCat(
+                                          "peer connection: not connected (peer=", r, ")"))
                                     : PeerGone(r, *peer.stream);
     }
     if (!peer.front.has_value()) RETURN_IF_ERROR(DecodeFront(r));
@@ -257,14 +269,17 @@ absl::Status PeerGroup::DecodeFront(int r) {
   Peer& peer = peers_[r];
   if (!peer.stream->HasMessage()) return absl::OkStatus();
   auto segment = DecodeSegment(peer.stream->TakeMessage());
-  if (!segment.ok()) return Annotate(segment.status(), absl::StrCat("recv segment (rank=", rank(), " peer=", r, ")"));
+  if (!segment.ok())
+    return Annotate(segment.status(),
+                    absl::StrCat("recv segment (rank=", rank(), " peer=", r, ")"));
   peer.front = *std::move(segment);
   return absl::OkStatus();
 }
 
 bool PeerGroup::Closed(int peer) const {
   const Peer& p = peers_[peer];
-  return p.stream == nullptr || (p.stream->state() == PeerStream::State::kEnded && !p.stream->HasMessage());
+  return p.stream == nullptr ||
+         (p.stream->state() == PeerStream::State::kEnded && !p.stream->HasMessage());
 }
 
 absl::Status PeerGroup::status() const {
@@ -299,7 +314,9 @@ void PeerGroup::ReleasePayloads() {
     if (peer.stream != nullptr) peer.stream->Cancel();
   }
   const absl::Time until = MonotonicNow() + kReleaseGrace;
-  const auto held = [](const Peer& peer) { return peer.released->load(std::memory_order_acquire) < peer.sent; };
+  const auto held = [](const Peer& peer) {
+    return peer.released->load(std::memory_order_acquire) < peer.sent;
+  };
   while (std::any_of(peers_.begin(), peers_.end(), held) && MonotonicNow() < until) {
     endpoint_->Poll(MonotonicNow() + absl::Milliseconds(1));
   }

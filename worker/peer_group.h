@@ -1,5 +1,6 @@
-// The streams of one rank to all others of one job: dialled and greeted once, torn down with the job. The first error of any
-// of them is the group's, and stays. Implements SegmentTransport; one thread uses it, Abort may come from any.
+// The streams of one rank to all others of one job: dialled and greeted once, torn down with the
+// job. The first error of any of them is the group's, and stays. Implements SegmentTransport; one
+// thread uses it, Abort may come from any.
 #pragma once
 
 #include <atomic>
@@ -34,13 +35,15 @@ std::string HostBootId();
 
 class PeerGroup final : public SegmentTransport {
  public:
-  // `endpoint` must outlive the group. Nothing is dialled yet, so that Abort can reach a group that connects.
+  // `endpoint` must outlive the group. Nothing is dialled yet, so that Abort can reach a group that
+  // connects.
   PeerGroup(PeerEndpoint* endpoint, PeerGroupOptions options);
   ~PeerGroup() override;
 
   // Dials the higher ranks, waits for the lower ones, and exchanges hellos with all.
   // Blocks until: all are there, or `deadline` (monotonic).
-  // Errors: DeadlineExceeded naming the missing ranks, FailedPrecondition naming what differs (job, version, world size),
+  // Errors: DeadlineExceeded naming the missing ranks, FailedPrecondition naming what differs (job,
+  // version, world size),
   //   the status of Abort.
   absl::Status Connect(absl::Time deadline);
 
@@ -48,7 +51,8 @@ class PeerGroup final : public SegmentTransport {
   int world_size() const override { return static_cast<int>(options_.members.size()); }
   bool one_clock() const override;
   bool CanSend(int peer) const override;
-  absl::Status Send(int peer, const SegmentHeader& header, absl::Span<const std::byte> payload) override;
+  absl::Status Send(int peer, const SegmentHeader& header,
+                    absl::Span<const std::byte> payload) override;
   uint64_t Released(int peer) const override;
   const ReceivedSegment* Front(int peer) const override;
   void Pop(int peer) override;
@@ -60,8 +64,8 @@ class PeerGroup final : public SegmentTransport {
   struct Peer {
     std::unique_ptr<PeerStream> stream;
     bool hello_sent = false;
-    bool ready = false;      // hellos went both ways
-    absl::Time dial_again;   // where a dialled stream has failed
+    bool ready = false;                    // hellos went both ways
+    absl::Time dial_again;                 // where a dialled stream has failed
     std::optional<ReceivedSegment> front;  // decoded, not yet taken
     uint64_t sent = 0;
     // Shared with gRPC's slices, which may outlive the group.

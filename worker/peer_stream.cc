@@ -73,7 +73,8 @@ void PeerStream::OnRead(bool ok) {
 
 void PeerStream::Write(const grpc::ByteBuffer& message) {
   writing_ = true;
-  // Write-through: the completion, which wakes the poller, then comes after the payload has been released.
+  // Write-through: the completion, which wakes the poller, then comes after the payload has been
+  // released.
   writer_->Write(message, grpc::WriteOptions().set_write_through(), write_.Start());
 }
 
@@ -120,7 +121,8 @@ void DialledStream::ReadEnded() { call_->Finish(&grpc_status_, finish_.Start());
 
 void DialledStream::Finished(bool ok) { End(!grpc_status_.ok(), ToAbsl(grpc_status_)); }
 
-AcceptedStream::AcceptedStream(grpc::AsyncGenericService* service, grpc::ServerCompletionQueue* queue)
+AcceptedStream::AcceptedStream(grpc::AsyncGenericService* service,
+                               grpc::ServerCompletionQueue* queue)
     : call_(&context_) {
   context_.AsyncNotifyWhenDone(done_.Start());
   service->RequestCall(&context_, &call_, queue, queue, start_.Start());

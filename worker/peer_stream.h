@@ -1,5 +1,6 @@
-// One bidirectional gRPC stream to a peer, dialled or accepted: one read and one write outstanding, received messages in a
-// bounded queue. Everything happens on the thread that polls the endpoint's completion queue. Used by peer_endpoint, peer_group.
+// One bidirectional gRPC stream to a peer, dialled or accepted: one read and one write outstanding,
+// received messages in a bounded queue. Everything happens on the thread that polls the endpoint's
+// completion queue. Used by peer_endpoint, peer_group.
 #pragma once
 
 #include <atomic>
@@ -33,7 +34,7 @@ class PeerStream {
   enum class State {
     kStarting,  // the call is not up yet
     kOpen,
-    kEnded,     // nothing more can be read; see failed()
+    kEnded,  // nothing more can be read; see failed()
   };
 
   State state() const { return state_; }
@@ -42,7 +43,8 @@ class PeerStream {
   // Why it failed: gRPC's status where this side dialled.
   const absl::Status& status() const { return status_; }
 
-  // Read ahead while fewer bytes than this are queued: enough to keep the wire busy, small enough to stay in cache.
+  // Read ahead while fewer bytes than this are queued: enough to keep the wire busy, small enough
+  // to stay in cache.
   static constexpr int64_t kMaxQueuedBytes = 2 << 20;
   static constexpr size_t kMaxQueuedMessages = 256;
 
@@ -66,14 +68,16 @@ class PeerStream {
   // The completion queue is going down: starts nothing any more.
   void Abandon() { abandoned_ = true; }
 
-  // No operation is outstanding: it may be destroyed. Until then the completion queue holds tags into it.
+  // No operation is outstanding: it may be destroyed. Until then the completion queue holds tags
+  // into it.
   bool idle() const { return outstanding_ == 0; }
 
  protected:
   // An operation's tag: calls `handler` of its stream.
   class Operation final : public CompletionTag {
    public:
-    Operation(PeerStream* stream, void (PeerStream::*handler)(bool)) : stream_(stream), handler_(handler) {}
+    Operation(PeerStream* stream, void (PeerStream::*handler)(bool))
+        : stream_(stream), handler_(handler) {}
     void Complete(bool ok) override;
     // The tag to hand to gRPC; counts it as outstanding.
     void* Start();

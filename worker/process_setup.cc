@@ -52,7 +52,8 @@ void TuneAllocator() {
   if (mallopt(M_MMAP_THRESHOLD, 1 << 30) == 0) mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 0x7fffffff);
   mallopt(M_TOP_PAD, 64 << 20);
-  // The heaps of other arenas are 64 MiB at most and are returned when they are empty: all threads share the main one.
+  // The heaps of other arenas are 64 MiB at most and are returned when they are empty: all threads
+  // share the main one.
   mallopt(M_ARENA_MAX, 1);
 }
 

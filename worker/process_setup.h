@@ -1,19 +1,20 @@
-// What a worker process sets before it does anything else: how malloc keeps memory, which BLAS kernels and how many
-// threads compute, how precisely sleeps end. Called by main and by the
-// thread that trains.
+// What a worker process sets before it does anything else: how malloc keeps memory, which BLAS
+// kernels and how many threads compute, how precisely sleeps end. Called by main and by the thread
+// that trains.
 #pragma once
 
 #include <string>
 
 namespace edgetp {
 
-// Lets malloc keep what gRPC allocates for each message, instead of a mmap, page faults and a munmap every time.
-// Call at the start of main, before other threads exist.
+// Lets malloc keep what gRPC allocates for each message, instead of a mmap, page faults and a
+// munmap every time. Call at the start of main, before other threads exist.
 void TuneAllocator();
 
-// Starts the program again, once, where a library can only be told by its environment: OpenBLAS chose kernels that leave
-// the CPU's AVX-512 unused, or OpenMP threads would spin while they wait (`threads` > 1). Variables that the user has set
-// win. Returns if nothing is to be changed, or if exec fails. Call before files and threads are opened.
+// Starts the program again, once, where a library can only be told by its environment: OpenBLAS
+// chose kernels that leave the CPU's AVX-512 unused, or OpenMP threads would spin while they wait
+// (`threads` > 1). Variables that the user has set win. Returns if nothing is to be changed, or if
+// exec fails. Call before files and threads are opened.
 void RestartWithFittingLibraries(char** argv, int threads);
 
 // For the calling thread and those that it starts: OpenMP's and OpenBLAS's threads.

@@ -12,7 +12,8 @@
 namespace edgetp {
 namespace {
 
-// gRPC's queue wakes with a granularity of about 1 ms: closer to a release than this, only clock_nanosleep will do.
+// gRPC's queue wakes with a granularity of about 1 ms: closer to a release than this, only
+// clock_nanosleep will do.
 constexpr absl::Duration kQueueGranularity = absl::Milliseconds(2);
 // How long a hold sleeps at a time while something else may arrive.
 constexpr absl::Duration kNap = absl::Microseconds(200);
@@ -51,13 +52,15 @@ void ForEachPiece(const ReceivedSegment& segment, int element_bytes, Apply apply
 
 }  // namespace
 
-ScheduleExecutor::ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network, int64_t segment_bytes)
+ScheduleExecutor::ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network,
+                                   int64_t segment_bytes)
     : transport_(transport),
       network_(network),
       segment_bytes_(std::min(segment_bytes, kMaxSegmentBytes)),
       sender_(transport) {}
 
-absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float> data, ExecutionReport* report) {
+absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float> data,
+                                   ExecutionReport* report) {
   const absl::Time begin = MonotonicNow();
   const std::vector<Action>& actions = execution.schedule->actions[transport_->rank()];
   execution_ = execution;
@@ -92,10 +95,13 @@ absl::Status ScheduleExecutor::RunAction(size_t index) {
   if (Receives(action)) --receives_left_;
   if (Range(action.chunk).size() == 0) return absl::OkStatus();
   switch (action.kind) {
-    case ActionKind::kSend: return Send(action);
-    case ActionKind::kReduceLocal: return ReduceLocal(action);
+    case ActionKind::kSend:
+      return Send(action);
+    case ActionKind::kReduceLocal:
+      return ReduceLocal(action);
     case ActionKind::kRecvReduce: {
-      const bool own_part_next = index + 1 < actions.size() && actions[index + 1].chunk == action.chunk &&
+      const bool own_part_next = index + 1 < actions.size() &&
+                                 actions[index + 1].chunk == action.chunk &&
                                  actions[index + 1].kind == ActionKind::kReduceLocal;
       return ReceiveReduce(action, own_part_next);
     }
@@ -151,7 +157,8 @@ absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
   const absl::Time since = MonotonicNow();
   absl::Time now = since;
   for (; !network_->Connected(action.peer); now = MonotonicNow()) {
-    if (now >= execution_.deadline) return PastDeadline("all_reduce send: link is partitioned", action, since);
+    if (now >= execution_.deadline)
+      return PastDeadline("all_reduce send: link is partitioned", action, since);
     RETURN_IF_ERROR(Annotate(Progress(std::min(execution_.deadline, now + kPartitionPoll)),
                              absl::StrCat("all_reduce send ", Where(action))));
   }
@@ -173,12 +180,14 @@ absl::Status ScheduleExecutor::EncodeChunk(const Action& action) {
   Chunk& chunk = chunks_[action.chunk];
   if (codec.wire_id == 0 || chunk.encoded) return absl::OkStatus();
   if (encoded_.size() < data_.size() * codec.bytes_per_element) {
-    RETURN_IF_ERROR(WaitReleased(action, absl::Span<const std::byte>()));  // growing moves the buffer
+    RETURN_IF_ERROR(
+        WaitReleased(action, absl::Span<const std::byte>()));  // growing moves the buffer
     encoded_.resize(data_.size() * codec.bytes_per_element);
   }
   const ChunkRange& range = Range(action.chunk);
   std::byte* const out = encoded_.data() + range.begin * codec.bytes_per_element;
-  RETURN_IF_ERROR(WaitReleased(action, {out, static_cast<size_t>(range.size() * codec.bytes_per_element)}));
+  RETURN_IF_ERROR(
+      WaitReleased(action, {out, static_cast<size_t>(range.size() * codec.bytes_per_element)}));
   float* const values = Sum(action.chunk);
   codec.encode(values, out, range.size());
   codec.decode(out, values, range.size());
@@ -186,8 +195,9 @@ absl::Status ScheduleExecutor::EncodeChunk(const Action& action) {
   return absl::OkStatus();
 }
 
-// The first operand starts the sum. Where this rank's own part is next, received + own is formed in place: addition of
-// two operands has the same bits either way round, so the sum is still in rank order.
+// The first operand starts the sum. Where this rank's own part is next, received + own is formed in
+// place: addition of two operands has the same bits either way round, so the sum is still in rank
+// order.
 absl::Status ScheduleExecutor::ReceiveReduce(const Action& action, bool own_part_next) {
   Chunk& chunk = chunks_[action.chunk];
   const int64_t begin = Range(action.chunk).begin;
@@ -208,8 +218,9 @@ absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
     const ChunkRange& range = Range(action.chunk);
     float* const own = data_.data() + range.begin;
     const float* const sum = scratch_.data() + range.begin;
-    RETURN_IF_ERROR(WaitReleased(action, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(own),
-                                                             range.size() * sizeof(float))));
+    RETURN_IF_ERROR(
+        WaitReleased(action, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(own),
+                                                 range.size() * sizeof(float))));
     for (int64_t i = 0; i < range.size(); ++i) own[i] = sum[i] + own[i];
     chunk.encoded = false;
   }
@@ -228,10 +239,11 @@ absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Oper
     const size_t bytes = range.size_bytes / codec.bytes_per_element * sizeof(float);
     RETURN_IF_ERROR(WaitReleased(action, {reinterpret_cast<const std::byte*>(out), bytes}));
     const auto apply = operation == Operation::kCopy ? codec.decode : codec.decode_add;
-    ForEachPiece(*segment, codec.bytes_per_element, [&out, apply](const std::byte* in, size_t count) {
-      apply(in, out, count);
-      out += count;
-    });
+    ForEachPiece(*segment, codec.bytes_per_element,
+                 [&out, apply](const std::byte* in, size_t count) {
+                   apply(in, out, count);
+                   out += count;
+                 });
     transport_->Pop(action.peer);
   }
   return absl::OkStatus();
@@ -243,16 +255,20 @@ absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& act
   const auto context = [this, &action] { return absl::StrCat("all_reduce recv ", Where(action)); };
   const ReceivedSegment* segment = transport_->Front(action.peer);
   if (segment == nullptr) {
-    if (absl::Status status = Progress(absl::InfinitePast()); !status.ok()) return Annotate(status, context());
+    if (absl::Status status = Progress(absl::InfinitePast()); !status.ok())
+      return Annotate(status, context());
     segment = transport_->Front(action.peer);
   }
   const bool was_there = segment != nullptr;
   while (segment == nullptr) {
     if (transport_->Closed(action.peer)) {
-      return absl::UnavailableError(absl::StrCat("all_reduce recv: the peer has left the job ", Where(action)));
+      return absl::UnavailableError(
+          absl::StrCat("all_reduce recv: the peer has left the job ", Where(action)));
     }
-    if (MonotonicNow() >= execution_.deadline) return PastDeadline("all_reduce recv: deadline exceeded", action, begin);
-    if (absl::Status status = Progress(execution_.deadline); !status.ok()) return Annotate(status, context());
+    if (MonotonicNow() >= execution_.deadline)
+      return PastDeadline("all_reduce recv: deadline exceeded", action, begin);
+    if (absl::Status status = Progress(execution_.deadline); !status.ok())
+      return Annotate(status, context());
     segment = transport_->Front(action.peer);
   }
   const SegmentTimes& times = segment->header.times;
@@ -270,7 +286,8 @@ absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& act
 absl::Status ScheduleExecutor::Hold(const Action& action, absl::Time release) {
   const absl::Time since = MonotonicNow();
   for (absl::Time now = since; now < release; now = MonotonicNow()) {
-    if (now >= execution_.deadline) return PastDeadline("all_reduce recv: deadline exceeded", action, since);
+    if (now >= execution_.deadline)
+      return PastDeadline("all_reduce recv: deadline exceeded", action, since);
     const absl::Time until = std::min(release, execution_.deadline);
     const bool far = until - now > kQueueGranularity;
     const bool busy = !sender_.idle() || receives_left_ > 0;
@@ -283,8 +300,8 @@ absl::Status ScheduleExecutor::Hold(const Action& action, absl::Time release) {
   return absl::OkStatus();
 }
 
-void ScheduleExecutor::AccountWait(int peer, absl::Time begin, absl::Time physical, bool was_there, absl::Time arrival,
-                                   const ReceivedSegment& segment) {
+void ScheduleExecutor::AccountWait(int peer, absl::Time begin, absl::Time physical, bool was_there,
+                                   absl::Time arrival, const ReceivedSegment& segment) {
   const SegmentTimes& times = segment.header.times;
   const absl::Time entered = absl::FromUnixNanos(times.entered_ns);
   latest_entry_ = std::max(latest_entry_, entered);
@@ -312,30 +329,40 @@ absl::Status ScheduleExecutor::CheckExpected(const Action& action, const Segment
   const bool expected = header.collective == execution_.collective &&
                         header.chunk == static_cast<uint32_t>(action.chunk) &&
                         header.offset_bytes == static_cast<uint64_t>(want.offset_bytes) &&
-                        header.wire_dtype == execution_.codec->wire_id && got.payload_bytes == want.size_bytes;
+                        header.wire_dtype == execution_.codec->wire_id &&
+                        got.payload_bytes == want.size_bytes;
   if (expected) return absl::OkStatus();
-  const auto name = [](uint64_t collective, int64_t chunk, int64_t offset, uint32_t dtype, int64_t bytes) {
-    return absl::StrCat("collective=", collective, " chunk=", chunk, " offset=", offset, " dtype=", dtype,
-                        " bytes=", bytes);
+  const auto name = [](uint64_t collective, int64_t chunk, int64_t offset, uint32_t dtype,
+                       int64_t bytes) {
+    return absl::StrCat("collective=", collective, " chunk=", chunk, " offset=", offset,
+                        " dtype=", dtype, " bytes=", bytes);
   };
   return absl::DataLossError(absl::StrCat(
       "all_reduce recv: not the segment that the schedule expects ", Where(action), " want {",
-      name(execution_.collective, action.chunk, want.offset_bytes, execution_.codec->wire_id, want.size_bytes),
-      "} got {", name(header.collective, header.chunk, header.offset_bytes, header.wire_dtype, got.payload_bytes),
+      name(execution_.collective, action.chunk, want.offset_bytes, execution_.codec->wire_id,
+           want.size_bytes),
+      "} got {",
+      name(header.collective, header.chunk, header.offset_bytes, header.wire_dtype,
+           got.payload_bytes),
       "}"));
 }
 
 // Empty memory: until nothing at all is referenced.
-absl::Status ScheduleExecutor::WaitReleased(const Action& action, absl::Span<const std::byte> memory) {
-  const auto held = [this, memory] { return memory.empty() ? !sender_.idle() : sender_.References(memory); };
+absl::Status ScheduleExecutor::WaitReleased(const Action& action,
+                                            absl::Span<const std::byte> memory) {
+  const auto held = [this, memory] {
+    return memory.empty() ? !sender_.idle() : sender_.References(memory);
+  };
   if (!held()) return absl::OkStatus();
   const absl::Time since = MonotonicNow();
   const std::string context = "all_reduce send";
   RETURN_IF_ERROR(Annotate(sender_.Pump(), context));
   while (held()) {
     const absl::Time now = MonotonicNow();
-    if (now >= execution_.deadline) return PastDeadline("all_reduce send: deadline exceeded", action, since);
-    RETURN_IF_ERROR(Annotate(Progress(std::min(execution_.deadline, now + kQueueGranularity)), context));
+    if (now >= execution_.deadline)
+      return PastDeadline("all_reduce send: deadline exceeded", action, since);
+    RETURN_IF_ERROR(
+        Annotate(Progress(std::min(execution_.deadline, now + kQueueGranularity)), context));
   }
   return absl::OkStatus();
 }
@@ -345,15 +372,17 @@ absl::Status ScheduleExecutor::Progress(absl::Time until) {
   return sender_.Pump();
 }
 
-absl::Status ScheduleExecutor::PastDeadline(const char* verb, const Action& action, absl::Time since) const {
-  return absl::DeadlineExceededError(absl::StrCat(
-      verb, " (rank=", transport_->rank(), " peer=", action.peer, " step=", execution_.step, " chunk=", action.chunk,
-      " waited_ms=", absl::ToInt64Milliseconds(MonotonicNow() - since), ")"));
+absl::Status ScheduleExecutor::PastDeadline(const char* verb, const Action& action,
+                                            absl::Time since) const {
+  return absl::DeadlineExceededError(
+      absl::StrCat(verb, " (rank=", transport_->rank(), " peer=", action.peer,
+                   " step=", execution_.step, " chunk=", action.chunk,
+                   " waited_ms=", absl::ToInt64Milliseconds(MonotonicNow() - since), ")"));
 }
 
 std::string ScheduleExecutor::Where(const Action& action) const {
-  return absl::StrCat("(rank=", transport_->rank(), " peer=", action.peer, " step=", execution_.step,
-                      " chunk=", action.chunk, ")");
+  return absl::StrCat("(rank=", transport_->rank(), " peer=", action.peer,
+                      " step=", execution_.step, " chunk=", action.chunk, ")");
 }
 
 }  // namespace edgetp

@@ -1,6 +1,7 @@
-// Executes a Schedule for one rank, in place on a span of floats: sends, receives, reduces segment by segment as they
-// arrive, and holds emulated segments until their time. The calling thread does everything, polling included. The report
-// says where the time went. Used by CollectiveGroup. Not thread-safe.
+// Executes a Schedule for one rank, in place on a span of floats: sends, receives, reduces segment
+// by segment as they arrive, and holds emulated segments until their time. The calling thread does
+// everything, polling included. The report says where the time went. Used by CollectiveGroup. Not
+// thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -50,11 +51,13 @@ struct Execution {
 
 class ScheduleExecutor {
  public:
-  // Both must outlive the executor. `segment_bytes` is the same on all ranks, at most kMaxSegmentBytes.
+  // Both must outlive the executor. `segment_bytes` is the same on all ranks, at most
+  // kMaxSegmentBytes.
   ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network, int64_t segment_bytes);
 
   // Blocks until: the sum is in `data` and nothing reads `data` any more, or the deadline.
-  // Errors: DeadlineExceeded (rank, peer, step, chunk, waited_ms), DataLoss (a segment is not the one expected: both are
+  // Errors: DeadlineExceeded (rank, peer, step, chunk, waited_ms), DataLoss (a segment is not the
+  // one expected: both are
   //   named), those of the transport. The transport is not usable after an error.
   absl::Status Run(const Execution& execution, absl::Span<float> data, ExecutionReport* report);
 
@@ -81,9 +84,10 @@ class ScheduleExecutor {
   absl::Status ReduceLocal(const Action& action);
   absl::StatusOr<const ReceivedSegment*> Await(const Action& action);
   absl::Status Hold(const Action& action, absl::Time release);
-  absl::Status CheckExpected(const Action& action, const SegmentRange& want, const ReceivedSegment& got) const;
-  void AccountWait(int peer, absl::Time begin, absl::Time physical, bool was_there, absl::Time arrival,
-                   const ReceivedSegment& segment);
+  absl::Status CheckExpected(const Action& action, const SegmentRange& want,
+                             const ReceivedSegment& got) const;
+  void AccountWait(int peer, absl::Time begin, absl::Time physical, bool was_there,
+                   absl::Time arrival, const ReceivedSegment& segment);
   absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
   absl::Status Progress(absl::Time until);
   absl::Status PastDeadline(const char* verb, const Action& action, absl::Time since) const;

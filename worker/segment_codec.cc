@@ -124,18 +124,41 @@ bool ReadField(uint32_t tag, SliceReader& reader, SegmentHeader& header) {
   SegmentTimes& times = header.times;
   const auto fixed = [&reader] { return static_cast<int64_t>(reader.Fixed64()); };
   switch (tag) {
-    case Tag(1, kFixed64): header.collective = reader.Fixed64(); return true;
-    case Tag(2, kVarint): header.chunk = static_cast<uint32_t>(reader.Varint()); return true;
-    case Tag(3, kFixed64): header.offset_bytes = reader.Fixed64(); return true;
-    case Tag(4, kVarint): header.wire_dtype = static_cast<uint32_t>(reader.Varint()); return true;
-    case Tag(5, kFixed64): times.handover_ns = fixed(); return true;
-    case Tag(6, kFixed64): times.egress_start_ns = fixed(); return true;
-    case Tag(7, kFixed64): times.first_bit_ns = fixed(); return true;
-    case Tag(8, kFixed64): times.last_bit_ns = fixed(); return true;
-    case Tag(9, kFixed64): times.jitter_ns = fixed(); return true;
-    case Tag(10, kFixed64): times.entered_ns = fixed(); return true;
-    case Tag(11, kFixed64): times.ingress_ns = fixed(); return true;
-    default: return false;
+    case Tag(1, kFixed64):
+      header.collective = reader.Fixed64();
+      return true;
+    case Tag(2, kVarint):
+      header.chunk = static_cast<uint32_t>(reader.Varint());
+      return true;
+    case Tag(3, kFixed64):
+      header.offset_bytes = reader.Fixed64();
+      return true;
+    case Tag(4, kVarint):
+      header.wire_dtype = static_cast<uint32_t>(reader.Varint());
+      return true;
+    case Tag(5, kFixed64):
+      times.handover_ns = fixed();
+      return true;
+    case Tag(6, kFixed64):
+      times.egress_start_ns = fixed();
+      return true;
+    case Tag(7, kFixed64):
+      times.first_bit_ns = fixed();
+      return true;
+    case Tag(8, kFixed64):
+      times.last_bit_ns = fixed();
+      return true;
+    case Tag(9, kFixed64):
+      times.jitter_ns = fixed();
+      return true;
+    case Tag(10, kFixed64):
+      times.entered_ns = fixed();
+      return true;
+    case Tag(11, kFixed64):
+      times.ingress_ns = fixed();
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -155,8 +178,9 @@ grpc::ByteBuffer EncodeSegment(const SegmentHeader& header, absl::Span<const std
   fields.VarintField(2, header.chunk);
   fields.Fixed64Field(3, header.offset_bytes);
   fields.VarintField(4, header.wire_dtype);
-  const int64_t stamps[] = {times.handover_ns, times.egress_start_ns, times.first_bit_ns, times.last_bit_ns,
-                            times.jitter_ns,   times.entered_ns,      times.ingress_ns};
+  const int64_t stamps[] = {times.handover_ns, times.egress_start_ns, times.first_bit_ns,
+                            times.last_bit_ns, times.jitter_ns,       times.entered_ns,
+                            times.ingress_ns};
   uint32_t field = 5;
   for (const int64_t stamp : stamps) fields.Fixed64Field(field++, static_cast<uint64_t>(stamp));
   if (!payload.empty()) {
@@ -178,14 +202,16 @@ absl::StatusOr<ReceivedSegment> DecodeSegment(const grpc::ByteBuffer& message) {
   SliceReader reader(slices);
   if (reader.Varint() != kMessageSegment || !reader.ok()) return Malformed("not a segment");
   const uint64_t length = reader.Varint();
-  if (!reader.ok() || length != reader.remaining()) return Malformed("segment length differs from the message's");
+  if (!reader.ok() || length != reader.remaining())
+    return Malformed("segment length differs from the message's");
   ReceivedSegment segment;
   while (reader.ok() && reader.remaining() > 0) {
     const uint64_t tag = reader.Varint();
     if (tag == kPayload) {
       const uint64_t size = reader.Varint();
       if (size > static_cast<uint64_t>(kMaxSegmentBytes)) {
-        return Malformed(absl::StrCat("payload too large (bytes=", size, " limit=", kMaxSegmentBytes, ")"));
+        return Malformed(
+            absl::StrCat("payload too large (bytes=", size, " limit=", kMaxSegmentBytes, ")"));
       }
       segment.payload = reader.Take(size);
       segment.payload_bytes = static_cast<int64_t>(size);

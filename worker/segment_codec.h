@@ -1,6 +1,7 @@
-// The wire form of a segment: PeerMessage{segment} of proto/edgetp/v1/peer.proto, written as a header slice and a payload
-// slice that points at the caller's memory, and read back from the slices that gRPC received without copying the payload.
-// Used by peer_group and schedule_executor. Thread-safe (pure functions).
+// The wire form of a segment: PeerMessage{segment} of proto/edgetp/v1/peer.proto, written as a
+// header slice and a payload slice that points at the caller's memory, and read back from the
+// slices that gRPC received without copying the payload. Used by peer_group and schedule_executor.
+// Thread-safe (pure functions).
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,8 @@ inline constexpr int64_t kMaxSegmentBytes = 4 << 20;
 inline constexpr int64_t kMaxSegmentHeaderBytes = 256;
 inline constexpr int64_t kMaxHelloBytes = 4096;
 
-// Emulation stamps, nanoseconds of CLOCK_MONOTONIC; fields as in peer.proto. Zero last_bit_ns: not emulated.
+// Emulation stamps, nanoseconds of CLOCK_MONOTONIC; fields as in peer.proto. Zero last_bit_ns: not
+// emulated.
 struct SegmentTimes {
   int64_t handover_ns = 0;
   int64_t egress_start_ns = 0;
@@ -43,15 +45,18 @@ struct SegmentHeader {
 
 struct ReceivedSegment {
   SegmentHeader header;
-  std::vector<grpc::Slice> payload;  // in order; a slice may start at any address and end inside an element
+  std::vector<grpc::Slice>
+      payload;  // in order; a slice may start at any address and end inside an element
   int64_t payload_bytes = 0;
 };
 
-// The message. `release(argument)` is called once, on any thread, when gRPC no longer reads `payload`.
+// The message. `release(argument)` is called once, on any thread, when gRPC no longer reads
+// `payload`.
 grpc::ByteBuffer EncodeSegment(const SegmentHeader& header, absl::Span<const std::byte> payload,
                                void (*release)(void*), void* argument);
 
-// Errors: InvalidArgument (not a PeerMessage with exactly one segment, or a payload above kMaxSegmentBytes).
+// Errors: InvalidArgument (not a PeerMessage with exactly one segment, or a payload above
+// kMaxSegmentBytes).
 absl::StatusOr<ReceivedSegment> DecodeSegment(const grpc::ByteBuffer& message);
 
 grpc::ByteBuffer EncodeHello(const v1::Hello& hello);
@@ -59,7 +64,8 @@ grpc::ByteBuffer EncodeHello(const v1::Hello& hello);
 // Errors: InvalidArgument (not a PeerMessage with a hello, or larger than kMaxHelloBytes).
 absl::StatusOr<v1::Hello> DecodeHello(const grpc::ByteBuffer& message);
 
-// Copies the payload of `segment` into one piece. For tests and tools; the executor reads the slices in place.
+// Copies the payload of `segment` into one piece. For tests and tools; the executor reads the
+// slices in place.
 std::string PayloadToString(const ReceivedSegment& segment);
 
 }  // namespace edgetp

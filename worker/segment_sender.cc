@@ -9,7 +9,8 @@ namespace edgetp {
 SegmentSender::SegmentSender(SegmentTransport* transport)
     : transport_(transport), queues_(transport->world_size()) {}
 
-void SegmentSender::Enqueue(int peer, const SegmentHeader& header, absl::Span<const std::byte> payload) {
+void SegmentSender::Enqueue(int peer, const SegmentHeader& header,
+                            absl::Span<const std::byte> payload) {
   queues_[peer].entries.push_back({header, payload});
   ++pending_;
 }
@@ -36,7 +37,8 @@ bool SegmentSender::References(absl::Span<const std::byte> memory) const {
   if (pending_ == 0) return false;
   const std::byte* const end = memory.data() + memory.size();
   const auto overlaps = [&](const Entry& entry) {
-    return entry.payload.data() < end && memory.data() < entry.payload.data() + entry.payload.size();
+    return entry.payload.data() < end &&
+           memory.data() < entry.payload.data() + entry.payload.size();
   };
   return std::any_of(queues_.begin(), queues_.end(), [&](const Queue& queue) {
     return std::any_of(queue.entries.begin(), queue.entries.end(), overlaps);

@@ -1,5 +1,5 @@
-// Outgoing segments of one rank: a queue per peer, written as fast as the transport takes them, and the knowledge which
-// memory gRPC may still read. Used by schedule_executor. Not thread-safe.
+// Outgoing segments of one rank: a queue per peer, written as fast as the transport takes them, and
+// the knowledge which memory gRPC may still read. Used by schedule_executor. Not thread-safe.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// The seam between a schedule's execution and the streams to the peers: ordered, reliable segments per pair of ranks, and
-// one Poll that makes all progress on the calling thread. Implemented by PeerGroup; wrapped by tests to fail the n-th send.
-// One thread calls everything but Abort.
+// The seam between a schedule's execution and the streams to the peers: ordered, reliable segments
+// per pair of ranks, and one Poll that makes all progress on the calling thread. Implemented by
+// PeerGroup; wrapped by tests to fail the n-th send. One thread calls everything but Abort.
 #pragma once
 
 #include <cstddef>
@@ -19,15 +19,18 @@ class SegmentTransport {
 
   virtual int rank() const = 0;
   virtual int world_size() const = 0;
-  // All ranks share one monotonic clock (one host): time stamps of peers can be compared with this rank's.
+  // All ranks share one monotonic clock (one host): time stamps of peers can be compared with this
+  // rank's.
   virtual bool one_clock() const = 0;
 
-  // True if Send to `peer` is allowed now: the write before it was accepted, and few enough segments are unreleased.
+  // True if Send to `peer` is allowed now: the write before it was accepted, and few enough
+  // segments are unreleased.
   virtual bool CanSend(int peer) const = 0;
 
-  // Starts a write. `payload` must stay as it is until Released(peer) reaches the number of sends so far.
-  // Errors: the first failure of any peer, or the status of Abort.
-  virtual absl::Status Send(int peer, const SegmentHeader& header, absl::Span<const std::byte> payload) = 0;
+  // Starts a write. `payload` must stay as it is until Released(peer) reaches the number of sends
+  // so far. Errors: the first failure of any peer, or the status of Abort.
+  virtual absl::Status Send(int peer, const SegmentHeader& header,
+                            absl::Span<const std::byte> payload) = 0;
 
   // Sends to `peer` whose payload is no longer read. Sends are released in their order.
   virtual uint64_t Released(int peer) const = 0;
@@ -36,8 +39,9 @@ class SegmentTransport {
   virtual const ReceivedSegment* Front(int peer) const = 0;
   virtual void Pop(int peer) = 0;
 
-  // Makes progress. Blocks until: something happened, or `until` (monotonic; in the past: never blocks).
-  // Errors: Unavailable naming a peer that is gone, InvalidArgument naming one that sends garbage, the status of Abort.
+  // Makes progress. Blocks until: something happened, or `until` (monotonic; in the past: never
+  // blocks). Errors: Unavailable naming a peer that is gone, InvalidArgument naming one that sends
+  // garbage, the status of Abort.
   virtual absl::Status Poll(absl::Time until) = 0;
 
   // True if the stream of `peer` has ended in order: nothing more will come from it.

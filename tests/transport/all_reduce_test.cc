@@ -20,7 +20,8 @@ std::vector<float> RankOrderedSum(int world_size, int64_t count) {
 }
 
 // Sums every count over all ranks, one collective after another. Result: [rank][index of kCounts].
-std::vector<std::vector<std::vector<float>>> SumEverywhere(int world_size, const CollectiveGroupOptions& options) {
+std::vector<std::vector<std::vector<float>>> SumEverywhere(int world_size,
+                                                           const CollectiveGroupOptions& options) {
   LocalCluster cluster(world_size);
   std::vector<std::vector<std::vector<float>>> sums(world_size);
   ExpectAllOk(cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
@@ -36,8 +37,9 @@ std::vector<std::vector<std::vector<float>>> SumEverywhere(int world_size, const
 }
 
 bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](float x, float y) { return std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
+    return std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y);
+  });
 }
 
 class AllReduceTest : public testing::TestWithParam<std::tuple<int, std::string>> {
@@ -85,9 +87,11 @@ std::vector<std::string> AlgorithmNames() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, AllReduceTest,
-                         testing::Combine(testing::Values(2, 3, 4), testing::ValuesIn(AlgorithmNames())),
+                         testing::Combine(testing::Values(2, 3, 4),
+                                          testing::ValuesIn(AlgorithmNames())),
                          [](const auto& info) {
-                           return std::get<1>(info.param) + "_" + std::to_string(std::get<0>(info.param));
+                           return std::get<1>(info.param) + "_" +
+                                  std::to_string(std::get<0>(info.param));
                          });
 
 TEST(AllReduceJobsTest, OneEndpointCarriesOneJobAfterAnother) {

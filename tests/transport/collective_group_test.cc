@@ -26,7 +26,8 @@ class FailingTransport final : public SegmentTransport {
   int world_size() const override { return inner_->world_size(); }
   bool one_clock() const override { return inner_->one_clock(); }
   bool CanSend(int peer) const override { return inner_->CanSend(peer); }
-  absl::Status Send(int peer, const SegmentHeader& header, absl::Span<const std::byte> payload) override {
+  absl::Status Send(int peer, const SegmentHeader& header,
+                    absl::Span<const std::byte> payload) override {
     if (sends_left_-- == 0) return absl::UnavailableError("injected");
     return inner_->Send(peer, header, payload);
   }
@@ -55,7 +56,8 @@ TEST(FailureTest, WhicheverSendFailsEveryRankEndsWithAStatus) {
             std::vector<float> data(5000, 1.0f);
             return group.AllReduce(kForwardTag, absl::MakeSpan(data));
           },
-          [failing](int rank, std::unique_ptr<SegmentTransport> inner) -> std::unique_ptr<SegmentTransport> {
+          [failing](int rank,
+                    std::unique_ptr<SegmentTransport> inner) -> std::unique_ptr<SegmentTransport> {
             if (rank != 1) return inner;
             return std::make_unique<FailingTransport>(std::move(inner), failing);
           });
@@ -86,7 +88,8 @@ TEST(FailureTest, APeerThatLeavesTooEarlyIsNamed) {
   LocalCluster cluster(2);
   const auto results = cluster.OnEachGroup({}, [](CollectiveGroup& group) {
     std::vector<float> data(5000, 1.0f);
-    return group.rank() == 1 ? absl::OkStatus() : group.AllReduce(kForwardTag, absl::MakeSpan(data));
+    return group.rank() == 1 ? absl::OkStatus()
+                             : group.AllReduce(kForwardTag, absl::MakeSpan(data));
   });
   EXPECT_EQ(results[0].code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(Message(results[0]), HasSubstr("peer=1"));
@@ -123,11 +126,15 @@ TEST(FailureTest, TheDeadlineNamesRankPeerStepAndChunk) {
   std::vector<float> data(10, 1.0f);
   const absl::Status status = (*group)->AllReduce(kForwardTag, absl::MakeSpan(data));
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_THAT(Message(status), HasSubstr("all_reduce recv: deadline exceeded (rank=0 peer=1 step=40 chunk=0 waited_ms="));
+  EXPECT_THAT(
+      Message(status),
+      HasSubstr("all_reduce recv: deadline exceeded (rank=0 peer=1 step=40 chunk=0 waited_ms="));
 }
 
-// Runs one step on two ranks that plans `expected` and executes `actual`; gives rank 0's first error.
-absl::Status Step(const std::vector<AllReduceStep>& expected, const std::vector<AllReduceStep>& actual) {
+// Runs one step on two ranks that plans `expected` and executes `actual`; gives rank 0's first
+// error.
+absl::Status Step(const std::vector<AllReduceStep>& expected,
+                  const std::vector<AllReduceStep>& actual) {
   LocalCluster cluster(2);
   CollectiveGroupOptions options;
   options.wire_backward = "bf16";
@@ -151,12 +158,14 @@ TEST(PlanAuditTest, AStepThatFollowsItsPlanIsFine) {
 
 TEST(PlanAuditTest, AnotherSizeClassOrLayerIsInternalAndNamesBoth) {
   const AllReduceStep planned = Planned(TrafficClass::kActivationForward, 10, 40);
-  for (const AllReduceStep& actual : {Planned(TrafficClass::kActivationForward, 11, 44),
-                                      Planned(TrafficClass::kGradSync, 10, 40),
-                                      Planned(TrafficClass::kActivationForward, 10, 40, 1)}) {
+  for (const AllReduceStep& actual :
+       {Planned(TrafficClass::kActivationForward, 11, 44), Planned(TrafficClass::kGradSync, 10, 40),
+        Planned(TrafficClass::kActivationForward, 10, 40, 1)}) {
     const absl::Status status = Step({planned}, {actual});
     EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
-    EXPECT_THAT(Message(status), HasSubstr("plan audit: the step differs from its plan (rank=0 step=7 index=0 want={"));
+    EXPECT_THAT(
+        Message(status),
+        HasSubstr("plan audit: the step differs from its plan (rank=0 step=7 index=0 want={"));
     EXPECT_THAT(Message(status), HasSubstr("got={"));
   }
 }
@@ -168,7 +177,8 @@ TEST(PlanAuditTest, ACollectiveTooManyOrTooFewIsInternal) {
 }
 
 double Sum(const v1::Breakdown& b) {
-  return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() + b.jitter() + b.straggler();
+  return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() +
+         b.jitter() + b.straggler();
 }
 
 TEST(StatsTest, TheBreakdownAddsUpToTheStepAndBytesAreCountedByClass) {
@@ -215,7 +225,8 @@ TEST(BenchTest, ReportsARowPerSizeAndAlgorithmAndRejectsOddSizes) {
     EXPECT_EQ(report->rows(3).bytes(), 4096);
     EXPECT_GT(report->rows(3).median_us(), 0);
     task.set_bytes(0, 3);
-    EXPECT_EQ(BenchAllReduce(task, "none", &group).status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(BenchAllReduce(task, "none", &group).status().code(),
+              absl::StatusCode::kInvalidArgument);
     return absl::OkStatus();
   }));
 }

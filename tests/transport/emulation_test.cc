@@ -40,25 +40,30 @@ absl::Status OneStep(CollectiveGroup& group, int64_t count) {
 }
 
 double Sum(const v1::Breakdown& b) {
-  return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() + b.jitter() + b.straggler();
+  return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() +
+         b.jitter() + b.straggler();
 }
 
 TEST(EmulationTest, TheBreakdownOfAnEmulatedStepAddsUp) {
   LocalCluster cluster(2);
-  ExpectAllOk(cluster.OnEachGroup(Over(DelayOf(absl::Milliseconds(20))), [](CollectiveGroup& group) {
-    const absl::Status status = OneStep(group, 100);
-    const StepStats stats = group.TakeStats();
-    // A rank that came late finds its peer's segment under way; what it did wait for is all accounted.
-    EXPECT_NEAR(Sum(stats.breakdown_seconds), absl::ToDoubleSeconds(stats.elapsed), 1e-9);
-    EXPECT_EQ(stats.fidelity.messages(), 1);
-    return status;
-  }));
+  ExpectAllOk(
+      cluster.OnEachGroup(Over(DelayOf(absl::Milliseconds(20))), [](CollectiveGroup& group) {
+        const absl::Status status = OneStep(group, 100);
+        const StepStats stats = group.TakeStats();
+        // A rank that came late finds its peer's segment under way; what it did wait for is all
+        // accounted.
+        EXPECT_NEAR(Sum(stats.breakdown_seconds), absl::ToDoubleSeconds(stats.elapsed), 1e-9);
+        EXPECT_EQ(stats.fidelity.messages(), 1);
+        return status;
+      }));
 }
 
 // Records asked and realised delays.
 class Recorder final : public CollectiveObserver {
  public:
-  void OnCollective(const CollectiveObservation& observation) override { collectives.push_back(observation); }
+  void OnCollective(const CollectiveObservation& observation) override {
+    collectives.push_back(observation);
+  }
   void OnSent(int destination, int64_t bytes) override { sent += bytes; }
   void OnDelivery(const Delivery& delivery) override { deliveries.push_back(delivery); }
 
@@ -96,10 +101,12 @@ TEST(EmulationTest, APartitionEndsAtTheDeadlineAndNamesTheLink) {
   LocalCluster cluster(2);
   CollectiveGroupOptions options = Over(Partitioned());
   options.deadline = absl::Milliseconds(20);
-  const auto results = cluster.OnEachGroup(options, [](CollectiveGroup& group) { return OneStep(group, 100); });
+  const auto results =
+      cluster.OnEachGroup(options, [](CollectiveGroup& group) { return OneStep(group, 100); });
   for (const absl::Status& status : results) EXPECT_FALSE(status.ok());
-  EXPECT_THAT(std::string(results[0].message()), testing::AnyOf(HasSubstr("link is partitioned (rank=0 peer=1"),
-                                                                HasSubstr("the peer is gone (peer=1")));
+  EXPECT_THAT(std::string(results[0].message()),
+              testing::AnyOf(HasSubstr("link is partitioned (rank=0 peer=1"),
+                             HasSubstr("the peer is gone (peer=1")));
 }
 
 TEST(EmulationTest, AHealedPartitionLetsTheCollectiveFinish) {
@@ -129,10 +136,12 @@ TEST(EmulationTest, RanksWithoutACommonClockCannotBeLimited) {
   LocalCluster cluster(2);
   cluster.members()[1].boot_id = "elsewhere";
   ExpectAllOk(cluster.OnEachRank([&](int rank) {
-    auto limited = CollectiveGroup::Create(cluster.Connected(rank, "limited"), Over(DelayOf(absl::Milliseconds(1))));
+    auto limited = CollectiveGroup::Create(cluster.Connected(rank, "limited"),
+                                           Over(DelayOf(absl::Milliseconds(1))));
     EXPECT_EQ(limited.status().code(), absl::StatusCode::kFailedPrecondition);
     auto group = CollectiveGroup::Create(cluster.Connected(rank, "free"), Over(NetworkOptions()));
-    EXPECT_EQ((*group)->SetNetwork(DelayOf(absl::Milliseconds(1))).code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ((*group)->SetNetwork(DelayOf(absl::Milliseconds(1))).code(),
+              absl::StatusCode::kFailedPrecondition);
     return OneStep(**group, 10);
   }));
 }
@@ -182,8 +191,10 @@ TEST(EmulationTest, AnArbiterThatFailsEndsTheCollective) {
   network.shared_medium = true;
   CollectiveGroupOptions options = Over(network);
   options.medium = &air;
-  const auto results = cluster.OnEachGroup(options, [](CollectiveGroup& group) { return OneStep(group, 10); });
-  for (const absl::Status& status : results) EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  const auto results =
+      cluster.OnEachGroup(options, [](CollectiveGroup& group) { return OneStep(group, 10); });
+  for (const absl::Status& status : results)
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
 }
 
 TEST(StampTest, TheSegmentsOfAMessageShareOneDraw) {

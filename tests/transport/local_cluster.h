@@ -56,7 +56,8 @@ class LocalCluster {
     return group;
   }
 
-  using Wrap = std::function<std::unique_ptr<SegmentTransport>(int rank, std::unique_ptr<SegmentTransport>)>;
+  using Wrap =
+      std::function<std::unique_ptr<SegmentTransport>(int rank, std::unique_ptr<SegmentTransport>)>;
 
   // Runs `body` on a CollectiveGroup per rank; all are connected before the first one starts.
   std::vector<absl::Status> OnEachGroup(const CollectiveGroupOptions& options,
@@ -81,13 +82,15 @@ class LocalCluster {
 };
 
 inline void ExpectAllOk(const std::vector<absl::Status>& results) {
-  for (size_t r = 0; r < results.size(); ++r) EXPECT_TRUE(results[r].ok()) << "rank " << r << ": " << results[r];
+  for (size_t r = 0; r < results.size(); ++r)
+    EXPECT_TRUE(results[r].ok()) << "rank " << r << ": " << results[r];
 }
 
 // Values whose sum depends on the order of addition.
 inline std::vector<float> TestValues(int rank, int64_t count) {
   std::vector<float> values(count);
-  for (int64_t i = 0; i < count; ++i) values[i] = static_cast<float>((i * 7919 + rank * 104729) % 1000) * 1.37f - 311.f;
+  for (int64_t i = 0; i < count; ++i)
+    values[i] = static_cast<float>((i * 7919 + rank * 104729) % 1000) * 1.37f - 311.f;
   return values;
 }
 

@@ -11,7 +11,8 @@ using testing::HasSubstr;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
-// A peer written with gRPC's ordinary generated client: it plays rank 0 towards the cluster's rank 1.
+// A peer written with gRPC's ordinary generated client: it plays rank 0 towards the cluster's
+// rank 1.
 class PlainClient {
  public:
   explicit PlainClient(const std::string& address)
@@ -85,7 +86,8 @@ TEST(PeerGroupTest, AbortEndsAConnectThatWaits) {
   LocalCluster cluster(2);
   PeerGroup group(cluster.endpoint(1), cluster.Options(1));
   std::thread control([&group] { group.Abort(absl::AbortedError("rank 0 failed: no memory")); });
-  EXPECT_EQ(group.Connect(MonotonicNow() + kTestDeadline), absl::AbortedError("rank 0 failed: no memory"));
+  EXPECT_EQ(group.Connect(MonotonicNow() + kTestDeadline),
+            absl::AbortedError("rank 0 failed: no memory"));
   control.join();
 }
 
@@ -135,8 +137,10 @@ TEST(PeerGroupTest, AStrangersGarbageDoesNotDisturbTheJob) {
 // Rank 1 of two, with a plain client as rank 0.
 class PlainPeerTest : public testing::Test {
  protected:
-  // What rank 1's all-reduce of `data` gives when the client has written `messages` after its hello.
-  absl::Status AllReduceAgainst(const std::vector<v1::PeerMessage>& messages, std::vector<float>& data) {
+  // What rank 1's all-reduce of `data` gives when the client has written `messages` after its
+  // hello.
+  absl::Status AllReduceAgainst(const std::vector<v1::PeerMessage>& messages,
+                                std::vector<float>& data) {
     client_.SayHello("job");
     CollectiveGroupOptions options;
     options.choose = FixedAlgorithm("direct");
@@ -161,7 +165,8 @@ TEST_F(PlainPeerTest, AnOrdinaryGrpcClientCanTakePart) {
   EXPECT_EQ(client_.Read().hello().rank(), 1);
   const v1::PeerMessage message = client_.Read();
   const std::vector<float> sent = {10, 20};
-  EXPECT_EQ(message.segment().payload(), std::string(reinterpret_cast<const char*>(sent.data()), 8));
+  EXPECT_EQ(message.segment().payload(),
+            std::string(reinterpret_cast<const char*>(sent.data()), 8));
 }
 
 TEST_F(PlainPeerTest, AMessageThatIsNoSegmentNamesThePeer) {
@@ -202,7 +207,8 @@ TEST_F(PlainPeerTest, AFloodOfSegmentsIsNotBuffered) {
   });
   // All 100 MiB get through, but only as fast as they are taken.
   for (uint64_t i = 0; i < 100; ++i) {
-    while (group->Front(0) == nullptr) ASSERT_TRUE(group->Poll(MonotonicNow() + kTestDeadline).ok());
+    while (group->Front(0) == nullptr)
+      ASSERT_TRUE(group->Poll(MonotonicNow() + kTestDeadline).ok());
     EXPECT_EQ(group->Front(0)->header.collective, i);
     group->Pop(0);
   }

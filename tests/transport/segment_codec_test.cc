@@ -12,7 +12,8 @@ std::string Flatten(const grpc::ByteBuffer& buffer) {
   std::vector<grpc::Slice> slices;
   EXPECT_TRUE(buffer.Dump(&slices).ok());
   std::string bytes;
-  for (const grpc::Slice& s : slices) bytes.append(reinterpret_cast<const char*>(s.begin()), s.size());
+  for (const grpc::Slice& s : slices)
+    bytes.append(reinterpret_cast<const char*>(s.begin()), s.size());
   return bytes;
 }
 
@@ -24,7 +25,8 @@ grpc::ByteBuffer InPieces(const std::string& bytes, size_t piece) {
 }
 
 SegmentHeader FullHeader() {
-  SegmentHeader header{.collective = 0x0102030405060708, .chunk = 300, .offset_bytes = 1 << 20, .wire_dtype = 1};
+  SegmentHeader header{
+      .collective = 0x0102030405060708, .chunk = 300, .offset_bytes = 1 << 20, .wire_dtype = 1};
   header.times = {11, -12, 13, 14, -15, 16, 1'700'000'000'000'000'000};
   return header;
 }
@@ -48,15 +50,17 @@ v1::PeerMessage ToProto(const SegmentHeader& header, const std::string& payload)
 }
 
 grpc::ByteBuffer Encode(const SegmentHeader& header, const std::string& payload, int* released) {
-  return EncodeSegment(header, {reinterpret_cast<const std::byte*>(payload.data()), payload.size()},
-                       [](void* count) { ++*static_cast<int*>(count); }, released);
+  return EncodeSegment(
+      header, {reinterpret_cast<const std::byte*>(payload.data()), payload.size()},
+      [](void* count) { ++*static_cast<int*>(count); }, released);
 }
 
 TEST(SegmentCodecTest, WritesTheBytesThatProtobufWrites) {
   const std::string payload(1000, 'x');
   int released = 0;
   for (const SegmentHeader& header : {FullHeader(), SegmentHeader()}) {
-    EXPECT_EQ(Flatten(Encode(header, payload, &released)), ToProto(header, payload).SerializeAsString());
+    EXPECT_EQ(Flatten(Encode(header, payload, &released)),
+              ToProto(header, payload).SerializeAsString());
   }
 }
 
@@ -113,7 +117,8 @@ TEST(SegmentCodecTest, EveryBitFlipIsAnErrorOrAnotherSegmentButNeverMore) {
 
 TEST(SegmentCodecTest, AnOversizedPayloadIsRefused) {
   const std::string bytes = ToProto({}, std::string(kMaxSegmentBytes + 1, 'x')).SerializeAsString();
-  EXPECT_THAT(std::string(DecodeSegment(InPieces(bytes, 1 << 20)).status().message()), HasSubstr("too large"));
+  EXPECT_THAT(std::string(DecodeSegment(InPieces(bytes, 1 << 20)).status().message()),
+              HasSubstr("too large"));
 }
 
 TEST(SegmentCodecTest, AHelloSurvivesAndASegmentIsNotOne) {
