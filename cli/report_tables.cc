@@ -71,7 +71,7 @@ bool SeveralWorldSizes(const v1::SweepReport& sweep) {
 std::string SweepResults(const v1::SweepReport& sweep, const std::vector<std::string>& patterns) {
   const bool workers = SeveralWorldSizes(sweep);
   std::vector<Column> columns = {{"network", Align::kLeft}, {"pattern", Align::kLeft}};
-  if (workers) columns.push_back({"wor-\nkers"});
+  if (workers) columns.push_back({"P"});
   for (const char* header : {"sync\npoints", "MiB per\nstep", "step ms\nmeasured", "step ms\npredicted", "time\nsaved",
                              "train\nloss", "val\nloss"}) {
     columns.push_back({header});
@@ -99,8 +99,11 @@ std::string SweepResults(const v1::SweepReport& sweep, const std::vector<std::st
 std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::string>& patterns) {
   const bool workers = SeveralWorldSizes(sweep);
   std::vector<Column> columns = {{"network", Align::kLeft}, {"pattern", Align::kLeft}};
-  if (workers) columns.push_back({"wor-\nkers"});
-  for (const auto& [name, unused] : Terms(v1::Breakdown())) columns.push_back({name});
+  if (workers) columns.push_back({"P"});
+  for (const char* header : {"com-\npute", "soft-\nware", "queue-\ning", "serial-\nization", "propa-\ngation", "jitter",
+                             "strag-\ngler"}) {
+    columns.push_back({header});
+  }
   columns.push_back({"sum"});
   Table table(columns);
   for (int i = 0; i < sweep.rows_size(); ++i) {
@@ -124,7 +127,7 @@ std::string SweepNotes(const v1::SweepReport& sweep, const std::vector<std::stri
     const std::string& reason = IsDone(run) ? run.verdict().reason() : run.error();
     if (IsDone(run) && run.verdict().valid()) continue;
     const std::string text = absl::StrCat(patterns[i], " on ", run.network(), ": ", VerdictWord(run), ": ", reason);
-    absl::StrAppend(&notes, "\n", absl::StrJoin(WrapWords(text, Table::kMaxWidth), "\n  "));
+    absl::StrAppend(&notes, "\n", absl::StrJoin(WrapWords(text, Table::kMaxWidth - 2), "\n  "));
   }
   return notes.empty() ? "" : notes + "\n";
 }

@@ -1,0 +1,171 @@
+// The launcher with shell scripts as server and workers: what starts, what is said, and that nothing is left.
+#include "cli/launcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+
+namespace edgetp {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+// Leaves its process number behind, as every fake does.
+constexpr char kHeader[] = "#!/bin/sh\necho $$ >> \"$(dirname \"$0\")/pids\"\n";
+// Does what edgetp_server does once it listens.
+constexpr char kBecomeReady[] =
+    "for word; do case $word in --ready_file=*) file=${word#*=};; esac; done\n"
+    "echo 127.0.0.1:4711 > $file.new; mv $file.new $file\n";
+constexpr char kStay[] = "exec sleep 1000\n";
+
+class LauncherTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string path = testing::TempDir() + "/launcher-XXXXXX";
+    ASSERT_NE(mkdtemp(path.data()), nullptr);
+    folder_ = path;
+    Write("edgetp_server", std::string(kBecomeReady) + kStay);
+    Write("edgetp_worker", kStay);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void Write(const std::string& name, const std::string& script) {
+    std::ofstream(folder_ / name) << kHeader << script;
+    fs::permissions(folder_ / name, fs::perms::owner_all);
+  }
+
+  LauncherOptions Options(int workers) const {
+    LauncherOptions options;
+    options.program_directory = folder_;
+    options.workers = workers;
+    options.stop_grace = absl::Milliseconds(200);
+    return options;
+  }
+
+  std::vector<pid_t> Pids() const {
+    std::ifstream file(folder_ / "pids");
+    std::vector<pid_t> pids;
+    for (pid_t pid; file >> pid;) pids.push_back(pid);
+    return pids;
+  }
+
+  // A script needs a moment until it has written its number.
+  void AwaitPids(size_t count) const {
+    while (Pids().size() < count) sched_yield();
+  }
+
+  void ExpectNobodyIsLeft() const {
+    for (const pid_t pid : Pids()) EXPECT_EQ(kill(pid, 0), -1) << pid;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(LauncherTest, StartsServerAndWorkersAndLeavesNobody) {
+  {
+    auto cluster = LocalCluster::Start(Options(3));
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    EXPECT_EQ((*cluster)->address(), "127.0.0.1:4711");
+    EXPECT_TRUE((*cluster)->Check().ok());
+    AwaitPids(4);
+  }
+  EXPECT_EQ(Pids().size(), 4u);
+  ExpectNobodyIsLeft();
+}
+
+TEST_F(LauncherTest, LogsGoWithTheClusterUnlessTheyAreKept) {
+  std::string gone;
+  std::string kept;
+  {
+    auto first = LocalCluster::Start(Options(1));
+    auto second = LocalCluster::Start(Options(1));
+    ASSERT_TRUE(first.ok() && second.ok());
+    (*second)->KeepLogs();
+    gone = (*first)->log_directory();
+    kept = (*second)->log_directory();
+  }
+  EXPECT_FALSE(fs::exists(gone));
+  EXPECT_TRUE(fs::exists(kept + "/server.log"));
+  fs::remove_all(kept);
+}
+
+TEST_F(LauncherTest, AChildThatIgnoresSigtermIsKilled) {
+  Write("edgetp_worker", "trap '' TERM\nwhile :; do sleep 0.05; done\n");
+  {
+    auto cluster = LocalCluster::Start(Options(1));
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    AwaitPids(2);
+  }
+  ExpectNobodyIsLeft();
+}
+
+TEST_F(LauncherTest, AStoppedChildIsKilled) {
+  Write("edgetp_worker", "kill -STOP $$\n");
+  {
+    auto cluster = LocalCluster::Start(Options(1));
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    AwaitPids(2);
+  }
+  ExpectNobodyIsLeft();
+}
+
+TEST_F(LauncherTest, AServerThatEndsAtTheStartIsReportedWithItsLastWords) {
+  Write("edgetp_server", "echo cannot listen on 127.0.0.1:1: address in use >&2\nexit 2\n");
+  const absl::Status status = LocalCluster::Start(Options(1)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("exited with code 2"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("cannot listen on 127.0.0.1:1: address in use"));
+}
+
+TEST_F(LauncherTest, AServerThatNeverListensIsGivenUp) {
+  Write("edgetp_server", kStay);
+  LauncherOptions options = Options(1);
+  options.start_limit = absl::Milliseconds(300);
+  EXPECT_EQ(LocalCluster::Start(options).status().code(), absl::StatusCode::kDeadlineExceeded);
+  ExpectNobodyIsLeft();
+}
+
+TEST_F(LauncherTest, AProgramThatIsNotThereIsNamed) {
+  fs::remove(folder_ / "edgetp_worker");
+  const absl::Status status = LocalCluster::Start(Options(1)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("edgetp_worker"));
+  ExpectNobodyIsLeft();
+}
+
+TEST_F(LauncherTest, CheckNamesTheWorkerThatEndedAndHow) {
+  Write("edgetp_worker", "echo out of memory >&2\nexit 7\n");
+  auto cluster = LocalCluster::Start(Options(1));
+  ASSERT_TRUE(cluster.ok()) << cluster.status();
+  absl::Status status;
+  while (status.ok()) {
+    sched_yield();
+    status = (*cluster)->Check();
+  }
+  for (const char* part : {"worker 0", "exited with code 7", "out of memory"}) {
+    EXPECT_THAT(std::string(status.message()), HasSubstr(part));
+  }
+}
+
+TEST_F(LauncherTest, CheckNamesTheSignalThatKilled) {
+  auto cluster = LocalCluster::Start(Options(1));
+  ASSERT_TRUE(cluster.ok()) << cluster.status();
+  AwaitPids(2);
+  kill(Pids().back(), SIGKILL);
+  absl::Status status;
+  while (status.ok()) {
+    sched_yield();
+    status = (*cluster)->Check();
+  }
+  EXPECT_THAT(std::string(status.message()), HasSubstr("killed by signal 9"));
+}
+
+}  // namespace
+}  // namespace edgetp

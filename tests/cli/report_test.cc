@@ -1,0 +1,149 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_split.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/report_tables.h"
+
+namespace edgetp {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+nlohmann::json Parsed(const google::protobuf::Message& message) { return nlohmann::json::parse(ToJson(message)); }
+
+void ExpectKeys(const nlohmann::json& json, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) EXPECT_TRUE(json.contains(key)) << key << " in " << json.dump();
+}
+
+v1::RunSummary Row(const std::string& network, const std::string& pattern, double median_seconds) {
+  v1::RunSummary run;
+  run.set_run("minigpt-" + pattern);
+  run.set_model("minigpt");
+  run.set_network(network);
+  run.set_pattern(pattern);
+  run.set_workers(2);
+  run.set_sync_points_forward(8);
+  run.set_bytes_on_the_wire_per_rank(6 << 20);
+  run.mutable_step_seconds()->set_median(median_seconds);
+  run.set_predicted_step_seconds(median_seconds);
+  run.mutable_breakdown_seconds()->set_compute(median_seconds);
+  run.mutable_final()->set_train_loss(1.61);
+  run.mutable_final()->set_val_loss(1.78);
+  run.mutable_verdict()->set_valid(true);
+  run.set_status("done");
+  return run;
+}
+
+TEST(SweepTableTest, TimeSavedRefersToTheFirstPatternOnTheSameNetwork) {
+  v1::SweepReport sweep;
+  *sweep.add_rows() = Row("wifi-5", "tttt", 0.4);
+  *sweep.add_rows() = Row("wifi-5", "sppp", 0.1);
+  *sweep.add_rows() = Row("none", "tttt", 0.1);
+  *sweep.add_rows() = Row("none", "sppp", 0.08);
+  const std::string table = SweepTable(sweep, {"tttt", "sppp", "tttt", "sppp"});
+  EXPECT_THAT(table, HasSubstr("75.0 %"));
+  EXPECT_THAT(table, HasSubstr("20.0 %"));
+}
+
+TEST(SweepTableTest, FitsInAHundredColumns) {
+  v1::SweepReport sweep;
+  std::vector<std::string> patterns;
+  for (const char* network : {"wifi-5-ordinary", "ethernet-100m"}) {
+    v1::RunSummary run = Row(network, "tttttttttttttttttttttttt", 123.4567);
+    run.set_workers(16);
+    run.set_bytes_on_the_wire_per_rank(123456789012.0);
+    run.mutable_verdict()->set_valid(false);
+    run.mutable_verdict()->set_reason("host too slow for this profile, use --clock=simulated, " + std::string(80, 'y'));
+    *sweep.add_rows() = run;
+    patterns.push_back("(tttt)*6");
+  }
+  sweep.mutable_rows(1)->set_workers(2);
+  const std::vector<std::string> lines = absl::StrSplit(SweepTable(sweep, patterns), '\n');
+  for (const std::string& line : lines) EXPECT_LE(line.size(), 100u) << line;
+}
+
+TEST(SweepTableTest, AFailedCellIsARowWithItsReason) {
+  v1::SweepReport sweep;
+  *sweep.add_rows() = Row("none", "tttt", 0.1);
+  v1::RunSummary failed;
+  failed.set_network("none");
+  failed.set_pattern("sppp");
+  failed.set_workers(2);
+  failed.set_status("failed");
+  failed.set_error("worker 1 was lost");
+  *sweep.add_rows() = failed;
+  const std::string table = SweepTable(sweep, {"tttt", "sppp"});
+  EXPECT_THAT(table, HasSubstr("sppp on none: failed: worker 1 was lost"));
+  EXPECT_THAT(table, Not(HasSubstr("inf")));
+  EXPECT_THAT(table, Not(HasSubstr("nan")));
+}
+
+TEST(SweepTableTest, AnInvalidRunSaysWhy) {
+  v1::SweepReport sweep;
+  *sweep.add_rows() = Row("none", "tttt", 0.1);
+  sweep.mutable_rows(0)->mutable_verdict()->set_valid(false);
+  sweep.mutable_rows(0)->mutable_verdict()->set_reason("late share 12 %");
+  EXPECT_THAT(SweepTable(sweep, {"tttt"}), HasSubstr("tttt on none: INVALID: late share 12 %"));
+}
+
+TEST(ProgressTest, ALineNamesStepLossTimeAndWhatIsLeft) {
+  v1::StepRecord record;
+  record.set_step(50);
+  record.set_train_loss(2.4512);
+  record.set_step_seconds(0.0982);
+  record.set_tokens_per_second(7820);
+  record.set_wall_seconds(5);
+  record.set_network("wifi-5");
+  const std::string line = ProgressLine(record, 100);
+  for (const char* part : {"step 50/100", "loss 2.4512", "98.2 ms/step", "7.82K tokens/s", "ETA 5", "wifi-5"}) {
+    EXPECT_THAT(line, HasSubstr(part));
+  }
+}
+
+TEST(JsonTest, TrainHasTheKeysThatOthersBuildOn) {
+  const nlohmann::json json = Parsed(Row("none", "tttt", 0.1));
+  ExpectKeys(json, {"run", "pattern", "workers", "network", "clock", "steps", "final", "step_seconds", "wall_seconds",
+                    "breakdown_seconds", "predicted_step_seconds", "bytes_on_the_wire_per_rank", "verdict"});
+  ExpectKeys(json["final"], {"train_loss", "val_loss"});
+  ExpectKeys(json["step_seconds"], {"median", "p99"});
+  ExpectKeys(json["breakdown_seconds"],
+             {"compute", "software", "queueing", "serialization", "propagation", "straggler"});
+  ExpectKeys(json["verdict"], {"valid", "reason", "late_share", "overrun_share"});
+}
+
+TEST(JsonTest, PlanHasTheKeysThatOthersBuildOn) {
+  v1::PlanReport plan;
+  plan.mutable_bytes_per_step_per_rank();
+  plan.add_memory_bytes_per_rank();
+  const nlohmann::json json = Parsed(plan);
+  ExpectKeys(json, {"pattern", "layers", "workers", "sync_points_forward", "all_reduces_per_micro_step",
+                    "all_reduces_per_step", "bytes_per_step_per_rank", "parameters", "parameters_without_position",
+                    "flops_per_step", "memory_bytes_per_rank"});
+  ExpectKeys(json["bytes_per_step_per_rank"], {"activation_fwd", "activation_bwd", "grad_sync", "scalar"});
+  ExpectKeys(json["memory_bytes_per_rank"][0], {"parameters", "gradients", "optimizer", "activations"});
+}
+
+TEST(JsonTest, SweepBenchAndEvalHaveTheKeysThatOthersBuildOn) {
+  v1::SweepReport sweep;
+  sweep.add_rows();
+  ExpectKeys(Parsed(sweep)["rows"][0], {"run", "pattern", "workers", "network"});
+  v1::BenchReport bench;
+  bench.add_rows();
+  ExpectKeys(Parsed(bench)["rows"][0],
+             {"bytes", "workers", "algorithm", "median_us", "p99_us", "bandwidth_bytes_per_second"});
+  ExpectKeys(Parsed(v1::EvalReport()), {"loss", "tokens", "pattern", "workers"});
+}
+
+TEST(JsonTest, ByteCountsAreNumbers) {
+  v1::PlanReport plan;
+  plan.mutable_bytes_per_step_per_rank()->set_activation_fwd(3145728);
+  EXPECT_EQ(Parsed(plan)["bytes_per_step_per_rank"]["activation_fwd"], 3145728);
+}
+
+}  // namespace
+}  // namespace edgetp

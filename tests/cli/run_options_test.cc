@@ -1,0 +1,143 @@
+#include "cli/run_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "cli/command.h"
+
+namespace edgetp {
+namespace {
+
+using testing::HasSubstr;
+
+RunFlags Flags() {
+  RunFlags flags;
+  flags.config_path = std::string(EDGETP_SOURCE_DIR) + "/configs";
+  return flags;
+}
+
+v1::RunConfig Resolved(const RunFlags& flags) {
+  const auto config = ResolveRun(flags, v1::RunConfig(), 65);
+  EXPECT_TRUE(config.ok()) << config.status();
+  return config.ok() ? *config : v1::RunConfig();
+}
+
+TEST(RunOptionsTest, WithoutFlagsItIsMiniGptOverNoNetwork) {
+  const v1::RunConfig config = Resolved(Flags());
+  EXPECT_EQ(config.model().name(), "minigpt");
+  EXPECT_EQ(config.model().vocabulary(), 65);
+  EXPECT_EQ(config.network().name(), "none");
+  EXPECT_EQ(config.workers(), 2);
+  EXPECT_EQ(config.pattern(), "t*4");
+}
+
+TEST(RunOptionsTest, LinkOptionsOverrideTheProfilesDefaultLink) {
+  RunFlags flags = Flags();
+  flags.network = "ethernet-1g";
+  flags.link.delay = "7ms";
+  const v1::RunConfig config = Resolved(flags);
+  EXPECT_EQ(config.network().link().delay_us(), 7000);
+  EXPECT_EQ(config.network().link().rate_bits_per_second(), 941e6);
+}
+
+TEST(RunOptionsTest, SetComesAfterEveryOtherFlag) {
+  RunFlags flags = Flags();
+  flags.steps = 10;
+  flags.set = {"train.steps=20", "model.init=torch"};
+  const v1::RunConfig config = Resolved(flags);
+  EXPECT_EQ(config.train().steps(), 20);
+  EXPECT_EQ(config.model().init(), v1::INIT_TORCH);
+}
+
+TEST(RunOptionsTest, WireMeansBothDirectionsUnlessOneIsNamed) {
+  RunFlags flags = Flags();
+  flags.wire = "bf16";
+  flags.wire_backward = "fp32";
+  const v1::RunConfig config = Resolved(flags);
+  EXPECT_EQ(config.collective().wire_forward(), "bf16");
+  EXPECT_EQ(config.collective().wire_backward(), "fp32");
+}
+
+TEST(RunOptionsTest, FlagsOverrideARunPreset) {
+  RunFlags flags = Flags();
+  flags.config = "minigpt-shakespeare-torch";
+  flags.steps = 3;
+  flags.pattern = "sppp";
+  const v1::RunConfig config = Resolved(flags);
+  EXPECT_EQ(config.train().steps(), 3);
+  EXPECT_EQ(config.pattern(), "sppp");
+  EXPECT_EQ(config.model().init(), v1::INIT_TORCH);
+}
+
+TEST(RunOptionsTest, EveryFaultIsNamedAtOnce) {
+  RunFlags flags = Flags();
+  flags.network = "wify-5";
+  flags.pattern = "sxpp";
+  flags.set = {"model.layerz=3"};
+  flags.deadline = "5";
+  flags.link.rate = "-3mbit";
+  const absl::Status status = ResolveRun(flags, v1::RunConfig(), 65).status();
+  EXPECT_EQ(ExitCodeOf(status), kExitBadInput);
+  for (const char* part : {"wify-5", "wifi-5", "'x'", "position 2", "layerz", "layers", "--deadline", "--rate"}) {
+    EXPECT_THAT(std::string(status.message()), HasSubstr(part));
+  }
+}
+
+TEST(RunOptionsTest, ABaseGivesWhatFlagsLeaveOpen) {
+  v1::RunConfig base = Resolved(Flags());
+  base.set_pattern("ssss");
+  RunFlags flags = Flags();
+  flags.workers = 4;
+  const auto config = ResolveRun(flags, base, 65);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->pattern(), "ssss");
+  EXPECT_EQ(config->workers(), 4);
+}
+
+// What the parser says to a wrong command line.
+std::string Refusal(std::vector<std::string> words) {
+  CLI::App app("", "edgetp");
+  app.require_subcommand(1);
+  Command command;
+  AddTrain(app, &command);
+  AddPlan(app, &command);
+  AddNetwork(app, &command);
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return ExplainParseError(app, error);
+  }
+  return "accepted";
+}
+
+TEST(CommandTest, AnUnknownOptionIsAnsweredWithTheNearestOne) {
+  EXPECT_THAT(Refusal({"train", "--patern=sppp"}), HasSubstr("did you mean \"--pattern\"?"));
+}
+
+TEST(CommandTest, AnUnknownCommandIsAnsweredWithTheNearestOne) {
+  EXPECT_THAT(Refusal({"tain"}), HasSubstr("did you mean \"train\"?"));
+  EXPECT_THAT(Refusal({"network", "shw"}), HasSubstr("did you mean \"show\"?"));
+}
+
+TEST(CommandTest, AnUnknownValueIsAnsweredWithTheNearestOne) {
+  EXPECT_THAT(Refusal({"train", "--allreduce=rng"}), HasSubstr("did you mean \"ring\"?"));
+  EXPECT_THAT(Refusal({"plan", "--format=jsn"}), HasSubstr("did you mean \"json\"?"));
+}
+
+TEST(CommandTest, ARunningClusterTakesNoOptionsOfLocalWorkers) {
+  EXPECT_THAT(Refusal({"train", "--server=localhost:1", "--threads=2"}), HasSubstr("excludes"));
+}
+
+TEST(ExitCodeTest, FollowsFromTheStatus) {
+  EXPECT_EQ(ExitCodeOf(absl::OkStatus()), 0);
+  EXPECT_EQ(ExitCodeOf(absl::UnavailableError("")), 1);
+  EXPECT_EQ(ExitCodeOf(absl::InvalidArgumentError("")), 2);
+  EXPECT_EQ(ExitCodeOf(absl::NotFoundError("")), 2);
+  EXPECT_EQ(ExitCodeOf(absl::CancelledError("")), 130);
+}
+
+}  // namespace
+}  // namespace edgetp

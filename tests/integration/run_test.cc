@@ -1,0 +1,109 @@
+// The main job, end to end, with real programs: train, repeat, evaluate, sample, compare.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "tests/integration/command.h"
+
+namespace edgetp {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RunTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string path = testing::TempDir() + "/run-XXXXXX";
+    ASSERT_NE(mkdtemp(path.data()), nullptr);
+    folder_ = path;
+    std::ofstream text(folder_ + "/text.txt");
+    for (int i = 0; i < 400; ++i) text << "the quick brown fox jumps over the lazy dog " << i << "\n";
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  // Runs a command on a tiny model and returns what it prints.
+  nlohmann::json Json(const std::string& command, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {command, "--data=text.txt", "--batch=2", "--sequence=16", "--format=json"};
+    for (const char* set : {"model.layers=2", "model.heads=2", "model.channels=16", "train.eval_windows=4"}) {
+      arguments.push_back(absl::StrCat("--set=", set));
+    }
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const CommandResult result = RunEdgetp(folder_, arguments);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
+  }
+
+  std::string folder_;
+};
+
+TEST_F(RunTest, TrainReportsTheRunAndLeavesItsFiles) {
+  const nlohmann::json json = Json("train", {"--pattern=ts", "--steps=6", "--run=first"});
+  EXPECT_EQ(json["run"], "first");
+  EXPECT_EQ(json["status"], "done");
+  EXPECT_EQ(json["steps"], 6);
+  EXPECT_EQ(json["sync_points_forward"], 3);
+  EXPECT_GT(json["step_seconds"]["median"], 0);
+  EXPECT_GT(json["predicted_step_seconds"], 0);
+  EXPECT_LT(json["final"]["val_loss"], 10);
+  for (const char* file : {"config.textproto", "metrics.jsonl", "summary.json", "checkpoints"}) {
+    EXPECT_TRUE(fs::exists(folder_ + "/runs/first/" + file)) << file;
+  }
+}
+
+TEST_F(RunTest, LossesAreTheSameTwiceAndUnderAnotherNetwork) {
+  const nlohmann::json first = Json("train", {"--pattern=sp", "--steps=5"});
+  EXPECT_EQ(Json("train", {"--pattern=sp", "--steps=5"})["final"], first["final"]);
+  EXPECT_EQ(Json("train", {"--pattern=sp", "--steps=5", "--delay=3ms", "--jitter=1ms"})["final"], first["final"]);
+}
+
+TEST_F(RunTest, EvalRepeatsTheLastValidationLoss) {
+  const nlohmann::json train = Json("train", {"--pattern=tt", "--steps=5", "--run=done"});
+  const CommandResult eval =
+      RunEdgetp(folder_, {"eval", "--run=done", "--data=text.txt", "--windows=4", "--format=json"});
+  ASSERT_EQ(eval.code, 0) << eval.err;
+  const nlohmann::json json = nlohmann::json::parse(eval.out);
+  EXPECT_NEAR(json["loss"], train["final"]["val_loss"].get<double>(), 1e-5);
+  EXPECT_EQ(json["tokens"], 64);
+}
+
+TEST_F(RunTest, SampleIsRepeatableTextInTheDatasLetters) {
+  Json("train", {"--pattern=tt", "--steps=5", "--run=poet"});
+  const std::vector<std::string> command = {"sample", "--run=poet", "--prompt=the ", "--tokens=20", "--format=json"};
+  const CommandResult first = RunEdgetp(folder_, command);
+  ASSERT_EQ(first.code, 0) << first.err;
+  const nlohmann::json json = nlohmann::json::parse(first.out);
+  EXPECT_GE(json["text"].get<std::string>().size(), 20u);
+  EXPECT_EQ(nlohmann::json::parse(RunEdgetp(folder_, command).out)["text"], json["text"]);
+  EXPECT_EQ(RunEdgetp(folder_, {"sample", "--run=poet", "--prompt=%"}).code, 2);
+}
+
+TEST_F(RunTest, ResumeGoesOnWhereTheCheckpointEnds) {
+  const nlohmann::json whole = Json("train", {"--pattern=ts", "--steps=8", "--set=train.decay_steps=8"});
+  Json("train", {"--pattern=ts", "--steps=4", "--set=train.decay_steps=8", "--run=half"});
+  const nlohmann::json rest = Json("train", {"--resume=half", "--steps=8"});
+  EXPECT_EQ(rest["final"], whole["final"]);
+}
+
+TEST_F(RunTest, SweepHasARowForEveryCell) {
+  const nlohmann::json json =
+      Json("sweep", {"--patterns=tt,pp", "--networks=none,ethernet-1g", "--workers=1,2", "--steps=3"});
+  ASSERT_EQ(json["rows"].size(), 8u);
+  for (const nlohmann::json& row : json["rows"]) EXPECT_EQ(row["status"], "done");
+}
+
+TEST_F(RunTest, BenchHasARowForEverySizeAndAlgorithm) {
+  const CommandResult result = RunEdgetp(folder_, {"bench", "allreduce", "--bytes=4KiB,64KiB", "--iterations=5",
+                                                   "--allreduce=direct,ring", "--format=json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const nlohmann::json json = nlohmann::json::parse(result.out);
+  ASSERT_EQ(json["rows"].size(), 4u);
+  for (const nlohmann::json& row : json["rows"]) EXPECT_GT(row["median_us"], 0);
+}
+
+}  // namespace
+}  // namespace edgetp
