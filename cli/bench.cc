@@ -18,7 +18,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp bench allreduce --workers=2 --bytes=4KiB,384KiB,36MiB
   edgetp bench allreduce --workers=4 --bytes=384KiB --allreduce=direct,two_phase,ring --network=ethernet-1g)";
 
-constexpr int kWarmup = 10;          // rounds; connections and caches settle within a few
+constexpr int kWarmup = 10;           // rounds; connections and caches settle within a few
 constexpr int64_t kElementBytes = 4;  // float32
 
 struct BenchFlags {
@@ -53,7 +53,8 @@ absl::StatusOr<int64_t> ParseSize(const std::string& text) {
   const auto bytes = ParseBytes(text);
   if (!bytes.ok()) return Annotate(bytes.status(), "--bytes");
   if (*bytes >= kElementBytes && *bytes % kElementBytes == 0) return *bytes;
-  return absl::InvalidArgumentError(absl::StrCat("--bytes: must be a positive multiple of 4, a float32 (got ", text, ")"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("--bytes: must be a positive multiple of 4, a float32 (got ", text, ")"));
 }
 
 absl::StatusOr<v1::JobSpec> MakeJob(const BenchFlags& flags) {
@@ -64,7 +65,8 @@ absl::StatusOr<v1::JobSpec> MakeJob(const BenchFlags& flags) {
   for (const std::string& algorithm : flags.algorithms) bench->add_algorithms(algorithm);
   bench->set_warmup(kWarmup);
   if (flags.iterations.has_value()) bench->set_iterations(*flags.iterations);
-  *spec.mutable_config() = faults.Take(ResolveRun(flags.run, SmallestModel(flags.run.workers.value_or(2)), std::nullopt));
+  *spec.mutable_config() = faults.Take(
+      ResolveRun(flags.run, SmallestModel(flags.run.workers.value_or(2)), std::nullopt));
   RETURN_IF_ERROR(faults.status());
   return spec;
 }
@@ -74,7 +76,8 @@ ExitCode Run(const BenchFlags& flags) {
   if (!spec.ok()) return Report(spec.status());
   auto cluster = Cluster::Open(flags.cluster, spec->config().workers());
   if (!cluster.ok()) return Report(cluster.status());
-  const auto outcome = RunJob(cluster->remote(), *spec, cluster->local(), [](const v1::RunEvent&) {});
+  const auto outcome =
+      RunJob(cluster->remote(), *spec, cluster->local(), [](const v1::RunEvent&) {});
   if (!outcome.ok()) return Report(outcome.status());
   if (!outcome->status.ok()) return ReportFailure(*outcome, *cluster);
   PrintResult(flags.format, outcome->result->bench(), BenchTable(outcome->result->bench()));
@@ -87,7 +90,8 @@ void AddBench(CLI::App& app, Command* command) {
   auto flags = std::make_shared<BenchFlags>();
   CLI::App* bench = app.add_subcommand("bench", "Measure a part of the production path");
   bench->require_subcommand(1);
-  CLI::App* allreduce = bench->add_subcommand("allreduce", "Time of an all-reduce by size and algorithm");
+  CLI::App* allreduce =
+      bench->add_subcommand("allreduce", "Time of an all-reduce by size and algorithm");
   allreduce->add_option("--workers", flags->run.workers, "world size; default: 2");
   allreduce->add_option("--bytes", flags->bytes, "sizes of the float32 buffer, separated by ','")
       ->delimiter(',')
@@ -96,10 +100,14 @@ void AddBench(CLI::App& app, Command* command) {
       ->delimiter(',')
       ->check(OneOf(AlgorithmNames()))
       ->capture_default_str();
-  allreduce->add_option("--iterations", flags->iterations, "rounds per row; default: about a second's worth")
+  allreduce
+      ->add_option("--iterations", flags->iterations,
+                   "rounds per row; default: about a second's worth")
       ->check(CLI::Range(1, 1000000));
-  allreduce->add_option("--deadline", flags->run.deadline, "limit of one all-reduce, e.g. 5s; default: 30s");
-  allreduce->add_option("--config_path", flags->run.config_path, "folders to search for presets, separated by ':'");
+  allreduce->add_option("--deadline", flags->run.deadline,
+                        "limit of one all-reduce, e.g. 5s; default: 30s");
+  allreduce->add_option("--config_path", flags->run.config_path,
+                        "folders to search for presets, separated by ':'");
   AddNetworkFlag(allreduce, &flags->run);
   AddWireFlags(allreduce, &flags->run);
   AddFormatFlag(allreduce, &flags->format);

@@ -28,7 +28,8 @@ absl::StatusOr<fs::path> RunFolder(const std::string& runs_directory, const std:
   const fs::path folder = fs::path(runs_directory) / run;
   std::error_code ignored;  // what cannot be looked at is not there for us
   if (IsRunName(run) && fs::is_directory(folder, ignored)) return folder;
-  return absl::NotFoundError(absl::StrCat("no run is called ", run, " (looked in ", runs_directory, "/)"));
+  return absl::NotFoundError(
+      absl::StrCat("no run is called ", run, " (looked in ", runs_directory, "/)"));
 }
 
 // Step numbers are zero-padded: the newest file is the last one in the order of names.
@@ -36,15 +37,18 @@ absl::StatusOr<std::string> NewestCheckpoint(const fs::path& folder) {
   std::string newest;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder / "checkpoints", error)) {
-    if (entry.path().extension() == ".safetensors") newest = std::max(newest, entry.path().string());
+    if (entry.path().extension() == ".safetensors")
+      newest = std::max(newest, entry.path().string());
   }
-  if (newest.empty()) return absl::NotFoundError(absl::StrCat(folder.string(), ": this run has no checkpoint"));
+  if (newest.empty())
+    return absl::NotFoundError(absl::StrCat(folder.string(), ": this run has no checkpoint"));
   return newest;
 }
 
 }  // namespace
 
-absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory, const std::string& run) {
+absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
+                                            const std::string& run) {
   ASSIGN_OR_RETURN(const fs::path folder, RunFolder(runs_directory, run));
   v1::RunConfig config;
   RETURN_IF_ERROR(LoadTextproto((folder / "config.textproto").string(), &config));
@@ -56,13 +60,17 @@ absl::StatusOr<std::string> ReadWeightsFile(const std::string& path) {
   if (!file) return absl::ErrnoToStatus(errno, absl::StrCat("read weights ", path));
   std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (file.bad()) return absl::ErrnoToStatus(errno, absl::StrCat("read weights ", path));
-  if (bytes.empty()) return absl::InvalidArgumentError(absl::StrCat("read weights ", path, ": the file is empty"));
+  if (bytes.empty())
+    return absl::InvalidArgumentError(absl::StrCat("read weights ", path, ": the file is empty"));
   return bytes;
 }
 
-absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights, const std::string& origin) {
+absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
+                                               const std::string& origin) {
   auto file = ParseSafetensors(weights);
-  if (!file.ok()) return absl::InvalidArgumentError(absl::StrCat(origin, ": ", std::string(file.status().message())));
+  if (!file.ok())
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": ", std::string(file.status().message())));
   SplitOptimizerState(&file->tensors);
   const auto gpt2 = ReadGpt2Weights(*std::move(file));
   if (!gpt2.ok()) return Annotate(gpt2.status(), origin);
@@ -78,7 +86,8 @@ absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights, const
   return model;
 }
 
-absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& weights, const std::string& origin) {
+absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& weights,
+                                                          const std::string& origin) {
   const auto file = ParseSafetensors(weights);
   if (!file.ok()) return Annotate(file.status(), origin);
   const auto entry = file->metadata.find(kSymbolsKey);
@@ -89,7 +98,8 @@ absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& wei
     if (symbol.is_string()) symbols.push_back(symbol.get<std::string>());
   }
   if (!json.is_array() || symbols.size() != json.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": metadata ", kSymbolsKey, ": must be a JSON array of strings"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": metadata ", kSymbolsKey, ": must be a JSON array of strings"));
   }
   return symbols;
 }
@@ -98,7 +108,8 @@ absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::
   Checkpoint checkpoint;
   if (!flags.server.empty()) {
     ASSIGN_OR_RETURN(checkpoint.weights, Remote(flags.server).GetBlob("run:" + run));
-    ASSIGN_OR_RETURN(*checkpoint.config.mutable_model(), ModelOfWeights(checkpoint.weights, "run:" + run));
+    ASSIGN_OR_RETURN(*checkpoint.config.mutable_model(),
+                     ModelOfWeights(checkpoint.weights, "run:" + run));
     return checkpoint;
   }
   const std::string& runs = flags.local.runs_directory;

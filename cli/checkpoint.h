@@ -1,4 +1,5 @@
-// Weights that a job starts from: a file, or the newest checkpoint of a run; and what can be read off them.
+// Weights that a job starts from: a file, or the newest checkpoint of a run; and what can be read
+// off them.
 #pragma once
 
 #include <string>
@@ -12,22 +13,26 @@ namespace edgetp {
 
 // runs/<run>/config.textproto.
 // Errors: NotFound naming the run and the directory; those of LoadTextproto.
-absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory, const std::string& run);
+absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
+                                            const std::string& run);
 
-// The bytes of a safetensors file. Errors: NotFound, PermissionDenied naming the file; InvalidArgument if it is empty.
+// The bytes of a safetensors file. Errors: NotFound, PermissionDenied naming the file;
+// InvalidArgument if it is empty.
 absl::StatusOr<std::string> ReadWeightsFile(const std::string& path);
 
-// The model that weights belong to: sizes from the tensors, heads and GELU from the metadata (docs: cli reference).
-// Errors: InvalidArgument naming `origin` and the tensor.
-absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights, const std::string& origin);
+// The model that weights belong to: sizes from the tensors, heads and GELU from the metadata (docs:
+// cli reference). Errors: InvalidArgument naming `origin` and the tensor.
+absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
+                                               const std::string& origin);
 
 // The symbols of the text that a model was trained on, in token order; empty if its data had none.
 // Errors: InvalidArgument naming `origin`.
-absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& weights, const std::string& origin);
+absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& weights,
+                                                          const std::string& origin);
 
 struct Checkpoint {
-  v1::RunConfig config;   // of the run; from a running cluster only the model is known
-  std::string weights;    // safetensors
+  v1::RunConfig config;  // of the run; from a running cluster only the model is known
+  std::string weights;   // safetensors
 };
 
 // The newest checkpoint of a run: from the runs directory, or from the running cluster of --server.

@@ -33,7 +33,8 @@ int Spawn(const std::vector<std::string>& arguments, const std::string& log_path
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log_path.c_str(),
+                                   O_WRONLY | O_CREAT | O_APPEND, 0644);
   posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -51,12 +52,14 @@ int Spawn(const std::vector<std::string>& arguments, const std::string& log_path
 
 }  // namespace
 
-absl::StatusOr<ChildProcess> ChildProcess::Start(const std::string& name, const std::vector<std::string>& arguments,
+absl::StatusOr<ChildProcess> ChildProcess::Start(const std::string& name,
+                                                 const std::vector<std::string>& arguments,
                                                  const std::string& log_path) {
   pid_t pid = -1;
   const int error = Spawn(arguments, log_path, &pid);
   if (error != 0) {
-    return absl::UnavailableError(absl::StrCat("start ", name, ": ", strerror(error), " (program=", arguments[0], ")"));
+    return absl::UnavailableError(
+        absl::StrCat("start ", name, ": ", strerror(error), " (program=", arguments[0], ")"));
   }
   return ChildProcess(name, log_path, pid);
 }

@@ -1,4 +1,5 @@
-// One child process with its output in a file. Used by the launcher of local clusters. One thread uses an object.
+// One child process with its output in a file. Used by the launcher of local clusters. One thread
+// uses an object.
 #pragma once
 
 #include <sys/types.h>
@@ -14,10 +15,11 @@ namespace edgetp {
 
 class ChildProcess {
  public:
-  // Starts `arguments[0]` (a path) in a process group of its own, so that Ctrl-C reaches only us and we stop children
-  // in order; stdin is /dev/null, stdout and stderr go to `log_path`.
-  // Errors: Unavailable with the system's reason.
-  static absl::StatusOr<ChildProcess> Start(const std::string& name, const std::vector<std::string>& arguments,
+  // Starts `arguments[0]` (a path) in a process group of its own, so that Ctrl-C reaches only us
+  // and we stop children in order; stdin is /dev/null, stdout and stderr go to `log_path`. Errors:
+  // Unavailable with the system's reason.
+  static absl::StatusOr<ChildProcess> Start(const std::string& name,
+                                            const std::vector<std::string>& arguments,
                                             const std::string& log_path);
 
   ChildProcess(ChildProcess&& other) noexcept;
@@ -29,7 +31,8 @@ class ChildProcess {
   const std::string& log_path() const { return log_path_; }
   pid_t pid() const { return pid_; }
 
-  // How it ended ("exited with code 1", "killed by signal 9 (Killed)"); absent while it runs. Never blocks.
+  // How it ended ("exited with code 1", "killed by signal 9 (Killed)"); absent while it runs. Never
+  // blocks.
   std::optional<std::string> Ended();
   // Sends a signal, if it still runs.
   void Signal(int signal);

@@ -23,28 +23,35 @@ absl::Status DemandWorkers(Remote& remote, int workers) {
   int present = 0;
   for (const auto& worker : status.workers()) present += worker.state() == "gone" ? 0 : 1;
   if (present >= workers) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("--workers: the cluster at ", remote.address(), " has ", present,
-                                                 " workers (asked=", workers, ")"));
+  return absl::InvalidArgumentError(absl::StrCat("--workers: the cluster at ", remote.address(),
+                                                 " has ", present, " workers (asked=", workers,
+                                                 ")"));
 }
 
 }  // namespace
 
 std::vector<CLI::Option*> AddLocalFlags(CLI::App* command, LauncherOptions* options) {
-  CLI::Option* device = command->add_option("--device", options->device, "cpu or cuda:N, of every local worker")
-                            ->check(CLI::Validator([](std::string& name) { return CheckDevice(name); }, ""));
-  CLI::Option* threads = command->add_option("--threads", options->threads, "computing threads of every local worker")
-                             ->check(CLI::Range(1, 1024));
-  CLI::Option* runs = command->add_option("--runs", options->runs_directory, "where run directories are kept");
-  CLI::Option* level = command->add_option("--log_level", options->log_level, "of local server and workers")
-                           ->check(OneOf({"trace", "debug", "info", "warn", "error", "off"}));
-  for (CLI::Option* option : {device, threads, runs, level}) option->capture_default_str()->group(kGroup);
+  CLI::Option* device =
+      command->add_option("--device", options->device, "cpu or cuda:N, of every local worker")
+          ->check(CLI::Validator([](std::string& name) { return CheckDevice(name); }, ""));
+  CLI::Option* threads =
+      command->add_option("--threads", options->threads, "computing threads of every local worker")
+          ->check(CLI::Range(1, 1024));
+  CLI::Option* runs =
+      command->add_option("--runs", options->runs_directory, "where run directories are kept");
+  CLI::Option* level =
+      command->add_option("--log_level", options->log_level, "of local server and workers")
+          ->check(OneOf({"trace", "debug", "info", "warn", "error", "off"}));
+  for (CLI::Option* option : {device, threads, runs, level})
+    option->capture_default_str()->group(kGroup);
   return {device, threads, level};
 }
 
 void AddClusterFlags(CLI::App* command, ClusterFlags* flags) {
-  CLI::Option* server =
-      command->add_option("--server", flags->server, "HOST:PORT of a running cluster; default: start one here")
-          ->group(kGroup);
+  CLI::Option* server = command
+                            ->add_option("--server", flags->server,
+                                         "HOST:PORT of a running cluster; default: start one here")
+                            ->group(kGroup);
   for (CLI::Option* option : AddLocalFlags(command, &flags->local)) option->excludes(server);
 }
 

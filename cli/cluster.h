@@ -2,7 +2,6 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +19,8 @@ struct ClusterFlags {
   LauncherOptions local;
 };
 
-// What a local cluster takes: --device --threads --runs --log_level. Returns the options that mean nothing to a running one.
+// What a local cluster takes: --device --threads --runs --log_level. Returns the options that mean
+// nothing to a running one.
 std::vector<CLI::Option*> AddLocalFlags(CLI::App* command, LauncherOptions* options);
 
 // --server, and those of AddLocalFlags.
@@ -29,13 +29,15 @@ void AddClusterFlags(CLI::App* command, ClusterFlags* flags);
 class Cluster {
  public:
   // Starts, or reaches, a cluster with at least `workers` workers.
-  // Errors: those of LocalCluster::Start and Remote::GetStatus; InvalidArgument if a running cluster is too small.
+  // Errors: those of LocalCluster::Start and Remote::GetStatus; InvalidArgument if a running
+  // cluster is too small.
   static absl::StatusOr<Cluster> Open(const ClusterFlags& flags, int workers);
 
   Remote& remote() { return *remote_; }
   LocalCluster* local() { return local_.get(); }  // null: somebody else's
 
-  // For a job that failed: keeps the processes' logs and says on stderr where they are. Nothing for a running cluster.
+  // For a job that failed: keeps the processes' logs and says on stderr where they are. Nothing for
+  // a running cluster.
   void KeepLogs();
 
  private:
@@ -43,7 +45,8 @@ class Cluster {
   std::unique_ptr<Remote> remote_;
 };
 
-// Says on stderr why a job failed; unless it was interrupted, also where the logs are. Returns the exit code.
+// Says on stderr why a job failed; unless it was interrupted, also where the logs are. Returns the
+// exit code.
 ExitCode ReportFailure(const JobOutcome& outcome, Cluster& cluster);
 
 }  // namespace edgetp

@@ -32,7 +32,8 @@ std::vector<std::string> SubcommandNames(const CLI::App& app) {
 
 void AddFormatFlag(CLI::App* command, OutputFormat* format) {
   *format = DefaultFormat();
-  const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable}, {"json", OutputFormat::kJson}};
+  const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable},
+                                                       {"json", OutputFormat::kJson}};
   command
       ->add_option_function<std::string>(
           "--format", [format, formats](const std::string& name) { *format = formats.at(name); },
@@ -42,7 +43,9 @@ void AddFormatFlag(CLI::App* command, OutputFormat* format) {
 
 CLI::Option* AddServerFlag(CLI::App* command, std::string* server) {
   *server = DefaultServer();
-  return command->add_option("--server", *server, "HOST:PORT of the cluster's server; default: $EDGETP_SERVER")
+  return command
+      ->add_option("--server", *server,
+                   "HOST:PORT of the cluster's server; default: $EDGETP_SERVER")
       ->capture_default_str();
 }
 
@@ -74,10 +77,12 @@ std::string ExplainParseError(const CLI::App& app, const CLI::ParseError& error)
   if (!unknown.empty()) {
     const bool option = absl::StartsWith(unknown[0], "-");
     const std::string word = unknown[0].substr(0, unknown[0].find('='));
-    const std::vector<std::string> known = option ? OptionNames(*command) : SubcommandNames(*command);
+    const std::vector<std::string> known =
+        option ? OptionNames(*command) : SubcommandNames(*command);
     const std::string closest = ClosestName(word, known);
-    sentence = absl::StrCat(option ? "unknown option " : "unknown argument ", word,
-                            closest.empty() ? "" : absl::StrCat("; did you mean \"", closest, "\"?"));
+    sentence =
+        absl::StrCat(option ? "unknown option " : "unknown argument ", word,
+                     closest.empty() ? "" : absl::StrCat("; did you mean \"", closest, "\"?"));
   }
   return absl::StrCat(path, ": ", sentence, "\nedgetp: see ", path, " --help");
 }

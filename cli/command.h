@@ -1,9 +1,8 @@
-// What the subcommands share: flags of every command, and how main finds the one to run. A subcommand is one file with
-// one Add function and one row in main.cc.
+// What the subcommands share: flags of every command, and how main finds the one to run. A
+// subcommand is one file with one Add function and one row in main.cc.
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <functional>
 #include <string>
 #include <vector>
@@ -41,7 +40,8 @@ CLI::Validator OneOf(const std::vector<std::string>& words);
 // "edgetp: <message>" on stderr. Returns the exit code of the status.
 ExitCode Report(const absl::Status& status);
 
-// The sentence for the user about what the parser refused: which word, of which command, and what was probably meant.
+// The sentence for the user about what the parser refused: which word, of which command, and what
+// was probably meant.
 std::string ExplainParseError(const CLI::App& app, const CLI::ParseError& error);
 
 }  // namespace edgetp

@@ -33,10 +33,12 @@ struct EvalInputs {
 
 absl::StatusOr<Checkpoint> LoadWeights(const EvalFlags& flags) {
   if (!flags.of_run.empty()) return LoadCheckpoint(flags.cluster, flags.of_run);
-  if (flags.weights.empty()) return absl::InvalidArgumentError("eval: --run=NAME or --weights=FILE is needed");
+  if (flags.weights.empty())
+    return absl::InvalidArgumentError("eval: --run=NAME or --weights=FILE is needed");
   Checkpoint checkpoint;
   ASSIGN_OR_RETURN(checkpoint.weights, ReadWeightsFile(flags.weights));
-  ASSIGN_OR_RETURN(*checkpoint.config.mutable_model(), ModelOfWeights(checkpoint.weights, flags.weights));
+  ASSIGN_OR_RETURN(*checkpoint.config.mutable_model(),
+                   ModelOfWeights(checkpoint.weights, flags.weights));
   return checkpoint;
 }
 
@@ -49,19 +51,24 @@ absl::StatusOr<EvalInputs> Prepare(const EvalFlags& flags) {
   faults.Add(corpus.status());
   RETURN_IF_ERROR(faults.status());
   inputs.corpus = *std::move(corpus);
-  ASSIGN_OR_RETURN(inputs.config, ResolveRun(flags.run, inputs.checkpoint.config, inputs.corpus->vocabulary()));
+  ASSIGN_OR_RETURN(inputs.config,
+                   ResolveRun(flags.run, inputs.checkpoint.config, inputs.corpus->vocabulary()));
   inputs.config.clear_name();
   inputs.config.set_data(origin);
-  RETURN_IF_ERROR(Annotate(inputs.corpus->CheckFits(inputs.config.model().sequence(), inputs.config.model().vocabulary()),
+  RETURN_IF_ERROR(Annotate(inputs.corpus->CheckFits(inputs.config.model().sequence(),
+                                                    inputs.config.model().vocabulary()),
                            "--data=" + origin));
   return inputs;
 }
 
-absl::StatusOr<JobOutcome> Evaluate(const EvalFlags& flags, const EvalInputs& inputs, Cluster& cluster) {
+absl::StatusOr<JobOutcome> Evaluate(const EvalFlags& flags, const EvalInputs& inputs,
+                                    Cluster& cluster) {
   v1::JobSpec spec;
   *spec.mutable_config() = inputs.config;
-  ASSIGN_OR_RETURN(*spec.mutable_corpus_blob(), cluster.remote().PutBlob(inputs.corpus->Serialize()));
-  ASSIGN_OR_RETURN(*spec.mutable_weights_blob(), cluster.remote().PutBlob(inputs.checkpoint.weights));
+  ASSIGN_OR_RETURN(*spec.mutable_corpus_blob(),
+                   cluster.remote().PutBlob(inputs.corpus->Serialize()));
+  ASSIGN_OR_RETURN(*spec.mutable_weights_blob(),
+                   cluster.remote().PutBlob(inputs.checkpoint.weights));
   v1::EvalTask* eval = spec.mutable_eval();
   if (flags.windows.has_value()) eval->set_windows(*flags.windows);
   return RunJob(cluster.remote(), spec, cluster.local(), [](const v1::RunEvent&) {});
@@ -83,10 +90,13 @@ ExitCode Run(const EvalFlags& flags) {
 
 void AddEval(CLI::App& app, Command* command) {
   auto flags = std::make_shared<EvalFlags>();
-  CLI::App* eval = app.add_subcommand("eval", "The exact validation loss of a run or of a weights file");
+  CLI::App* eval =
+      app.add_subcommand("eval", "The exact validation loss of a run or of a weights file");
   CLI::Option* run = eval->add_option("--run", flags->of_run, "a run: its newest checkpoint");
-  eval->add_option("--weights", flags->weights, "a safetensors file with GPT-2's names")->excludes(run);
-  eval->add_option("--windows", flags->windows, "of T tokens, from the start of the validation split; default: all")
+  eval->add_option("--weights", flags->weights, "a safetensors file with GPT-2's names")
+      ->excludes(run);
+  eval->add_option("--windows", flags->windows,
+                   "of T tokens, from the start of the validation split; default: all")
       ->check(CLI::Range(1, 1 << 30));
   AddPatternFlags(eval, &flags->run);
   AddModelFlags(eval, &flags->run);

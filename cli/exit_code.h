@@ -12,8 +12,9 @@ enum ExitCode {
   kExitInterrupted = 130,
 };
 
-// Bad input is what the user can fix by typing something else: InvalidArgument, NotFound, AlreadyExists, OutOfRange.
-// Cancelled means that a signal ended the command. Everything else is a failed run.
+// Bad input is what the user can fix by typing something else: InvalidArgument, NotFound,
+// AlreadyExists, OutOfRange. Cancelled means that a signal ended the command. Everything else is a
+// failed run.
 ExitCode ExitCodeOf(const absl::Status& status);
 
 }  // namespace edgetp

@@ -5,7 +5,8 @@
 
 namespace edgetp {
 
-// Three significant digits without a unit, for columns that carry theirs in the header: "0.0853", "98.2", "1240".
+// Three significant digits without a unit, for columns that carry theirs in the header: "0.0853",
+// "98.2", "1240".
 std::string FormatNumber(double value);
 
 // "12.3 ms", "3m05s". Units: seconds.

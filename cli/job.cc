@@ -23,12 +23,17 @@ constexpr absl::Duration kStopGrace = absl::Seconds(5);
 // A process that ends closes its sockets a moment before its parent can reap it.
 constexpr absl::Duration kDeadChildLimit = absl::Milliseconds(500);
 
-// Watches what the blocking reader cannot see: signals, dead children, a server that does not answer. It ends the
-// stream when the job cannot end by itself, and keeps the reason.
+// Watches what the blocking reader cannot see: signals, dead children, a server that does not
+// answer. It ends the stream when the job cannot end by itself, and keeps the reason.
 class Monitor {
  public:
-  Monitor(Remote& remote, std::string run, LocalCluster* cluster, bool stop_on_signal, grpc::ClientContext* stream)
-      : remote_(remote), run_(std::move(run)), cluster_(cluster), stop_on_signal_(stop_on_signal), stream_(stream),
+  Monitor(Remote& remote, std::string run, LocalCluster* cluster, bool stop_on_signal,
+          grpc::ClientContext* stream)
+      : remote_(remote),
+        run_(std::move(run)),
+        cluster_(cluster),
+        stop_on_signal_(stop_on_signal),
+        stream_(stream),
         thread_([this] { Loop(); }) {}
 
   // Ends the watching. Returns why the stream was, or should be, given up; OK if nothing was seen.
@@ -48,7 +53,8 @@ class Monitor {
     while (!Wait()) {
       if (reason_.ok()) {
         reason_ = LookAround(&probe);
-        if (!reason_.ok()) give_up = absl::Now() + (server_gone_ ? absl::ZeroDuration() : kStopGrace);
+        if (!reason_.ok())
+          give_up = absl::Now() + (server_gone_ ? absl::ZeroDuration() : kStopGrace);
       }
       if (absl::Now() >= give_up) {
         stream_->TryCancel();
@@ -96,10 +102,10 @@ void Record(const v1::RunEvent& event, JobOutcome* outcome) {
   if (event.has_result()) outcome->result = event.result();
 }
 
-// What the user is told: the server knows who failed and why; what we saw ourselves stands in where it could not say,
-// and a signal explains everything that followed it.
-absl::Status FirstCause(const absl::Status& told, const absl::Status& seen, const absl::Status& stream,
-                        bool has_ending) {
+// What the user is told: the server knows who failed and why; what we saw ourselves stands in where
+// it could not say, and a signal explains everything that followed it.
+absl::Status FirstCause(const absl::Status& told, const absl::Status& seen,
+                        const absl::Status& stream, bool has_ending) {
   if (absl::IsCancelled(seen)) return seen;
   if (!told.ok()) return told;
   if (has_ending) return absl::OkStatus();
@@ -120,8 +126,8 @@ absl::Status LookForDeadChild(LocalCluster* cluster) {
 
 }  // namespace
 
-JobOutcome WatchJob(Remote& remote, const std::string& run, LocalCluster* cluster, bool stop_on_signal,
-                    const EventCallback& on_event) {
+JobOutcome WatchJob(Remote& remote, const std::string& run, LocalCluster* cluster,
+                    bool stop_on_signal, const EventCallback& on_event) {
   JobOutcome outcome;
   outcome.run = run;
   grpc::ClientContext context;
@@ -144,13 +150,15 @@ JobOutcome WatchJob(Remote& remote, const std::string& run, LocalCluster* cluste
 
 ExitCode ExitCodeOf(const JobOutcome& outcome) {
   if (outcome.status.ok()) return kExitDone;
-  return absl::IsCancelled(outcome.status) && ShutdownSignal() != 0 ? kExitInterrupted : kExitRunFailed;
+  return absl::IsCancelled(outcome.status) && ShutdownSignal() != 0 ? kExitInterrupted
+                                                                    : kExitRunFailed;
 }
 
 absl::StatusOr<JobOutcome> RunJob(Remote& remote, const v1::JobSpec& spec, LocalCluster* cluster,
                                   const EventCallback& on_event) {
   ASSIGN_OR_RETURN(const v1::SubmitResponse submitted, remote.Submit(spec));
-  JobOutcome outcome = WatchJob(remote, submitted.run(), cluster, /*stop_on_signal=*/true, on_event);
+  JobOutcome outcome =
+      WatchJob(remote, submitted.run(), cluster, /*stop_on_signal=*/true, on_event);
   outcome.directory = submitted.directory();
   return outcome;
 }

@@ -24,20 +24,23 @@ constexpr int kLastLines = 5;  // of a child's log, in an error message
 absl::StatusOr<std::string> OwnDirectory() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return absl::NotFoundError(absl::StrCat("find edgetp_server: /proc/self/exe: ", error.message()));
+  if (error)
+    return absl::NotFoundError(
+        absl::StrCat("find edgetp_server: /proc/self/exe: ", error.message()));
   return self.parent_path().string();
 }
 
 absl::StatusOr<std::string> MakeLogDirectory() {
   const char* base = getenv("TMPDIR");
   std::string path = absl::StrCat(base != nullptr ? base : "/tmp", "/edgetp-XXXXXX");
-  if (mkdtemp(path.data()) == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("create ", path));
+  if (mkdtemp(path.data()) == nullptr)
+    return absl::ErrnoToStatus(errno, absl::StrCat("create ", path));
   return path;
 }
 
 std::string Describe(ChildProcess& child, const std::string& end) {
-  return absl::StrCat(child.name(), " (pid=", child.pid(), ") ", end, "; the end of ", child.log_path(), ":\n",
-                      child.LastLines(kLastLines));
+  return absl::StrCat(child.name(), " (pid=", child.pid(), ") ", end, "; the end of ",
+                      child.log_path(), ":\n", child.LastLines(kLastLines));
 }
 
 }  // namespace
@@ -61,14 +64,15 @@ absl::Status LocalCluster::StartChildren() {
   const std::string ready_file = log_directory_ + "/ready";
   RETURN_IF_ERROR(StartChild("edgetp_server", "server",
                              {"--listen=" + options_.listen, "--metrics=" + options_.metrics,
-                              "--runs=" + options_.runs_directory, "--ready_file=" + ready_file, "--die_with_parent",
-                              "--log_level=" + options_.log_level}));
+                              "--runs=" + options_.runs_directory, "--ready_file=" + ready_file,
+                              "--die_with_parent", "--log_level=" + options_.log_level}));
   RETURN_IF_ERROR(AwaitServer(ready_file));
   for (int i = 0; i < options_.workers; ++i) {
-    RETURN_IF_ERROR(StartChild("edgetp_worker", absl::StrCat("worker ", i),
-                               {"--server=" + address_, "--listen=127.0.0.1:0", "--device=" + options_.device,
-                                absl::StrCat("--threads=", options_.threads), "--metrics=127.0.0.1:0",
-                                "--die_with_parent", "--log_level=" + options_.log_level}));
+    RETURN_IF_ERROR(
+        StartChild("edgetp_worker", absl::StrCat("worker ", i),
+                   {"--server=" + address_, "--listen=127.0.0.1:0", "--device=" + options_.device,
+                    absl::StrCat("--threads=", options_.threads), "--metrics=127.0.0.1:0",
+                    "--die_with_parent", "--log_level=" + options_.log_level}));
   }
   return absl::OkStatus();
 }
@@ -77,12 +81,14 @@ absl::Status LocalCluster::StartChild(const std::string& program, const std::str
                                       const std::vector<std::string>& arguments) {
   std::vector<std::string> command = {options_.program_directory + "/" + program};
   if (access(command[0].c_str(), X_OK) != 0) {
-    return absl::NotFoundError(absl::StrCat("start ", name, ": no program ", command[0], " (is everything built?)"));
+    return absl::NotFoundError(
+        absl::StrCat("start ", name, ": no program ", command[0], " (is everything built?)"));
   }
   command.insert(command.end(), arguments.begin(), arguments.end());
   std::string log_name = name;
   for (char& c : log_name) c = c == ' ' ? '_' : c;
-  auto child = ChildProcess::Start(name, command, absl::StrCat(log_directory_, "/", log_name, ".log"));
+  auto child =
+      ChildProcess::Start(name, command, absl::StrCat(log_directory_, "/", log_name, ".log"));
   if (!child.ok()) return child.status();
   children_.push_back(*std::move(child));
   return absl::OkStatus();
@@ -92,23 +98,26 @@ absl::Status LocalCluster::AwaitServer(const std::string& ready_file) {
   const absl::Time deadline = absl::Now() + options_.start_limit;
   while (true) {
     std::ifstream file(ready_file);
-    // The server writes the file elsewhere and renames it, so a file that is there is complete: "HOST:PORT".
+    // The server writes the file elsewhere and renames it, so a file that is there is complete:
+    // "HOST:PORT".
     if (std::getline(file, address_)) return absl::OkStatus();
     if (const auto end = children_[0].Ended(); end.has_value()) {
-      return absl::UnavailableError(absl::StrCat("start server: ", *end, ": ", children_[0].LastLines(1)));
+      return absl::UnavailableError(
+          absl::StrCat("start server: ", *end, ": ", children_[0].LastLines(1)));
     }
     if (WaitForShutdownSignal(kReadyPollInterval) != 0) return absl::CancelledError("interrupted");
     if (absl::Now() >= deadline) {
-      return absl::DeadlineExceededError(absl::StrCat("start server: not ready after ",
-                                                      absl::FormatDuration(options_.start_limit), "; the end of ",
-                                                      children_[0].log_path(), ":\n", children_[0].LastLines(kLastLines)));
+      return absl::DeadlineExceededError(absl::StrCat(
+          "start server: not ready after ", absl::FormatDuration(options_.start_limit),
+          "; the end of ", children_[0].log_path(), ":\n", children_[0].LastLines(kLastLines)));
     }
   }
 }
 
 absl::Status LocalCluster::Check() {
   for (ChildProcess& child : children_) {
-    if (const auto end = child.Ended(); end.has_value()) return absl::UnavailableError(Describe(child, *end));
+    if (const auto end = child.Ended(); end.has_value())
+      return absl::UnavailableError(Describe(child, *end));
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,6 @@
-// A cluster on this machine: one edgetp_server and N edgetp_workers as children, from start to the last one reaped.
-// Children die with us (--die_with_parent), so that nothing survives even our own SIGKILL. Main thread only: the
-// kernel ties a child's life to the thread that started it.
+// A cluster on this machine: one edgetp_server and N edgetp_workers as children, from start to the
+// last one reaped. Children die with us (--die_with_parent), so that nothing survives even our own
+// SIGKILL. Main thread only: the kernel ties a child's life to the thread that started it.
 #pragma once
 
 #include <memory>
@@ -15,13 +15,14 @@
 namespace edgetp {
 
 struct LauncherOptions {
-  std::string program_directory;         // of edgetp_server and edgetp_worker; empty: where this program lies
+  std::string
+      program_directory;  // of edgetp_server and edgetp_worker; empty: where this program lies
   int workers = 2;
-  std::string device = "cpu";            // of every worker
-  int threads = 1;                       // of every worker: they share one host
+  std::string device = "cpu";  // of every worker
+  int threads = 1;             // of every worker: they share one host
   std::string runs_directory = "runs";
-  std::string listen = "127.0.0.1:0";    // of the server
-  std::string metrics = "127.0.0.1:0";   // of the server
+  std::string listen = "127.0.0.1:0";   // of the server
+  std::string metrics = "127.0.0.1:0";  // of the server
   std::string log_level = "info";
   absl::Duration start_limit = absl::Seconds(20);  // until the server listens
   absl::Duration stop_grace = absl::Seconds(3);    // between SIGTERM and SIGKILL
@@ -29,8 +30,9 @@ struct LauncherOptions {
 
 class LocalCluster {
  public:
-  // Blocks until: the server listens and all workers are started (they join on their own), or `start_limit`.
-  // Errors: NotFound (a program is missing), Unavailable (a child ended; its last words are in the message),
+  // Blocks until: the server listens and all workers are started (they join on their own), or
+  // `start_limit`. Errors: NotFound (a program is missing), Unavailable (a child ended; its last
+  // words are in the message),
   //   DeadlineExceeded, Cancelled (a shutdown signal).
   static absl::StatusOr<std::unique_ptr<LocalCluster>> Start(const LauncherOptions& options);
 

@@ -1,7 +1,7 @@
 // edgetp: what people type. Parses, runs one subcommand, ends with its exit code.
-#include <CLI/CLI.hpp>
 #include <stdlib.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -14,8 +14,10 @@ namespace edgetp {
 namespace {
 
 constexpr char kDescription[] =
-    "Trains a GPT with tensor parallelism on devices joined by slow links, and says what each synchronisation pattern\n"
-    "costs in time and in loss. Without --server, a cluster is started on this machine and stopped at the end.";
+    "Trains a GPT with tensor parallelism on devices joined by slow links, and says what each "
+    "synchronisation pattern\n"
+    "costs in time and in loss. Without --server, a cluster is started on this machine and stopped "
+    "at the end.";
 
 constexpr char kExamples[] = R"(Examples:
   edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5 --steps=200
@@ -24,8 +26,9 @@ constexpr char kExamples[] = R"(Examples:
 Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted.)";
 
 // One row per subcommand, in the order of the help page.
-constexpr void (*kCommands[])(CLI::App&, Command*) = {&AddTrain, &AddSweep,  &AddPlan, &AddNetwork, &AddBench, &AddEval,
-                                                      &AddSample, &AddUp, &AddStatus, &AddWatch, &AddStop};
+constexpr void (*kCommands[])(CLI::App&, Command*) = {
+    &AddTrain,  &AddSweep, &AddPlan,   &AddNetwork, &AddBench, &AddEval,
+    &AddSample, &AddUp,    &AddStatus, &AddWatch,   &AddStop};
 
 int Main(int argc, char** argv) {
   // gRPC reports broken connections by itself; we say it once, in our words.

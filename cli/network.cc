@@ -51,7 +51,8 @@ ExitCode List(const Flags& flags) {
     const auto profile = library.Network(name);
     if (!profile.ok()) return Report(profile.status());
     const bool has_kind = profile->kind() != v1::KIND_UNSPECIFIED;
-    table.AddRow({name, DescribeLink(profile->link()), has_kind ? v1::Kind_Name(profile->kind()).substr(5) : ""});
+    table.AddRow({name, DescribeLink(profile->link()),
+                  has_kind ? v1::Kind_Name(profile->kind()).substr(5) : ""});
     documents.push_back(ToJson(*profile));
   }
   const std::string text = flags.format == OutputFormat::kTable
@@ -77,7 +78,8 @@ absl::Status ApplyPartition(const std::string& text, v1::NetworkProfile* profile
     for (const auto& word : absl::StrSplit(group, ',')) {
       int rank = 0;
       if (!absl::SimpleAtoi(word, &rank) || rank < 0) {
-        return absl::InvalidArgumentError(absl::StrCat("--partition: groups of ranks like 0,1:2,3, or none (got ", text, ")"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("--partition: groups of ranks like 0,1:2,3, or none (got ", text, ")"));
       }
       ranks->add_ranks(rank);
     }
@@ -116,7 +118,8 @@ ExitCode Set(const Flags& flags) {
   const LinkFlags& options = flags.options;
   const bool changes_link = options.delay || options.jitter || options.rate || options.loss;
   if (flags.name.empty() && flags.partition.empty() && !changes_link) {
-    return Report(absl::InvalidArgumentError("network set: give a profile's NAME, link options or --partition"));
+    return Report(absl::InvalidArgumentError(
+        "network set: give a profile's NAME, link options or --partition"));
   }
   Remote remote(flags.server);
   return Show(flags, Change(flags, remote));
@@ -131,18 +134,21 @@ CLI::App* Add(CLI::App* network, const char* name, const char* text, ExitCode (*
 }
 
 void AddConfigPath(CLI::App* command, Flags* flags) {
-  command->add_option("--config_path", flags->config_path, "folders to search for presets, separated by ':'");
+  command->add_option("--config_path", flags->config_path,
+                      "folders to search for presets, separated by ':'");
 }
 
 }  // namespace
 
 void AddNetwork(CLI::App& app, Command* command) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* network = app.add_subcommand("network", "Network profiles, and the one in force on a running cluster");
+  CLI::App* network =
+      app.add_subcommand("network", "Network profiles, and the one in force on a running cluster");
   network->require_subcommand(1);
   network->footer(kExamples);
 
-  AddConfigPath(Add(network, "list", "The profiles that can be named", &List, flags, command), flags.get());
+  AddConfigPath(Add(network, "list", "The profiles that can be named", &List, flags, command),
+                flags.get());
 
   CLI::App* show = Add(network, "show", "One profile with its source", &ShowPreset, flags, command);
   show->add_option("name", flags->name, "profile or file")->required();
@@ -150,10 +156,13 @@ void AddNetwork(CLI::App& app, Command* command) {
 
   AddServerFlag(Add(network, "get", "The profile in force", &Get, flags, command), &flags->server);
 
-  CLI::App* set = Add(network, "set", "Change the profile of the running job at once", &Set, flags, command);
+  CLI::App* set =
+      Add(network, "set", "Change the profile of the running job at once", &Set, flags, command);
   set->add_option("name", flags->name, "profile or file; default: change the one in force");
-  set->add_option("--link", flags->link, "SRC:DST, the one directed link that the options are meant for");
-  set->add_option("--partition", flags->partition, "groups of ranks that can reach one another: 0,1:2,3; or none");
+  set->add_option("--link", flags->link,
+                  "SRC:DST, the one directed link that the options are meant for");
+  set->add_option("--partition", flags->partition,
+                  "groups of ranks that can reach one another: 0,1:2,3; or none");
   AddLinkFlags(set, &flags->options);
   AddServerFlag(set, &flags->server);
   AddConfigPath(set, flags.get());

@@ -12,10 +12,12 @@ enum class OutputFormat { kTable, kJson };
 // Table on a terminal, JSON where another program reads.
 OutputFormat DefaultFormat();
 
-// Field names as keys, zeros included, absent optional fields left out; indented; ends with a newline.
+// Field names as keys, zeros included, absent optional fields left out; indented; ends with a
+// newline.
 std::string ToJson(const google::protobuf::Message& message);
 
 // Prints `message` as JSON, or `table` as it is.
-void PrintResult(OutputFormat format, const google::protobuf::Message& message, const std::string& table);
+void PrintResult(OutputFormat format, const google::protobuf::Message& message,
+                 const std::string& table);
 
 }  // namespace edgetp

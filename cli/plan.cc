@@ -22,7 +22,8 @@ struct PlanFlags {
 };
 
 absl::StatusOr<v1::PlanReport> MakePlan(const RunFlags& flags) {
-  ASSIGN_OR_RETURN(const v1::RunConfig config, ResolveRun(flags, v1::RunConfig(), kAssumedVocabulary));
+  ASSIGN_OR_RETURN(const v1::RunConfig config,
+                   ResolveRun(flags, v1::RunConfig(), kAssumedVocabulary));
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
   return BuildPlanReport(config.model().name(), options);
 }
@@ -38,7 +39,8 @@ ExitCode Run(const PlanFlags& flags) {
 
 void AddPlan(CLI::App& app, Command* command) {
   auto flags = std::make_shared<PlanFlags>();
-  CLI::App* plan = app.add_subcommand("plan", "Sync points, bytes, compute and memory of a run, without running it");
+  CLI::App* plan = app.add_subcommand(
+      "plan", "Sync points, bytes, compute and memory of a run, without running it");
   AddPatternFlags(plan, &flags->run);
   AddModelFlags(plan, &flags->run);
   AddWireFlags(plan, &flags->run);

@@ -31,7 +31,8 @@ std::string ProgressLine(const v1::StepRecord& record, int steps) {
   std::string line = absl::StrCat("step ", record.step(), "/", steps);
   if (record.has_train_loss()) absl::StrAppend(&line, "  loss ", FormatLoss(record.train_loss()));
   if (record.has_val_loss()) absl::StrAppend(&line, "  val ", FormatLoss(record.val_loss()));
-  if (record.step_seconds() > 0) absl::StrAppend(&line, "  ", FormatSeconds(record.step_seconds()), "/step");
+  if (record.step_seconds() > 0)
+    absl::StrAppend(&line, "  ", FormatSeconds(record.step_seconds()), "/step");
   if (record.tokens_per_second() > 0) {
     absl::StrAppend(&line, "  ", FormatCount(record.tokens_per_second()), " tokens/s");
   }
@@ -44,7 +45,10 @@ std::string ProgressLine(const v1::StepRecord& record, int steps) {
 }
 
 Progress::Progress(std::string label, int steps)
-    : label_(std::move(label)), steps_(steps), terminal_(isatty(STDERR_FILENO)), next_(absl::InfinitePast()) {}
+    : label_(std::move(label)),
+      steps_(steps),
+      terminal_(isatty(STDERR_FILENO)),
+      next_(absl::InfinitePast()) {}
 
 Progress::~Progress() {
   if (line_open_) fputc('\n', stderr);

@@ -1,4 +1,5 @@
-// One live line on stderr while a job runs: redrawn on a terminal, else a new line every few seconds. Not thread-safe.
+// One live line on stderr while a job runs: redrawn on a terminal, else a new line every few
+// seconds. Not thread-safe.
 #pragma once
 
 #include <string>

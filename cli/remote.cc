@@ -31,16 +31,18 @@ Remote::Remote(const std::string& address) : address_(address) {
 
 absl::Status Remote::Explain(const absl::Status& status) const {
   if (absl::IsUnavailable(status)) {
-    return Annotate(status, absl::StrCat("no edgetp_server answers at ", address_, " (start one with `edgetp up`)"));
+    return Annotate(status, absl::StrCat("no edgetp_server answers at ", address_,
+                                         " (start one with `edgetp up`)"));
   }
-  if (absl::IsDeadlineExceeded(status)) return Annotate(status, absl::StrCat("edgetp_server at ", address_));
+  if (absl::IsDeadlineExceeded(status))
+    return Annotate(status, absl::StrCat("edgetp_server at ", address_));
   return status;
 }
 
 template <typename Request, typename Response>
-absl::StatusOr<Response> Remote::Call(grpc::Status (v1::Control::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                                               Response*),
-                                      const Request& request) {
+absl::StatusOr<Response> Remote::Call(
+    grpc::Status (v1::Control::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+    const Request& request) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + kCallLimit));
   Response response;

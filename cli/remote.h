@@ -1,5 +1,5 @@
-// A running cluster, as the command line sees it: the services Control and Blobs behind plain calls with deadlines.
-// Thread-safe.
+// A running cluster, as the command line sees it: the services Control and Blobs behind plain calls
+// with deadlines. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -38,8 +38,9 @@ class Remote {
 
  private:
   template <typename Request, typename Response>
-  absl::StatusOr<Response> Call(grpc::Status (v1::Control::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                                         Response*),
+  absl::StatusOr<Response> Call(grpc::Status (v1::Control::Stub::*method)(grpc::ClientContext*,
+                                                                          const Request&,
+                                                                          Response*),
                                 const Request& request);
   absl::Status Explain(const absl::Status& status) const;
 

@@ -33,12 +33,9 @@ std::string VerdictWord(const v1::RunSummary& run) {
 
 // The terms of a breakdown, in the order in which a step meets them.
 std::vector<std::pair<std::string, double>> Terms(const v1::Breakdown& breakdown) {
-  return {{"compute", breakdown.compute()},
-          {"software", breakdown.software()},
-          {"queueing", breakdown.queueing()},
-          {"serialization", breakdown.serialization()},
-          {"propagation", breakdown.propagation()},
-          {"jitter", breakdown.jitter()},
+  return {{"compute", breakdown.compute()},         {"software", breakdown.software()},
+          {"queueing", breakdown.queueing()},       {"serialization", breakdown.serialization()},
+          {"propagation", breakdown.propagation()}, {"jitter", breakdown.jitter()},
           {"straggler", breakdown.straggler()}};
 }
 
@@ -48,10 +45,12 @@ double TotalOf(const v1::Breakdown& breakdown) {
   return total;
 }
 
-// The row that others are compared with: the first one with the same network and workers. Null if that has no time.
+// The row that others are compared with: the first one with the same network and workers. Null if
+// that has no time.
 const v1::RunSummary* Baseline(const v1::SweepReport& sweep, const v1::RunSummary& run) {
   for (const v1::RunSummary& row : sweep.rows()) {
-    if (row.network() == run.network() && row.workers() == run.workers()) return HasSteps(row) ? &row : nullptr;
+    if (row.network() == run.network() && row.workers() == run.workers())
+      return HasSteps(row) ? &row : nullptr;
   }
   return nullptr;
 }
@@ -72,8 +71,8 @@ std::string SweepResults(const v1::SweepReport& sweep, const std::vector<std::st
   const bool workers = SeveralWorldSizes(sweep);
   std::vector<Column> columns = {{"network", Align::kLeft}, {"pattern", Align::kLeft}};
   if (workers) columns.push_back({"P"});
-  for (const char* header : {"sync\npoints", "MiB per\nstep", "step ms\nmeasured", "step ms\npredicted", "time\nsaved",
-                             "train\nloss", "val\nloss"}) {
+  for (const char* header : {"sync\npoints", "MiB per\nstep", "step ms\nmeasured",
+                             "step ms\npredicted", "time\nsaved", "train\nloss", "val\nloss"}) {
     columns.push_back({header});
   }
   columns.push_back({"verdict", Align::kLeft});
@@ -86,7 +85,8 @@ std::string SweepResults(const v1::SweepReport& sweep, const std::vector<std::st
     cells.push_back(absl::StrCat(run.sync_points_forward()));
     cells.push_back(steps ? Mebibytes(run.bytes_on_the_wire_per_rank()) : "-");
     cells.push_back(steps ? Milliseconds(run.step_seconds().median()) : "-");
-    cells.push_back(run.predicted_step_seconds() > 0 ? Milliseconds(run.predicted_step_seconds()) : "-");
+    cells.push_back(run.predicted_step_seconds() > 0 ? Milliseconds(run.predicted_step_seconds())
+                                                     : "-");
     cells.push_back(TimeSaved(sweep, run));
     cells.push_back(TrainLoss(run));
     cells.push_back(ValLoss(run));
@@ -100,8 +100,8 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
   const bool workers = SeveralWorldSizes(sweep);
   std::vector<Column> columns = {{"network", Align::kLeft}, {"pattern", Align::kLeft}};
   if (workers) columns.push_back({"P"});
-  for (const char* header : {"com-\npute", "soft-\nware", "queue-\ning", "serial-\nization", "propa-\ngation", "jitter",
-                             "strag-\ngler"}) {
+  for (const char* header : {"com-\npute", "soft-\nware", "queue-\ning", "serial-\nization",
+                             "propa-\ngation", "jitter", "strag-\ngler"}) {
     columns.push_back({header});
   }
   columns.push_back({"sum"});
@@ -111,12 +111,14 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
     if (!HasSteps(run)) continue;
     std::vector<std::string> cells = {run.network(), patterns[i]};
     if (workers) cells.push_back(absl::StrCat(run.workers()));
-    for (const auto& [unused, seconds] : Terms(run.breakdown_seconds())) cells.push_back(Milliseconds(seconds));
+    for (const auto& [unused, seconds] : Terms(run.breakdown_seconds()))
+      cells.push_back(Milliseconds(seconds));
     cells.push_back(Milliseconds(TotalOf(run.breakdown_seconds())));
     table.AddRow(std::move(cells));
   }
   if (table.empty()) return "";
-  return "\nWhere the time of a mean step goes, ms (measured, mean over ranks):\n\n" + table.Render();
+  return "\nWhere the time of a mean step goes, ms (measured, mean over ranks):\n\n" +
+         table.Render();
 }
 
 // One line for each row that needs an explanation.
@@ -126,7 +128,8 @@ std::string SweepNotes(const v1::SweepReport& sweep, const std::vector<std::stri
     const v1::RunSummary& run = sweep.rows(i);
     const std::string& reason = IsDone(run) ? run.verdict().reason() : run.error();
     if (IsDone(run) && run.verdict().valid()) continue;
-    const std::string text = absl::StrCat(patterns[i], " on ", run.network(), ": ", VerdictWord(run), ": ", reason);
+    const std::string text =
+        absl::StrCat(patterns[i], " on ", run.network(), ": ", VerdictWord(run), ": ", reason);
     absl::StrAppend(&notes, "\n", absl::StrJoin(WrapWords(text, Table::kMaxWidth - 2), "\n  "));
   }
   return notes.empty() ? "" : notes + "\n";
@@ -144,16 +147,19 @@ void AddTraffic(const v1::TrafficBytes& bytes, Table* table) {
 std::string TrainTable(const v1::RunSummary& run) {
   Table table({{run.run().empty() ? "run" : run.run(), Align::kLeft}, {"", Align::kLeft}});
   table.AddRow({"model, pattern", absl::StrCat(run.model(), ", ", run.pattern())});
-  table.AddRow({"workers, network", absl::StrCat(run.workers(), ", ", run.network(), " (", run.clock(), ")")});
+  table.AddRow({"workers, network",
+                absl::StrCat(run.workers(), ", ", run.network(), " (", run.clock(), ")")});
   table.AddRow({"steps", absl::StrCat(run.steps(), " in ", FormatSeconds(run.wall_seconds()))});
   table.AddRow({"loss", absl::StrCat("train ", TrainLoss(run), ", validation ", ValLoss(run))});
-  table.AddRow({"step, measured", absl::StrCat(FormatSeconds(run.step_seconds().median()), " median, ",
-                                               FormatSeconds(run.step_seconds().p99()), " p99")});
+  table.AddRow(
+      {"step, measured", absl::StrCat(FormatSeconds(run.step_seconds().median()), " median, ",
+                                      FormatSeconds(run.step_seconds().p99()), " p99")});
   if (run.predicted_step_seconds() > 0) {
     table.AddRow({"step, predicted", FormatSeconds(run.predicted_step_seconds())});
   }
-  table.AddRow({"on the wire", absl::StrCat(FormatBytes(run.bytes_on_the_wire_per_rank()), " per step and rank, ",
-                                            run.sync_points_forward(), " sync points, ", run.allreduce_algorithm())});
+  table.AddRow({"on the wire", absl::StrCat(FormatBytes(run.bytes_on_the_wire_per_rank()),
+                                            " per step and rank, ", run.sync_points_forward(),
+                                            " sync points, ", run.allreduce_algorithm())});
   std::vector<std::string> terms;
   for (const auto& [name, seconds] : Terms(run.breakdown_seconds())) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
@@ -166,7 +172,8 @@ std::string TrainTable(const v1::RunSummary& run) {
 }
 
 std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::string>& patterns) {
-  return absl::StrCat(SweepResults(sweep, patterns), SweepBreakdown(sweep, patterns), SweepNotes(sweep, patterns));
+  return absl::StrCat(SweepResults(sweep, patterns), SweepBreakdown(sweep, patterns),
+                      SweepNotes(sweep, patterns));
 }
 
 std::string PlanTable(const v1::PlanReport& plan) {
@@ -174,39 +181,55 @@ std::string PlanTable(const v1::PlanReport& plan) {
   table.AddRow({"pattern", plan.pattern()});
   table.AddRow({"layers, workers", absl::StrCat(plan.layers(), ", ", plan.workers())});
   table.AddRow({"sync points, forward", absl::StrCat(plan.sync_points_forward())});
-  table.AddRow({"all-reduces per micro-step, per step",
-                absl::StrCat(plan.all_reduces_per_micro_step(), ", ", plan.all_reduces_per_step())});
+  table.AddRow(
+      {"all-reduces per micro-step, per step",
+       absl::StrCat(plan.all_reduces_per_micro_step(), ", ", plan.all_reduces_per_step())});
   const v1::TrafficBytes& bytes = plan.bytes_per_step_per_rank();
   table.AddRow({"all-reduced per step and rank",
-                FormatBytes(bytes.activation_fwd() + bytes.activation_bwd() + bytes.grad_sync() + bytes.scalar())});
+                FormatBytes(bytes.activation_fwd() + bytes.activation_bwd() + bytes.grad_sync() +
+                            bytes.scalar())});
   AddTraffic(bytes, &table);
   table.AddRow({"parameters", absl::StrCat(FormatCount(plan.parameters()), " (",
-                                           FormatCount(plan.parameters_without_position()), " without positions)")});
+                                           FormatCount(plan.parameters_without_position()),
+                                           " without positions)")});
   table.AddRow({"compute per step", FormatCount(plan.flops_per_step()) + " FLOP"});
 
-  Table memory({{"rank"}, {"parameters"}, {"gradients"}, {"optimizer"}, {"activations"}, {"memory in total"}});
+  Table memory({{"rank"},
+                {"parameters"},
+                {"gradients"},
+                {"optimizer"},
+                {"activations"},
+                {"memory in total"}});
   for (int rank = 0; rank < plan.memory_bytes_per_rank_size(); ++rank) {
     const v1::MemoryBytes& use = plan.memory_bytes_per_rank(rank);
     memory.AddRow({absl::StrCat(rank), FormatBytes(use.parameters()), FormatBytes(use.gradients()),
-                   FormatBytes(use.optimizer()), FormatBytes(use.activations()), FormatBytes(use.total())});
+                   FormatBytes(use.optimizer()), FormatBytes(use.activations()),
+                   FormatBytes(use.total())});
   }
   return absl::StrCat(table.Render(), "\n", memory.Render());
 }
 
 std::string BenchTable(const v1::BenchReport& bench) {
-  Table table({{"bytes"}, {"workers"}, {"algorithm", Align::kLeft}, {"median us"}, {"p99 us"}, {"MB/s"}, {"rounds"}});
+  Table table({{"bytes"},
+               {"workers"},
+               {"algorithm", Align::kLeft},
+               {"median us"},
+               {"p99 us"},
+               {"MB/s"},
+               {"rounds"}});
   for (const v1::BenchRow& row : bench.rows()) {
-    table.AddRow({absl::StrCat(static_cast<int64_t>(row.bytes())), absl::StrCat(row.workers()), row.algorithm(),
-                  FormatNumber(row.median_us()), FormatNumber(row.p99_us()),
-                  FormatNumber(row.bandwidth_bytes_per_second() / 1e6), absl::StrCat(row.iterations())});
+    table.AddRow({absl::StrCat(static_cast<int64_t>(row.bytes())), absl::StrCat(row.workers()),
+                  row.algorithm(), FormatNumber(row.median_us()), FormatNumber(row.p99_us()),
+                  FormatNumber(row.bandwidth_bytes_per_second() / 1e6),
+                  absl::StrCat(row.iterations())});
   }
   return absl::StrCat(table.Render(), "network: ", bench.network(), "\n");
 }
 
 std::string EvalTable(const v1::EvalReport& eval) {
   Table table({{"loss"}, {"tokens"}, {"pattern", Align::kLeft}, {"workers"}});
-  table.AddRow({absl::StrFormat("%.6f", eval.loss()), absl::StrFormat("%.0f", eval.tokens()), eval.pattern(),
-                absl::StrCat(eval.workers())});
+  table.AddRow({absl::StrFormat("%.6f", eval.loss()), absl::StrFormat("%.0f", eval.tokens()),
+                eval.pattern(), absl::StrCat(eval.workers())});
   return table.Render();
 }
 
@@ -216,15 +239,18 @@ std::string DescribeLink(const v1::LinkConfig& link) {
     terms.push_back(absl::StrCat("delay ", FormatSeconds(link.delay_us() * 1e-6), " (RTT ",
                                  FormatSeconds(2e-6 * link.delay_us()), ")"));
   }
-  if (link.jitter_us() > 0) terms.push_back(absl::StrCat("jitter ", FormatSeconds(link.jitter_us() * 1e-6)));
+  if (link.jitter_us() > 0)
+    terms.push_back(absl::StrCat("jitter ", FormatSeconds(link.jitter_us() * 1e-6)));
   for (const auto& quantile : link.quantiles()) {
     // The tail says what a profile is like; the whole table is in its file and in the JSON.
     if (quantile.probability() < 0.9 || quantile.probability() == 1) continue;
     terms.push_back(absl::StrFormat("jitter p%g %s", 100 * quantile.probability(),
                                     FormatSeconds(quantile.jitter_us() * 1e-6)));
   }
-  if (link.loss() > 0) terms.push_back(absl::StrCat("loss ", FormatNumber(100 * link.loss()), " %"));
-  if (link.has_rate_bits_per_second()) terms.push_back("rate " + FormatRate(link.rate_bits_per_second()));
+  if (link.loss() > 0)
+    terms.push_back(absl::StrCat("loss ", FormatNumber(100 * link.loss()), " %"));
+  if (link.has_rate_bits_per_second())
+    terms.push_back("rate " + FormatRate(link.rate_bits_per_second()));
   if (link.has_ingress_rate_bits_per_second()) {
     terms.push_back("ingress " + FormatRate(link.ingress_rate_bits_per_second()));
   }
@@ -236,36 +262,53 @@ std::string NetworkTable(const v1::NetworkProfile& profile) {
   table.AddRow({"every link", DescribeLink(profile.link())});
   for (const v1::LinkOverride& change : profile.overrides()) {
     const std::string source = change.has_source() ? absl::StrCat(change.source()) : "any";
-    const std::string destination = change.has_destination() ? absl::StrCat(change.destination()) : "any";
+    const std::string destination =
+        change.has_destination() ? absl::StrCat(change.destination()) : "any";
     table.AddRow({absl::StrCat("link ", source, " -> ", destination), DescribeLink(change.link())});
   }
   table.AddRow({"interface", profile.has_interface_sharing() && !profile.interface_sharing()
-                                 ? "one for each link" : "one for all links of a device"});
+                                 ? "one for each link"
+                                 : "one for all links of a device"});
   if (profile.shared_medium()) table.AddRow({"medium", "shared by all, one sends at a time"});
   std::vector<std::string> groups;
-  for (const auto& group : profile.partition()) groups.push_back(absl::StrCat("{", absl::StrJoin(group.ranks(), ", "), "}"));
+  for (const auto& group : profile.partition())
+    groups.push_back(absl::StrCat("{", absl::StrJoin(group.ranks(), ", "), "}"));
   if (!groups.empty()) table.AddRow({"partition", absl::StrJoin(groups, " | ")});
-  if (profile.kind() != v1::KIND_UNSPECIFIED) table.AddRow({"figures", v1::Kind_Name(profile.kind()).substr(5)});
+  if (profile.kind() != v1::KIND_UNSPECIFIED)
+    table.AddRow({"figures", v1::Kind_Name(profile.kind()).substr(5)});
   if (!profile.source().empty()) table.AddRow({"source", profile.source()});
   return table.Render();
 }
 
 std::string StatusTable(const v1::StatusResponse& status) {
-  std::string out = absl::StrCat("edgetp_server ", status.version(), " at ", status.address(), ", metrics at ",
-                                 status.metrics_address(), ", up ", FormatSeconds(status.uptime_seconds()), "\n\n");
-  Table workers({{"worker", Align::kLeft}, {"host", Align::kLeft}, {"peer address", Align::kLeft},
-                 {"device", Align::kLeft}, {"threads"}, {"state", Align::kLeft}, {"rank"}, {"heard s ago"}});
+  std::string out = absl::StrCat("edgetp_server ", status.version(), " at ", status.address(),
+                                 ", metrics at ", status.metrics_address(), ", up ",
+                                 FormatSeconds(status.uptime_seconds()), "\n\n");
+  Table workers({{"worker", Align::kLeft},
+                 {"host", Align::kLeft},
+                 {"peer address", Align::kLeft},
+                 {"device", Align::kLeft},
+                 {"threads"},
+                 {"state", Align::kLeft},
+                 {"rank"},
+                 {"heard s ago"}});
   for (const auto& worker : status.workers()) {
-    workers.AddRow({worker.id(), worker.host(), worker.peer_address(), worker.device(), absl::StrCat(worker.threads()),
-                    worker.state(), worker.has_rank() ? absl::StrCat(worker.rank()) : "-",
+    workers.AddRow({worker.id(), worker.host(), worker.peer_address(), worker.device(),
+                    absl::StrCat(worker.threads()), worker.state(),
+                    worker.has_rank() ? absl::StrCat(worker.rank()) : "-",
                     absl::StrFormat("%.1f", worker.seconds_since_heartbeat())});
   }
   absl::StrAppend(&out, workers.empty() ? "no workers\n" : workers.Render());
-  Table runs({{"run", Align::kLeft}, {"state", Align::kLeft}, {"step"}, {"of"}, {"pattern", Align::kLeft},
-              {"network", Align::kLeft}, {"workers"}});
+  Table runs({{"run", Align::kLeft},
+              {"state", Align::kLeft},
+              {"step"},
+              {"of"},
+              {"pattern", Align::kLeft},
+              {"network", Align::kLeft},
+              {"workers"}});
   for (const auto& run : status.runs()) {
-    runs.AddRow({run.run(), run.state(), absl::StrCat(run.step()), absl::StrCat(run.steps()), run.pattern(),
-                 run.network(), absl::StrCat(run.workers())});
+    runs.AddRow({run.run(), run.state(), absl::StrCat(run.step()), absl::StrCat(run.steps()),
+                 run.pattern(), run.network(), absl::StrCat(run.workers())});
   }
   if (!runs.empty()) absl::StrAppend(&out, "\n", runs.Render());
   return out;

@@ -12,8 +12,9 @@ namespace edgetp {
 // One run: losses, step time measured and predicted, where the time goes, verdict.
 std::string TrainTable(const v1::RunSummary& run);
 
-// One row per cell: what each pattern costs on each network, in time and in loss; then where the time of a step goes,
-// and what a reader must know about rows that failed or are not valid. `patterns`: as typed, one per row, so that
+// One row per cell: what each pattern costs on each network, in time and in loss; then where the
+// time of a step goes, and what a reader must know about rows that failed or are not valid.
+// `patterns`: as typed, one per row, so that
 // "(sppp)*3" stays short. Time saved refers to the first row with the same network and workers.
 std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::string>& patterns);
 
@@ -23,7 +24,8 @@ std::string EvalTable(const v1::EvalReport& eval);
 std::string NetworkTable(const v1::NetworkProfile& profile);
 std::string StatusTable(const v1::StatusResponse& status);
 
-// One link in the words of the command line, RTT beside the delay: "delay 3 ms (RTT 6 ms), rate 300 Mbit/s".
+// One link in the words of the command line, RTT beside the delay: "delay 3 ms (RTT 6 ms), rate 300
+// Mbit/s".
 std::string DescribeLink(const v1::LinkConfig& link);
 
 }  // namespace edgetp

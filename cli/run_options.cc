@@ -39,7 +39,8 @@ void LoadPresets(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.model.has_value() || !config->has_model()) {
     *config->mutable_model() = faults->Take(library.Model(flags.model.value_or(kDefaultModel)));
   }
-  if (flags.network.has_value()) *config->mutable_network() = faults->Take(library.Network(*flags.network));
+  if (flags.network.has_value())
+    *config->mutable_network() = faults->Take(library.Network(*flags.network));
 }
 
 void ApplyWire(const RunFlags& flags, v1::CollectiveConfig* collective) {
@@ -85,27 +86,34 @@ absl::Status Faults::status() const {
 }
 
 void AddPresetFlags(CLI::App* command, RunFlags* flags) {
-  command->add_option("--config", flags->config, "run preset (configs/runs) or file; other options override it");
-  command->add_option("--set", flags->set, "PATH=VALUE of any field of the run, e.g. train.learning_rate=1e-3; repeatable")
+  command->add_option("--config", flags->config,
+                      "run preset (configs/runs) or file; other options override it");
+  command
+      ->add_option("--set", flags->set,
+                   "PATH=VALUE of any field of the run, e.g. train.learning_rate=1e-3; repeatable")
       ->allow_extra_args(false);
-  command->add_option("--config_path", flags->config_path, "folders to search for presets, separated by ':'");
+  command->add_option("--config_path", flags->config_path,
+                      "folders to search for presets, separated by ':'");
 }
 
 void AddModelFlags(CLI::App* command, RunFlags* flags) {
-  command->add_option("--model", flags->model, "model preset (configs/models) or file; default: minigpt");
+  command->add_option("--model", flags->model,
+                      "model preset (configs/models) or file; default: minigpt");
   command->add_option("--batch", flags->batch, "sequences per micro-batch");
   command->add_option("--sequence", flags->sequence, "tokens per sequence");
 }
 
 void AddPatternFlags(CLI::App* command, RunFlags* flags) {
-  command->add_option("--pattern", flags->pattern,
-                      "one letter per block: t tensor-parallel, s sync-point drop, p parallel; '(sppp)*3', t2s10");
+  command->add_option(
+      "--pattern", flags->pattern,
+      "one letter per block: t tensor-parallel, s sync-point drop, p parallel; '(sppp)*3', t2s10");
   command->add_option("--workers", flags->workers, "world size; default: 2");
 }
 
 void AddWireFlags(CLI::App* command, RunFlags* flags) {
   for (const auto& [name, value, text] :
-       {std::tuple("--wire", &flags->wire, "dtype of activations on the wire, both directions; default: fp32"),
+       {std::tuple("--wire", &flags->wire,
+                   "dtype of activations on the wire, both directions; default: fp32"),
         std::tuple("--wire_forward", &flags->wire_forward, "dtype of the forward pass alone"),
         std::tuple("--wire_backward", &flags->wire_backward, "dtype of the backward pass alone")}) {
     command->add_option(name, *value, text)->check(OneOf(WireNames()));
@@ -113,14 +121,18 @@ void AddWireFlags(CLI::App* command, RunFlags* flags) {
 }
 
 void AddCollectiveFlags(CLI::App* command, RunFlags* flags) {
-  command->add_option("--allreduce", flags->allreduce, "algorithm; default: auto, the cheapest for size and network")
+  command
+      ->add_option("--allreduce", flags->allreduce,
+                   "algorithm; default: auto, the cheapest for size and network")
       ->check(OneOf(AllReduceNames()));
-  command->add_option("--deadline", flags->deadline, "limit of one all-reduce, e.g. 5s; default: 30s");
+  command->add_option("--deadline", flags->deadline,
+                      "limit of one all-reduce, e.g. 5s; default: 30s");
   AddWireFlags(command, flags);
 }
 
 void AddNetworkFlag(CLI::App* command, RunFlags* flags) {
-  command->add_option("--network", flags->network, "network profile (see `edgetp network list`) or file; default: none");
+  command->add_option("--network", flags->network,
+                      "network profile (see `edgetp network list`) or file; default: none");
 }
 
 void AddLinkFlags(CLI::App* command, LinkFlags* flags) {
@@ -133,16 +145,20 @@ void AddLinkFlags(CLI::App* command, LinkFlags* flags) {
 
 void AddTrainFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--steps", flags->steps, "optimizer updates; default: 2000");
-  command->add_option("--seed", flags->seed, "of weights, batches, dropout and the network; default: 1337");
+  command->add_option("--seed", flags->seed,
+                      "of weights, batches, dropout and the network; default: 1337");
 }
 
 void AddDataFlag(CLI::App* command, RunFlags* flags) {
-  command->add_option("--data", flags->data, "text file, or folder with train.bin and val.bin; auto: Tiny Shakespeare")
+  command
+      ->add_option("--data", flags->data,
+                   "text file, or folder with train.bin and val.bin; auto: Tiny Shakespeare")
       ->capture_default_str();
 }
 
 void AddRunNameFlag(CLI::App* command, RunFlags* flags) {
-  command->add_option("--run", flags->run, "name of the run and its directory; default: from model, pattern and time");
+  command->add_option("--run", flags->run,
+                      "name of the run and its directory; default: from model, pattern and time");
 }
 
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
@@ -156,7 +172,8 @@ absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunCon
   const bool presets_failed = !faults.status().ok() && !config.model().has_layers();
   // Rules about a model that could not be loaded would only hide the reason.
   if (presets_failed) return faults.status();
-  if (!config.model().has_vocabulary() && vocabulary.has_value()) config.mutable_model()->set_vocabulary(*vocabulary);
+  if (!config.model().has_vocabulary() && vocabulary.has_value())
+    config.mutable_model()->set_vocabulary(*vocabulary);
   FillDefaults(&config);
   faults.Add(ValidateRun(config, kPlace));
   RETURN_IF_ERROR(faults.status());

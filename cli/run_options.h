@@ -1,8 +1,8 @@
-// Flags, presets and --set become one fully resolved RunConfig. Every fault is reported at once, before anything starts.
+// Flags, presets and --set become one fully resolved RunConfig. Every fault is reported at once,
+// before anything starts.
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,20 +38,21 @@ struct RunFlags {
 };
 
 // Groups of flags: each command takes those that mean something to it.
-void AddPresetFlags(CLI::App* command, RunFlags* flags);      // --config --set --config_path
-void AddModelFlags(CLI::App* command, RunFlags* flags);       // --model --batch --sequence
-void AddPatternFlags(CLI::App* command, RunFlags* flags);     // --pattern --workers
-void AddWireFlags(CLI::App* command, RunFlags* flags);        // --wire --wire_forward --wire_backward
-void AddCollectiveFlags(CLI::App* command, RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags
-void AddNetworkFlag(CLI::App* command, RunFlags* flags);      // --network
-void AddLinkFlags(CLI::App* command, LinkFlags* flags);       // --delay --jitter --rate --loss
-void AddTrainFlags(CLI::App* command, RunFlags* flags);       // --steps --seed
-void AddDataFlag(CLI::App* command, RunFlags* flags);         // --data
-void AddRunNameFlag(CLI::App* command, RunFlags* flags);      // --run
+void AddPresetFlags(CLI::App* command, RunFlags* flags);   // --config --set --config_path
+void AddModelFlags(CLI::App* command, RunFlags* flags);    // --model --batch --sequence
+void AddPatternFlags(CLI::App* command, RunFlags* flags);  // --pattern --workers
+void AddWireFlags(CLI::App* command, RunFlags* flags);     // --wire --wire_forward --wire_backward
+void AddCollectiveFlags(CLI::App* command,
+                        RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags
+void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network
+void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss
+void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed
+void AddDataFlag(CLI::App* command, RunFlags* flags);     // --data
+void AddRunNameFlag(CLI::App* command, RunFlags* flags);  // --run
 
-// A run, ready to be submitted. `base` is what the flags start from: the config of a checkpoint, or nothing. `vocabulary`
-// is taken where the model says none.
-// Errors: InvalidArgument with all faults, one per line.
+// A run, ready to be submitted. `base` is what the flags start from: the config of a checkpoint, or
+// nothing. `vocabulary` is taken where the model says none. Errors: InvalidArgument with all
+// faults, one per line.
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
                                          std::optional<int> vocabulary);
 
@@ -59,7 +60,8 @@ absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunCon
 // Errors: those of loading; InvalidArgument naming --data.
 absl::StatusOr<Corpus> LoadData(const std::string& data, std::string* origin);
 
-// The data that a command works on: what was typed, else where the run that it goes on with took its own from.
+// The data that a command works on: what was typed, else where the run that it goes on with took
+// its own from.
 std::string DataOf(const RunFlags& flags, const v1::RunConfig& base);
 
 // Collects faults so that the user sees all of them at once.

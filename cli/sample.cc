@@ -32,7 +32,8 @@ struct SampleFlags {
 
 // The prompt in the model's tokens: the longest symbol that fits comes first.
 // Errors: InvalidArgument naming the place of what the model does not know.
-absl::StatusOr<std::vector<int>> Encode(const std::string& prompt, const std::vector<std::string>& symbols) {
+absl::StatusOr<std::vector<int>> Encode(const std::string& prompt,
+                                        const std::vector<std::string>& symbols) {
   std::map<std::string, int> token_of;
   size_t longest = 0;
   for (size_t i = 0; i < symbols.size(); ++i) {
@@ -42,11 +43,12 @@ absl::StatusOr<std::vector<int>> Encode(const std::string& prompt, const std::ve
   std::vector<int> tokens;
   for (size_t at = 0; at < prompt.size();) {
     auto found = token_of.end();
-    for (size_t size = longest; size > 0 && found == token_of.end(); --size) found = token_of.find(prompt.substr(at, size));
+    for (size_t size = longest; size > 0 && found == token_of.end(); --size)
+      found = token_of.find(prompt.substr(at, size));
     if (found == token_of.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("--prompt: the model does not know the symbol at byte ", at, " (\"",
-                                                     prompt.substr(at, 1), "\"); its vocabulary has ", symbols.size(),
-                                                     " symbols"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--prompt: the model does not know the symbol at byte ", at, " (\"", prompt.substr(at, 1),
+          "\"); its vocabulary has ", symbols.size(), " symbols"));
     }
     tokens.push_back(found->second);
     at += found->first.size();
@@ -59,7 +61,8 @@ absl::StatusOr<v1::JobSpec> MakeJob(const SampleFlags& flags, const Checkpoint& 
   ASSIGN_OR_RETURN(const auto symbols, SymbolsOfWeights(checkpoint.weights, "run " + flags.of_run));
   if (symbols.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("sample: run ", flags.of_run, " was trained on tokens without symbols: there is no text to show"));
+        absl::StrCat("sample: run ", flags.of_run,
+                     " was trained on tokens without symbols: there is no text to show"));
   }
   v1::JobSpec spec;
   ASSIGN_OR_RETURN(const std::vector<int> prompt, Encode(flags.prompt, symbols));
@@ -84,7 +87,8 @@ ExitCode Run(const SampleFlags& flags) {
   const auto weights = cluster->remote().PutBlob(checkpoint->weights);
   if (!weights.ok()) return Report(weights.status());
   spec->set_weights_blob(*weights);
-  const auto outcome = RunJob(cluster->remote(), *spec, cluster->local(), [](const v1::RunEvent&) {});
+  const auto outcome =
+      RunJob(cluster->remote(), *spec, cluster->local(), [](const v1::RunEvent&) {});
   if (!outcome.ok()) return Report(outcome.status());
   if (!outcome->status.ok()) return ReportFailure(*outcome, *cluster);
   PrintResult(flags.format, outcome->result->sample(), outcome->result->sample().text() + "\n");
@@ -98,7 +102,9 @@ void AddSample(CLI::App& app, Command* command) {
   CLI::App* sample = app.add_subcommand("sample", "Text from a trained model");
   sample->add_option("--run", flags->of_run, "a run: its newest checkpoint")->required();
   sample->add_option("--prompt", flags->prompt, "what the text begins with; default: a new line");
-  sample->add_option("--tokens", flags->tokens, "how many to add")->check(CLI::Range(1, 1000000))->capture_default_str();
+  sample->add_option("--tokens", flags->tokens, "how many to add")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
   sample->add_option("--temperature", flags->temperature, "0: always the likeliest token")
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();

@@ -37,9 +37,11 @@ ExitCode StopRun(const Flags& flags) {
 absl::StatusOr<v1::StatusResponse::Run> FindRun(Remote& remote, const std::string& name) {
   ASSIGN_OR_RETURN(const v1::StatusResponse status, remote.GetStatus());
   for (const auto& run : status.runs()) {
-    if (name.empty() ? run.state() == "running" || run.state() == "preparing" : run.run() == name) return run;
+    if (name.empty() ? run.state() == "running" || run.state() == "preparing" : run.run() == name)
+      return run;
   }
-  return absl::NotFoundError(name.empty() ? "watch: no run is running" : "watch: no run is called " + name);
+  return absl::NotFoundError(name.empty() ? "watch: no run is running"
+                                          : "watch: no run is called " + name);
 }
 
 ExitCode WatchRun(const Flags& flags) {
@@ -52,13 +54,14 @@ ExitCode WatchRun(const Flags& flags) {
     outcome = WatchJob(remote, run->run(), /*cluster=*/nullptr, /*stop_on_signal=*/false,
                        [&](const v1::RunEvent& event) { progress.Show(event); });
   }
-  if (outcome.summary.has_value()) PrintResult(flags.format, *outcome.summary, TrainTable(*outcome.summary));
+  if (outcome.summary.has_value())
+    PrintResult(flags.format, *outcome.summary, TrainTable(*outcome.summary));
   if (!outcome.status.ok()) Report(outcome.status);
   return ExitCodeOf(outcome);
 }
 
-void Add(CLI::App& app, const char* name, const char* text, const char* examples, const char* run_text,
-         ExitCode (*run)(const Flags&), Command* command) {
+void Add(CLI::App& app, const char* name, const char* text, const char* examples,
+         const char* run_text, ExitCode (*run)(const Flags&), Command* command) {
   auto flags = std::make_shared<Flags>();
   CLI::App* sub = app.add_subcommand(name, text);
   AddServerFlag(sub, &flags->server);
@@ -72,18 +75,20 @@ void Add(CLI::App& app, const char* name, const char* text, const char* examples
 
 void AddStatus(CLI::App& app, Command* command) {
   Add(app, "status", "Workers and runs of a running cluster",
-      "Example:\n  edgetp status --server=127.0.0.1:50051 --format=json", nullptr, &ShowStatus, command);
+      "Example:\n  edgetp status --server=127.0.0.1:50051 --format=json", nullptr, &ShowStatus,
+      command);
 }
 
 void AddWatch(CLI::App& app, Command* command) {
   Add(app, "watch", "Follow a run of a running cluster; Ctrl-C ends the watching, not the run",
-      "Example:\n  edgetp watch minigpt-sppp --server=127.0.0.1:50051", "name of the run; default: the one that runs",
-      &WatchRun, command);
+      "Example:\n  edgetp watch minigpt-sppp --server=127.0.0.1:50051",
+      "name of the run; default: the one that runs", &WatchRun, command);
 }
 
 void AddStop(CLI::App& app, Command* command) {
   Add(app, "stop", "End a queued or running run of a running cluster",
-      "Example:\n  edgetp stop minigpt-sppp --server=127.0.0.1:50051", "name of the run", &StopRun, command);
+      "Example:\n  edgetp stop minigpt-sppp --server=127.0.0.1:50051", "name of the run", &StopRun,
+      command);
   app.get_subcommand("stop")->get_option("run")->required();
 }
 

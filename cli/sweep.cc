@@ -1,4 +1,5 @@
-// edgetp sweep: patterns x networks x world sizes, one run each, on one cluster; then the table that compares them.
+// edgetp sweep: patterns x networks x world sizes, one run each, on one cluster; then the table
+// that compares them.
 #include <algorithm>
 #include <memory>
 
@@ -32,8 +33,8 @@ struct Cell {
 };
 
 std::string LabelOf(const Cell& cell, size_t index, size_t count) {
-  return absl::StrFormat("[%d/%d] %s, %s, %d workers: ", index + 1, count, cell.pattern, cell.config.network().name(),
-                         cell.config.workers());
+  return absl::StrFormat("[%d/%d] %s, %s, %d workers: ", index + 1, count, cell.pattern,
+                         cell.config.network().name(), cell.config.workers());
 }
 
 // Every cell, resolved before the first one runs. The same fault in many cells is told once.
@@ -69,11 +70,13 @@ struct SweepResult {
 // The cluster of a sweep: one for all cells, as long as it is sound.
 class SweepCluster {
  public:
-  SweepCluster(const SweepFlags& flags, const TrainInputs& inputs) : flags_(flags), inputs_(inputs) {}
+  SweepCluster(const SweepFlags& flags, const TrainInputs& inputs)
+      : flags_(flags), inputs_(inputs) {}
 
   absl::Status Open() {
-    ASSIGN_OR_RETURN(cluster_, Cluster::Open(flags_.train.cluster, *std::max_element(flags_.workers.begin(),
-                                                                                     flags_.workers.end())));
+    ASSIGN_OR_RETURN(
+        cluster_, Cluster::Open(flags_.train.cluster,
+                                *std::max_element(flags_.workers.begin(), flags_.workers.end())));
     ASSIGN_OR_RETURN(spec_, UploadTrainInputs(flags_.train, inputs_, cluster_.remote()));
     return absl::OkStatus();
   }
@@ -139,10 +142,15 @@ ExitCode Run(const SweepFlags& flags) {
 
 void AddSweep(CLI::App& app, Command* command) {
   auto flags = std::make_shared<SweepFlags>();
-  CLI::App* sweep = app.add_subcommand("sweep", "Compare patterns over networks, in time and in loss");
-  sweep->add_option("--patterns", flags->patterns, "one or more patterns, separated by ','")->delimiter(',')->required();
-  sweep->add_option("--networks", flags->networks, "one or more network profiles; default: none")->delimiter(',');
-  sweep->add_option("--workers", flags->workers, "one or more world sizes; default: 2")->delimiter(',');
+  CLI::App* sweep =
+      app.add_subcommand("sweep", "Compare patterns over networks, in time and in loss");
+  sweep->add_option("--patterns", flags->patterns, "one or more patterns, separated by ','")
+      ->delimiter(',')
+      ->required();
+  sweep->add_option("--networks", flags->networks, "one or more network profiles; default: none")
+      ->delimiter(',');
+  sweep->add_option("--workers", flags->workers, "one or more world sizes; default: 2")
+      ->delimiter(',');
   AddTrainJobFlags(sweep, &flags->train);
   sweep->footer(kExamples);
   sweep->callback([flags, command] { *command = [flags] { return Run(*flags); }; });

@@ -31,19 +31,21 @@ std::string Padded(const std::string& text, int width, Align align) {
 }
 
 int Total(const std::vector<int>& widths) {
-  return std::accumulate(widths.begin(), widths.end(), 0) + kGap * (static_cast<int>(widths.size()) - 1);
+  return std::accumulate(widths.begin(), widths.end(), 0) +
+         kGap * (static_cast<int>(widths.size()) - 1);
 }
 
 // Appends one table row whose cells may have several lines.
-void AppendRow(const std::vector<Lines>& cells, const std::vector<Column>& columns, const std::vector<int>& widths,
-               std::string* out) {
+void AppendRow(const std::vector<Lines>& cells, const std::vector<Column>& columns,
+               const std::vector<int>& widths, std::string* out) {
   size_t height = 1;
   for (const Lines& cell : cells) height = std::max(height, cell.size());
   for (size_t line = 0; line < height; ++line) {
     std::string text;
     for (size_t i = 0; i < columns.size(); ++i) {
       const std::string piece = line < cells[i].size() ? cells[i][line] : "";
-      absl::StrAppend(&text, i == 0 ? "" : std::string(kGap, ' '), Padded(piece, widths[i], columns[i].align));
+      absl::StrAppend(&text, i == 0 ? "" : std::string(kGap, ' '),
+                      Padded(piece, widths[i], columns[i].align));
     }
     absl::StripTrailingAsciiWhitespace(&text);
     absl::StrAppend(out, text, "\n");
@@ -56,7 +58,8 @@ std::vector<std::string> WrapWords(const std::string& text, int width) {
   Lines lines;
   const Lines words = absl::StrSplit(text, ' ');
   for (const std::string& word : words) {
-    const bool fits = !lines.empty() && static_cast<int>(lines.back().size() + 1 + word.size()) <= width;
+    const bool fits =
+        !lines.empty() && static_cast<int>(lines.back().size() + 1 + word.size()) <= width;
     if (fits) {
       absl::StrAppend(&lines.back(), " ", word);
     } else {

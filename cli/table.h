@@ -23,8 +23,8 @@ class Table {
   void AddRow(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 
-  // Headers, a rule, rows. Where the table is wider than `max_width`, left-aligned cells are wrapped between words,
-  // the widest column first; a word is never cut.
+  // Headers, a rule, rows. Where the table is wider than `max_width`, left-aligned cells are
+  // wrapped between words, the widest column first; a word is never cut.
   std::string Render(int max_width = kMaxWidth) const;
 
  private:

@@ -17,13 +17,14 @@ constexpr char kExamples[] = R"(Examples:
   edgetp train --pattern=ssss --set train.learning_rate=5e-4 --set model.init=torch --run=ssss-torch
   edgetp train --resume=ssss-torch --steps=4000)";
 
-absl::StatusOr<JobOutcome> Train(const TrainFlags& flags, const v1::RunConfig& config, const TrainInputs& inputs,
-                                 Cluster& cluster) {
+absl::StatusOr<JobOutcome> Train(const TrainFlags& flags, const v1::RunConfig& config,
+                                 const TrainInputs& inputs, Cluster& cluster) {
   auto spec = UploadTrainInputs(flags, inputs, cluster.remote());
   if (!spec.ok()) return spec.status();
   *spec->mutable_config() = config;
   Progress progress("", config.train().steps());
-  return RunJob(cluster.remote(), *spec, cluster.local(), [&](const v1::RunEvent& event) { progress.Show(event); });
+  return RunJob(cluster.remote(), *spec, cluster.local(),
+                [&](const v1::RunEvent& event) { progress.Show(event); });
 }
 
 ExitCode Run(const TrainFlags& flags) {
@@ -51,7 +52,8 @@ void AddTrain(CLI::App& app, Command* command) {
   AddNetworkFlag(train, &flags->run);
   AddRunNameFlag(train, &flags->run);
   AddTrainJobFlags(train, flags.get());
-  train->add_option("--resume", flags->resume, "continue from the newest checkpoint of a run")->excludes("--init_from");
+  train->add_option("--resume", flags->resume, "continue from the newest checkpoint of a run")
+      ->excludes("--init_from");
   train->footer(kExamples);
   train->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }

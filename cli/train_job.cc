@@ -15,7 +15,8 @@ void AddTrainJobFlags(CLI::App* command, TrainFlags* flags) {
   AddDataFlag(command, &flags->run);
   AddCollectiveFlags(command, &flags->run);
   AddPresetFlags(command, &flags->run);
-  command->add_option("--init_from", flags->init_from, "start from the weights of a safetensors file");
+  command->add_option("--init_from", flags->init_from,
+                      "start from the weights of a safetensors file");
   AddFormatFlag(command, &flags->format);
   AddLinkFlags(command, &flags->run.link);
   AddClusterFlags(command, &flags->cluster);
@@ -30,7 +31,8 @@ TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {
   if (flags.init_from.has_value()) {
     inputs.weights = faults->Take(ReadWeightsFile(*flags.init_from));
     if (inputs.weights->size() > 0 && !flags.run.model.has_value()) {
-      *inputs.base.mutable_model() = faults->Take(ModelOfWeights(*inputs.weights, *flags.init_from));
+      *inputs.base.mutable_model() =
+          faults->Take(ModelOfWeights(*inputs.weights, *flags.init_from));
     }
   }
   const std::string data = DataOf(flags.run, inputs.base);
@@ -41,18 +43,22 @@ TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {
 }
 
 absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const TrainInputs& inputs) {
-  // Data that could not be loaded is a fault of its own; what else is wrong shall be found all the same.
-  const int vocabulary = inputs.corpus.has_value() ? inputs.corpus->vocabulary() : kAssumedVocabulary;
+  // Data that could not be loaded is a fault of its own; what else is wrong shall be found all the
+  // same.
+  const int vocabulary =
+      inputs.corpus.has_value() ? inputs.corpus->vocabulary() : kAssumedVocabulary;
   ASSIGN_OR_RETURN(v1::RunConfig config, ResolveRun(flags, inputs.base, vocabulary));
   config.set_data(inputs.data);
   if (inputs.corpus.has_value()) {
-    RETURN_IF_ERROR(Annotate(inputs.corpus->CheckFits(config.model().sequence(), config.model().vocabulary()),
-                             absl::StrCat("--data=", inputs.data)));
+    RETURN_IF_ERROR(
+        Annotate(inputs.corpus->CheckFits(config.model().sequence(), config.model().vocabulary()),
+                 absl::StrCat("--data=", inputs.data)));
   }
   return config;
 }
 
-absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const TrainInputs& inputs, Remote& remote) {
+absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const TrainInputs& inputs,
+                                              Remote& remote) {
   v1::JobSpec spec;
   ASSIGN_OR_RETURN(*spec.mutable_corpus_blob(), remote.PutBlob(inputs.corpus->Serialize()));
   spec.mutable_train()->set_resume(flags.resume.has_value());

@@ -1,4 +1,5 @@
-// What train and sweep share: from flags to the job of one run, and from its outcome to the row of a table.
+// What train and sweep share: from flags to the job of one run, and from its outcome to the row of
+// a table.
 #pragma once
 
 #include <optional>
@@ -27,9 +28,9 @@ void AddTrainJobFlags(CLI::App* command, TrainFlags* flags);
 
 // What runs of one command start from: read once, checked against every cell.
 struct TrainInputs {
-  v1::RunConfig base;                // of the run to resume
+  v1::RunConfig base;  // of the run to resume
   std::optional<Corpus> corpus;
-  std::string data;                  // where it came from
+  std::string data;                    // where it came from
   std::optional<std::string> weights;  // bytes of --init_from
 };
 
@@ -41,9 +42,11 @@ TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults);
 absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const TrainInputs& inputs);
 
 // Puts corpus and weights on the server. Returns a job that lacks only its config.
-absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const TrainInputs& inputs, Remote& remote);
+absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const TrainInputs& inputs,
+                                              Remote& remote);
 
-// The summary of a run, whatever became of it: one that failed early gets a row with its status and error.
+// The summary of a run, whatever became of it: one that failed early gets a row with its status and
+// error.
 v1::RunSummary SummaryOf(const v1::RunConfig& config, const absl::StatusOr<JobOutcome>& outcome);
 
 }  // namespace edgetp

@@ -35,8 +35,9 @@ absl::StatusOr<v1::StatusResponse> AwaitWorkers(LocalCluster& cluster, int worke
     RETURN_IF_ERROR(cluster.Check());
     if (absl::Now() > deadline) {
       return absl::DeadlineExceededError(
-          absl::StrFormat("up: workers did not join (joined=%d asked=%d waited_s=%d; logs: %s)", status.workers_size(),
-                          workers, absl::ToInt64Seconds(kJoinLimit), cluster.log_directory()));
+          absl::StrFormat("up: workers did not join (joined=%d asked=%d waited_s=%d; logs: %s)",
+                          status.workers_size(), workers, absl::ToInt64Seconds(kJoinLimit),
+                          cluster.log_directory()));
     }
     if (WaitForShutdownSignal(kCheckInterval) != 0) return absl::CancelledError("interrupted");
   }
@@ -68,11 +69,16 @@ ExitCode Run(const UpFlags& flags) {
 void AddUp(CLI::App& app, Command* command) {
   auto flags = std::make_shared<UpFlags>();
   flags->launcher.listen = "127.0.0.1:50051";
-  CLI::App* up = app.add_subcommand("up", "Start a cluster on this machine that stays until Ctrl-C");
+  CLI::App* up =
+      app.add_subcommand("up", "Start a cluster on this machine that stays until Ctrl-C");
   LauncherOptions* options = &flags->launcher;
-  up->add_option("--workers", options->workers, "number of workers")->check(CLI::Range(1, 256))->capture_default_str();
-  up->add_option("--listen", options->listen, "HOST:PORT of the server; port 0 takes a free one")->capture_default_str();
-  up->add_option("--metrics", options->metrics, "HOST:PORT of the server's Prometheus endpoint")->capture_default_str();
+  up->add_option("--workers", options->workers, "number of workers")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  up->add_option("--listen", options->listen, "HOST:PORT of the server; port 0 takes a free one")
+      ->capture_default_str();
+  up->add_option("--metrics", options->metrics, "HOST:PORT of the server's Prometheus endpoint")
+      ->capture_default_str();
   AddLocalFlags(up, options);
   AddFormatFlag(up, &flags->format);
   up->footer(kExamples);

@@ -11,7 +11,8 @@ namespace edgetp {
 namespace {
 
 double TokensPerStep(const v1::RunConfig& config) {
-  return static_cast<double>(config.train().batch()) * config.train().micro_batches() * config.model().sequence();
+  return static_cast<double>(config.train().batch()) * config.train().micro_batches() *
+         config.model().sequence();
 }
 
 }  // namespace
@@ -77,7 +78,8 @@ void ActiveJob::Fail(absl::Time now, int rank, const v1::JobFailure& failure) {
   if (!failure.secondary()) return End("failed", status);
   if (!echo_.has_value()) echo_ = Echo{status, now + options_.blame_wait};
   // Everybody blames somebody else: the first one is as good as it gets.
-  if (std::find(failed_.begin(), failed_.end(), false) == failed_.end()) End("failed", echo_->status);
+  if (std::find(failed_.begin(), failed_.end(), false) == failed_.end())
+    End("failed", echo_->status);
 }
 
 void ActiveJob::Lose(int rank, const std::string& reason) {
@@ -93,8 +95,10 @@ void ActiveJob::FailFromOutside(const absl::Status& reason) { End("failed", reas
 void ActiveJob::Tick(absl::Time now) {
   if (echo_.has_value() && now >= echo_->give_up) return End("failed", echo_->status);
   if (phase_ != Phase::kPreparing || now < options_.ready_deadline) return;
-  const int rank = static_cast<int>(std::find(ready_.begin(), ready_.end(), false) - ready_.begin());
-  End("failed", absl::DeadlineExceededError(absl::StrCat(Describe(rank), ": not ready before the deadline")));
+  const int rank =
+      static_cast<int>(std::find(ready_.begin(), ready_.end(), false) - ready_.begin());
+  End("failed",
+      absl::DeadlineExceededError(absl::StrCat(Describe(rank), ": not ready before the deadline")));
 }
 
 EndedRun ActiveJob::Ended() const {
@@ -104,7 +108,8 @@ EndedRun ActiveJob::Ended() const {
                  .failure = failure_,
                  .results = {},
                  .statistics = aggregator_.statistics()};
-  for (const std::optional<v1::JobResult>& result : results_) ended.results.push_back(result.value_or(v1::JobResult()));
+  for (const std::optional<v1::JobResult>& result : results_)
+    ended.results.push_back(result.value_or(v1::JobResult()));
   return ended;
 }
 

@@ -1,5 +1,5 @@
-// The life of the one job that has workers: readiness barrier, steps, results, and whose fault it was. It decides; the
-// coordinator carries out. Pure (time is an argument); one owner.
+// The life of the one job that has workers: readiness barrier, steps, results, and whose fault it
+// was. It decides; the coordinator carries out. Pure (time is an argument); one owner.
 #pragma once
 
 #include <optional>
@@ -24,7 +24,8 @@ class ActiveJob {
     std::string run;
     v1::JobSpec spec;
     absl::Time ready_deadline;
-    // After a failure that only echoes another rank's, how long to wait for the one that started it.
+    // After a failure that only echoes another rank's, how long to wait for the one that started
+    // it.
     absl::Duration blame_wait;
   };
 

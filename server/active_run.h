@@ -1,5 +1,6 @@
-// What the streams beside the Cluster stream need to know of the running job, and nothing else: its name, and the one
-// arbiter of its shared medium. Thread-safe: streams ask at their own pace, the server's loop sets.
+// What the streams beside the Cluster stream need to know of the running job, and nothing else: its
+// name, and the one arbiter of its shared medium. Thread-safe: streams ask at their own pace, the
+// server's loop sets.
 #pragma once
 
 #include <mutex>
@@ -33,9 +34,11 @@ class ActiveRun {
 
   // When the sender may use the medium.
   // Errors: NotFound if the run is not running.
-  absl::StatusOr<absl::Time> Grant(const std::string& run, absl::Time handover, absl::Duration airtime) {
+  absl::StatusOr<absl::Time> Grant(const std::string& run, absl::Time handover,
+                                   absl::Duration airtime) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (run.empty() || run_ != run) return absl::NotFoundError(absl::StrCat("reserve medium: run ", run, " is not running"));
+    if (run.empty() || run_ != run)
+      return absl::NotFoundError(absl::StrCat("reserve medium: run ", run, " is not running"));
     return medium_.Grant(handover, airtime);
   }
 

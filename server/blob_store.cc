@@ -33,8 +33,10 @@ absl::StatusOr<CheckpointId> ParseCheckpointId(const std::string& id) {
   const std::string rest = id.substr(sizeof(kCheckpointPrefix) - 1);
   const size_t slash = rest.rfind('/');
   CheckpointId parsed{rest.substr(0, slash), -1};
-  if (slash == std::string::npos || !absl::SimpleAtoi(rest.substr(slash + 1), &parsed.step) || parsed.step < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("blob id '", id, "': want checkpoint:<run>/<step>"));
+  if (slash == std::string::npos || !absl::SimpleAtoi(rest.substr(slash + 1), &parsed.step) ||
+      parsed.step < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("blob id '", id, "': want checkpoint:<run>/<step>"));
   }
   RETURN_IF_ERROR(CheckRunName(parsed.run));
   return parsed;
@@ -49,12 +51,15 @@ struct StoredFile {
 std::vector<StoredFile> OldestFirst(const std::string& directory) {
   std::vector<StoredFile> files;
   std::error_code error;
-  for (fs::directory_iterator at(directory, error); !error && at != fs::directory_iterator(); at.increment(error)) {
+  for (fs::directory_iterator at(directory, error); !error && at != fs::directory_iterator();
+       at.increment(error)) {
     std::error_code raced;  // another process may have removed it
-    StoredFile file{at->last_write_time(raced), at->path(), static_cast<int64_t>(at->file_size(raced))};
+    StoredFile file{at->last_write_time(raced), at->path(),
+                    static_cast<int64_t>(at->file_size(raced))};
     if (!raced) files.push_back(std::move(file));
   }
-  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+  std::sort(files.begin(), files.end(),
+            [](const auto& a, const auto& b) { return a.time < b.time; });
   return files;
 }
 
@@ -71,15 +76,16 @@ IncomingBlob::~IncomingBlob() {
 
 absl::Status IncomingBlob::Open() {
   file_ = std::fopen(temporary_.c_str(), "wb");
-  if (file_ == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("put blob: open ", temporary_));
+  if (file_ == nullptr)
+    return absl::ErrnoToStatus(errno, absl::StrCat("put blob: open ", temporary_));
   return absl::OkStatus();
 }
 
 absl::Status IncomingBlob::Append(const std::string& data) {
   received_bytes_ += static_cast<int64_t>(data.size());
   if (received_bytes_ > header_.size_bytes()) {
-    return absl::DataLossError(absl::StrCat("put blob: more bytes than announced (want=", header_.size_bytes(),
-                                            " got=", received_bytes_, ")"));
+    return absl::DataLossError(absl::StrCat("put blob: more bytes than announced (want=",
+                                            header_.size_bytes(), " got=", received_bytes_, ")"));
   }
   digest_.Update(data.data(), data.size());
   if (std::fwrite(data.data(), 1, data.size(), file_) == data.size()) return absl::OkStatus();
@@ -90,16 +96,18 @@ absl::Status IncomingBlob::Commit() {
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
   if (!closed) return absl::ErrnoToStatus(errno, absl::StrCat("put blob: write ", path_));
   if (received_bytes_ != header_.size_bytes()) {
-    return absl::DataLossError(
-        absl::StrCat("put blob: size mismatch (want=", header_.size_bytes(), " got=", received_bytes_, ")"));
+    return absl::DataLossError(absl::StrCat("put blob: size mismatch (want=", header_.size_bytes(),
+                                            " got=", received_bytes_, ")"));
   }
   const std::string sha256 = digest_.HexDigest();
   if (sha256 != header_.sha256()) {
-    return absl::DataLossError(absl::StrCat("put blob: SHA-256 mismatch (want=", header_.sha256(), " got=", sha256, ")"));
+    return absl::DataLossError(
+        absl::StrCat("put blob: SHA-256 mismatch (want=", header_.sha256(), " got=", sha256, ")"));
   }
   std::error_code error;
   fs::rename(temporary_, path_, error);
-  return error ? absl::ErrnoToStatus(error.value(), absl::StrCat("put blob: rename to ", path_)) : absl::OkStatus();
+  return error ? absl::ErrnoToStatus(error.value(), absl::StrCat("put blob: rename to ", path_))
+               : absl::OkStatus();
 }
 
 BlobStore::BlobStore(std::string runs, int64_t limit_bytes)
@@ -107,12 +115,14 @@ BlobStore::BlobStore(std::string runs, int64_t limit_bytes)
 
 absl::Status BlobStore::CheckHeader(const v1::BlobHeader& header) {
   if (!IsSha256Hex(header.sha256()) || header.size_bytes() < 0) {
-    return absl::InvalidArgumentError("put blob: the first chunk lacks its header (id, size_bytes, sha256)");
+    return absl::InvalidArgumentError(
+        "put blob: the first chunk lacks its header (id, size_bytes, sha256)");
   }
-  if (absl::StartsWith(header.id(), kCheckpointPrefix)) return ParseCheckpointId(header.id()).status();
+  if (absl::StartsWith(header.id(), kCheckpointPrefix))
+    return ParseCheckpointId(header.id()).status();
   if (header.id() == absl::StrCat(kSha256Prefix, header.sha256())) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("blob id '", header.id(), "': want sha256:<the header's sha256> or checkpoint:<run>/<step>"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "blob id '", header.id(), "': want sha256:<the header's sha256> or checkpoint:<run>/<step>"));
 }
 
 std::string BlobStore::RunOfCheckpoint(const std::string& id) {
@@ -122,9 +132,11 @@ std::string BlobStore::RunOfCheckpoint(const std::string& id) {
 }
 
 absl::StatusOr<std::string> BlobStore::Find(const std::string& id) {
-  if (absl::StartsWith(id, kRunPrefix)) return NewestCheckpoint(runs_, id.substr(sizeof(kRunPrefix) - 1));
+  if (absl::StartsWith(id, kRunPrefix))
+    return NewestCheckpoint(runs_, id.substr(sizeof(kRunPrefix) - 1));
   if (!absl::StartsWith(id, kSha256Prefix) || !IsSha256Hex(id.substr(sizeof(kSha256Prefix) - 1))) {
-    return absl::InvalidArgumentError(absl::StrCat("blob id '", id, "': want sha256:<64 hex digits> or run:<name>"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("blob id '", id, "': want sha256:<64 hex digits> or run:<name>"));
   }
   const std::string sha256 = id.substr(sizeof(kSha256Prefix) - 1);
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -169,7 +181,8 @@ absl::Status BlobStore::MakeRoom(int64_t bytes) {
   }
   if (used_bytes <= limit_bytes_) return absl::OkStatus();
   return absl::ResourceExhaustedError(
-      absl::StrCat("put blob: larger than what is left of the server's limit (bytes=", bytes, " limit=", limit_bytes_, ")"));
+      absl::StrCat("put blob: larger than what is left of the server's limit (bytes=", bytes,
+                   " limit=", limit_bytes_, ")"));
 }
 
 }  // namespace edgetp

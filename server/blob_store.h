@@ -1,5 +1,5 @@
-// Content-addressed files on disk: <runs>/.blobs/<sha256>, and the checkpoints of runs under names of their own.
-// Thread-safe.
+// Content-addressed files on disk: <runs>/.blobs/<sha256>, and the checkpoints of runs under names
+// of their own. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -17,12 +17,14 @@
 
 namespace edgetp {
 
-// A file that is being received. It gets its name when all of it is there and matches the header; else it is removed.
+// A file that is being received. It gets its name when all of it is there and matches the header;
+// else it is removed.
 class IncomingBlob {
  public:
   ~IncomingBlob();
 
-  // Errors: DataLoss if more arrives than announced; ResourceExhausted and others from the file system.
+  // Errors: DataLoss if more arrives than announced; ResourceExhausted and others from the file
+  // system.
   absl::Status Append(const std::string& data);
   // Errors: DataLoss if size or SHA-256 differ from the header.
   absl::Status Commit();
@@ -42,11 +44,12 @@ class IncomingBlob {
 
 class BlobStore {
  public:
-  // `runs`: the directory of all runs. `limit_bytes` bounds what lies in .blobs: the least recently used ones that no
-  // client of this server has put or asked for make room.
+  // `runs`: the directory of all runs. `limit_bytes` bounds what lies in .blobs: the least recently
+  // used ones that no client of this server has put or asked for make room.
   BlobStore(std::string runs, int64_t limit_bytes);
 
-  // Errors: InvalidArgument if the id is neither "sha256:<hex>" (of the header's own digest) nor "checkpoint:<run>/<step>".
+  // Errors: InvalidArgument if the id is neither "sha256:<hex>" (of the header's own digest) nor
+  // "checkpoint:<run>/<step>".
   static absl::Status CheckHeader(const v1::BlobHeader& header);
   // The run of "checkpoint:<run>/<step>"; empty for other ids.
   static std::string RunOfCheckpoint(const std::string& id);
@@ -55,7 +58,8 @@ class BlobStore {
   // Errors: NotFound, InvalidArgument (id).
   absl::StatusOr<std::string> Find(const std::string& id);
 
-  // Errors: those of CheckHeader, ResourceExhausted if it does not fit the limit, and the file system's.
+  // Errors: those of CheckHeader, ResourceExhausted if it does not fit the limit, and the file
+  // system's.
   absl::StatusOr<std::unique_ptr<IncomingBlob>> Begin(const v1::BlobHeader& header);
 
  private:

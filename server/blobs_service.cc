@@ -25,7 +25,8 @@ grpc::Status BlobsService::Get(grpc::ServerContext*, const v1::GetBlobRequest* r
   return ToGrpc(SendFile(request->id(), writer));
 }
 
-absl::Status BlobsService::Receive(grpc::ServerReader<v1::BlobChunk>* reader, v1::PutBlobResponse* response) {
+absl::Status BlobsService::Receive(grpc::ServerReader<v1::BlobChunk>* reader,
+                                   v1::PutBlobResponse* response) {
   v1::BlobChunk chunk;
   if (!reader->Read(&chunk) || !chunk.has_header()) {
     return absl::InvalidArgumentError("put blob: the first chunk lacks its header");
@@ -35,7 +36,8 @@ absl::Status BlobsService::Receive(grpc::ServerReader<v1::BlobChunk>* reader, v1
   response->set_id(header.id());
   const std::string run = BlobStore::RunOfCheckpoint(header.id());
   if (!run.empty() && !active_run_->Is(run)) {
-    return absl::InvalidArgumentError(absl::StrCat("put blob ", header.id(), ": that run is not running"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("put blob ", header.id(), ": that run is not running"));
   }
   // What is here already need not travel again.
   if (run.empty() && store_->Find(header.id()).ok()) return absl::OkStatus();
@@ -46,13 +48,16 @@ absl::Status BlobsService::Receive(grpc::ServerReader<v1::BlobChunk>* reader, v1
   return blob->Commit();
 }
 
-absl::Status BlobsService::SendFile(const std::string& id, grpc::ServerWriter<v1::BlobChunk>* writer) {
+absl::Status BlobsService::SendFile(const std::string& id,
+                                    grpc::ServerWriter<v1::BlobChunk>* writer) {
   ASSIGN_OR_RETURN(const std::string path, store_->Find(id));
   ASSIGN_OR_RETURN(const std::string sha256, Sha256HexOfFile(path));
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
-  if (file == nullptr || error) return absl::ErrnoToStatus(errno, absl::StrCat("get blob: open ", path));
+  if (file == nullptr || error)
+    return absl::ErrnoToStatus(errno, absl::StrCat("get blob: open ", path));
   v1::BlobChunk chunk;
   chunk.mutable_header()->set_id(id);
   chunk.mutable_header()->set_size_bytes(static_cast<int64_t>(size));
@@ -67,7 +72,8 @@ absl::Status BlobsService::SendFile(const std::string& id, grpc::ServerWriter<v1
     if (!writer->Write(chunk)) return absl::CancelledError("get blob: the client is gone");
     chunk.clear_header();
   }
-  if (std::ferror(file.get()) != 0) return absl::DataLossError(absl::StrCat("get blob: read ", path, ": failed"));
+  if (std::ferror(file.get()) != 0)
+    return absl::DataLossError(absl::StrCat("get blob: read ", path, ": failed"));
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
-// Adapter of service Blobs. A synchronous service, unlike the others: files are read and written by gRPC's own threads,
-// so that neither the loop nor the callback threads ever wait for a disk.
+// Adapter of service Blobs. A synchronous service, unlike the others: files are read and written by
+// gRPC's own threads, so that neither the loop nor the callback threads ever wait for a disk.
 #pragma once
 
 #include "edgetp/v1/control.grpc.pb.h"
@@ -11,7 +11,8 @@ namespace edgetp {
 class BlobsService final : public v1::Blobs::Service {
  public:
   // The pointers must outlive the service.
-  BlobsService(BlobStore* store, const ActiveRun* active_run) : store_(store), active_run_(active_run) {}
+  BlobsService(BlobStore* store, const ActiveRun* active_run)
+      : store_(store), active_run_(active_run) {}
 
   // Checkpoints are taken from the running run only.
   grpc::Status Put(grpc::ServerContext* context, grpc::ServerReader<v1::BlobChunk>* reader,

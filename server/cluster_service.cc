@@ -12,7 +12,8 @@
 namespace edgetp {
 namespace {
 
-// One worker's stream. gRPC, the loop and the dispatcher share it; it holds itself until gRPC is done with it.
+// One worker's stream. gRPC, the loop and the dispatcher share it; it holds itself until gRPC is
+// done with it.
 class JoinStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>,
                          public Sink<v1::ServerMessage>,
                          public std::enable_shared_from_this<JoinStream> {
@@ -46,7 +47,8 @@ class JoinStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::S
   void Handle(const v1::WorkerMessage& message) {
     if (refused_) return;
     if (!worker_.empty()) return options_.dispatcher->OnMessage(worker_, message);
-    absl::StatusOr<std::string> id = absl::InvalidArgumentError("join: the first message is not `join`");
+    absl::StatusOr<std::string> id =
+        absl::InvalidArgumentError("join: the first message is not `join`");
     if (message.has_join()) id = options_.dispatcher->Join(shared_from_this(), message.join());
     refused_ = !id.ok();
     if (refused_) return Close(id.status());
@@ -65,7 +67,9 @@ class JoinStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::S
   bool refused_ = false;  // of the loop
 };
 
-absl::Time ToTime(int64_t monotonic_ns) { return absl::UnixEpoch() + absl::Nanoseconds(monotonic_ns); }
+absl::Time ToTime(int64_t monotonic_ns) {
+  return absl::UnixEpoch() + absl::Nanoseconds(monotonic_ns);
+}
 
 // Answers at once, without the loop: every message of an emulated Wi-Fi cell waits for this.
 class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1::MediumGrant> {
@@ -88,11 +92,13 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
   absl::StatusOr<v1::MediumGrant> Answer() {
     if (!std::isfinite(request_.airtime_ns()) || request_.airtime_ns() < 0) {
       return absl::InvalidArgumentError(
-          absl::StrCat("reserve medium: airtime_ns must be finite and not negative (got ", request_.airtime_ns(), ")"));
+          absl::StrCat("reserve medium: airtime_ns must be finite and not negative (got ",
+                       request_.airtime_ns(), ")"));
     }
     const absl::Time handover = ToTime(request_.handover_ns());
     const absl::Duration airtime = absl::Nanoseconds(request_.airtime_ns());
-    const absl::StatusOr<absl::Time> start = options_.active_run->Grant(request_.job(), handover, airtime);
+    const absl::StatusOr<absl::Time> start =
+        options_.active_run->Grant(request_.job(), handover, airtime);
     if (!start.ok()) return start.status();
     options_.metrics->MediumGrant(request_.job(), absl::ToDoubleSeconds(airtime),
                                   absl::ToDoubleSeconds(*start - handover));
@@ -108,7 +114,8 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
 
 }  // namespace
 
-grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* ClusterService::Join(grpc::CallbackServerContext*) {
+grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* ClusterService::Join(
+    grpc::CallbackServerContext*) {
   const auto stream = std::make_shared<JoinStream>(options_);
   stream->Begin();
   return stream.get();

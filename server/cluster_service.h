@@ -23,7 +23,8 @@ class ClusterService final : public v1::Cluster::CallbackService {
  public:
   explicit ClusterService(ClusterServiceOptions options) : options_(options) {}
 
-  grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* Join(grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* Join(
+      grpc::CallbackServerContext* context) override;
   grpc::ServerBidiReactor<v1::MediumRequest, v1::MediumGrant>* ReserveMedium(
       grpc::CallbackServerContext* context) override;
 

@@ -12,11 +12,13 @@ namespace edgetp {
 namespace {
 
 const absl::Status& ShuttingDown() {
-  static const absl::Status* const status = new absl::Status(absl::UnavailableError("the server is shutting down"));
+  static const absl::Status* const status =
+      new absl::Status(absl::UnavailableError("the server is shutting down"));
   return *status;
 }
 
-// One client that watches a run. gRPC and the run book share it; it holds itself until gRPC is done with it.
+// One client that watches a run. gRPC and the run book share it; it holds itself until gRPC is done
+// with it.
 class WatchStream final : public grpc::ServerWriteReactor<v1::RunEvent>,
                           public Sink<v1::RunEvent>,
                           public std::enable_shared_from_this<WatchStream> {
@@ -42,13 +44,15 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::RunEvent>,
 grpc::ServerUnaryReactor* ControlService::Answer(grpc::CallbackServerContext* context,
                                                  std::function<absl::Status()> work) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const bool posted = loop_->Post([reactor, work = std::move(work)] { reactor->Finish(ToGrpc(work())); });
+  const bool posted =
+      loop_->Post([reactor, work = std::move(work)] { reactor->Finish(ToGrpc(work())); });
   if (!posted) reactor->Finish(ToGrpc(ShuttingDown()));
   return reactor;
 }
 
 grpc::ServerUnaryReactor* ControlService::Submit(grpc::CallbackServerContext* context,
-                                                 const v1::SubmitRequest* request, v1::SubmitResponse* response) {
+                                                 const v1::SubmitRequest* request,
+                                                 v1::SubmitResponse* response) {
   return Answer(context, [=, this] { return dispatcher_->Submit(request->spec(), response); });
 }
 
@@ -57,18 +61,20 @@ grpc::ServerWriteReactor<v1::RunEvent>* ControlService::Watch(grpc::CallbackServ
   const auto stream = std::make_shared<WatchStream>();
   stream->Begin();
   const bool posted = loop_->Post([this, stream, run = request->run()] {
-    if (const absl::Status status = dispatcher_->Watch(run, stream); !status.ok()) stream->Close(status);
+    if (const absl::Status status = dispatcher_->Watch(run, stream); !status.ok())
+      stream->Close(status);
   });
   if (!posted) stream->Close(ShuttingDown());
   return stream.get();
 }
 
-grpc::ServerUnaryReactor* ControlService::Stop(grpc::CallbackServerContext* context, const v1::StopRequest* request,
-                                               v1::StopResponse*) {
+grpc::ServerUnaryReactor* ControlService::Stop(grpc::CallbackServerContext* context,
+                                               const v1::StopRequest* request, v1::StopResponse*) {
   return Answer(context, [=, this] { return dispatcher_->Stop(request->run()); });
 }
 
-grpc::ServerUnaryReactor* ControlService::GetStatus(grpc::CallbackServerContext* context, const v1::StatusRequest*,
+grpc::ServerUnaryReactor* ControlService::GetStatus(grpc::CallbackServerContext* context,
+                                                    const v1::StatusRequest*,
                                                     v1::StatusResponse* response) {
   return Answer(context, [=, this] {
     response->set_version(kVersion);
@@ -81,7 +87,8 @@ grpc::ServerUnaryReactor* ControlService::GetStatus(grpc::CallbackServerContext*
 }
 
 grpc::ServerUnaryReactor* ControlService::GetNetwork(grpc::CallbackServerContext* context,
-                                                     const v1::GetNetworkRequest*, v1::NetworkProfile* response) {
+                                                     const v1::GetNetworkRequest*,
+                                                     v1::NetworkProfile* response) {
   return Answer(context, [=, this] {
     *response = dispatcher_->network();
     return absl::OkStatus();

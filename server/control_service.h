@@ -24,21 +24,27 @@ class ControlService final : public v1::Control::CallbackService {
   // Once the ports are known, before anybody can ask.
   void SetFacts(ServerFacts facts) { facts_ = std::move(facts); }
 
-  grpc::ServerUnaryReactor* Submit(grpc::CallbackServerContext* context, const v1::SubmitRequest* request,
+  grpc::ServerUnaryReactor* Submit(grpc::CallbackServerContext* context,
+                                   const v1::SubmitRequest* request,
                                    v1::SubmitResponse* response) override;
   grpc::ServerWriteReactor<v1::RunEvent>* Watch(grpc::CallbackServerContext* context,
                                                 const v1::WatchRequest* request) override;
-  grpc::ServerUnaryReactor* Stop(grpc::CallbackServerContext* context, const v1::StopRequest* request,
+  grpc::ServerUnaryReactor* Stop(grpc::CallbackServerContext* context,
+                                 const v1::StopRequest* request,
                                  v1::StopResponse* response) override;
-  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const v1::StatusRequest* request,
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
+                                      const v1::StatusRequest* request,
                                       v1::StatusResponse* response) override;
-  grpc::ServerUnaryReactor* GetNetwork(grpc::CallbackServerContext* context, const v1::GetNetworkRequest* request,
+  grpc::ServerUnaryReactor* GetNetwork(grpc::CallbackServerContext* context,
+                                       const v1::GetNetworkRequest* request,
                                        v1::NetworkProfile* response) override;
-  grpc::ServerUnaryReactor* SetNetwork(grpc::CallbackServerContext* context, const v1::SetNetworkRequest* request,
+  grpc::ServerUnaryReactor* SetNetwork(grpc::CallbackServerContext* context,
+                                       const v1::SetNetworkRequest* request,
                                        v1::NetworkProfile* response) override;
 
  private:
-  grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, std::function<absl::Status()> work);
+  grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                                   std::function<absl::Status()> work);
 
   Loop* const loop_;
   Dispatcher* const dispatcher_;

@@ -10,37 +10,53 @@
 namespace edgetp {
 namespace {
 
-// A sweep of a few hundred cells can be looked at; a server that runs for months must not grow without end.
+// A sweep of a few hundred cells can be looked at; a server that runs for months must not grow
+// without end.
 constexpr size_t kEndedRunsKept = 200;
 
 const char* StateOf(v1::Phase::Name phase) {
   switch (phase) {
-    case v1::Phase::NAME_QUEUED: return "queued";
-    case v1::Phase::NAME_PREPARING: return "preparing";
-    case v1::Phase::NAME_RUNNING: return "running";
-    case v1::Phase::NAME_DONE: return "done";
-    case v1::Phase::NAME_FAILED: return "failed";
-    case v1::Phase::NAME_STOPPED: return "stopped";
-    default: return "unknown";
+    case v1::Phase::NAME_QUEUED:
+      return "queued";
+    case v1::Phase::NAME_PREPARING:
+      return "preparing";
+    case v1::Phase::NAME_RUNNING:
+      return "running";
+    case v1::Phase::NAME_DONE:
+      return "done";
+    case v1::Phase::NAME_FAILED:
+      return "failed";
+    case v1::Phase::NAME_STOPPED:
+      return "stopped";
+    default:
+      return "unknown";
   }
 }
 
-bool IsEnd(const std::string& state) { return state == "done" || state == "failed" || state == "stopped"; }
+bool IsEnd(const std::string& state) {
+  return state == "done" || state == "failed" || state == "stopped";
+}
 
 // The run that a worker's message is about; empty for a heartbeat.
 std::string JobOf(const v1::WorkerMessage& message) {
   switch (message.body_case()) {
-    case v1::WorkerMessage::kReady: return message.ready().job();
-    case v1::WorkerMessage::kStep: return message.step().job();
-    case v1::WorkerMessage::kResult: return message.result().job();
-    case v1::WorkerMessage::kFailure: return message.failure().job();
-    default: return "";
+    case v1::WorkerMessage::kReady:
+      return message.ready().job();
+    case v1::WorkerMessage::kStep:
+      return message.step().job();
+    case v1::WorkerMessage::kResult:
+      return message.result().job();
+    case v1::WorkerMessage::kFailure:
+      return message.failure().job();
+    default:
+      return "";
   }
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> Coordinator::Join(absl::Time now, const v1::JoinRequest& request, Outputs* out) {
+absl::StatusOr<std::string> Coordinator::Join(absl::Time now, const v1::JoinRequest& request,
+                                              Outputs* out) {
   if (shut_down_) return absl::UnavailableError("join: the server is shutting down");
   absl::StatusOr<std::string> id = membership_.Join(now, request);
   if (!id.ok()) return id;
@@ -54,12 +70,14 @@ absl::StatusOr<std::string> Coordinator::Join(absl::Time now, const v1::JoinRequ
   return id;
 }
 
-void Coordinator::OnMessage(absl::Time now, const std::string& id, const v1::WorkerMessage& message, Outputs* out) {
+void Coordinator::OnMessage(absl::Time now, const std::string& id, const v1::WorkerMessage& message,
+                            Outputs* out) {
   Worker* const worker = membership_.Find(id);
   if (worker == nullptr) return;
   worker->last_heard = now;
   if (message.has_join() || message.body_case() == v1::WorkerMessage::BODY_NOT_SET) {
-    out->disconnects.emplace_back(id, absl::InvalidArgumentError("join: a later message is `join` or empty"));
+    out->disconnects.emplace_back(
+        id, absl::InvalidArgumentError("join: a later message is `join` or empty"));
     Lose(now, id, "it broke the protocol", out);
     return Advance(now, out);
   }
@@ -70,7 +88,8 @@ void Coordinator::OnMessage(absl::Time now, const std::string& id, const v1::Wor
   Advance(now, out);
 }
 
-void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message, Outputs* out) {
+void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message,
+                               Outputs* out) {
   switch (message.body_case()) {
     case v1::WorkerMessage::kReady:
       if (active_->Ready(rank)) {
@@ -80,17 +99,25 @@ void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage
         Announce(active_->run(), v1::Phase::NAME_RUNNING, "", out);
       }
       break;
-    case v1::WorkerMessage::kStep: OnStep(rank, message.step(), out); break;
-    case v1::WorkerMessage::kResult: active_->Result(rank, message.result()); break;
-    case v1::WorkerMessage::kFailure: active_->Fail(now, rank, message.failure()); break;
-    default: break;
+    case v1::WorkerMessage::kStep:
+      OnStep(rank, message.step(), out);
+      break;
+    case v1::WorkerMessage::kResult:
+      active_->Result(rank, message.result());
+      break;
+    case v1::WorkerMessage::kFailure:
+      active_->Fail(now, rank, message.failure());
+      break;
+    default:
+      break;
   }
 }
 
 void Coordinator::OnStep(int rank, const v1::StepReport& report, Outputs* out) {
   std::optional<v1::StepRecord> record = active_->Step(rank, report);
   if (!record.has_value()) return;
-  if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr) run->set_step(record->step());
+  if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr)
+    run->set_step(record->step());
   v1::RunEvent event;
   *event.mutable_step() = *std::move(record);
   out->events.emplace_back(active_->run(), std::move(event));
@@ -101,7 +128,8 @@ void Coordinator::OnStreamClosed(absl::Time now, const std::string& worker, Outp
   Advance(now, out);
 }
 
-void Coordinator::Lose(absl::Time now, const std::string& id, const std::string& reason, Outputs* out) {
+void Coordinator::Lose(absl::Time now, const std::string& id, const std::string& reason,
+                       Outputs* out) {
   Worker* const worker = membership_.Find(id);
   if (worker == nullptr) return;
   const std::optional<int> rank = worker->rank;
@@ -113,7 +141,8 @@ void Coordinator::Tick(absl::Time now, Outputs* out) {
   for (const std::string& worker : membership_.Silent(now, options_.heartbeat_limit)) {
     const std::string reason =
         absl::StrFormat("no heartbeat for %.1f s", absl::ToDoubleSeconds(options_.heartbeat_limit));
-    out->disconnects.emplace_back(worker, absl::DeadlineExceededError(absl::StrCat("join: ", reason)));
+    out->disconnects.emplace_back(worker,
+                                  absl::DeadlineExceededError(absl::StrCat("join: ", reason)));
     Lose(now, worker, reason, out);
   }
   if (active_ != nullptr) active_->Tick(now);
@@ -123,10 +152,12 @@ void Coordinator::Tick(absl::Time now, Outputs* out) {
 absl::Status Coordinator::CanSubmit() const {
   if (shut_down_) return absl::UnavailableError("submit: the server is shutting down");
   if (queued() < options_.max_queued) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("submit: the queue is full (limit=", options_.max_queued, ")"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("submit: the queue is full (limit=", options_.max_queued, ")"));
 }
 
-absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec, Outputs* out) {
+absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec,
+                                 Outputs* out) {
   if (absl::Status status = CanSubmit(); !status.ok()) return status;
   v1::StatusResponse::Run& state = runs_.emplace_back();
   state.set_run(run);
@@ -135,13 +166,14 @@ absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v
   state.set_network(spec.config().network().name());
   state.set_workers(spec.config().workers());
   if (runs_.size() > kEndedRunsKept) {
-    const auto old = std::find_if(runs_.begin(), runs_.end(), [](const auto& r) { return IsEnd(r.state()); });
+    const auto old =
+        std::find_if(runs_.begin(), runs_.end(), [](const auto& r) { return IsEnd(r.state()); });
     if (old != runs_.end()) runs_.erase(old);
   }
   queue_.push_back(Queued{run, spec});
   const int ahead = queued() - 1 + (active_ != nullptr ? 1 : 0);
-  Announce(run, v1::Phase::NAME_QUEUED, ahead > 0 ? absl::StrCat("behind ", ahead, ahead == 1 ? " run" : " runs") : "",
-           out);
+  Announce(run, v1::Phase::NAME_QUEUED,
+           ahead > 0 ? absl::StrCat("behind ", ahead, ahead == 1 ? " run" : " runs") : "", out);
   Advance(now, out);
   return absl::OkStatus();
 }
@@ -150,18 +182,22 @@ absl::Status Coordinator::Stop(absl::Time now, const std::string& run, Outputs* 
   const v1::StatusResponse::Run* const state = FindRun(run);
   if (state == nullptr) return absl::NotFoundError(absl::StrCat("stop: no run named ", run));
   if (IsEnd(state->state())) {
-    return absl::FailedPreconditionError(absl::StrCat("stop: run ", run, " has ended (", state->state(), ")"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("stop: run ", run, " has ended (", state->state(), ")"));
   }
   const absl::Status reason = absl::CancelledError("stopped on request");
-  const auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const Queued& q) { return q.run == run; });
+  const auto queued =
+      std::find_if(queue_.begin(), queue_.end(), [&](const Queued& q) { return q.run == run; });
   if (queued != queue_.end()) EndQueued(queued, "stopped", reason, out);
   if (active_ != nullptr && active_->run() == run) active_->Stop(reason);
   Advance(now, out);
   return absl::OkStatus();
 }
 
-void Coordinator::FailRun(absl::Time now, const std::string& run, const absl::Status& reason, Outputs* out) {
-  const auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const Queued& q) { return q.run == run; });
+void Coordinator::FailRun(absl::Time now, const std::string& run, const absl::Status& reason,
+                          Outputs* out) {
+  const auto queued =
+      std::find_if(queue_.begin(), queue_.end(), [&](const Queued& q) { return q.run == run; });
   if (queued != queue_.end()) EndQueued(queued, "failed", reason, out);
   if (active_ != nullptr && active_->run() == run) active_->FailFromOutside(reason);
   Advance(now, out);
@@ -172,7 +208,8 @@ absl::Status Coordinator::SetNetwork(const v1::NetworkProfile& network, Outputs*
   v1::ServerMessage message;
   *message.mutable_network() = active_->SetNetwork(network, ++network_version_);
   Broadcast(message, out);
-  if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr) run->set_network(network.name());
+  if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr)
+    run->set_network(network.name());
   v1::RunEvent event;
   *event.mutable_network() = network;
   out->events.emplace_back(active_->run(), std::move(event));
@@ -224,8 +261,8 @@ void Coordinator::WaitForWorkers(absl::Time now, int idle, Outputs* out) {
   announced_idle_ = idle;
   const Queued& job = queue_.front();
   Announce(job.run, v1::Phase::NAME_QUEUED,
-           absl::StrCat("waiting for ", job.spec.config().workers() - idle, " of ", job.spec.config().workers(),
-                        " workers"),
+           absl::StrCat("waiting for ", job.spec.config().workers() - idle, " of ",
+                        job.spec.config().workers(), " workers"),
            out);
 }
 
@@ -235,11 +272,12 @@ void Coordinator::Activate(absl::Time now, Outputs* out) {
   waiting_since_.reset();
   announced_idle_ = -1;
   const std::vector<Worker*> workers = membership_.Idle(job.spec.config().workers());
-  active_ = std::make_unique<ActiveJob>(ActiveJob::Options{.run = job.run,
-                                                           .spec = std::move(job.spec),
-                                                           .ready_deadline = now + options_.ready_limit,
-                                                           .blame_wait = options_.heartbeat_limit},
-                                        workers);
+  active_ =
+      std::make_unique<ActiveJob>(ActiveJob::Options{.run = job.run,
+                                                     .spec = std::move(job.spec),
+                                                     .ready_deadline = now + options_.ready_limit,
+                                                     .blame_wait = options_.heartbeat_limit},
+                                  workers);
   out->begun.push_back(job.run);
   for (int rank = 0; rank < static_cast<int>(workers.size()); ++rank) {
     workers[rank]->rank = rank;
@@ -247,7 +285,8 @@ void Coordinator::Activate(absl::Time now, Outputs* out) {
     *message.mutable_assign() = active_->Assignment(rank, options_.ready_limit);
     out->sends.emplace_back(workers[rank]->id, std::move(message));
   }
-  Announce(job.run, v1::Phase::NAME_PREPARING, absl::StrCat(workers.size(), " workers build their shard"), out);
+  Announce(job.run, v1::Phase::NAME_PREPARING,
+           absl::StrCat(workers.size(), " workers build their shard"), out);
 }
 
 void Coordinator::FinishActive(Outputs* out) {
@@ -264,18 +303,20 @@ void Coordinator::FinishActive(Outputs* out) {
     if (Worker* const worker = membership_.Find(id); worker != nullptr) worker->rank.reset();
   }
   last_network_ = active_->spec().config().network();
-  if (v1::StatusResponse::Run* const run = FindRun(ended.run); run != nullptr) run->set_state(ended.outcome);
+  if (v1::StatusResponse::Run* const run = FindRun(ended.run); run != nullptr)
+    run->set_state(ended.outcome);
   out->ended.push_back(std::move(ended));
   active_.reset();
 }
 
-void Coordinator::EndQueued(std::deque<Queued>::iterator job, const std::string& outcome, const absl::Status& reason,
-                            Outputs* out) {
+void Coordinator::EndQueued(std::deque<Queued>::iterator job, const std::string& outcome,
+                            const absl::Status& reason, Outputs* out) {
   if (job == queue_.begin()) {
     waiting_since_.reset();
     announced_idle_ = -1;
   }
-  if (v1::StatusResponse::Run* const run = FindRun(job->run); run != nullptr) run->set_state(outcome);
+  if (v1::StatusResponse::Run* const run = FindRun(job->run); run != nullptr)
+    run->set_state(outcome);
   out->ended.push_back(EndedRun{.run = job->run,
                                 .spec = std::move(job->spec),
                                 .outcome = outcome,
@@ -289,8 +330,10 @@ void Coordinator::Broadcast(const v1::ServerMessage& message, Outputs* out) cons
   for (const std::string& worker : active_->workers()) out->sends.emplace_back(worker, message);
 }
 
-void Coordinator::Announce(const std::string& run, v1::Phase::Name phase, const std::string& detail, Outputs* out) {
-  if (v1::StatusResponse::Run* const state = FindRun(run); state != nullptr) state->set_state(StateOf(phase));
+void Coordinator::Announce(const std::string& run, v1::Phase::Name phase, const std::string& detail,
+                           Outputs* out) {
+  if (v1::StatusResponse::Run* const state = FindRun(run); state != nullptr)
+    state->set_state(StateOf(phase));
   v1::RunEvent event;
   event.mutable_phase()->set_name(phase);
   event.mutable_phase()->set_detail(detail);
@@ -298,7 +341,8 @@ void Coordinator::Announce(const std::string& run, v1::Phase::Name phase, const 
 }
 
 v1::StatusResponse::Run* Coordinator::FindRun(const std::string& run) {
-  const auto found = std::find_if(runs_.rbegin(), runs_.rend(), [&](const auto& r) { return r.run() == run; });
+  const auto found =
+      std::find_if(runs_.rbegin(), runs_.rend(), [&](const auto& r) { return r.run() == run; });
   return found == runs_.rend() ? nullptr : &*found;
 }
 

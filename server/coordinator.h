@@ -1,5 +1,5 @@
-// The coordinator without gRPC, disk or clock: membership, run queue and the life of the running job. It is told what
-// happened and when, and answers with Outputs. One owner (the server's loop).
+// The coordinator without gRPC, disk or clock: membership, run queue and the life of the running
+// job. It is told what happened and when, and answers with Outputs. One owner (the server's loop).
 #pragma once
 
 #include <deque>
@@ -37,7 +37,8 @@ class Coordinator {
   // Errors: those of Membership::Join.
   absl::StatusOr<std::string> Join(absl::Time now, const v1::JoinRequest& request, Outputs* out);
   // Any later message. A worker that breaks the protocol is disconnected.
-  void OnMessage(absl::Time now, const std::string& worker, const v1::WorkerMessage& message, Outputs* out);
+  void OnMessage(absl::Time now, const std::string& worker, const v1::WorkerMessage& message,
+                 Outputs* out);
   void OnStreamClosed(absl::Time now, const std::string& worker, Outputs* out);
   // Call every fraction of the heartbeat limit.
   void Tick(absl::Time now, Outputs* out);
@@ -46,10 +47,12 @@ class Coordinator {
   absl::Status CanSubmit() const;
   // Appends a validated job. `run` is unique among all runs.
   // Errors: those of CanSubmit.
-  absl::Status Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec, Outputs* out);
+  absl::Status Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec,
+                      Outputs* out);
   // Errors: NotFound, FailedPrecondition if the run has ended.
   absl::Status Stop(absl::Time now, const std::string& run, Outputs* out);
-  // Fails the run if it is queued or active: something outside went wrong, e.g. its directory cannot be written.
+  // Fails the run if it is queued or active: something outside went wrong, e.g. its directory
+  // cannot be written.
   void FailRun(absl::Time now, const std::string& run, const absl::Status& reason, Outputs* out);
   // A validated profile.
   // Errors: FailedPrecondition if no job is running.
@@ -83,9 +86,11 @@ class Coordinator {
   void WaitForWorkers(absl::Time now, int idle, Outputs* out);
   void Activate(absl::Time now, Outputs* out);
   void FinishActive(Outputs* out);
-  void EndQueued(std::deque<Queued>::iterator job, const std::string& outcome, const absl::Status& reason, Outputs* out);
+  void EndQueued(std::deque<Queued>::iterator job, const std::string& outcome,
+                 const absl::Status& reason, Outputs* out);
   void Broadcast(const v1::ServerMessage& message, Outputs* out) const;
-  void Announce(const std::string& run, v1::Phase::Name phase, const std::string& detail, Outputs* out);
+  void Announce(const std::string& run, v1::Phase::Name phase, const std::string& detail,
+                Outputs* out);
   v1::StatusResponse::Run* FindRun(const std::string& run);
 
   CoordinatorOptions options_;

@@ -1,5 +1,7 @@
 #include "server/dispatcher.h"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 #include <vector>
 
@@ -14,13 +16,14 @@
 #include "server/loop.h"
 #include "server/prediction.h"
 #include "server/summary.h"
-#include <spdlog/spdlog.h>
 
 namespace edgetp {
 namespace {
 
 v1::Phase::Name PhaseOf(const std::string& outcome) {
-  return outcome == "done" ? v1::Phase::NAME_DONE : outcome == "failed" ? v1::Phase::NAME_FAILED : v1::Phase::NAME_STOPPED;
+  return outcome == "done"     ? v1::Phase::NAME_DONE
+         : outcome == "failed" ? v1::Phase::NAME_FAILED
+                               : v1::Phase::NAME_STOPPED;
 }
 
 double Predict(const EndedRun& ended) {
@@ -32,8 +35,10 @@ double Predict(const EndedRun& ended) {
   }
   const StepStatistics& statistics = ended.statistics;
   if (statistics.steps_under_network < statistics.last_step) {
-    spdlog::info("run {}: the network changed; the prediction is for {}, in force for the last {} of {} steps", ended.run,
-                 statistics.network, statistics.steps_under_network, statistics.last_step);
+    spdlog::info(
+        "run {}: the network changed; the prediction is for {}, in force for the last {} of {} "
+        "steps",
+        ended.run, statistics.network, statistics.steps_under_network, statistics.last_step);
   }
   return *predicted;
 }
@@ -57,15 +62,21 @@ std::vector<v1::RunEvent> FinalEvents(const EndedRun& ended, const v1::RunSummar
 
 }  // namespace
 
-Dispatcher::Dispatcher(CoordinatorOptions options, const std::string& runs, BlobStore* blobs, ActiveRun* active_run,
-                       ServerMetrics* metrics)
-    : coordinator_(options), book_(runs), blobs_(blobs), active_run_(active_run), metrics_(metrics) {}
+Dispatcher::Dispatcher(CoordinatorOptions options, const std::string& runs, BlobStore* blobs,
+                       ActiveRun* active_run, ServerMetrics* metrics)
+    : coordinator_(options),
+      book_(runs),
+      blobs_(blobs),
+      active_run_(active_run),
+      metrics_(metrics) {}
 
-absl::StatusOr<std::string> Dispatcher::Join(const WorkerStream& stream, const v1::JoinRequest& request) {
+absl::StatusOr<std::string> Dispatcher::Join(const WorkerStream& stream,
+                                             const v1::JoinRequest& request) {
   Outputs outputs;
   absl::StatusOr<std::string> id = coordinator_.Join(SteadyNow(), request, &outputs);
   if (!id.ok()) {
-    spdlog::warn("refused {}: {}", request.member().peer_address(), std::string(id.status().message()));
+    spdlog::warn("refused {}: {}", request.member().peer_address(),
+                 std::string(id.status().message()));
     return id;
   }
   spdlog::info("{} joined: pid {} on {}, device {}, peer address {}", *id, request.process_id(),
@@ -125,7 +136,8 @@ absl::Status Dispatcher::SetNetwork(const v1::NetworkProfile& network) {
   const std::string run = active->run();
   Outputs outputs;
   RETURN_IF_ERROR(coordinator_.SetNetwork(filled, &outputs));
-  spdlog::info("run {}: network is now {} (version {})", run, filled.name(), coordinator_.network_version());
+  spdlog::info("run {}: network is now {} (version {})", run, filled.name(),
+               coordinator_.network_version());
   metrics_->SetNetwork(filled.name(), static_cast<double>(coordinator_.network_version()));
   CarryOut(std::move(outputs));
   return absl::OkStatus();
@@ -135,7 +147,9 @@ absl::Status Dispatcher::Watch(const std::string& run, RunBook::Watcher watcher)
   return book_.Watch(run, std::move(watcher));
 }
 
-void Dispatcher::FillStatus(v1::StatusResponse* status) const { coordinator_.FillStatus(SteadyNow(), status); }
+void Dispatcher::FillStatus(v1::StatusResponse* status) const {
+  coordinator_.FillStatus(SteadyNow(), status);
+}
 
 void Dispatcher::Shutdown(const absl::Status& reason) {
   Outputs outputs;
@@ -152,7 +166,8 @@ void Dispatcher::CarryOut(Outputs outputs) {
   }
   for (const std::string& run : outputs.begun) Begin(run);
   for (const auto& [worker, message] : outputs.sends) {
-    if (const auto stream = streams_.find(worker); stream != streams_.end()) stream->second->Send(message);
+    if (const auto stream = streams_.find(worker); stream != streams_.end())
+      stream->second->Send(message);
   }
   for (const auto& [worker, reason] : outputs.disconnects) {
     spdlog::warn("{} is disconnected: {}", worker, std::string(reason.message()));
@@ -164,19 +179,22 @@ void Dispatcher::CarryOut(Outputs outputs) {
 }
 
 void Dispatcher::Begin(const std::string& run) {
-  if (coordinator_.active() == nullptr || coordinator_.active()->run() != run) return;  // it has failed meanwhile
+  if (coordinator_.active() == nullptr || coordinator_.active()->run() != run)
+    return;  // it has failed meanwhile
   const v1::JobSpec& spec = coordinator_.active()->spec();
   const v1::RunConfig& config = spec.config();
   spdlog::info("run {}: {} workers, network {}", run, config.workers(), config.network().name());
   active_run_->Begin(run);
   const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), 0);
-  metrics_->BeginRun(RunLabels{.run = run,
-                               .model = config.model().name(),
-                               .pattern = pattern.ok() ? pattern->Expanded() : config.pattern(),
-                               .workers = config.workers(),
-                               .clock = config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated",
-                               .target_steps = spec.has_train() ? config.train().steps() : 0});
-  metrics_->SetNetwork(config.network().name(), static_cast<double>(coordinator_.network_version()));
+  metrics_->BeginRun(
+      RunLabels{.run = run,
+                .model = config.model().name(),
+                .pattern = pattern.ok() ? pattern->Expanded() : config.pattern(),
+                .workers = config.workers(),
+                .clock = config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated",
+                .target_steps = spec.has_train() ? config.train().steps() : 0});
+  metrics_->SetNetwork(config.network().name(),
+                       static_cast<double>(coordinator_.network_version()));
 }
 
 void Dispatcher::End(const EndedRun& ended) {
@@ -184,14 +202,16 @@ void Dispatcher::End(const EndedRun& ended) {
   metrics_->EndRun(ended.outcome);
   EndedRun final = ended;
   v1::RunSummary summary = Summarize(final, Predict(final));
-  if (const absl::Status written = book_.WriteSummary(ended.run, summary); !written.ok() && final.outcome == "done") {
+  if (const absl::Status written = book_.WriteSummary(ended.run, summary);
+      !written.ok() && final.outcome == "done") {
     final.outcome = "failed";
     final.failure = written;
     summary.set_status(final.outcome);
     summary.set_error(std::string(written.message()));
   }
   // These three kinds of events go to memory only; they cannot fail.
-  for (const v1::RunEvent& event : FinalEvents(final, summary)) (void)book_.Record(ended.run, event);
+  for (const v1::RunEvent& event : FinalEvents(final, summary))
+    (void)book_.Record(ended.run, event);
   book_.Close(ended.run);
   if (final.outcome == "failed") {
     spdlog::error("run {}: failed: {}", ended.run, std::string(final.failure.message()));

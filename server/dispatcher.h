@@ -1,5 +1,5 @@
-// Between the pure coordinator and the world: gives it the time, and carries out its outputs on streams, disk, metrics
-// and log. Not thread-safe; everything is called on the server's loop.
+// Between the pure coordinator and the world: gives it the time, and carries out its outputs on
+// streams, disk, metrics and log. Not thread-safe; everything is called on the server's loop.
 #pragma once
 
 #include <map>
@@ -24,8 +24,8 @@ class Dispatcher {
   using WorkerStream = std::shared_ptr<Sink<v1::ServerMessage>>;
 
   // The pointers must outlive the dispatcher.
-  Dispatcher(CoordinatorOptions options, const std::string& runs, BlobStore* blobs, ActiveRun* active_run,
-             ServerMetrics* metrics);
+  Dispatcher(CoordinatorOptions options, const std::string& runs, BlobStore* blobs,
+             ActiveRun* active_run, ServerMetrics* metrics);
 
   // Errors: those of Coordinator::Join.
   absl::StatusOr<std::string> Join(const WorkerStream& stream, const v1::JoinRequest& request);

@@ -14,10 +14,14 @@ constexpr char kPlace[] = "job";
 
 absl::Status CheckBench(const v1::JobSpec& spec) {
   const v1::RunConfig& config = spec.config();
-  if (config.workers() < 1) return absl::InvalidArgumentError("job: config.workers: must be at least 1");
-  if (spec.bench().bytes().empty()) return absl::InvalidArgumentError("job: bench.bytes: must name a size");
+  if (config.workers() < 1)
+    return absl::InvalidArgumentError("job: config.workers: must be at least 1");
+  if (spec.bench().bytes().empty())
+    return absl::InvalidArgumentError("job: bench.bytes: must name a size");
   for (const int64_t bytes : spec.bench().bytes()) {
-    if (bytes < 1) return absl::InvalidArgumentError(absl::StrCat("job: bench.bytes: must be positive (got ", bytes, ")"));
+    if (bytes < 1)
+      return absl::InvalidArgumentError(
+          absl::StrCat("job: bench.bytes: must be positive (got ", bytes, ")"));
   }
   return ValidateNetwork(config.network(), config.workers(), kPlace);
 }
@@ -26,13 +30,17 @@ absl::Status CheckTask(const v1::JobSpec& spec) {
   switch (spec.task_case()) {
     case v1::JobSpec::kTrain:
     case v1::JobSpec::kEval:
-      if (spec.corpus_blob().empty()) return absl::InvalidArgumentError("job: corpus_blob: this task needs a corpus");
+      if (spec.corpus_blob().empty())
+        return absl::InvalidArgumentError("job: corpus_blob: this task needs a corpus");
       break;
     case v1::JobSpec::kSample:
-      if (spec.sample().prompt().empty()) return absl::InvalidArgumentError("job: sample.prompt: must hold a token");
+      if (spec.sample().prompt().empty())
+        return absl::InvalidArgumentError("job: sample.prompt: must hold a token");
       break;
-    case v1::JobSpec::kBench: return CheckBench(spec);
-    default: return absl::InvalidArgumentError("job: task: must be train, eval, sample or bench");
+    case v1::JobSpec::kBench:
+      return CheckBench(spec);
+    default:
+      return absl::InvalidArgumentError("job: task: must be train, eval, sample or bench");
   }
   return ValidateRun(spec.config(), kPlace);
 }
@@ -42,7 +50,8 @@ absl::Status CheckBlob(const char* field, const std::string& id, BlobStore* blob
   const absl::Status found = blobs->Find(id).status();
   if (found.ok()) return found;
   // An unknown blob is bad input of whoever submits.
-  return absl::InvalidArgumentError(absl::StrCat("job: ", field, ": ", std::string(found.message())));
+  return absl::InvalidArgumentError(
+      absl::StrCat("job: ", field, ": ", std::string(found.message())));
 }
 
 }  // namespace

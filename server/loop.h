@@ -1,5 +1,5 @@
-// The one thread that owns the coordinator's state: closures in order of arrival, and a tick between them. Handlers of
-// gRPC post and return.
+// The one thread that owns the coordinator's state: closures in order of arrival, and a tick
+// between them. Handlers of gRPC post and return.
 #pragma once
 
 #include <condition_variable>
@@ -12,7 +12,8 @@
 
 namespace edgetp {
 
-// Of the monotonic clock, as a time since an arbitrary epoch: a wall clock that is set must not end a run.
+// Of the monotonic clock, as a time since an arbitrary epoch: a wall clock that is set must not end
+// a run.
 absl::Time SteadyNow();
 
 // Thread-safe.

@@ -1,10 +1,11 @@
-// edgetp_server: the coordinator of a virtual cluster. Flags, wiring, signals; everything else is in the library.
+// edgetp_server: the coordinator of a virtual cluster. Flags, wiring, signals; everything else is
+// in the library.
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
-
-#include <CLI/CLI.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/version.h"
@@ -12,7 +13,6 @@
 #include "common/rpc/signals.h"
 #include "server/run_directory.h"
 #include "server/server.h"
-#include <spdlog/spdlog.h>
 
 namespace {
 
@@ -40,30 +40,38 @@ void Declare(CLI::App* app, Flags* flags) {
   flags->server.listen = "127.0.0.1:50051";
   app->set_version_flag("--version", absl::StrCat("edgetp_server ", edgetp::kVersion));
   app->footer(kExamples);
-  app->add_option("--listen", flags->server.listen, "host:port of the gRPC services; port 0 takes a free one")
+  app->add_option("--listen", flags->server.listen,
+                  "host:port of the gRPC services; port 0 takes a free one")
       ->capture_default_str();
-  app->add_option("--metrics", flags->server.metrics, "host:port of the Prometheus endpoint; port 0 takes a free one")
+  app->add_option("--metrics", flags->server.metrics,
+                  "host:port of the Prometheus endpoint; port 0 takes a free one")
       ->capture_default_str();
   app->add_option("--runs", flags->server.runs, "directory of all runs")->capture_default_str();
-  app->add_option("--heartbeat_seconds", flags->heartbeat_seconds, "how often a worker says that it lives")
+  app->add_option("--heartbeat_seconds", flags->heartbeat_seconds,
+                  "how often a worker says that it lives")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
-  app->add_option("--heartbeat_limit_seconds", flags->heartbeat_limit_seconds, "silence after which a worker is lost")
+  app->add_option("--heartbeat_limit_seconds", flags->heartbeat_limit_seconds,
+                  "silence after which a worker is lost")
       ->check(CLI::Range(0.05, 3600.0))
       ->capture_default_str();
   app->add_option("--worker_wait_seconds", flags->worker_wait_seconds,
                   "how long a job waits for as many workers as it needs")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
-  app->add_option("--ready_seconds", flags->ready_seconds, "how long workers may take to get a job ready")
+  app->add_option("--ready_seconds", flags->ready_seconds,
+                  "how long workers may take to get a job ready")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
   app->add_option("--blob_limit_gib", flags->blob_limit_gib, "bound on stored corpora and weights")
       ->check(CLI::Range(0.001, 65536.0))
       ->capture_default_str();
-  app->add_option("--ready_file", flags->ready_file, "write the address to this file once the server listens");
-  app->add_option("--log_level", flags->log_level, "trace, debug, info, warn, error or off")->capture_default_str();
-  app->add_flag("--die_with_parent", flags->die_with_parent, "shut down when the parent process ends");
+  app->add_option("--ready_file", flags->ready_file,
+                  "write the address to this file once the server listens");
+  app->add_option("--log_level", flags->log_level, "trace, debug, info, warn, error or off")
+      ->capture_default_str();
+  app->add_flag("--die_with_parent", flags->die_with_parent,
+                "shut down when the parent process ends");
 }
 
 edgetp::ServerOptions Resolve(const Flags& flags) {
@@ -83,33 +91,40 @@ int Fail(const absl::Status& status) {
 
 int Serve(const Flags& flags) {
   if (flags.heartbeat_limit_seconds < 2 * flags.heartbeat_seconds) {
-    return Fail(absl::InvalidArgumentError(
-        "--heartbeat_limit_seconds: must be at least twice --heartbeat_seconds, or a late heartbeat ends a run"));
+    return Fail(
+        absl::InvalidArgumentError("--heartbeat_limit_seconds: must be at least twice "
+                                   "--heartbeat_seconds, or a late heartbeat ends a run"));
   }
-  if (absl::Status status = edgetp::InitLogging("edgetp_server", flags.log_level); !status.ok()) return Fail(status);
+  if (absl::Status status = edgetp::InitLogging("edgetp_server", flags.log_level); !status.ok())
+    return Fail(status);
   if (absl::Status status = edgetp::CatchShutdownSignals(); !status.ok()) return Fail(status);
   if (flags.die_with_parent) edgetp::DieWithParent();
   auto server = edgetp::Server::Start(Resolve(flags));
   if (!server.ok()) return Fail(server.status());
   const std::string& address = (*server)->address();
-  std::printf("edgetp_server listening on %s metrics %s\n", address.c_str(), (*server)->metrics_address().c_str());
+  std::printf("edgetp_server listening on %s metrics %s\n", address.c_str(),
+              (*server)->metrics_address().c_str());
   std::fflush(stdout);
   if (!flags.ready_file.empty()) {
-    if (absl::Status status = edgetp::WriteFileAtomically(flags.ready_file, address + "\n"); !status.ok()) {
+    if (absl::Status status = edgetp::WriteFileAtomically(flags.ready_file, address + "\n");
+        !status.ok()) {
       return Fail(status);
     }
   }
   int signal = 0;
   while (signal == 0) signal = edgetp::WaitForShutdownSignal(absl::Minutes(1));
   spdlog::info("shutting down: signal {}", signal);
-  (*server)->Shutdown(absl::UnavailableError(absl::StrCat("the server was shut down (signal ", signal, ")")));
+  (*server)->Shutdown(
+      absl::UnavailableError(absl::StrCat("the server was shut down (signal ", signal, ")")));
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("edgetp_server: membership, run queue, network profile and reports of a virtual cluster", "edgetp_server");
+  CLI::App app(
+      "edgetp_server: membership, run queue, network profile and reports of a virtual cluster",
+      "edgetp_server");
   Flags flags;
   Declare(&app, &flags);
   try {

@@ -9,13 +9,15 @@
 namespace edgetp {
 namespace {
 
-// Enough for a person to see what happened; a cluster whose workers come and go must not grow without end.
+// Enough for a person to see what happened; a cluster whose workers come and go must not grow
+// without end.
 constexpr int kGoneWorkersKept = 16;
 
 absl::Status CheckJoin(const v1::JoinRequest& request) {
   if (request.version() != kVersion) {
-    return absl::FailedPreconditionError(absl::StrCat("join: the worker has version ", request.version(),
-                                                      ", the server ", kVersion, ": build both from the same source"));
+    return absl::FailedPreconditionError(absl::StrCat("join: the worker has version ",
+                                                      request.version(), ", the server ", kVersion,
+                                                      ": build both from the same source"));
   }
   if (request.member().peer_address().empty()) {
     return absl::InvalidArgumentError("join: member.peer_address is missing");
@@ -27,7 +29,8 @@ absl::Status CheckJoin(const v1::JoinRequest& request) {
 
 absl::StatusOr<std::string> Membership::Join(absl::Time now, const v1::JoinRequest& request) {
   if (absl::Status status = CheckJoin(request); !status.ok()) return status;
-  workers_.push_back(Worker{.id = absl::StrCat("worker-", ++joined_), .join = request, .last_heard = now});
+  workers_.push_back(
+      Worker{.id = absl::StrCat("worker-", ++joined_), .join = request, .last_heard = now});
   return workers_.back().id;
 }
 
@@ -70,7 +73,8 @@ std::vector<Worker*> Membership::Idle(int count) {
 }
 
 int Membership::CountIdle() const {
-  return static_cast<int>(std::count_if(workers_.begin(), workers_.end(), [](const Worker& w) { return w.idle(); }));
+  return static_cast<int>(
+      std::count_if(workers_.begin(), workers_.end(), [](const Worker& w) { return w.idle(); }));
 }
 
 void Membership::FillStatus(absl::Time now, v1::StatusResponse* status) const {

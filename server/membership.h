@@ -1,5 +1,5 @@
-// Who is in the cluster: workers in the order in which they joined, when they were last heard of, and which are gone.
-// Pure (time is an argument); one owner.
+// Who is in the cluster: workers in the order in which they joined, when they were last heard of,
+// and which are gone. Pure (time is an argument); one owner.
 #pragma once
 
 #include <optional>
@@ -26,7 +26,8 @@ struct Worker {
 class Membership {
  public:
   // Takes a worker in and gives it the next id.
-  // Errors: InvalidArgument if a field is missing, FailedPrecondition if its version differs from ours.
+  // Errors: InvalidArgument if a field is missing, FailedPrecondition if its version differs from
+  // ours.
   absl::StatusOr<std::string> Join(absl::Time now, const v1::JoinRequest& request);
 
   // nullptr if there is no such worker, or it is gone.
@@ -35,8 +36,8 @@ class Membership {
   // Keeps the worker in the list for a while, for `edgetp status`.
   void SetGone(const std::string& id);
 
-  // Workers that were not heard of for longer than `limit`. A pause of this process itself (a suspended host) is
-  // noticed by the gap between two calls, and forgiven.
+  // Workers that were not heard of for longer than `limit`. A pause of this process itself (a
+  // suspended host) is noticed by the gap between two calls, and forgiven.
   std::vector<std::string> Silent(absl::Time now, absl::Duration limit);
 
   // The first `count` idle workers in order of joining; fewer if there are not as many.

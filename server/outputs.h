@@ -1,5 +1,6 @@
-// What the coordinator's pure state machines ask the outside world to do. To be carried out list by list in the order of
-// the fields: a run's events before its end, and a run has begun before its workers hear of it.
+// What the coordinator's pure state machines ask the outside world to do. To be carried out list by
+// list in the order of the fields: a run's events before its end, and a run has begun before its
+// workers hear of it.
 #pragma once
 
 #include <string>
@@ -16,19 +17,19 @@ namespace edgetp {
 // How a run ended. `outcome` is one of the values of RunSummary.status.
 struct EndedRun {
   std::string run;
-  v1::JobSpec spec;  // its network is the profile in force at the end
-  std::string outcome;     // done, failed, stopped
-  absl::Status failure;    // not OK unless done
+  v1::JobSpec spec;                    // its network is the profile in force at the end
+  std::string outcome;                 // done, failed, stopped
+  absl::Status failure;                // not OK unless done
   std::vector<v1::JobResult> results;  // by rank; default messages for ranks that sent none
   StepStatistics statistics;
 };
 
 struct Outputs {
-  std::vector<std::pair<std::string, v1::RunEvent>> events;       // run, event
-  std::vector<std::string> begun;                                 // runs that have just got their workers
+  std::vector<std::pair<std::string, v1::RunEvent>> events;  // run, event
+  std::vector<std::string> begun;  // runs that have just got their workers
   std::vector<std::pair<std::string, v1::ServerMessage>> sends;   // worker id, message
   std::vector<std::pair<std::string, absl::Status>> disconnects;  // worker id, why its stream ends
-  std::vector<EndedRun> ended;                                    // their final events are the recorder's work
+  std::vector<EndedRun> ended;  // their final events are the recorder's work
 };
 
 }  // namespace edgetp

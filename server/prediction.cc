@@ -26,8 +26,9 @@ absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPl
     const size_t want = Collectives(plan.steps[rank]).size() + 1;
     const auto& measured = ended.results[rank].compute_seconds();
     if (static_cast<size_t>(measured.size()) != want) {
-      return absl::InternalError(absl::StrCat("measured compute segments do not fit the plan (rank=", rank,
-                                              " want=", want, " got=", measured.size(), ")"));
+      return absl::InternalError(
+          absl::StrCat("measured compute segments do not fit the plan (rank=", rank, " want=", want,
+                       " got=", measured.size(), ")"));
     }
     std::vector<absl::Duration>& row = table.emplace_back();
     for (const float seconds : measured) row.push_back(absl::Seconds(seconds));
@@ -44,7 +45,8 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const EndedRun& ended) {
   options.algorithm = config.collective().algorithm();
   options.segment_bytes = config.collective().segment_bytes();
   for (const v1::JobResult& result : ended.results) {
-    options.devices.push_back(DeviceOptions{.message_overhead = absl::Microseconds(result.message_overhead_us())});
+    options.devices.push_back(
+        DeviceOptions{.message_overhead = absl::Microseconds(result.message_overhead_us())});
   }
   return TimelineSimulator::Create(std::move(options));
 }

@@ -10,7 +10,8 @@
 namespace edgetp {
 namespace {
 
-// Events of a run of 20,000 steps take some 10 MB; who watches later than this many runs reads the run's directory.
+// Events of a run of 20,000 steps take some 10 MB; who watches later than this many runs reads the
+// run's directory.
 constexpr size_t kClosedRunsKept = 32;
 
 }  // namespace
@@ -20,11 +21,13 @@ bool RunBook::Taken(const std::string& run) const {
   return entries_.count(run) > 0 || std::filesystem::exists(absl::StrCat(root_, "/", run), ignored);
 }
 
-absl::StatusOr<std::string> RunBook::ChooseName(const v1::JobSpec& spec, absl::Time wall_now) const {
+absl::StatusOr<std::string> RunBook::ChooseName(const v1::JobSpec& spec,
+                                                absl::Time wall_now) const {
   if (spec.config().has_name()) {
     const std::string& name = spec.config().name();
     RETURN_IF_ERROR(CheckRunName(name));
-    if (Taken(name)) return absl::AlreadyExistsError(absl::StrCat("run ", name, " exists in ", root_));
+    if (Taken(name))
+      return absl::AlreadyExistsError(absl::StrCat("run ", name, " exists in ", root_));
     return name;
   }
   const std::string base = DefaultRunName(spec, wall_now);
@@ -33,7 +36,8 @@ absl::StatusOr<std::string> RunBook::ChooseName(const v1::JobSpec& spec, absl::T
   return name;
 }
 
-absl::StatusOr<std::string> RunBook::Open(const std::string& run, const v1::JobSpec& spec, absl::Time wall_now) {
+absl::StatusOr<std::string> RunBook::Open(const std::string& run, const v1::JobSpec& spec,
+                                          absl::Time wall_now) {
   std::unique_ptr<RunDirectory> directory;
   if (spec.has_train()) {
     ASSIGN_OR_RETURN(directory, RunDirectory::Create(root_, run, spec.config(), wall_now));
@@ -73,7 +77,8 @@ void RunBook::Close(const std::string& run) {
 
 absl::Status RunBook::Watch(const std::string& run, Watcher watcher) {
   const auto found = entries_.find(run);
-  if (found == entries_.end()) return absl::NotFoundError(absl::StrCat("watch: no run named ", run));
+  if (found == entries_.end())
+    return absl::NotFoundError(absl::StrCat("watch: no run named ", run));
   for (const v1::RunEvent& event : found->second.events) watcher->Send(event);
   if (found->second.closed) {
     watcher->Close(absl::OkStatus());

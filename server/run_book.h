@@ -1,5 +1,5 @@
-// The memory of runs: their events for those who watch, and their directories on disk. Not thread-safe; the server's
-// loop owns it.
+// The memory of runs: their events for those who watch, and their directories on disk. Not
+// thread-safe; the server's loop owns it.
 #pragma once
 
 #include <deque>
@@ -30,7 +30,8 @@ class RunBook {
 
   // Begins the run's memory; training also gets a directory. Returns its path, or "".
   // Errors: those of RunDirectory::Create.
-  absl::StatusOr<std::string> Open(const std::string& run, const v1::JobSpec& spec, absl::Time wall_now);
+  absl::StatusOr<std::string> Open(const std::string& run, const v1::JobSpec& spec,
+                                   absl::Time wall_now);
 
   // Tells the watchers, and writes a step to the run's directory.
   // Errors: what the file system says; the watchers have been told nevertheless.

@@ -1,14 +1,14 @@
 #include "server/run_directory.h"
 
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/json_util.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
-
-#include <google/protobuf/text_format.h>
-#include <google/protobuf/util/json_util.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -23,7 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Model, pattern and network get this much each, so that date, time and a "-2" stay within the 64 of a run name.
+// Model, pattern and network get this much each, so that date, time and a "-2" stay within the 64
+// of a run name.
 constexpr size_t kNamePartLength = 14;
 
 absl::Status FromErrorCode(const std::error_code& error, const std::string& attempt) {
@@ -43,10 +44,14 @@ std::string KeepNameCharacters(const std::string& text) {
 
 const char* TaskName(const v1::JobSpec& spec) {
   switch (spec.task_case()) {
-    case v1::JobSpec::kEval: return "eval";
-    case v1::JobSpec::kSample: return "sample";
-    case v1::JobSpec::kBench: return "bench";
-    default: return "train";
+    case v1::JobSpec::kEval:
+      return "eval";
+    case v1::JobSpec::kSample:
+      return "sample";
+    case v1::JobSpec::kBench:
+      return "bench";
+    default:
+      return "train";
   }
 }
 
@@ -54,9 +59,10 @@ const char* TaskName(const v1::JobSpec& spec) {
 std::string ConfigText(const v1::RunConfig& config, absl::Time now) {
   std::string text;
   google::protobuf::TextFormat::PrintToString(config, &text);
-  return absl::StrCat("# proto-file: edgetp/v1/config.proto\n# proto-message: RunConfig\n", "# edgetp ", kVersion,
-                      ", coordinator on ", HostName(), ", ", absl::FormatTime(now, absl::UTCTimeZone()), ", clock ",
-                      config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated", "\n\n", text);
+  return absl::StrCat(
+      "# proto-file: edgetp/v1/config.proto\n# proto-message: RunConfig\n", "# edgetp ", kVersion,
+      ", coordinator on ", HostName(), ", ", absl::FormatTime(now, absl::UTCTimeZone()), ", clock ",
+      config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated", "\n\n", text);
 }
 
 absl::Status WriteAll(std::FILE* file, const std::string& text, const std::string& attempt) {
@@ -70,9 +76,10 @@ absl::Status WriteAll(std::FILE* file, const std::string& text, const std::strin
 
 absl::Status CheckRunName(const std::string& name) {
   if (IsRunName(name)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("run name '", name,
-                                                 "': must be a letter or digit, then at most 63 letters, digits, dots, "
-                                                 "dashes or underscores"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("run name '", name,
+                   "': must be a letter or digit, then at most 63 letters, digits, dots, "
+                   "dashes or underscores"));
 }
 
 std::string DefaultRunName(const v1::JobSpec& spec, absl::Time now) {
@@ -80,7 +87,8 @@ std::string DefaultRunName(const v1::JobSpec& spec, absl::Time now) {
   if (!spec.has_train()) return absl::StrCat(TaskName(spec), "-", time);
   const v1::RunConfig& config = spec.config();
   std::string name;
-  for (const std::string& part : {config.model().name(), config.pattern(), config.network().name()}) {
+  for (const std::string& part :
+       {config.model().name(), config.pattern(), config.network().name()}) {
     const std::string kept = KeepNameCharacters(part).substr(0, kNamePartLength);
     if (!kept.empty()) absl::StrAppend(&name, kept, "-");
   }
@@ -116,7 +124,8 @@ std::string ToJson(const google::protobuf::Message& message, bool pretty) {
 }
 
 std::string CheckpointPath(const std::string& root, const std::string& run, int step) {
-  return absl::StrCat(root, "/", run, "/checkpoints/", absl::StrFormat("step-%06d.safetensors", step));
+  return absl::StrCat(root, "/", run, "/checkpoints/",
+                      absl::StrFormat("step-%06d.safetensors", step));
 }
 
 absl::StatusOr<std::string> NewestCheckpoint(const std::string& root, const std::string& run) {
@@ -128,17 +137,22 @@ absl::StatusOr<std::string> NewestCheckpoint(const std::string& root, const std:
     int step = -1;
     const std::string name = entries->path().filename().string();
     // A whole name only: "step-000200.safetensors.tmp" is not a checkpoint.
-    if (std::sscanf(name.c_str(), "step-%d", &step) != 1 || !absl::EndsWith(name, ".safetensors")) continue;
+    if (std::sscanf(name.c_str(), "step-%d", &step) != 1 || !absl::EndsWith(name, ".safetensors"))
+      continue;
     newest = std::max(newest, {step, entries->path().string()});
   }
-  if (newest.first < 0) return absl::NotFoundError(absl::StrCat("run ", run, " has no checkpoint in ", root));
+  if (newest.first < 0)
+    return absl::NotFoundError(absl::StrCat("run ", run, " has no checkpoint in ", root));
   return newest.second;
 }
 
-RunDirectory::RunDirectory(std::string path, File metrics) : path_(std::move(path)), metrics_(std::move(metrics)) {}
+RunDirectory::RunDirectory(std::string path, File metrics)
+    : path_(std::move(path)), metrics_(std::move(metrics)) {}
 
-absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Create(const std::string& root, const std::string& name,
-                                                                   const v1::RunConfig& config, absl::Time now) {
+absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Create(const std::string& root,
+                                                                   const std::string& name,
+                                                                   const v1::RunConfig& config,
+                                                                   absl::Time now) {
   RETURN_IF_ERROR(CheckRunName(name));
   const std::string path = absl::StrCat(root, "/", name);
   const std::string attempt = absl::StrCat("make run directory ", path);
@@ -152,12 +166,14 @@ absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Create(const std::st
   RETURN_IF_ERROR(FromErrorCode(error, attempt));
   RETURN_IF_ERROR(WriteFileAtomically(path + "/config.textproto", ConfigText(config, now)));
   File metrics(std::fopen((path + "/metrics.jsonl").c_str(), "ab"), &std::fclose);
-  if (metrics == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("open ", path, "/metrics.jsonl"));
+  if (metrics == nullptr)
+    return absl::ErrnoToStatus(errno, absl::StrCat("open ", path, "/metrics.jsonl"));
   return std::unique_ptr<RunDirectory>(new RunDirectory(path, std::move(metrics)));
 }
 
 absl::Status RunDirectory::AppendStep(const v1::StepRecord& record) {
-  return WriteAll(metrics_.get(), ToJson(record, false) + "\n", absl::StrCat("write ", path_, "/metrics.jsonl"));
+  return WriteAll(metrics_.get(), ToJson(record, false) + "\n",
+                  absl::StrCat("write ", path_, "/metrics.jsonl"));
 }
 
 absl::Status RunDirectory::WriteSummary(const v1::RunSummary& summary) {

@@ -1,6 +1,6 @@
-// The files that a run leaves: <root>/<name>/ with config.textproto, metrics.jsonl, summary.json and checkpoints/. Whole
-// files are written to a temporary name and renamed, lines are flushed one by one: an interrupted run stays readable.
-// One owner each; the free functions are thread-safe.
+// The files that a run leaves: <root>/<name>/ with config.textproto, metrics.jsonl, summary.json
+// and checkpoints/. Whole files are written to a temporary name and renamed, lines are flushed one
+// by one: an interrupted run stays readable. One owner each; the free functions are thread-safe.
 #pragma once
 
 #include <cstdio>
@@ -38,9 +38,12 @@ absl::StatusOr<std::string> NewestCheckpoint(const std::string& root, const std:
 class RunDirectory {
  public:
   // Makes the directory and writes config.textproto.
-  // Errors: AlreadyExists if there is such a directory, InvalidArgument (name), and what the file system says.
-  static absl::StatusOr<std::unique_ptr<RunDirectory>> Create(const std::string& root, const std::string& name,
-                                                              const v1::RunConfig& config, absl::Time now);
+  // Errors: AlreadyExists if there is such a directory, InvalidArgument (name), and what the file
+  // system says.
+  static absl::StatusOr<std::unique_ptr<RunDirectory>> Create(const std::string& root,
+                                                              const std::string& name,
+                                                              const v1::RunConfig& config,
+                                                              absl::Time now);
 
   const std::string& path() const { return path_; }
   absl::Status AppendStep(const v1::StepRecord& record);

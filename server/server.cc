@@ -1,12 +1,12 @@
 #include "server/server.h"
 
-#include <chrono>
-#include <utility>
-
 #include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+
+#include <chrono>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
@@ -23,7 +23,8 @@
 namespace edgetp {
 namespace {
 
-// Heartbeats are half a second apart and limits are seconds: this keeps deadlines to a tenth of a second.
+// Heartbeats are half a second apart and limits are seconds: this keeps deadlines to a tenth of a
+// second.
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 
 // What a stream gets to drain before it is cut.
@@ -66,7 +67,8 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   int port = 0;
   // Without this, a second server on the same port would share it silently.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Clients and workers ping every two seconds to notice a server that was stopped or cut off (common/rpc/channel.cc).
+  // Clients and workers ping every two seconds to notice a server that was stopped or cut off
+  // (common/rpc/channel.cc).
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
@@ -80,12 +82,13 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   grpc_server = builder.BuildAndStart();
   if (grpc_server == nullptr || port == 0) {
     return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options.listen, ": the port is in use or the address is not this host's"));
+        absl::StrCat("cannot listen on ", options.listen,
+                     ": the port is in use or the address is not this host's"));
   }
   address = absl::StrCat(options.listen.substr(0, options.listen.rfind(':')), ":", port);
   loop.Run([this] {
-    control_service.SetFacts(
-        ServerFacts{.address = address, .metrics_address = endpoint->address(), .started = SteadyNow()});
+    control_service.SetFacts(ServerFacts{
+        .address = address, .metrics_address = endpoint->address(), .started = SteadyNow()});
   });
   return absl::OkStatus();
 }

@@ -1,5 +1,5 @@
-// The coordinator as a thing that can be started and stopped: wiring of loop, dispatcher, services and endpoints. Used by
-// main and by tests.
+// The coordinator as a thing that can be started and stopped: wiring of loop, dispatcher, services
+// and endpoints. Used by main and by tests.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 namespace edgetp {
 
 struct ServerOptions {
-  std::string listen = "127.0.0.1:0";   // port 0: a free one
+  std::string listen = "127.0.0.1:0";  // port 0: a free one
   std::string metrics = "127.0.0.1:0";
   std::string runs = "runs";
   int64_t blob_limit_bytes = int64_t{8} << 30;

@@ -19,20 +19,22 @@ void Accumulate(const v1::Breakdown& part, double scale, v1::Breakdown* into) {
 }
 
 double Total(const v1::TrafficBytes& bytes) {
-  return bytes.activation_fwd() + bytes.activation_bwd() + bytes.grad_sync() + bytes.scalar() + bytes.control();
+  return bytes.activation_fwd() + bytes.activation_bwd() + bytes.grad_sync() + bytes.scalar() +
+         bytes.control();
 }
 
 StepAggregator::StepAggregator(int world_size, double tokens_per_step)
     : tokens_per_step_(tokens_per_step), last_step_(world_size, 0) {}
 
-absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank, const v1::StepReport& report) {
+absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
+                                                                  const v1::StepReport& report) {
   if (report.step() == 0) {
     if (report.has_val_loss()) statistics_.val_loss = report.val_loss();
     return Combine({report});
   }
   if (report.step() != last_step_[rank] + 1) {
-    return absl::InternalError(absl::StrCat("step report out of order (rank=", rank, " want=", last_step_[rank] + 1,
-                                            " got=", report.step(), ")"));
+    return absl::InternalError(absl::StrCat("step report out of order (rank=", rank, " want=",
+                                            last_step_[rank] + 1, " got=", report.step(), ")"));
   }
   last_step_[rank] = report.step();
   std::vector<v1::StepReport>& reports = pending_[report.step()];
@@ -50,22 +52,26 @@ v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& report
   for (const v1::StepReport& report : reports) {
     record.set_wall_seconds(std::max(record.wall_seconds(), report.end_seconds()));
     record.set_step_seconds(std::max(record.step_seconds(), report.step_seconds()));
-    Accumulate(report.breakdown_seconds(), 1.0 / reports.size(), record.mutable_breakdown_seconds());
+    Accumulate(report.breakdown_seconds(), 1.0 / reports.size(),
+               record.mutable_breakdown_seconds());
     if (report.has_train_loss()) record.set_train_loss(report.train_loss());
     if (report.has_val_loss()) record.set_val_loss(report.val_loss());
     if (report.has_learning_rate()) record.set_learning_rate(report.learning_rate());
     if (report.has_gradient_norm()) record.set_gradient_norm(report.gradient_norm());
     if (record.network().empty()) record.set_network(report.network());
   }
-  if (record.step_seconds() > 0) record.set_tokens_per_second(tokens_per_step_ / record.step_seconds());
+  if (record.step_seconds() > 0)
+    record.set_tokens_per_second(tokens_per_step_ / record.step_seconds());
   return record;
 }
 
-void StepAggregator::Count(const v1::StepRecord& record, const std::vector<v1::StepReport>& reports) {
+void StepAggregator::Count(const v1::StepRecord& record,
+                           const std::vector<v1::StepReport>& reports) {
   StepStatistics& s = statistics_;
   s.step_seconds.push_back(record.step_seconds());
   Accumulate(record.breakdown_seconds(), 1.0, &s.breakdown_sum);
-  for (const v1::StepReport& report : reports) s.bytes_sum += Total(report.bytes()) / reports.size();
+  for (const v1::StepReport& report : reports)
+    s.bytes_sum += Total(report.bytes()) / reports.size();
   s.wall_seconds = record.wall_seconds();
   s.last_step = record.step();
   if (record.has_train_loss()) s.train_loss = record.train_loss();

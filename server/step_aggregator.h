@@ -1,4 +1,5 @@
-// Turns the step reports of all ranks into one record per step, and keeps what the summary needs. Pure; one owner.
+// Turns the step reports of all ranks into one record per step, and keeps what the summary needs.
+// Pure; one owner.
 #pragma once
 
 #include <map>
@@ -12,7 +13,8 @@
 
 namespace edgetp {
 
-// Sums and samples over the recorded steps of a run. Step 0 (losses before the first update) is not among them.
+// Sums and samples over the recorded steps of a run. Step 0 (losses before the first update) is not
+// among them.
 struct StepStatistics {
   std::vector<double> step_seconds;  // of the slowest rank, by step
   v1::Breakdown breakdown_sum;       // of the mean over ranks
@@ -21,7 +23,7 @@ struct StepStatistics {
   int last_step = 0;
   std::optional<double> train_loss;  // the last ones reported
   std::optional<double> val_loss;
-  int steps_under_network = 0;       // under the profile in force at the end
+  int steps_under_network = 0;  // under the profile in force at the end
   std::string network;
 };
 
@@ -29,8 +31,8 @@ class StepAggregator {
  public:
   StepAggregator(int world_size, double tokens_per_step);
 
-  // The record of the step if this was the last rank to report it; a report of step 0 is a record by itself.
-  // Errors: Internal if a rank reports a step twice or out of order.
+  // The record of the step if this was the last rank to report it; a report of step 0 is a record
+  // by itself. Errors: Internal if a rank reports a step twice or out of order.
   absl::StatusOr<std::optional<v1::StepRecord>> Add(int rank, const v1::StepReport& report);
 
   const StepStatistics& statistics() const { return statistics_; }

@@ -25,7 +25,8 @@ void FillFidelity(const EndedRun& ended, v1::RunSummary* summary) {
 void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
   summary->set_steps(statistics.last_step);
   summary->set_wall_seconds(statistics.wall_seconds);
-  if (statistics.train_loss.has_value()) summary->mutable_final()->set_train_loss(*statistics.train_loss);
+  if (statistics.train_loss.has_value())
+    summary->mutable_final()->set_train_loss(*statistics.train_loss);
   if (statistics.val_loss.has_value()) summary->mutable_final()->set_val_loss(*statistics.val_loss);
   const std::vector<double>& seconds = statistics.step_seconds;
   summary->mutable_step_seconds()->set_median(Quantile(seconds, 0.5));
@@ -63,7 +64,8 @@ v1::RunSummary Summarize(const EndedRun& ended, double predicted_step_seconds) {
   FillSteps(ended.statistics, &summary);
   FillFidelity(ended, &summary);
   summary.set_predicted_step_seconds(predicted_step_seconds);
-  if (!ended.results.empty()) summary.set_allreduce_algorithm(ended.results[0].allreduce_algorithm());
+  if (!ended.results.empty())
+    summary.set_allreduce_algorithm(ended.results[0].allreduce_algorithm());
   summary.set_status(ended.outcome);
   summary.set_error(std::string(ended.failure.message()));
   return summary;

@@ -1,15 +1,17 @@
-// gRPC's reactors take one write at a time and one Finish at the end; this puts a queue before them. Thread-safe.
+// gRPC's reactors take one write at a time and one Finish at the end; this puts a queue before
+// them. Thread-safe.
 #pragma once
+
+#include <grpcpp/support/status.h>
 
 #include <deque>
 #include <mutex>
 #include <utility>
 
-#include <grpcpp/support/status.h>
-
 namespace edgetp {
 
-// `Reactor` has StartWrite(const Message*) and Finish(grpc::Status); it calls OnWriteDone from its reaction.
+// `Reactor` has StartWrite(const Message*) and Finish(grpc::Status); it calls OnWriteDone from its
+// reaction.
 template <typename Reactor, typename Message>
 class WriteQueue {
  public:
@@ -54,7 +56,8 @@ class WriteQueue {
  private:
   Reactor* const reactor_;
   std::mutex mutex_;
-  std::deque<Message> messages_;  // the first one is being written while writing_; a deque keeps its address
+  std::deque<Message>
+      messages_;  // the first one is being written while writing_; a deque keeps its address
   bool writing_ = false;
   bool closed_ = false;
   grpc::Status status_;

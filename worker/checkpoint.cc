@@ -23,14 +23,17 @@ absl::StatusOr<std::vector<std::string>> ParseSymbols(const std::string& text) {
     readable = array[i].is_string();
     if (readable) symbols.push_back(array[i].get<std::string>());
   }
-  if (!readable) return absl::DataLossError(absl::StrCat("metadata ", kVocabulary, ": not a JSON array of strings"));
+  if (!readable)
+    return absl::DataLossError(
+        absl::StrCat("metadata ", kVocabulary, ": not a JSON array of strings"));
   return symbols;
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> SerializeCheckpoint(const v1::RunConfig& config, const std::vector<std::string>& symbols,
-                                                int step, std::vector<NamedTensor> tensors) {
+absl::StatusOr<std::string> SerializeCheckpoint(const v1::RunConfig& config,
+                                                const std::vector<std::string>& symbols, int step,
+                                                std::vector<NamedTensor> tensors) {
   TensorFile file;
   file.tensors = std::move(tensors);
   file.metadata = {
@@ -48,8 +51,10 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes) {
   ASSIGN_OR_RETURN(TensorFile file, ParseSafetensors(bytes));
   Checkpoint checkpoint;
   if (const auto step = file.metadata.find(kStep);
-      step != file.metadata.end() && (!absl::SimpleAtoi(step->second, &checkpoint.step) || checkpoint.step < 0)) {
-    return absl::DataLossError(absl::StrCat("metadata ", kStep, ": \"", step->second, "\" is not a step"));
+      step != file.metadata.end() &&
+      (!absl::SimpleAtoi(step->second, &checkpoint.step) || checkpoint.step < 0)) {
+    return absl::DataLossError(
+        absl::StrCat("metadata ", kStep, ": \"", step->second, "\" is not a step"));
   }
   if (const auto vocabulary = file.metadata.find(kVocabulary); vocabulary != file.metadata.end()) {
     ASSIGN_OR_RETURN(checkpoint.symbols, ParseSymbols(vocabulary->second));

@@ -1,5 +1,6 @@
-// A checkpoint: full weights and optimizer state in one safetensors file, with what is needed to go on and to sample.
-// Metadata: edgetp.step, edgetp.run, edgetp.pattern, edgetp.heads, edgetp.gelu, edgetp.vocabulary (a JSON array of symbols).
+// A checkpoint: full weights and optimizer state in one safetensors file, with what is needed to go
+// on and to sample. Metadata: edgetp.step, edgetp.run, edgetp.pattern, edgetp.heads, edgetp.gelu,
+// edgetp.vocabulary (a JSON array of symbols).
 #pragma once
 
 #include <string>
@@ -19,11 +20,13 @@ struct Checkpoint {
 };
 
 // `tensors` as Trainer::ExportWeights gives them. Errors: those of SerializeSafetensors.
-absl::StatusOr<std::string> SerializeCheckpoint(const v1::RunConfig& config, const std::vector<std::string>& symbols,
-                                                int step, std::vector<NamedTensor> tensors);
+absl::StatusOr<std::string> SerializeCheckpoint(const v1::RunConfig& config,
+                                                const std::vector<std::string>& symbols, int step,
+                                                std::vector<NamedTensor> tensors);
 
 // A checkpoint, or any weights that ReadGpt2Weights accepts.
-// Errors: those of ParseSafetensors and ReadGpt2Weights; DataLoss naming a metadata key that cannot be read.
+// Errors: those of ParseSafetensors and ReadGpt2Weights; DataLoss naming a metadata key that cannot
+// be read.
 absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes);
 
 }  // namespace edgetp

@@ -32,7 +32,8 @@ namespace {
 
 // What `auto` assumes of a network without limits: a host's loopback, where copies are what costs.
 constexpr double kLoopbackBitsPerSecond = 2e10;
-// Software cost of one message, as measured on hosts of today; decides only between algorithms that are about equal.
+// Software cost of one message, as measured on hosts of today; decides only between algorithms that
+// are about equal.
 constexpr absl::Duration kAssumedMessageOverhead = absl::Microseconds(20);
 // Blobs are large: a model of 1.5 billion parameters has 6 GB.
 constexpr absl::Duration kBlobTimeout = absl::Minutes(10);
@@ -42,7 +43,8 @@ AlgorithmChooser ChooserFor(const v1::RunConfig& config, NetworkOptions network)
   if (name != "auto") return FixedAlgorithm(name);
   AllReduceProblem problem;
   problem.network = std::move(network);
-  if (problem.network.Unlimited()) problem.network.link.rate_bits_per_second = kLoopbackBitsPerSecond;
+  if (problem.network.Unlimited())
+    problem.network.link.rate_bits_per_second = kLoopbackBitsPerSecond;
   problem.world_size = config.workers();
   problem.segment_bytes = config.collective().segment_bytes();
   problem.message_overhead = kAssumedMessageOverhead;
@@ -50,8 +52,8 @@ AlgorithmChooser ChooserFor(const v1::RunConfig& config, NetworkOptions network)
     problem.elements = elements;
     problem.bytes_per_element = codec.bytes_per_element;
     const std::string chosen = ChooseAlgorithm(problem);
-    spdlog::info("allreduce auto: {} for {} bytes over {} workers", chosen, elements * codec.bytes_per_element,
-                 problem.world_size);
+    spdlog::info("allreduce auto: {} for {} bytes over {} workers", chosen,
+                 elements * codec.bytes_per_element, problem.world_size);
     return chosen;
   };
 }
@@ -84,7 +86,8 @@ class Job {
         blobs_(v1::Blobs::NewStub(context.link->channel())),
         medium_(context.link->channel(), assign.job()),
         network_name_(config_.network().name()),
-        recorder_(context.environment->metrics->BeginRun(assign.job(), assign.rank()), assign.rank()) {}
+        recorder_(context.environment->metrics->BeginRun(assign.job(), assign.rank()),
+                  assign.rank()) {}
 
   ~Job() { context_.control->Detach(); }
 
@@ -117,7 +120,8 @@ class Job {
 absl::Status Job::Prepare() {
   const absl::Time deadline = MonotonicNow() + absl::Seconds(assign_.ready_deadline_seconds());
   RETURN_IF_ERROR(FetchCorpus());
-  // Peers first: a peer that waits for this one must not run out of time while this one builds a large model.
+  // Peers first: a peer that waits for this one must not run out of time while this one builds a
+  // large model.
   RETURN_IF_ERROR(Annotate(Connect(deadline), "connect peers"));
   if (assign_.spec().task_case() == v1::JobSpec::kBench) return absl::OkStatus();
   RETURN_IF_ERROR(Annotate(BuildModel(), "build model"));
@@ -136,10 +140,12 @@ absl::Status Job::Connect(absl::Time deadline) {
   PeerGroupOptions peers;
   peers.job = assign_.job();
   peers.rank = assign_.rank();
-  for (const v1::Member& member : assign_.members()) peers.members.push_back({member.peer_address(), member.boot_id()});
+  for (const v1::Member& member : assign_.members())
+    peers.members.push_back({member.peer_address(), member.boot_id()});
   auto transport = std::make_unique<PeerGroup>(context_.environment->endpoint, std::move(peers));
-  context_.control->Attach([peers = transport.get()](const absl::Status& status) { peers->Abort(status); },
-                           [](const v1::NetworkProfile&) {});
+  context_.control->Attach(
+      [peers = transport.get()](const absl::Status& status) { peers->Abort(status); },
+      [](const v1::NetworkProfile&) {});
   const absl::Status connected = transport->Connect(deadline);
   context_.control->Detach();
   RETURN_IF_ERROR(connected);
@@ -163,8 +169,10 @@ absl::Status Job::Connect(absl::Time deadline) {
       },
       [this, world_size](const v1::NetworkProfile& profile) {
         absl::StatusOr<NetworkOptions> network = ResolveNetwork(profile, world_size);
-        const absl::Status status = network.ok() ? group_->SetNetwork(*std::move(network)) : network.status();
-        // The server has validated the profile; if it is refused here all the same, the run must not go on under another.
+        const absl::Status status =
+            network.ok() ? group_->SetNetwork(*std::move(network)) : network.status();
+        // The server has validated the profile; if it is refused here all the same, the run must
+        // not go on under another.
         if (!status.ok()) group_->Abort(Annotate(status, "network update"));
         network_name_.Set(profile.name());
       });
@@ -172,7 +180,8 @@ absl::Status Job::Connect(absl::Time deadline) {
 }
 
 absl::Status Job::BuildModel() {
-  ASSIGN_OR_RETURN(const TrainerOptions options, ToTrainerOptions(config_, context_.environment->device));
+  ASSIGN_OR_RETURN(const TrainerOptions options,
+                   ToTrainerOptions(config_, context_.environment->device));
   ASSIGN_OR_RETURN(trainer_, Trainer::Create(options, group_.get()));
   return absl::OkStatus();
 }
@@ -180,7 +189,8 @@ absl::Status Job::BuildModel() {
 absl::Status Job::LoadWeights() {
   const v1::JobSpec& spec = assign_.spec();
   if (spec.weights_blob().empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), spec.weights_blob(), absl::Now() + kBlobTimeout));
+  ASSIGN_OR_RETURN(const std::string bytes,
+                   GetBlob(blobs_.get(), spec.weights_blob(), absl::Now() + kBlobTimeout));
   ASSIGN_OR_RETURN(const Checkpoint checkpoint, ParseCheckpoint(bytes));
   symbols_ = checkpoint.symbols;
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
@@ -204,8 +214,8 @@ TrainLoopParts Job::Parts(TrainingSink* sink) {
 // Step reports to the server and the metrics, checkpoints to the server.
 class JobSink : public TrainingSink {
  public:
-  JobSink(const v1::Assign& assign, const Corpus& corpus, const NetworkName& network, ServerLink* link,
-          v1::Blobs::Stub* blobs, RunRecorder* recorder)
+  JobSink(const v1::Assign& assign, const Corpus& corpus, const NetworkName& network,
+          ServerLink* link, v1::Blobs::Stub* blobs, RunRecorder* recorder)
       : assign_(assign),
         corpus_(corpus),
         network_(network),
@@ -225,9 +235,11 @@ class JobSink : public TrainingSink {
   }
 
   absl::Status SaveCheckpoint(int step, const std::vector<NamedTensor>& tensors) override {
-    ASSIGN_OR_RETURN(const std::string bytes,
-                     SerializeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
-    return PutBlobAs(blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), bytes, absl::Now() + kBlobTimeout)
+    ASSIGN_OR_RETURN(
+        const std::string bytes,
+        SerializeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
+    return PutBlobAs(blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), bytes,
+                     absl::Now() + kBlobTimeout)
         .status();
   }
 
@@ -256,7 +268,8 @@ absl::Status Job::RunEvaluation(v1::EvalReport* report) {
   ASSIGN_OR_RETURN(const double loss, EvaluateValidation(Parts(nullptr), windows));
   report->set_loss(loss);
   report->set_tokens(static_cast<double>(windows * sequence));
-  ASSIGN_OR_RETURN(const Pattern pattern, Pattern::Parse(config_.pattern(), config_.model().layers()));
+  ASSIGN_OR_RETURN(const Pattern pattern,
+                   Pattern::Parse(config_.pattern(), config_.model().layers()));
   report->set_pattern(pattern.Expanded());
   report->set_workers(config_.workers());
   return absl::OkStatus();
@@ -272,22 +285,25 @@ absl::Status Job::Run(v1::JobResult* result) {
       RETURN_IF_ERROR(RunEvaluation(result->mutable_eval()));
       break;
     case v1::JobSpec::kSample: {
-      const SampleParts parts{&spec.sample(), &config_, symbols_, trainer_.get(), group_.get(), context_.control};
+      const SampleParts parts{&spec.sample(), &config_,     symbols_,
+                              trainer_.get(), group_.get(), context_.control};
       ASSIGN_OR_RETURN(*result->mutable_sample(), SampleText(parts));
       break;
     }
     case v1::JobSpec::kBench: {
-      ASSIGN_OR_RETURN(*result->mutable_bench(), BenchAllReduce(spec.bench(), config_.network().name(), group_.get()));
+      ASSIGN_OR_RETURN(*result->mutable_bench(),
+                       BenchAllReduce(spec.bench(), config_.network().name(), group_.get()));
       break;
     }
     case v1::JobSpec::TASK_NOT_SET:
       return absl::InvalidArgumentError("job spec: no task is set");
   }
   *result->mutable_fidelity() = group_->TotalFidelity();
-  ASSIGN_OR_RETURN(*result->mutable_allreduce_algorithm(),
-                   group_->AlgorithmFor(TrafficClass::kActivationForward,
-                                        int64_t{config_.train().batch()} * config_.model().sequence() *
-                                            config_.model().channels()));
+  ASSIGN_OR_RETURN(
+      *result->mutable_allreduce_algorithm(),
+      group_->AlgorithmFor(TrafficClass::kActivationForward, int64_t{config_.train().batch()} *
+                                                                 config_.model().sequence() *
+                                                                 config_.model().channels()));
   return absl::OkStatus();
 }
 

@@ -1,15 +1,16 @@
-// One job of this worker, from its assignment to its result: fetches what the job needs, builds the model, dials the
-// peers, waits for the start, runs the task (train, evaluate, sample, benchmark), reports.
+// One job of this worker, from its assignment to its result: fetches what the job needs, builds the
+// model, dials the peers, waits for the start, runs the task (train, evaluate, sample, benchmark),
+// reports.
 #pragma once
 
 #include <string>
 
 #include "absl/status/status.h"
+#include "common/metrics/worker_metrics.h"
 #include "edgetp/v1/cluster.pb.h"
 #include "worker/job_control.h"
 #include "worker/peer_endpoint.h"
 #include "worker/server_link.h"
-#include "common/metrics/worker_metrics.h"
 
 namespace edgetp {
 
@@ -27,8 +28,9 @@ struct JobContext {
   JobControl* control;
 };
 
-// Blocks until: the result has been sent (OK), or the first error of this rank or the server's abort.
-// Errors: what failed first; the caller reports it. All resources of the job are released on return.
+// Blocks until: the result has been sent (OK), or the first error of this rank or the server's
+// abort. Errors: what failed first; the caller reports it. All resources of the job are released on
+// return.
 absl::Status ExecuteJob(const v1::Assign& assign, const JobContext& context);
 
 }  // namespace edgetp

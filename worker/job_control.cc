@@ -58,7 +58,8 @@ absl::Status JobControl::Await(const bool* condition, const char* what, absl::Ti
                                          [&] { return *condition || !aborted_.ok(); });
   if (!aborted_.ok()) return aborted_;
   if (!woken) {
-    return absl::DeadlineExceededError(absl::StrCat("waiting for the server's ", what, ": deadline exceeded"));
+    return absl::DeadlineExceededError(
+        absl::StrCat("waiting for the server's ", what, ": deadline exceeded"));
   }
   return absl::OkStatus();
 }

@@ -1,5 +1,5 @@
-// What the server has said about the job in progress. Written by the stream's thread, read and waited for by the job's.
-// Thread-safe.
+// What the server has said about the job in progress. Written by the stream's thread, read and
+// waited for by the job's. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -31,8 +31,8 @@ class JobControl {
   absl::Status AwaitStart(absl::Time deadline) { return Await(&started_, "start", deadline); }
   absl::Status AwaitFinish(absl::Time deadline) { return Await(&finished_, "finish", deadline); }
 
-  // Calls `on_abort` and `on_network` from the stream's thread from now on; at once for what has been said already.
-  // After Detach has returned, no hook runs.
+  // Calls `on_abort` and `on_network` from the stream's thread from now on; at once for what has
+  // been said already. After Detach has returned, no hook runs.
   void Attach(AbortHook on_abort, NetworkHook on_network);
   void Detach();
 

@@ -1,10 +1,11 @@
-// edgetp_worker: one device of a cluster. Wires the parts together; see session.h for what a worker does.
-#include <CLI/CLI.hpp>
+// edgetp_worker: one device of a cluster. Wires the parts together; see session.h for what a worker
+// does.
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -52,26 +53,35 @@ struct Flags {
 
 void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--server", flags.server, "HOST:PORT of edgetp_server")->capture_default_str();
-  app.add_option("--listen", flags.listen, "HOST:PORT for the other workers; port 0 takes a free one")
+  app.add_option("--listen", flags.listen,
+                 "HOST:PORT for the other workers; port 0 takes a free one")
       ->capture_default_str();
-  app.add_option("--advertise", flags.advertise, "HOST:PORT under which the other workers reach --listen (default: the same)");
-  app.add_option("--status", flags.status, "HOST:PORT of the gRPC health and reflection services")->capture_default_str();
-  app.add_option("--metrics", flags.metrics, "HOST:PORT of the Prometheus endpoint /metrics")->capture_default_str();
+  app.add_option("--advertise", flags.advertise,
+                 "HOST:PORT under which the other workers reach --listen (default: the same)");
+  app.add_option("--status", flags.status, "HOST:PORT of the gRPC health and reflection services")
+      ->capture_default_str();
+  app.add_option("--metrics", flags.metrics, "HOST:PORT of the Prometheus endpoint /metrics")
+      ->capture_default_str();
   app.add_option("--device", flags.device, "cpu or cuda:N")->capture_default_str();
   app.add_option("--threads", flags.threads, "threads for computing; 1 when workers share a host")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--connect_seconds", flags.connect_seconds, "how long to wait for the server at the start")
+  app.add_option("--connect_seconds", flags.connect_seconds,
+                 "how long to wait for the server at the start")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
-  app.add_option("--log_level", flags.log_level, "trace, debug, info, warn, error or off")->capture_default_str();
-  app.add_flag("--die_with_parent", flags.die_with_parent, "end when the process that started this one ends");
+  app.add_option("--log_level", flags.log_level, "trace, debug, info, warn, error or off")
+      ->capture_default_str();
+  app.add_flag("--die_with_parent", flags.die_with_parent,
+               "end when the process that started this one ends");
   app.set_version_flag("--version", std::string("edgetp_worker ") + kVersion);
   app.footer(kExamples);
 }
 
-// Health checking and reflection, on a port of their own: the peers' port is polled by the computing thread alone.
-absl::StatusOr<std::unique_ptr<grpc::Server>> StartStatusServer(const std::string& address, int* port) {
+// Health checking and reflection, on a port of their own: the peers' port is polled by the
+// computing thread alone.
+absl::StatusOr<std::unique_ptr<grpc::Server>> StartStatusServer(const std::string& address,
+                                                                int* port) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -79,18 +89,21 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartStatusServer(const std::strin
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), port);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || *port == 0) {
-    return absl::UnavailableError(absl::StrCat("status service: cannot listen on ", address, ": is the port in use?"));
+    return absl::UnavailableError(
+        absl::StrCat("status service: cannot listen on ", address, ": is the port in use?"));
   }
   return server;
 }
 
-ServerLinkOptions LinkOptionsOf(const Flags& flags, const PeerEndpoint& endpoint, const std::string& metrics_address) {
+ServerLinkOptions LinkOptionsOf(const Flags& flags, const PeerEndpoint& endpoint,
+                                const std::string& metrics_address) {
   ServerLinkOptions options;
   options.server = flags.server;
   options.connect_timeout = absl::Seconds(flags.connect_seconds);
   v1::JoinRequest& join = options.join;
   join.set_version(kVersion);
-  join.mutable_member()->set_peer_address(flags.advertise.empty() ? endpoint.address() : flags.advertise);
+  join.mutable_member()->set_peer_address(flags.advertise.empty() ? endpoint.address()
+                                                                  : flags.advertise);
   join.mutable_member()->set_host(HostName());
   join.mutable_member()->set_boot_id(BootId());
   join.set_device(flags.device);
@@ -104,11 +117,14 @@ ServerLinkOptions LinkOptionsOf(const Flags& flags, const PeerEndpoint& endpoint
 // The reference BLAS computes at about 6 GFLOP/s, a fast one at 50 to 200 on the same core.
 void WarnOfSlowBlas() {
   constexpr double kSlowGflops = 20;
-  const double gflops = MeasureGemmGflops([] { return absl::ToDoubleSeconds(MonotonicNow() - absl::UnixEpoch()); });
+  const double gflops =
+      MeasureGemmGflops([] { return absl::ToDoubleSeconds(MonotonicNow() - absl::UnixEpoch()); });
   if (gflops >= kSlowGflops) return;
-  spdlog::warn("matrix products run at {:.1f} GFLOP/s on one thread ({}): is a fast BLAS selected? On Debian: "
-               "apt-get install libopenblas0-openmp",
-               gflops, BlasName());
+  spdlog::warn(
+      "matrix products run at {:.1f} GFLOP/s on one thread ({}): is a fast BLAS selected? On "
+      "Debian: "
+      "apt-get install libopenblas0-openmp",
+      gflops, BlasName());
 }
 
 // Stops the session when a signal has come; ends when `done` is set.
@@ -143,13 +159,16 @@ absl::Status Run(const Flags& flags) {
 
   ASSIGN_OR_RETURN(std::unique_ptr<PeerEndpoint> endpoint, PeerEndpoint::Create(flags.listen));
   int status_port = 0;
-  ASSIGN_OR_RETURN(std::unique_ptr<grpc::Server> status_server, StartStatusServer(flags.status, &status_port));
+  ASSIGN_OR_RETURN(std::unique_ptr<grpc::Server> status_server,
+                   StartStatusServer(flags.status, &status_port));
   MetricSet metric_set;
-  ASSIGN_OR_RETURN(std::unique_ptr<MetricsEndpoint> metrics_endpoint, MetricsEndpoint::Create(flags.metrics, metric_set));
+  ASSIGN_OR_RETURN(std::unique_ptr<MetricsEndpoint> metrics_endpoint,
+                   MetricsEndpoint::Create(flags.metrics, metric_set));
   WorkerMetrics metrics(&metric_set);
   metrics.SetInfo("", HostName(), flags.device, BlasName());
-  spdlog::info("peers {} status port {} metrics {} device {} threads {} BLAS {}", endpoint->address(), status_port,
-               metrics_endpoint->address(), flags.device, flags.threads, BlasName());
+  spdlog::info("peers {} status port {} metrics {} device {} threads {} BLAS {}",
+               endpoint->address(), status_port, metrics_endpoint->address(), flags.device,
+               flags.threads, BlasName());
 
   const JobEnvironment environment{endpoint.get(), &metrics, flags.device, BootId()};
   Session session(LinkOptionsOf(flags, *endpoint, metrics_endpoint->address()), &environment);
@@ -167,7 +186,8 @@ absl::Status Run(const Flags& flags) {
 
 int main(int argc, char** argv) {
   edgetp::TuneAllocator();
-  CLI::App app("One device of an edgetp cluster: holds a shard of the model and trains it with its peers.");
+  CLI::App app(
+      "One device of an edgetp cluster: holds a shard of the model and trains it with its peers.");
   edgetp::Flags flags;
   edgetp::AddFlags(app, flags);
   try {

@@ -28,7 +28,8 @@ class MediumClient : public MediumReservation {
   const std::string job_;
   std::unique_ptr<v1::Cluster::Stub> stub_;
   grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::MediumRequest, v1::MediumGrant>> stream_;  // opened by the first Reserve
+  std::unique_ptr<grpc::ClientReaderWriter<v1::MediumRequest, v1::MediumGrant>>
+      stream_;           // opened by the first Reserve
   absl::Status failed_;  // of the stream: a failed one is not opened again
 };
 

@@ -29,7 +29,8 @@ LinkMetrics& RunRecorder::Link(int source, int destination) {
 void RunRecorder::OnStep(const StepStats& stats, const v1::StepReport& report) {
   metrics_->Step(report);
   step_seconds_.push_back(static_cast<float>(report.step_seconds()));
-  if (averaged_steps_ == 1 && step_seconds_.size() == 2) {  // now there is a better one than the first
+  if (averaged_steps_ == 1 &&
+      step_seconds_.size() == 2) {  // now there is a better one than the first
     compute_seconds_.clear();
     software_seconds_ = 0;
     messages_ = 0;
@@ -50,7 +51,9 @@ void RunRecorder::FillResult(v1::JobResult* result) const {
     result->add_compute_seconds(static_cast<float>(seconds / averaged_steps_));
   }
   // Every message costs its sender and its receiver; a rank receives as many as it sends.
-  if (messages_ > 0) result->set_message_overhead_us(software_seconds_ * 1e6 / (2.0 * static_cast<double>(messages_)));
+  if (messages_ > 0)
+    result->set_message_overhead_us(software_seconds_ * 1e6 /
+                                    (2.0 * static_cast<double>(messages_)));
 }
 
 }  // namespace edgetp

@@ -1,5 +1,5 @@
-// What a job's collectives and steps leave behind: Prometheus series, and the averages that the prediction needs.
-// One thread uses it.
+// What a job's collectives and steps leave behind: Prometheus series, and the averages that the
+// prediction needs. One thread uses it.
 #pragma once
 
 #include <map>
@@ -14,7 +14,8 @@ namespace edgetp {
 
 class RunRecorder : public CollectiveObserver {
  public:
-  explicit RunRecorder(std::unique_ptr<RunMetrics> metrics, int rank) : metrics_(std::move(metrics)), rank_(rank) {}
+  explicit RunRecorder(std::unique_ptr<RunMetrics> metrics, int rank)
+      : metrics_(std::move(metrics)), rank_(rank) {}
 
   void OnCollective(const CollectiveObservation& observation) override;
   void OnSent(int destination, int64_t bytes) override;
@@ -23,8 +24,8 @@ class RunRecorder : public CollectiveObserver {
   // After each training step.
   void OnStep(const StepStats& stats, const v1::StepReport& report);
 
-  // Sets step_seconds, compute_seconds and message_overhead_us. The first step, which warms caches up, is left out of
-  // the averages unless it is the only one.
+  // Sets step_seconds, compute_seconds and message_overhead_us. The first step, which warms caches
+  // up, is left out of the averages unless it is the only one.
   void FillResult(v1::JobResult* result) const;
 
  private:

@@ -14,11 +14,13 @@ namespace edgetp {
 namespace {
 
 absl::Status CheckPrompt(const v1::SampleTask& task, int vocabulary) {
-  if (task.prompt().empty()) return absl::InvalidArgumentError("sample: the prompt needs at least one token");
+  if (task.prompt().empty())
+    return absl::InvalidArgumentError("sample: the prompt needs at least one token");
   for (int i = 0; i < task.prompt_size(); ++i) {
     if (task.prompt(i) < 0 || task.prompt(i) >= vocabulary) {
-      return absl::InvalidArgumentError(absl::StrCat("sample: prompt token ", i, " is ", task.prompt(i),
-                                                     ", outside the vocabulary of ", vocabulary));
+      return absl::InvalidArgumentError(absl::StrCat("sample: prompt token ", i, " is ",
+                                                     task.prompt(i), ", outside the vocabulary of ",
+                                                     vocabulary));
     }
   }
   return absl::OkStatus();
@@ -36,7 +38,8 @@ std::string ToText(const std::vector<int64_t>& tokens, const std::vector<std::st
   return text;
 }
 
-absl::StatusOr<int64_t> NextToken(const SampleParts& parts, const std::vector<int64_t>& tokens, PlanOptions options) {
+absl::StatusOr<int64_t> NextToken(const SampleParts& parts, const std::vector<int64_t>& tokens,
+                                  PlanOptions options) {
   const size_t context = std::min<size_t>(tokens.size(), parts.config->model().sequence());
   options.shape.sequence = static_cast<int>(context);
   options.batch = 1;
@@ -67,7 +70,8 @@ absl::StatusOr<v1::SampleReport> SampleText(const SampleParts& parts) {
   v1::SampleReport report;
   report.set_text(ToText(tokens, parts.symbols));
   report.set_tokens(parts.task->tokens());
-  report.set_tokens_per_second(parts.task->tokens() / absl::ToDoubleSeconds(MonotonicNow() - begin));
+  report.set_tokens_per_second(parts.task->tokens() /
+                               absl::ToDoubleSeconds(MonotonicNow() - begin));
   return report;
 }
 

@@ -6,7 +6,8 @@
 
 namespace edgetp {
 
-int64_t SampleToken(const std::vector<float>& logits, const SamplerOptions& options, double uniform) {
+int64_t SampleToken(const std::vector<float>& logits, const SamplerOptions& options,
+                    double uniform) {
   // Most likely first; ties by id, so that the order does not depend on the sort.
   std::vector<int64_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);

@@ -15,7 +15,8 @@ ServerLink::ServerLink(const ServerLinkOptions& options, Handler handler)
       channel_(MakeChannel(options.server)),
       stub_(v1::Cluster::NewStub(channel_)) {}
 
-absl::StatusOr<std::unique_ptr<ServerLink>> ServerLink::Connect(const ServerLinkOptions& options, Handler handler) {
+absl::StatusOr<std::unique_ptr<ServerLink>> ServerLink::Connect(const ServerLinkOptions& options,
+                                                                Handler handler) {
   std::unique_ptr<ServerLink> link(new ServerLink(options, std::move(handler)));
   const auto deadline = absl::ToChronoTime(absl::Now() + options.connect_timeout);
   if (!link->channel_->WaitForConnected(deadline)) {
@@ -48,7 +49,8 @@ ServerLink::~ServerLink() {
     std::unique_lock lock(mutex_);
     closing_ = true;
     changed_.notify_all();
-    if (writer_.joinable()) changed_.wait_for(lock, std::chrono::seconds(1), [this] { return flushed_; });
+    if (writer_.joinable())
+      changed_.wait_for(lock, std::chrono::seconds(1), [this] { return flushed_; });
   }
   context_.TryCancel();
   if (writer_.joinable()) writer_.join();

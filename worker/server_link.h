@@ -1,12 +1,13 @@
-// The worker's end of the Join stream: joins, sends heartbeats, queues what is to be said, hands on what the server says.
-// Send is thread-safe and never blocks. The handler is called by the stream's reading thread.
+// The worker's end of the Join stream: joins, sends heartbeats, queues what is to be said, hands on
+// what the server says. Send is thread-safe and never blocks. The handler is called by the stream's
+// reading thread.
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <deque>
 #include <string>
 #include <thread>
 
@@ -18,9 +19,10 @@
 namespace edgetp {
 
 struct ServerLinkOptions {
-  std::string server;             // HOST:PORT
+  std::string server;  // HOST:PORT
   v1::JoinRequest join;
-  absl::Duration connect_timeout; // a server that starts later than its workers is waited for this long
+  absl::Duration
+      connect_timeout;  // a server that starts later than its workers is waited for this long
 };
 
 class ServerLink {
@@ -32,8 +34,10 @@ class ServerLink {
   };
 
   // Blocks until: the server has answered with `welcome`, or the timeout.
-  // Errors: Unavailable (no server), FailedPrecondition (version), InvalidArgument, as the server says.
-  static absl::StatusOr<std::unique_ptr<ServerLink>> Connect(const ServerLinkOptions& options, Handler handler);
+  // Errors: Unavailable (no server), FailedPrecondition (version), InvalidArgument, as the server
+  // says.
+  static absl::StatusOr<std::unique_ptr<ServerLink>> Connect(const ServerLinkOptions& options,
+                                                             Handler handler);
 
   // Sends what is queued, ends the stream and joins the threads, within two seconds.
   ~ServerLink();
@@ -59,9 +63,9 @@ class ServerLink {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<v1::WorkerMessage> outbox_;
-  bool closing_ = false;   // the owner is done
-  bool flushed_ = false;   // the writing thread has ended
-  bool broken_ = false;    // the stream no longer takes messages
+  bool closing_ = false;  // the owner is done
+  bool flushed_ = false;  // the writing thread has ended
+  bool broken_ = false;   // the stream no longer takes messages
 
   std::thread reader_;
   std::thread writer_;

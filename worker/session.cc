@@ -21,7 +21,8 @@ v1::WorkerMessage FailureMessage(const std::string& job, int rank, const absl::S
   failure.mutable_failure()->set_code(static_cast<int>(status.code()));
   failure.mutable_failure()->set_message(std::string(status.message()));
   // A lost peer or a missed deadline is what the failure of another rank looks like from here.
-  failure.set_secondary(absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status));
+  failure.set_secondary(absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
+                        absl::IsAborted(status));
   failure.set_culprit(rank);
   return message;
 }
@@ -34,7 +35,8 @@ Session::Session(ServerLinkOptions options, const JobEnvironment* environment)
 absl::Status Session::Run() {
   ServerLink::Handler handler{[this](const v1::ServerMessage& message) { OnMessage(message); },
                               [this](const absl::Status& status) { OnClosed(status); }};
-  ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, ServerLink::Connect(options_, std::move(handler)));
+  ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link,
+                   ServerLink::Connect(options_, std::move(handler)));
   spdlog::info("joined {} as {}", options_.server, link->welcome().worker_id());
   while (std::optional<v1::Assign> assign = NextAssignment()) RunJob(*assign, link.get());
   link.reset();  // before closed_ is read: its threads write it
@@ -50,7 +52,9 @@ void Session::Stop() {
 
 void Session::OnMessage(const v1::ServerMessage& message) {
   std::lock_guard lock(mutex_);
-  const auto concerns = [this](const std::string& job) { return control_ != nullptr && job_ == job; };
+  const auto concerns = [this](const std::string& job) {
+    return control_ != nullptr && job_ == job;
+  };
   switch (message.body_case()) {
     case v1::ServerMessage::kAssign:
       assignment_ = message.assign();

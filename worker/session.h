@@ -1,5 +1,6 @@
-// A worker's life: joins the server, takes one job after another, ends when the server is gone or a signal comes.
-// Run is called by the main thread, which also computes; the link's threads only pass messages on.
+// A worker's life: joins the server, takes one job after another, ends when the server is gone or a
+// signal comes. Run is called by the main thread, which also computes; the link's threads only pass
+// messages on.
 #pragma once
 
 #include <condition_variable>
@@ -42,7 +43,7 @@ class Session {
   std::shared_ptr<JobControl> control_;  // of the job that was assigned last
   std::string job_;                      // its name
   bool over_ = false;
-  absl::Status closed_;                  // why, if not by Stop
+  absl::Status closed_;  // why, if not by Stop
 };
 
 }  // namespace edgetp

@@ -13,14 +13,16 @@ namespace edgetp {
 namespace {
 
 // After how many updates something that happens every `interval` steps, and at the end, is due.
-bool Due(int done, int interval, int steps) { return done == steps || (interval > 0 && done % interval == 0); }
+bool Due(int done, int interval, int steps) {
+  return done == steps || (interval > 0 && done % interval == 0);
+}
 
 std::vector<TokenBatch> DrawBatches(const TrainLoopParts& parts, int step) {
   const v1::TrainConfig& train = parts.config->train();
   std::vector<TokenBatch> batches;
   for (int micro_batch = 0; micro_batch < train.micro_batches(); ++micro_batch) {
-    batches.push_back(TrainingBatch(*parts.corpus, {parts.config->seed(), step, micro_batch}, train.batch(),
-                                    parts.config->model().sequence()));
+    batches.push_back(TrainingBatch(*parts.corpus, {parts.config->seed(), step, micro_batch},
+                                    train.batch(), parts.config->model().sequence()));
   }
   return batches;
 }
@@ -38,8 +40,9 @@ absl::StatusOr<TrainedStep> TrainStep(const TrainLoopParts& parts, int step,
   ASSIGN_OR_RETURN(const StepResult result, parts.trainer->TrainStep(step, batches, learning_rate));
   RETURN_IF_ERROR(parts.group->EndStep());
   if (!std::isfinite(result.loss)) {
-    return absl::OutOfRangeError(absl::StrCat("train: the loss is not finite (step=", step + 1, " learning_rate=",
-                                              learning_rate, "): try a lower learning rate or clip_norm"));
+    return absl::OutOfRangeError(absl::StrCat("train: the loss is not finite (step=", step + 1,
+                                              " learning_rate=", learning_rate,
+                                              "): try a lower learning rate or clip_norm"));
   }
   TrainedStep trained{parts.group->TakeStats(), {}};
   v1::StepReport& report = trained.report;
@@ -55,7 +58,8 @@ absl::StatusOr<TrainedStep> TrainStep(const TrainLoopParts& parts, int step,
 }
 
 absl::Status SaveCheckpoint(const TrainLoopParts& parts, int steps_done) {
-  ASSIGN_OR_RETURN(const std::vector<NamedTensor> tensors, parts.trainer->ExportWeights(/*optimizer_state=*/true));
+  ASSIGN_OR_RETURN(const std::vector<NamedTensor> tensors,
+                   parts.trainer->ExportWeights(/*optimizer_state=*/true));
   if (parts.group->rank() != 0) return absl::OkStatus();
   return Annotate(parts.sink->SaveCheckpoint(steps_done, tensors), "save checkpoint");
 }
@@ -80,7 +84,8 @@ absl::Status Train(const TrainLoopParts& parts) {
       RETURN_IF_ERROR(parts.trainer->CheckReplicas(step));
     }
     parts.sink->Step(trained.stats, std::move(trained.report));
-    if (Due(done, train.has_checkpoint_interval() ? train.checkpoint_interval() : 0, train.steps())) {
+    if (Due(done, train.has_checkpoint_interval() ? train.checkpoint_interval() : 0,
+            train.steps())) {
       RETURN_IF_ERROR(SaveCheckpoint(parts, done));
     }
   }
@@ -95,16 +100,19 @@ absl::StatusOr<double> EvaluateValidation(const TrainLoopParts& parts, int64_t w
   double sum = 0;
   for (int64_t first = 0; first < count; first += full_batch) {
     RETURN_IF_ERROR(parts.control->aborted());
-    const int batch = static_cast<int>(std::min<int64_t>(full_batch, count - first));  // the last may be smaller
+    const int batch =
+        static_cast<int>(std::min<int64_t>(full_batch, count - first));  // the last may be smaller
     options.batch = batch;
     ASSIGN_OR_RETURN(const StepPlan plan, BuildEvaluationPlan(options));
     parts.group->BeginStep(-1, Collectives(plan.steps[parts.group->rank()]));
-    ASSIGN_OR_RETURN(const double loss, parts.trainer->Evaluate(EvaluationBatch(*parts.corpus, first, batch, sequence)));
+    ASSIGN_OR_RETURN(const double loss, parts.trainer->Evaluate(EvaluationBatch(
+                                            *parts.corpus, first, batch, sequence)));
     RETURN_IF_ERROR(parts.group->EndStep());
     parts.group->TakeStats();  // an evaluation is no part of a step
     sum += loss * batch;
   }
-  if (count == 0) return absl::InvalidArgumentError("evaluate: the validation split has no whole window");
+  if (count == 0)
+    return absl::InvalidArgumentError("evaluate: the validation split has no whole window");
   return sum / static_cast<double>(count);
 }
 

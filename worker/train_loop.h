@@ -1,4 +1,5 @@
-// The training loop of one rank. All ranks run the same loop on the same batches; rank 0 alone reports losses and saves.
+// The training loop of one rank. All ranks run the same loop on the same batches; rank 0 alone
+// reports losses and saves.
 #pragma once
 
 #include <vector>
@@ -40,7 +41,8 @@ struct TrainLoopParts {
 // Errors: those of the model, its collectives and the sink; the status of an abort.
 absl::Status Train(const TrainLoopParts& parts);
 
-// Mean cross-entropy over the first `windows` windows of the validation split, `batch` of them at a time.
+// Mean cross-entropy over the first `windows` windows of the validation split, `batch` of them at a
+// time.
 absl::StatusOr<double> EvaluateValidation(const TrainLoopParts& parts, int64_t windows);
 
 }  // namespace edgetp

@@ -19,7 +19,8 @@ MergeKind ToMergeKind(v1::Merge merge) {
 
 }  // namespace
 
-absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config, const std::string& device) {
+absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config,
+                                                const std::string& device) {
   TrainerOptions options;
   const v1::ModelConfig& model = config.model();
   ASSIGN_OR_RETURN(options.shape, ToModelShape(model));

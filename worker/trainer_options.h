@@ -11,6 +11,7 @@ namespace edgetp {
 
 // `config` has every default filled and its vocabulary set.
 // Errors: those of ToModelShape and Pattern::Parse.
-absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config, const std::string& device);
+absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config,
+                                                const std::string& device);
 
 }  // namespace edgetp

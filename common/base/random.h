@@ -1,12 +1,13 @@
-// Counter-based random numbers: a value depends on its key alone, so that any part of a run can be repeated by itself.
-// Thread-safe (pure functions).
+// Counter-based random numbers: a value depends on its key alone, so that any part of a run can be
+// repeated by itself. Thread-safe (pure functions).
 #pragma once
 
 #include <cstdint>
 
 namespace edgetp {
 
-// One round of SplitMix64: a bijection with full avalanche. Source: Steele, Lea, Flood, OOPSLA 2014.
+// One round of SplitMix64: a bijection with full avalanche. Source: Steele, Lea, Flood, OOPSLA
+// 2014.
 inline uint64_t Mix64(uint64_t x) {
   x += 0x9e3779b97f4a7c15ull;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;

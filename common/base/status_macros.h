@@ -1,4 +1,5 @@
-// RETURN_IF_ERROR and ASSIGN_OR_RETURN for absl::Status (Abseil's own came later than the version of Debian 12).
+// RETURN_IF_ERROR and ASSIGN_OR_RETURN for absl::Status (Abseil's own came later than the version
+// of Debian 12).
 #pragma once
 
 #include <string>
@@ -20,8 +21,8 @@ inline absl::Status Annotate(const absl::Status& status, const std::string& cont
 #define EDGETP_CONCAT_INNER(a, b) a##b
 #define EDGETP_CONCAT(a, b) EDGETP_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expression)                       \
-  do {                                                    \
+#define RETURN_IF_ERROR(expression)                                         \
+  do {                                                                      \
     if (absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 

@@ -1,4 +1,5 @@
-// The version that server, workers and clients compare: all processes of a cluster must be built from the same one.
+// The version that server, workers and clients compare: all processes of a cluster must be built
+// from the same one.
 #pragma once
 
 namespace edgetp {

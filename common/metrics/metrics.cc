@@ -32,7 +32,8 @@ prometheus::Histogram::BucketBoundaries SecondsBuckets() {
 const MetricInfo& FindMetric(MetricKind kind, const std::string& name, size_t labels) {
   for (const MetricInfo& info : AllMetrics()) {
     if (info.name != name) continue;
-    if (info.kind != kind || info.labels.size() != labels) ProgrammerError(absl::StrCat(name, ": used unlike its row"));
+    if (info.kind != kind || info.labels.size() != labels)
+      ProgrammerError(absl::StrCat(name, ": used unlike its row"));
     return info;
   }
   ProgrammerError(absl::StrCat(name, ": not in the table"));
@@ -65,56 +66,166 @@ const std::vector<MetricInfo>& AllMetrics() {
 
       {"edgetp_workers", K::kGauge, E::kServer, {"state"}, "Workers by state: idle, busy, gone."},
       {"edgetp_queued_runs", K::kGauge, E::kServer, {}, "Runs that wait for their turn."},
-      {"edgetp_runs_total", K::kCounter, E::kServer, {"status"}, "Runs that ended: done, failed, stopped."},
-      {"edgetp_run_info", K::kGauge, E::kServer, {"run", "model", "pattern", "workers", "clock"},
+      {"edgetp_runs_total",
+       K::kCounter,
+       E::kServer,
+       {"status"},
+       "Runs that ended: done, failed, stopped."},
+      {"edgetp_run_info",
+       K::kGauge,
+       E::kServer,
+       {"run", "model", "pattern", "workers", "clock"},
        "1 for the run in progress; what it does is in the labels."},
-      {"edgetp_run_target_steps", K::kGauge, E::kServer, {"run"}, "Steps that the run was asked for."},
-      {"edgetp_run_completed_steps", K::kGauge, E::kServer, {"run"}, "Steps that all ranks have completed."},
-      {"edgetp_run_step_seconds", K::kHistogram, E::kServer, {"run"},
+      {"edgetp_run_target_steps",
+       K::kGauge,
+       E::kServer,
+       {"run"},
+       "Steps that the run was asked for."},
+      {"edgetp_run_completed_steps",
+       K::kGauge,
+       E::kServer,
+       {"run"},
+       "Steps that all ranks have completed."},
+      {"edgetp_run_step_seconds",
+       K::kHistogram,
+       E::kServer,
+       {"run"},
        "Duration of a step on its slowest rank, evaluation excluded."},
-      {"edgetp_run_step_breakdown_seconds_total", K::kCounter, E::kServer, {"run", "term"},
-       "Where the step time went, mean over ranks: compute, software, queueing, serialization, propagation, jitter, "
+      {"edgetp_run_step_breakdown_seconds_total",
+       K::kCounter,
+       E::kServer,
+       {"run", "term"},
+       "Where the step time went, mean over ranks: compute, software, queueing, serialization, "
+       "propagation, jitter, "
        "straggler."},
-      {"edgetp_run_tokens_per_second", K::kGauge, E::kServer, {"run"}, "Training throughput of the last step."},
-      {"edgetp_run_train_loss", K::kGauge, E::kServer, {"run"}, "Cross-entropy of the last step's batch, in nats."},
-      {"edgetp_run_val_loss", K::kGauge, E::kServer, {"run"}, "Cross-entropy of the last evaluation, in nats."},
-      {"edgetp_run_learning_rate", K::kGauge, E::kServer, {"run"}, "Learning rate of the last step."},
-      {"edgetp_run_gradient_norm", K::kGauge, E::kServer, {"run"},
+      {"edgetp_run_tokens_per_second",
+       K::kGauge,
+       E::kServer,
+       {"run"},
+       "Training throughput of the last step."},
+      {"edgetp_run_train_loss",
+       K::kGauge,
+       E::kServer,
+       {"run"},
+       "Cross-entropy of the last step's batch, in nats."},
+      {"edgetp_run_val_loss",
+       K::kGauge,
+       E::kServer,
+       {"run"},
+       "Cross-entropy of the last evaluation, in nats."},
+      {"edgetp_run_learning_rate",
+       K::kGauge,
+       E::kServer,
+       {"run"},
+       "Learning rate of the last step."},
+      {"edgetp_run_gradient_norm",
+       K::kGauge,
+       E::kServer,
+       {"run"},
        "Norm of the whole model's gradient before clipping; 0 where the run does not clip."},
-      {"edgetp_network_info", K::kGauge, E::kServer, {"profile"}, "1 for the network profile in force."},
-      {"edgetp_network_version", K::kGauge, E::kServer, {}, "Counts the changes of the running job's profile."},
-      {"edgetp_medium_grants_total", K::kCounter, E::kServer, {"run"}, "Messages granted on the shared medium."},
-      {"edgetp_medium_airtime_seconds_total", K::kCounter, E::kServer, {"run"}, "Airtime granted on the shared medium."},
-      {"edgetp_medium_queueing_seconds_total", K::kCounter, E::kServer, {"run"},
+      {"edgetp_network_info",
+       K::kGauge,
+       E::kServer,
+       {"profile"},
+       "1 for the network profile in force."},
+      {"edgetp_network_version",
+       K::kGauge,
+       E::kServer,
+       {},
+       "Counts the changes of the running job's profile."},
+      {"edgetp_medium_grants_total",
+       K::kCounter,
+       E::kServer,
+       {"run"},
+       "Messages granted on the shared medium."},
+      {"edgetp_medium_airtime_seconds_total",
+       K::kCounter,
+       E::kServer,
+       {"run"},
+       "Airtime granted on the shared medium."},
+      {"edgetp_medium_queueing_seconds_total",
+       K::kCounter,
+       E::kServer,
+       {"run"},
        "Time that messages waited for the shared medium."},
 
-      {"edgetp_worker_info", K::kGauge, E::kWorker, {"worker", "host", "device", "blas"},
+      {"edgetp_worker_info",
+       K::kGauge,
+       E::kWorker,
+       {"worker", "host", "device", "blas"},
        "1; what this worker is, in the labels."},
-      {"edgetp_worker_joined", K::kGauge, E::kWorker, {}, "1 while the worker's stream to the server is open."},
-      {"edgetp_steps_total", K::kCounter, E::kWorker, {"run", "rank"}, "Steps that this rank has completed."},
-      {"edgetp_step_seconds", K::kHistogram, E::kWorker, {"run", "rank"},
+      {"edgetp_worker_joined",
+       K::kGauge,
+       E::kWorker,
+       {},
+       "1 while the worker's stream to the server is open."},
+      {"edgetp_steps_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "rank"},
+       "Steps that this rank has completed."},
+      {"edgetp_step_seconds",
+       K::kHistogram,
+       E::kWorker,
+       {"run", "rank"},
        "Duration of a step on this rank, evaluation excluded."},
-      {"edgetp_step_breakdown_seconds_total", K::kCounter, E::kWorker, {"run", "rank", "term"},
-       "Where this rank's step time went: compute, software, queueing, serialization, propagation, jitter, straggler."},
-      {"edgetp_allreduce_seconds", K::kHistogram, E::kWorker, {"run", "rank", "algorithm", "class", "phase"},
+      {"edgetp_step_breakdown_seconds_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "rank", "term"},
+       "Where this rank's step time went: compute, software, queueing, serialization, propagation, "
+       "jitter, straggler."},
+      {"edgetp_allreduce_seconds",
+       K::kHistogram,
+       E::kWorker,
+       {"run", "rank", "algorithm", "class", "phase"},
        "Duration of an all-reduce, waiting for other ranks included."},
-      {"edgetp_sent_bytes_total", K::kCounter, E::kWorker, {"run", "rank", "class"},
-       "Payload bytes sent, after the wire dtype, by traffic class: activation_fwd, activation_bwd, grad_sync, scalar, "
+      {"edgetp_sent_bytes_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "rank", "class"},
+       "Payload bytes sent, after the wire dtype, by traffic class: activation_fwd, "
+       "activation_bwd, grad_sync, scalar, "
        "control."},
-      {"edgetp_link_sent_bytes_total", K::kCounter, E::kWorker, {"run", "source", "destination"},
+      {"edgetp_link_sent_bytes_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "source", "destination"},
        "Payload bytes that the source rank handed to this link."},
-      {"edgetp_link_messages_total", K::kCounter, E::kWorker, {"run", "source", "destination"},
+      {"edgetp_link_messages_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "source", "destination"},
        "Messages that arrived on this link (counted by the destination rank)."},
-      {"edgetp_link_asked_delay_seconds_total", K::kCounter, E::kWorker, {"run", "source", "destination"},
+      {"edgetp_link_asked_delay_seconds_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "source", "destination"},
        "From handover to the release time that the link model asked for, summed over messages."},
-      {"edgetp_link_realised_delay_seconds_total", K::kCounter, E::kWorker, {"run", "source", "destination"},
+      {"edgetp_link_realised_delay_seconds_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "source", "destination"},
        "From handover to the actual release, summed over messages."},
-      {"edgetp_link_queueing_seconds_total", K::kCounter, E::kWorker, {"run", "source", "destination"},
+      {"edgetp_link_queueing_seconds_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "source", "destination"},
        "Time that messages waited behind earlier ones on this link, its interfaces or the medium."},
-      {"edgetp_late_messages_total", K::kCounter, E::kWorker, {"run", "rank"},
+      {"edgetp_late_messages_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "rank"},
        "Messages that arrived physically after their release time while the rank waited for them."},
-      {"edgetp_late_seconds_total", K::kCounter, E::kWorker, {"run", "rank"}, "How late they were, summed."},
-      {"edgetp_overrun_seconds_total", K::kCounter, E::kWorker, {"run", "rank"},
+      {"edgetp_late_seconds_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "rank"},
+       "How late they were, summed."},
+      {"edgetp_overrun_seconds_total",
+       K::kCounter,
+       E::kWorker,
+       {"run", "rank"},
        "Compute time beyond what the device profile grants."},
   };
   return *all;
@@ -142,10 +253,13 @@ struct MetricSet::Families {
   }
 };
 
-MetricSet::MetricSet() : registry_(std::make_shared<prometheus::Registry>()), families_(std::make_shared<Families>()) {}
+MetricSet::MetricSet()
+    : registry_(std::make_shared<prometheus::Registry>()),
+      families_(std::make_shared<Families>()) {}
 
 template <typename T>
-T& MetricSet::Series(MetricKind kind, const std::string& name, const std::vector<std::string>& label_values) {
+T& MetricSet::Series(MetricKind kind, const std::string& name,
+                     const std::vector<std::string>& label_values) {
   const MetricInfo& info = FindMetric(kind, name, label_values.size());
   prometheus::Labels labels;
   for (size_t i = 0; i < label_values.size(); ++i) labels[info.labels[i]] = label_values[i];
@@ -162,22 +276,26 @@ T& MetricSet::Series(MetricKind kind, const std::string& name, const std::vector
   if (is_new) {
     families_->known.push_back({labels, series,
                                 [](void* of, void* which) {
-                                  static_cast<prometheus::Family<T>*>(of)->Remove(static_cast<T*>(which));
+                                  static_cast<prometheus::Family<T>*>(of)->Remove(
+                                      static_cast<T*>(which));
                                 },
                                 family});
   }
   return *series;
 }
 
-prometheus::Counter& MetricSet::Counter(const std::string& name, const std::vector<std::string>& label_values) {
+prometheus::Counter& MetricSet::Counter(const std::string& name,
+                                        const std::vector<std::string>& label_values) {
   return Series<prometheus::Counter>(K::kCounter, name, label_values);
 }
 
-prometheus::Gauge& MetricSet::Gauge(const std::string& name, const std::vector<std::string>& label_values) {
+prometheus::Gauge& MetricSet::Gauge(const std::string& name,
+                                    const std::vector<std::string>& label_values) {
   return Series<prometheus::Gauge>(K::kGauge, name, label_values);
 }
 
-prometheus::Histogram& MetricSet::Histogram(const std::string& name, const std::vector<std::string>& label_values) {
+prometheus::Histogram& MetricSet::Histogram(const std::string& name,
+                                            const std::vector<std::string>& label_values) {
   return Series<prometheus::Histogram>(K::kHistogram, name, label_values);
 }
 
@@ -204,9 +322,11 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Create(const s
     exposer->RegisterCollectable(metrics.registry());
     const std::string host = address.substr(0, address.rfind(':'));
     std::string bound = absl::StrCat(host, ":", exposer->GetListeningPorts().at(0));
-    return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(std::move(exposer), std::move(bound)));
+    return std::unique_ptr<MetricsEndpoint>(
+        new MetricsEndpoint(std::move(exposer), std::move(bound)));
   } catch (const std::exception& error) {
-    return absl::UnavailableError(absl::StrCat("metrics: cannot listen on ", address, ": ", error.what()));
+    return absl::UnavailableError(
+        absl::StrCat("metrics: cannot listen on ", address, ": ", error.what()));
   }
 }
 

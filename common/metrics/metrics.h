@@ -1,19 +1,20 @@
-// The list of metrics: every name, type, unit, label and help text that edgetp exports, as one table. docs/metrics.md
-// shows the same table, and a test keeps them equal. A new metric is one row here and the line that uses it.
-// Thin over prometheus-cpp; thread-safe unless said otherwise.
+// The list of metrics: every name, type, unit, label and help text that edgetp exports, as one
+// table. docs/metrics.md shows the same table, and a test keeps them equal. A new metric is one row
+// here and the line that uses it. Thin over prometheus-cpp; thread-safe unless said otherwise.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "absl/status/statusor.h"
 #include <prometheus/counter.h>
 #include <prometheus/exposer.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
 
 namespace edgetp {
 
@@ -38,17 +39,21 @@ struct MetricInfo {
 // Every metric, server and worker, in the order of docs/metrics.md.
 const std::vector<MetricInfo>& AllMetrics();
 
-// The rows of a registry, created on first use. The label values are given in the order of MetricInfo::labels.
-// A name that is not in the table, of another kind, or with another number of labels is a programmer error (abort).
+// The rows of a registry, created on first use. The label values are given in the order of
+// MetricInfo::labels. A name that is not in the table, of another kind, or with another number of
+// labels is a programmer error (abort).
 class MetricSet {
  public:
   MetricSet();
 
-  prometheus::Counter& Counter(const std::string& name, const std::vector<std::string>& label_values);
+  prometheus::Counter& Counter(const std::string& name,
+                               const std::vector<std::string>& label_values);
   prometheus::Gauge& Gauge(const std::string& name, const std::vector<std::string>& label_values);
-  prometheus::Histogram& Histogram(const std::string& name, const std::vector<std::string>& label_values);
+  prometheus::Histogram& Histogram(const std::string& name,
+                                   const std::vector<std::string>& label_values);
 
-  // Forgets every series whose label `label` has this value: a run that is over. References to them dangle from then on.
+  // Forgets every series whose label `label` has this value: a run that is over. References to them
+  // dangle from then on.
   void Drop(const std::string& label, const std::string& value);
 
   const std::shared_ptr<prometheus::Registry>& registry() const { return registry_; }
@@ -67,7 +72,8 @@ class MetricsEndpoint {
  public:
   // `address`: "host:port"; port 0 takes a free one.
   // Errors: Unavailable if the address cannot be bound.
-  static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Create(const std::string& address, const MetricSet& metrics);
+  static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Create(const std::string& address,
+                                                                 const MetricSet& metrics);
 
   // "host:port" with the port in use.
   const std::string& address() const { return address_; }

@@ -1,5 +1,5 @@
-// What the coordinator exports, as typed calls over the table of metrics.h. One thread calls all of them, except
-// MediumGrant.
+// What the coordinator exports, as typed calls over the table of metrics.h. One thread calls all of
+// them, except MediumGrant.
 #pragma once
 
 #include <string>
@@ -27,7 +27,8 @@ class ServerMetrics {
   // Exactly one profile is in force.
   void SetNetwork(const std::string& profile, double version);
 
-  // Forgets the previous run's series, so that a last scrape of it still sees them, and starts this one's.
+  // Forgets the previous run's series, so that a last scrape of it still sees them, and starts this
+  // one's.
   void BeginRun(const RunLabels& labels);
   void Step(const v1::StepRecord& record);
   // One message of the shared medium. Any thread.

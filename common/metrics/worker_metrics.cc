@@ -24,16 +24,19 @@ void RunMetrics::Step(const v1::StepReport& report) {
     add("edgetp_sent_bytes_total", traffic, bytes);
   });
   const v1::Fidelity& fidelity = report.fidelity();
-  metrics_->Counter("edgetp_late_messages_total", {run_, rank_}).Increment(fidelity.late_messages());
+  metrics_->Counter("edgetp_late_messages_total", {run_, rank_})
+      .Increment(fidelity.late_messages());
   metrics_->Counter("edgetp_late_seconds_total", {run_, rank_}).Increment(fidelity.late_seconds());
-  metrics_->Counter("edgetp_overrun_seconds_total", {run_, rank_}).Increment(fidelity.overrun_seconds());
+  metrics_->Counter("edgetp_overrun_seconds_total", {run_, rank_})
+      .Increment(fidelity.overrun_seconds());
 }
 
 void RunMetrics::AllReduce(const CollectiveTag& tag, const std::string& algorithm, double seconds) {
   prometheus::Histogram*& histogram = all_reduce_[{tag.traffic, tag.phase, algorithm}];
   if (histogram == nullptr) {
-    histogram = &metrics_->Histogram("edgetp_allreduce_seconds",
-                                     {run_, rank_, algorithm, NameOf(tag.traffic), NameOf(tag.phase)});
+    histogram =
+        &metrics_->Histogram("edgetp_allreduce_seconds",
+                             {run_, rank_, algorithm, NameOf(tag.traffic), NameOf(tag.phase)});
   }
   histogram->Observe(seconds);
 }
@@ -44,7 +47,8 @@ LinkMetrics RunMetrics::Link(int source, int destination) {
       .sent_bytes = &metrics_->Counter("edgetp_link_sent_bytes_total", labels),
       .messages = &metrics_->Counter("edgetp_link_messages_total", labels),
       .asked_delay_seconds = &metrics_->Counter("edgetp_link_asked_delay_seconds_total", labels),
-      .realised_delay_seconds = &metrics_->Counter("edgetp_link_realised_delay_seconds_total", labels),
+      .realised_delay_seconds =
+          &metrics_->Counter("edgetp_link_realised_delay_seconds_total", labels),
       .queueing_seconds = &metrics_->Counter("edgetp_link_queueing_seconds_total", labels),
   };
 }
@@ -54,12 +58,14 @@ WorkerMetrics::WorkerMetrics(MetricSet* metrics) : metrics_(metrics) {
   SetJoined(false);
 }
 
-void WorkerMetrics::SetInfo(const std::string& worker, const std::string& host, const std::string& device,
-                            const std::string& blas) {
+void WorkerMetrics::SetInfo(const std::string& worker, const std::string& host,
+                            const std::string& device, const std::string& blas) {
   metrics_->Gauge("edgetp_worker_info", {worker, host, device, blas}).Set(1);
 }
 
-void WorkerMetrics::SetJoined(bool joined) { metrics_->Gauge("edgetp_worker_joined", {}).Set(joined ? 1 : 0); }
+void WorkerMetrics::SetJoined(bool joined) {
+  metrics_->Gauge("edgetp_worker_joined", {}).Set(joined ? 1 : 0);
+}
 
 std::unique_ptr<RunMetrics> WorkerMetrics::BeginRun(const std::string& run, int rank) {
   if (!previous_run_.empty()) metrics_->Drop("run", previous_run_);

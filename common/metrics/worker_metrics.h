@@ -1,5 +1,6 @@
-// What a worker exports, as typed handles over the table of metrics.h. One WorkerMetrics per process, one RunMetrics per
-// job. Thread-safe, except that RunMetrics::AllReduce is for one thread.
+// What a worker exports, as typed handles over the table of metrics.h. One WorkerMetrics per
+// process, one RunMetrics per job. Thread-safe, except that RunMetrics::AllReduce is for one
+// thread.
 #pragma once
 
 #include <map>
@@ -14,7 +15,8 @@
 
 namespace edgetp {
 
-// A directed link as one of its ends sees it. The source counts bytes, the destination everything else.
+// A directed link as one of its ends sees it. The source counts bytes, the destination everything
+// else.
 struct LinkMetrics {
   prometheus::Counter* sent_bytes;
   prometheus::Counter* messages;
@@ -23,12 +25,14 @@ struct LinkMetrics {
   prometheus::Counter* queueing_seconds;
 };
 
-// Series of one rank of one run; they are forgotten when the next run begins, so that a last scrape still sees them.
+// Series of one rank of one run; they are forgotten when the next run begins, so that a last scrape
+// still sees them.
 class RunMetrics {
  public:
   RunMetrics(MetricSet* metrics, std::string run, int rank);
 
-  // All that a step report holds: duration, breakdown, bytes by class, lateness. Call once per step.
+  // All that a step report holds: duration, breakdown, bytes by class, lateness. Call once per
+  // step.
   void Step(const v1::StepReport& report);
 
   // One finished all-reduce.
@@ -51,7 +55,8 @@ class WorkerMetrics {
   explicit WorkerMetrics(MetricSet* metrics);
 
   // Once, after the server's welcome.
-  void SetInfo(const std::string& worker, const std::string& host, const std::string& device, const std::string& blas);
+  void SetInfo(const std::string& worker, const std::string& host, const std::string& device,
+               const std::string& blas);
   void SetJoined(bool joined);
 
   // Forgets the previous run's series and starts this one's.
@@ -62,7 +67,8 @@ class WorkerMetrics {
   std::string previous_run_;
 };
 
-// Calls visit("compute", breakdown.compute()) and so on for every term: the values of the label `term`.
+// Calls visit("compute", breakdown.compute()) and so on for every term: the values of the label
+// `term`.
 template <typename Visitor>
 void VisitTerms(const v1::Breakdown& breakdown, Visitor visit) {
   visit("compute", breakdown.compute());

@@ -11,8 +11,10 @@
 namespace edgetp {
 namespace {
 
-// Header and bytes in pieces. Stops early when the server has answered: it may know the blob already.
-void WriteChunks(grpc::ClientWriterInterface<v1::BlobChunk>* writer, v1::BlobHeader header, const std::string& bytes) {
+// Header and bytes in pieces. Stops early when the server has answered: it may know the blob
+// already.
+void WriteChunks(grpc::ClientWriterInterface<v1::BlobChunk>* writer, v1::BlobHeader header,
+                 const std::string& bytes) {
   const int64_t size = static_cast<int64_t>(bytes.size());
   v1::BlobChunk chunk;
   *chunk.mutable_header() = std::move(header);
@@ -24,12 +26,14 @@ void WriteChunks(grpc::ClientWriterInterface<v1::BlobChunk>* writer, v1::BlobHea
   writer->WritesDone();
 }
 
-absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::string& id, const std::string& sha256,
-                                const std::string& bytes, absl::Time deadline) {
+absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::string& id,
+                                const std::string& sha256, const std::string& bytes,
+                                absl::Time deadline) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(deadline));
   v1::PutBlobResponse response;
-  const std::unique_ptr<grpc::ClientWriterInterface<v1::BlobChunk>> writer = stub->Put(&context, &response);
+  const std::unique_ptr<grpc::ClientWriterInterface<v1::BlobChunk>> writer =
+      stub->Put(&context, &response);
   v1::BlobHeader header;
   header.set_id(id);
   header.set_size_bytes(static_cast<int64_t>(bytes.size()));
@@ -41,33 +45,38 @@ absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::strin
 
 absl::Status CheckReceived(const v1::BlobHeader& header, const std::string& bytes) {
   if (header.size_bytes() != static_cast<int64_t>(bytes.size())) {
-    return absl::DataLossError(absl::StrCat("size mismatch (want=", header.size_bytes(), " got=", bytes.size(), ")"));
+    return absl::DataLossError(
+        absl::StrCat("size mismatch (want=", header.size_bytes(), " got=", bytes.size(), ")"));
   }
   const std::string sha256 = Sha256Hex(bytes);
   if (sha256 != header.sha256()) {
-    return absl::DataLossError(absl::StrCat("SHA-256 mismatch (want=", header.sha256(), " got=", sha256, ")"));
+    return absl::DataLossError(
+        absl::StrCat("SHA-256 mismatch (want=", header.sha256(), " got=", sha256, ")"));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes, absl::Time deadline) {
+absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
+                                    absl::Time deadline) {
   const std::string sha256 = Sha256Hex(bytes);
   return Put(stub, absl::StrCat("sha256:", sha256), sha256, bytes, deadline);
 }
 
-absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id, const std::string& bytes,
-                                      absl::Time deadline) {
+absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id,
+                                      const std::string& bytes, absl::Time deadline) {
   return Put(stub, id, Sha256Hex(bytes), bytes, deadline);
 }
 
-absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id, absl::Time deadline) {
+absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id,
+                                    absl::Time deadline) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(deadline));
   v1::GetBlobRequest request;
   request.set_id(id);
-  const std::unique_ptr<grpc::ClientReaderInterface<v1::BlobChunk>> reader = stub->Get(&context, request);
+  const std::unique_ptr<grpc::ClientReaderInterface<v1::BlobChunk>> reader =
+      stub->Get(&context, request);
   v1::BlobHeader header;
   std::string bytes;
   v1::BlobChunk chunk;

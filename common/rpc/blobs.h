@@ -1,5 +1,5 @@
-// Client side of the service Blobs: corpora, weights and checkpoints travel in chunks of 1 MiB, and both sides check
-// size and SHA-256. Thread-safe (no state).
+// Client side of the service Blobs: corpora, weights and checkpoints travel in chunks of 1 MiB, and
+// both sides check size and SHA-256. Thread-safe (no state).
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,16 @@ inline constexpr int64_t kBlobChunkBytes = 1 << 20;
 // Stores bytes on the server. Returns the blob's id, "sha256:<hex>".
 // Blocks until: all is stored, or `deadline` (wall clock).
 // Errors: those of Blobs.Put.
-absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes, absl::Time deadline);
+absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
+                                    absl::Time deadline);
 
 // The same under an id that the caller gives: "checkpoint:<run>/<step>".
-absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id, const std::string& bytes,
-                                      absl::Time deadline);
+absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id,
+                                      const std::string& bytes, absl::Time deadline);
 
 // Fetches the bytes of "sha256:<hex>" or "run:<name>".
 // Errors: those of Blobs.Get; DataLoss if size or SHA-256 differ from the header.
-absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id, absl::Time deadline);
+absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id,
+                                    absl::Time deadline);
 
 }  // namespace edgetp

@@ -1,12 +1,13 @@
 #include "common/rpc/digest.h"
 
+#include <openssl/evp.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include <openssl/evp.h>
 
 namespace edgetp {
 namespace {
@@ -15,7 +16,9 @@ constexpr size_t kReadBytes = 1 << 20;
 
 }  // namespace
 
-void Sha256::Deleter::operator()(void* context) const { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context)); }
+void Sha256::Deleter::operator()(void* context) const {
+  EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context));
+}
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
   EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), EVP_sha256(), nullptr);
@@ -30,7 +33,8 @@ std::string Sha256::HexDigest() {
   unsigned int size = 0;
   EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_.get()), digest, &size);
   std::string hex;
-  for (unsigned int i = 0; i < size; ++i) absl::StrAppend(&hex, absl::Hex(digest[i], absl::kZeroPad2));
+  for (unsigned int i = 0; i < size; ++i)
+    absl::StrAppend(&hex, absl::Hex(digest[i], absl::kZeroPad2));
   return hex;
 }
 
@@ -41,14 +45,16 @@ std::string Sha256Hex(const std::string& bytes) {
 }
 
 absl::StatusOr<std::string> Sha256HexOfFile(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
   if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("open ", path));
   Sha256 digest;
   std::vector<char> buffer(kReadBytes);
   while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
     digest.Update(buffer.data(), got);
   }
-  if (std::ferror(file.get()) != 0) return absl::DataLossError(absl::StrCat("read ", path, ": failed"));
+  if (std::ferror(file.get()) != 0)
+    return absl::DataLossError(absl::StrCat("read ", path, ": failed"));
   return digest.HexDigest();
 }
 

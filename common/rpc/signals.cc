@@ -41,7 +41,8 @@ absl::Status CatchShutdownSignals() {
   action.sa_flags = SA_RESTART | SA_RESETHAND;
   sigemptyset(&action.sa_mask);
   for (const int signal : {SIGINT, SIGTERM}) {
-    if (sigaction(signal, &action, nullptr) != 0) return absl::ErrnoToStatus(errno, "catch signals: sigaction");
+    if (sigaction(signal, &action, nullptr) != 0)
+      return absl::ErrnoToStatus(errno, "catch signals: sigaction");
   }
   signal(SIGPIPE, SIG_IGN);
   return absl::OkStatus();
@@ -57,7 +58,8 @@ int WaitForShutdownSignal(absl::Duration timeout) {
     const absl::Duration left = deadline - absl::Now();
     if (left <= absl::ZeroDuration()) return 0;
     pollfd descriptor = {.fd = ShutdownFd(), .events = POLLIN, .revents = 0};
-    // Rounded up, so that the last millisecond is not a busy loop; at most a minute, so that it fits an int.
+    // Rounded up, so that the last millisecond is not a busy loop; at most a minute, so that it
+    // fits an int.
     const int64_t wait_ms = std::min<int64_t>(absl::ToInt64Milliseconds(left) + 1, 60'000);
     poll(&descriptor, 1, static_cast<int>(wait_ms));
   }

@@ -22,8 +22,8 @@ v1::Failure ToFailure(const absl::Status& status) {
 }
 
 absl::Status FromFailure(const v1::Failure& failure) {
-  const absl::StatusCode code =
-      failure.code() == 0 ? absl::StatusCode::kUnknown : static_cast<absl::StatusCode>(failure.code());
+  const absl::StatusCode code = failure.code() == 0 ? absl::StatusCode::kUnknown
+                                                    : static_cast<absl::StatusCode>(failure.code());
   return absl::Status(code, failure.message());
 }
 

@@ -1,10 +1,11 @@
-// The bridge between absl::Status (inside) and grpc::Status and v1::Failure (on the wire). Codes are the same numbers.
-// Thread-safe (pure functions).
+// The bridge between absl::Status (inside) and grpc::Status and v1::Failure (on the wire). Codes
+// are the same numbers. Thread-safe (pure functions).
 #pragma once
+
+#include <grpcpp/support/status.h>
 
 #include "absl/status/status.h"
 #include "edgetp/v1/cluster.pb.h"
-#include <grpcpp/support/status.h>
 
 namespace edgetp {
 

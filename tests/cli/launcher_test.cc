@@ -1,4 +1,5 @@
-// The launcher with shell scripts as server and workers: what starts, what is said, and that nothing is left.
+// The launcher with shell scripts as server and workers: what starts, what is said, and that
+// nothing is left.
 #include "cli/launcher.h"
 
 #include <gmock/gmock.h>
@@ -9,7 +10,6 @@
 
 #include <filesystem>
 #include <fstream>
-
 
 namespace edgetp {
 namespace {
@@ -121,7 +121,8 @@ TEST_F(LauncherTest, AServerThatEndsAtTheStartIsReportedWithItsLastWords) {
   const absl::Status status = LocalCluster::Start(Options(1)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("exited with code 2"));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("cannot listen on 127.0.0.1:1: address in use"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("cannot listen on 127.0.0.1:1: address in use"));
 }
 
 TEST_F(LauncherTest, AServerThatNeverListensIsGivenUp) {

@@ -14,10 +14,13 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-nlohmann::json Parsed(const google::protobuf::Message& message) { return nlohmann::json::parse(ToJson(message)); }
+nlohmann::json Parsed(const google::protobuf::Message& message) {
+  return nlohmann::json::parse(ToJson(message));
+}
 
 void ExpectKeys(const nlohmann::json& json, const std::vector<std::string>& keys) {
-  for (const std::string& key : keys) EXPECT_TRUE(json.contains(key)) << key << " in " << json.dump();
+  for (const std::string& key : keys)
+    EXPECT_TRUE(json.contains(key)) << key << " in " << json.dump();
 }
 
 v1::RunSummary Row(const std::string& network, const std::string& pattern, double median_seconds) {
@@ -58,7 +61,8 @@ TEST(SweepTableTest, FitsInAHundredColumns) {
     run.set_workers(16);
     run.set_bytes_on_the_wire_per_rank(123456789012.0);
     run.mutable_verdict()->set_valid(false);
-    run.mutable_verdict()->set_reason("host too slow for this profile, use --clock=simulated, " + std::string(80, 'y'));
+    run.mutable_verdict()->set_reason("host too slow for this profile, use --clock=simulated, " +
+                                      std::string(80, 'y'));
     *sweep.add_rows() = run;
     patterns.push_back("(tttt)*6");
   }
@@ -100,15 +104,17 @@ TEST(ProgressTest, ALineNamesStepLossTimeAndWhatIsLeft) {
   record.set_wall_seconds(5);
   record.set_network("wifi-5");
   const std::string line = ProgressLine(record, 100);
-  for (const char* part : {"step 50/100", "loss 2.4512", "98.2 ms/step", "7.82K tokens/s", "ETA 5", "wifi-5"}) {
+  for (const char* part :
+       {"step 50/100", "loss 2.4512", "98.2 ms/step", "7.82K tokens/s", "ETA 5", "wifi-5"}) {
     EXPECT_THAT(line, HasSubstr(part));
   }
 }
 
 TEST(JsonTest, TrainHasTheKeysThatOthersBuildOn) {
   const nlohmann::json json = Parsed(Row("none", "tttt", 0.1));
-  ExpectKeys(json, {"run", "pattern", "workers", "network", "clock", "steps", "final", "step_seconds", "wall_seconds",
-                    "breakdown_seconds", "predicted_step_seconds", "bytes_on_the_wire_per_rank", "verdict"});
+  ExpectKeys(json, {"run", "pattern", "workers", "network", "clock", "steps", "final",
+                    "step_seconds", "wall_seconds", "breakdown_seconds", "predicted_step_seconds",
+                    "bytes_on_the_wire_per_rank", "verdict"});
   ExpectKeys(json["final"], {"train_loss", "val_loss"});
   ExpectKeys(json["step_seconds"], {"median", "p99"});
   ExpectKeys(json["breakdown_seconds"],
@@ -121,11 +127,14 @@ TEST(JsonTest, PlanHasTheKeysThatOthersBuildOn) {
   plan.mutable_bytes_per_step_per_rank();
   plan.add_memory_bytes_per_rank();
   const nlohmann::json json = Parsed(plan);
-  ExpectKeys(json, {"pattern", "layers", "workers", "sync_points_forward", "all_reduces_per_micro_step",
-                    "all_reduces_per_step", "bytes_per_step_per_rank", "parameters", "parameters_without_position",
-                    "flops_per_step", "memory_bytes_per_rank"});
-  ExpectKeys(json["bytes_per_step_per_rank"], {"activation_fwd", "activation_bwd", "grad_sync", "scalar"});
-  ExpectKeys(json["memory_bytes_per_rank"][0], {"parameters", "gradients", "optimizer", "activations"});
+  ExpectKeys(json,
+             {"pattern", "layers", "workers", "sync_points_forward", "all_reduces_per_micro_step",
+              "all_reduces_per_step", "bytes_per_step_per_rank", "parameters",
+              "parameters_without_position", "flops_per_step", "memory_bytes_per_rank"});
+  ExpectKeys(json["bytes_per_step_per_rank"],
+             {"activation_fwd", "activation_bwd", "grad_sync", "scalar"});
+  ExpectKeys(json["memory_bytes_per_rank"][0],
+             {"parameters", "gradients", "optimizer", "activations"});
 }
 
 TEST(JsonTest, SweepBenchAndEvalHaveTheKeysThatOthersBuildOn) {
@@ -134,8 +143,8 @@ TEST(JsonTest, SweepBenchAndEvalHaveTheKeysThatOthersBuildOn) {
   ExpectKeys(Parsed(sweep)["rows"][0], {"run", "pattern", "workers", "network"});
   v1::BenchReport bench;
   bench.add_rows();
-  ExpectKeys(Parsed(bench)["rows"][0],
-             {"bytes", "workers", "algorithm", "median_us", "p99_us", "bandwidth_bytes_per_second"});
+  ExpectKeys(Parsed(bench)["rows"][0], {"bytes", "workers", "algorithm", "median_us", "p99_us",
+                                        "bandwidth_bytes_per_second"});
   ExpectKeys(Parsed(v1::EvalReport()), {"loss", "tokens", "pattern", "workers"});
 }
 

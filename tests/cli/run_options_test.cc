@@ -80,7 +80,8 @@ TEST(RunOptionsTest, EveryFaultIsNamedAtOnce) {
   flags.link.rate = "-3mbit";
   const absl::Status status = ResolveRun(flags, v1::RunConfig(), 65).status();
   EXPECT_EQ(ExitCodeOf(status), kExitBadInput);
-  for (const char* part : {"wify-5", "wifi-5", "'x'", "position 2", "layerz", "layers", "--deadline", "--rate"}) {
+  for (const char* part :
+       {"wify-5", "wifi-5", "'x'", "position 2", "layerz", "layers", "--deadline", "--rate"}) {
     EXPECT_THAT(std::string(status.message()), HasSubstr(part));
   }
 }

@@ -30,7 +30,8 @@ TEST(TableTest, WideTextIsWrappedBetweenWordsAndNeverCut) {
   table.AddRow({"k", text + "end"});
   const std::string rendered = table.Render();
   for (const std::string& line : LinesOf(rendered)) EXPECT_LE(line.size(), 100u) << line;
-  for (int i = 0; i < 40; ++i) EXPECT_THAT(rendered, testing::HasSubstr("word" + std::to_string(i)));
+  for (int i = 0; i < 40; ++i)
+    EXPECT_THAT(rendered, testing::HasSubstr("word" + std::to_string(i)));
 }
 
 TEST(TableTest, AWordWiderThanTheTableStaysWhole) {

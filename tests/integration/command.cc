@@ -43,7 +43,8 @@ ProcessStat StatOf(pid_t pid) {
   return stat;
 }
 
-[[noreturn]] void Execute(const std::string& folder, const std::string& stem, const std::vector<std::string>& arguments) {
+[[noreturn]] void Execute(const std::string& folder, const std::string& stem,
+                          const std::vector<std::string>& arguments) {
   const int out = open((stem + ".out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   const int err = open((stem + ".err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   dup2(out, STDOUT_FILENO);
@@ -102,7 +103,8 @@ CommandResult EdgetpCommand::Wait(absl::Duration limit) {
   return {code, Out(), Err(), absl::Now() - started_};
 }
 
-CommandResult RunEdgetp(const std::string& folder, const std::vector<std::string>& arguments, absl::Duration limit) {
+CommandResult RunEdgetp(const std::string& folder, const std::vector<std::string>& arguments,
+                        absl::Duration limit) {
   return EdgetpCommand(folder, arguments).Wait(limit);
 }
 

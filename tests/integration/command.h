@@ -1,4 +1,5 @@
-// Runs the real programs from a test: a command with captured output, its descendants, and limits on everything.
+// Runs the real programs from a test: a command with captured output, its descendants, and limits
+// on everything.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
-// What happens when things go wrong, with real programs: bad input is refused at once, and every death ends the run with
-// a reason, no process left and a readable run directory.
+// What happens when things go wrong, with real programs: bad input is refused at once, and every
+// death ends the run with a reason, no process left and a readable run directory.
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
@@ -38,15 +38,17 @@ class FailureTest : public testing::Test {
     ASSERT_NE(mkdtemp(path.data()), nullptr);
     folder_ = path;
     std::ofstream text(folder_ + "/text.txt");
-    for (int i = 0; i < 400; ++i) text << "the quick brown fox jumps over the lazy dog " << i << "\n";
+    for (int i = 0; i < 400; ++i)
+      text << "the quick brown fox jumps over the lazy dog " << i << "\n";
   }
   void TearDown() override { fs::remove_all(folder_); }
 
   // A model that trains thousands of steps a minute.
   std::vector<std::string> Train(const std::vector<std::string>& more) const {
-    std::vector<std::string> arguments = {"train", "--data=text.txt", "--pattern=ts", "--batch=2", "--sequence=16",
-                                          "--format=json"};
-    for (const char* set : {"model.layers=2", "model.heads=2", "model.channels=16", "train.eval_windows=4"}) {
+    std::vector<std::string> arguments = {"train",     "--data=text.txt", "--pattern=ts",
+                                          "--batch=2", "--sequence=16",   "--format=json"};
+    for (const char* set :
+         {"model.layers=2", "model.heads=2", "model.channels=16", "train.eval_windows=4"}) {
       arguments.push_back(absl::StrCat("--set=", set));
     }
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -161,13 +163,15 @@ TEST_F(FailureTest, CtrlCStopsTheRunAndLeavesNobody) {
   EXPECT_EQ(result.code, 130) << result.err;
   EXPECT_TRUE(AwaitGone(cluster, absl::Seconds(1)));
   ExpectReadableRun("interrupted");
-  EXPECT_EQ(nlohmann::json::parse(ReadFile(RunFile("interrupted", "summary.json")))["status"], "stopped");
+  EXPECT_EQ(nlohmann::json::parse(ReadFile(RunFile("interrupted", "summary.json")))["status"],
+            "stopped");
 }
 
 TEST_F(FailureTest, CtrlCWhileTheClusterStartsLeavesNobody) {
   EdgetpCommand train(folder_, Train({"--steps=1000000"}));
   const absl::Time deadline = absl::Now() + absl::Seconds(20);
-  while (train.Children("edgetp_server").empty() && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(1));
+  while (train.Children("edgetp_server").empty() && absl::Now() < deadline)
+    absl::SleepFor(absl::Milliseconds(1));
   std::vector<pid_t> cluster = train.Children("edgetp_server");
   train.Signal(SIGINT);
   EXPECT_EQ(train.Wait(kFailureLimit).code, 130);
@@ -219,8 +223,8 @@ TEST_F(FailureTest, APortInUseIsNamed) {
 class UpTest : public FailureTest {
  protected:
   void Start(int workers) {
-    up_.emplace(folder_, std::vector<std::string>{"up", absl::StrCat("--workers=", workers), "--listen=127.0.0.1:0",
-                                                  "--format=json"});
+    up_.emplace(folder_, std::vector<std::string>{"up", absl::StrCat("--workers=", workers),
+                                                  "--listen=127.0.0.1:0", "--format=json"});
     const absl::Time deadline = absl::Now() + absl::Seconds(30);
     nlohmann::json status;
     while (!status.contains("address") && absl::Now() < deadline) {
@@ -264,8 +268,8 @@ TEST_F(UpTest, ARunningJobTakesANewNetworkAndEndsOnStop) {
   Start(2);
   EdgetpCommand train(folder_, Train({"--steps=1000000", "--run=tuned", "--server=" + address_}));
   ASSERT_TRUE(AwaitSteps("tuned")) << train.Err();
-  const CommandResult set =
-      RunEdgetp(folder_, {"network", "set", "--delay=20ms", "--server=" + address_, "--format=json"});
+  const CommandResult set = RunEdgetp(
+      folder_, {"network", "set", "--delay=20ms", "--server=" + address_, "--format=json"});
   EXPECT_EQ(set.code, 0) << set.err;
   EXPECT_EQ(nlohmann::json::parse(set.out)["link"]["delay_us"], 20000);
   EXPECT_EQ(RunEdgetp(folder_, {"stop", "tuned", "--server=" + address_}).code, 0);

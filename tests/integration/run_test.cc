@@ -22,14 +22,17 @@ class RunTest : public testing::Test {
     ASSERT_NE(mkdtemp(path.data()), nullptr);
     folder_ = path;
     std::ofstream text(folder_ + "/text.txt");
-    for (int i = 0; i < 400; ++i) text << "the quick brown fox jumps over the lazy dog " << i << "\n";
+    for (int i = 0; i < 400; ++i)
+      text << "the quick brown fox jumps over the lazy dog " << i << "\n";
   }
   void TearDown() override { fs::remove_all(folder_); }
 
   // Runs a command on a tiny model and returns what it prints.
   nlohmann::json Json(const std::string& command, const std::vector<std::string>& more) {
-    std::vector<std::string> arguments = {command, "--data=text.txt", "--batch=2", "--sequence=16", "--format=json"};
-    for (const char* set : {"model.layers=2", "model.heads=2", "model.channels=16", "train.eval_windows=4"}) {
+    std::vector<std::string> arguments = {command, "--data=text.txt", "--batch=2", "--sequence=16",
+                                          "--format=json"};
+    for (const char* set :
+         {"model.layers=2", "model.heads=2", "model.channels=16", "train.eval_windows=4"}) {
       arguments.push_back(absl::StrCat("--set=", set));
     }
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -58,7 +61,8 @@ TEST_F(RunTest, TrainReportsTheRunAndLeavesItsFiles) {
 TEST_F(RunTest, LossesAreTheSameTwiceAndUnderAnotherNetwork) {
   const nlohmann::json first = Json("train", {"--pattern=sp", "--steps=5"});
   EXPECT_EQ(Json("train", {"--pattern=sp", "--steps=5"})["final"], first["final"]);
-  EXPECT_EQ(Json("train", {"--pattern=sp", "--steps=5", "--delay=3ms", "--jitter=1ms"})["final"], first["final"]);
+  EXPECT_EQ(Json("train", {"--pattern=sp", "--steps=5", "--delay=3ms", "--jitter=1ms"})["final"],
+            first["final"]);
 }
 
 TEST_F(RunTest, EvalRepeatsTheLastValidationLoss) {
@@ -73,7 +77,8 @@ TEST_F(RunTest, EvalRepeatsTheLastValidationLoss) {
 
 TEST_F(RunTest, SampleIsRepeatableTextInTheDatasLetters) {
   Json("train", {"--pattern=tt", "--steps=5", "--run=poet"});
-  const std::vector<std::string> command = {"sample", "--run=poet", "--prompt=the ", "--tokens=20", "--format=json"};
+  const std::vector<std::string> command = {"sample", "--run=poet", "--prompt=the ", "--tokens=20",
+                                            "--format=json"};
   const CommandResult first = RunEdgetp(folder_, command);
   ASSERT_EQ(first.code, 0) << first.err;
   const nlohmann::json json = nlohmann::json::parse(first.out);
@@ -83,22 +88,24 @@ TEST_F(RunTest, SampleIsRepeatableTextInTheDatasLetters) {
 }
 
 TEST_F(RunTest, ResumeGoesOnWhereTheCheckpointEnds) {
-  const nlohmann::json whole = Json("train", {"--pattern=ts", "--steps=8", "--set=train.decay_steps=8"});
+  const nlohmann::json whole =
+      Json("train", {"--pattern=ts", "--steps=8", "--set=train.decay_steps=8"});
   Json("train", {"--pattern=ts", "--steps=4", "--set=train.decay_steps=8", "--run=half"});
   const nlohmann::json rest = Json("train", {"--resume=half", "--steps=8"});
   EXPECT_EQ(rest["final"], whole["final"]);
 }
 
 TEST_F(RunTest, SweepHasARowForEveryCell) {
-  const nlohmann::json json =
-      Json("sweep", {"--patterns=tt,pp", "--networks=none,ethernet-1g", "--workers=1,2", "--steps=3"});
+  const nlohmann::json json = Json(
+      "sweep", {"--patterns=tt,pp", "--networks=none,ethernet-1g", "--workers=1,2", "--steps=3"});
   ASSERT_EQ(json["rows"].size(), 8u);
   for (const nlohmann::json& row : json["rows"]) EXPECT_EQ(row["status"], "done");
 }
 
 TEST_F(RunTest, BenchHasARowForEverySizeAndAlgorithm) {
-  const CommandResult result = RunEdgetp(folder_, {"bench", "allreduce", "--bytes=4KiB,64KiB", "--iterations=5",
-                                                   "--allreduce=direct,ring", "--format=json"});
+  const CommandResult result =
+      RunEdgetp(folder_, {"bench", "allreduce", "--bytes=4KiB,64KiB", "--iterations=5",
+                          "--allreduce=direct,ring", "--format=json"});
   ASSERT_EQ(result.code, 0) << result.err;
   const nlohmann::json json = nlohmann::json::parse(result.out);
   ASSERT_EQ(json["rows"].size(), 4u);

@@ -1,15 +1,15 @@
 #include "common/metrics/metrics.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/check_names.h>
+#include <prometheus/text_serializer.h>
+
 #include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <prometheus/check_names.h>
-#include <prometheus/text_serializer.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -24,9 +24,10 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 std::string RowOf(const MetricInfo& info) {
-  const std::string labels = info.labels.empty() ? "" : absl::StrCat("`", absl::StrJoin(info.labels, "`, `"), "`");
-  return absl::StrCat("| `", info.name, "` | ", NameOf(info.kind), " | ", NameOf(info.exporter), " | ", labels, " | ",
-                      info.help, " |");
+  const std::string labels =
+      info.labels.empty() ? "" : absl::StrCat("`", absl::StrJoin(info.labels, "`, `"), "`");
+  return absl::StrCat("| `", info.name, "` | ", NameOf(info.kind), " | ", NameOf(info.exporter),
+                      " | ", labels, " | ", info.help, " |");
 }
 
 std::vector<std::string> RowsOfPage() {
@@ -45,7 +46,8 @@ std::string Scrape(const MetricSet& metrics) {
 // Every family that a process exports once it has done everything once.
 std::set<std::string> Exported(const MetricSet& metrics) {
   std::set<std::string> names;
-  for (const prometheus::MetricFamily& family : metrics.registry()->Collect()) names.insert(family.name);
+  for (const prometheus::MetricFamily& family : metrics.registry()->Collect())
+    names.insert(family.name);
   return names;
 }
 
@@ -59,7 +61,8 @@ std::set<std::string> Listed(Exporter exporter) {
 
 void UseEverything(ServerMetrics* metrics) {
   metrics->SetNetwork("lte", 1);
-  metrics->BeginRun({.run = "a", .model = "minigpt", .pattern = "tt", .workers = 2, .clock = "emulated"});
+  metrics->BeginRun(
+      {.run = "a", .model = "minigpt", .pattern = "tt", .workers = 2, .clock = "emulated"});
   v1::StepRecord record;
   record.set_train_loss(1);
   record.set_val_loss(2);
@@ -79,7 +82,8 @@ void UseEverything(WorkerMetrics* metrics) {
 TEST(MetricsPageTest, PageAndCodeListTheSameMetrics) {
   std::vector<std::string> rows;
   for (const MetricInfo& info : AllMetrics()) rows.push_back(RowOf(info));
-  EXPECT_EQ(RowsOfPage(), rows) << "docs/metrics.md must hold these rows:\n" << absl::StrJoin(rows, "\n");
+  EXPECT_EQ(RowsOfPage(), rows) << "docs/metrics.md must hold these rows:\n"
+                                << absl::StrJoin(rows, "\n");
 }
 
 TEST(MetricsTableTest, NamesKeepTheRulesOfPrometheus) {
@@ -125,8 +129,11 @@ TEST(WorkerMetricsTest, AStepReportAddsUpInTheCounters) {
   run->Step(report);
   const std::string text = Scrape(metrics);
   EXPECT_THAT(text, HasSubstr("edgetp_steps_total{rank=\"1\",run=\"a\"} 2"));
-  EXPECT_THAT(text, HasSubstr("edgetp_step_breakdown_seconds_total{rank=\"1\",run=\"a\",term=\"compute\"} 0.4"));
-  EXPECT_THAT(text, HasSubstr("edgetp_sent_bytes_total{class=\"grad_sync\",rank=\"1\",run=\"a\"} 200"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("edgetp_step_breakdown_seconds_total{rank=\"1\",run=\"a\",term=\"compute\"} 0.4"));
+  EXPECT_THAT(text,
+              HasSubstr("edgetp_sent_bytes_total{class=\"grad_sync\",rank=\"1\",run=\"a\"} 200"));
 }
 
 TEST(WorkerMetricsTest, TheNextRunForgetsTheSeriesOfTheOneBefore) {

@@ -1,13 +1,12 @@
 #include "server/blob_store.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
 #include "server/run_directory.h"
@@ -35,7 +34,8 @@ class BlobStoreTest : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(runs_); }
 
-  static absl::Status Put(BlobStore* store, const v1::BlobHeader& header, const std::string& bytes) {
+  static absl::Status Put(BlobStore* store, const v1::BlobHeader& header,
+                          const std::string& bytes) {
     const auto blob = store->Begin(header);
     if (!blob.ok()) return blob.status();
     if (absl::Status status = (*blob)->Append(bytes); !status.ok()) return status;
@@ -43,7 +43,8 @@ class BlobStoreTest : public ::testing::Test {
   }
   int FilesStored() const {
     int files = 0;
-    for (const auto& entry : fs::directory_iterator(runs_ + "/.blobs")) files += entry.is_regular_file() ? 1 : 0;
+    for (const auto& entry : fs::directory_iterator(runs_ + "/.blobs"))
+      files += entry.is_regular_file() ? 1 : 0;
     return files;
   }
 
@@ -74,9 +75,9 @@ TEST_F(BlobStoreTest, TooFewOrTooManyOrOtherBytesLeaveNothingBehind) {
 TEST_F(BlobStoreTest, AnIdThatIsNotTheDigestIsRefused) {
   BlobStore store(runs_, 100);
   v1::BlobHeader header = HeaderOf("hello");
-  for (const std::string& id : {std::string("hello"), std::string("sha256:../../x"), BlobIdOf("other"),
-                                std::string("checkpoint:../x/5"), std::string("checkpoint:a"),
-                                std::string("checkpoint:a/-1")}) {
+  for (const std::string& id : {std::string("hello"), std::string("sha256:../../x"),
+                                BlobIdOf("other"), std::string("checkpoint:../x/5"),
+                                std::string("checkpoint:a"), std::string("checkpoint:a/-1")}) {
     header.set_id(id);
     EXPECT_EQ(store.Begin(header).status().code(), absl::StatusCode::kInvalidArgument) << id;
   }
@@ -90,11 +91,15 @@ TEST_F(BlobStoreTest, ABlobAboveTheLimitIsRefused) {
 }
 
 TEST_F(BlobStoreTest, BlobsOfAnEarlierServerMakeRoomAndThoseOfThisOneDoNot) {
-  { BlobStore earlier(runs_, 10); ASSERT_TRUE(Put(&earlier, HeaderOf("earlier"), "earlier").ok()); }
+  {
+    BlobStore earlier(runs_, 10);
+    ASSERT_TRUE(Put(&earlier, HeaderOf("earlier"), "earlier").ok());
+  }
   BlobStore store(runs_, 10);
   ASSERT_TRUE(Put(&store, HeaderOf("hello"), "hello").ok());
   EXPECT_EQ(store.Find(BlobIdOf("earlier")).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(Put(&store, HeaderOf("another"), "another").code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Put(&store, HeaderOf("another"), "another").code(),
+            absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(store.Find(BlobIdOf("hello")).ok());
 }
 

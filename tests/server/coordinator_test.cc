@@ -1,12 +1,12 @@
 // The coordinator's state machine: no gRPC, no disk, a clock that the test moves.
 #include "server/coordinator.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <map>
 #include <string>
 #include <vector>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "common/base/version.h"
 
@@ -70,11 +70,13 @@ class CoordinatorTest : public ::testing::Test {
     message.mutable_result()->set_job(run);
     Tell(worker, message);
   }
-  void Failure(const std::string& worker, const std::string& run, const std::string& text, bool secondary) {
+  void Failure(const std::string& worker, const std::string& run, const std::string& text,
+               bool secondary) {
     v1::WorkerMessage message;
     message.mutable_failure()->set_job(run);
     message.mutable_failure()->set_secondary(secondary);
-    message.mutable_failure()->mutable_failure()->set_code(static_cast<int>(absl::StatusCode::kDataLoss));
+    message.mutable_failure()->mutable_failure()->set_code(
+        static_cast<int>(absl::StatusCode::kDataLoss));
     message.mutable_failure()->mutable_failure()->set_message(text);
     Tell(worker, message);
   }
@@ -170,8 +172,9 @@ TEST_F(CoordinatorTest, AJobWaitsForWorkersAndSaysForHowMany) {
   Submit("a", 3);
   Join();
   Join();
-  EXPECT_THAT(PhaseDetails(), ElementsAre("a: ", "a: waiting for 2 of 3 workers", "a: waiting for 1 of 3 workers",
-                                          "a: 3 workers build their shard"));
+  EXPECT_THAT(PhaseDetails(),
+              ElementsAre("a: ", "a: waiting for 2 of 3 workers", "a: waiting for 1 of 3 workers",
+                          "a: 3 workers build their shard"));
 }
 
 TEST_F(CoordinatorTest, AJobThatAsksForMoreWorkersThanJoinFailsAfterTheWait) {
@@ -221,7 +224,9 @@ TEST_F(CoordinatorTest, AStepReportedTwiceEndsTheRun) {
   StartRun();
   Step("worker-2", "a", 1, 0.5);
   Step("worker-2", "a", 1, 0.5);
-  EXPECT_THAT(FailureText(), HasSubstr("rank 1 (worker-2, pid 102): step report out of order (rank=1 want=2 got=1)"));
+  EXPECT_THAT(
+      FailureText(),
+      HasSubstr("rank 1 (worker-2, pid 102): step report out of order (rank=1 want=2 got=1)"));
 }
 
 TEST_F(CoordinatorTest, TheRunIsDoneWhenAllRanksHaveSentTheirResult) {
@@ -249,7 +254,8 @@ TEST_F(CoordinatorTest, RunsTakeTheirTurnInOrder) {
 
 TEST_F(CoordinatorTest, AFullQueueRefuses) {
   for (const char* run : {"a", "b", "c"}) Submit(run, 1);
-  EXPECT_EQ(coordinator_.Submit(now_, "d", Job(1), &out_).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(coordinator_.Submit(now_, "d", Job(1), &out_).code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
 TEST_F(CoordinatorTest, APrimaryFailureAbortsAllAtOnceAndNamesTheRank) {
@@ -372,19 +378,22 @@ TEST_F(CoordinatorTest, AChangedNetworkReachesTheWorkersOfTheJobWithAVersion) {
   lte.set_name("lte");
   EXPECT_TRUE(coordinator_.SetNetwork(lte, &out_).ok());
   EXPECT_TRUE(coordinator_.SetNetwork(lte, &out_).ok());
-  EXPECT_THAT(Receivers(v1::ServerMessage::kNetwork), ElementsAre("worker-1", "worker-2", "worker-1", "worker-2"));
+  EXPECT_THAT(Receivers(v1::ServerMessage::kNetwork),
+              ElementsAre("worker-1", "worker-2", "worker-1", "worker-2"));
   EXPECT_EQ(out_.sends.back().second.network().version(), 2u);
   EXPECT_EQ(coordinator_.network().name(), "lte");
   EXPECT_EQ(out_.events[0].second.network().name(), "lte");
 }
 
 TEST_F(CoordinatorTest, WithoutARunningJobThereIsNoNetworkToSet) {
-  EXPECT_EQ(coordinator_.SetNetwork(v1::NetworkProfile(), &out_).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(coordinator_.SetNetwork(v1::NetworkProfile(), &out_).code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(CoordinatorTest, AFailureOutsideTheWorkersEndsTheRun) {
   StartRun();
-  coordinator_.FailRun(now_, "a", absl::ResourceExhaustedError("write metrics.jsonl: disk full"), &out_);
+  coordinator_.FailRun(now_, "a", absl::ResourceExhaustedError("write metrics.jsonl: disk full"),
+                       &out_);
   EXPECT_EQ(FailureText(), "write metrics.jsonl: disk full");
   EXPECT_EQ(out_.ended[0].outcome, "failed");
 }

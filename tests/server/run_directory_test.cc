@@ -1,14 +1,13 @@
 #include "server/run_directory.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -54,7 +53,8 @@ TEST_F(RunDirectoryTest, TheDefaultNameTellsModelPatternNetworkAndTime) {
   v1::JobSpec spec;
   spec.mutable_train();
   *spec.mutable_config() = config_;
-  EXPECT_THAT(DefaultRunName(spec, absl::Now()), MatchesRegex("minigpt-sppp-wifi-5-[0-9]{8}-[0-9]{6}"));
+  EXPECT_THAT(DefaultRunName(spec, absl::Now()),
+              MatchesRegex("minigpt-sppp-wifi-5-[0-9]{8}-[0-9]{6}"));
   spec.mutable_config()->set_pattern("(sppp)*12");
   spec.mutable_config()->mutable_network()->set_name(std::string(200, 'n'));
   EXPECT_TRUE(CheckRunName(DefaultRunName(spec, absl::Now()) + "-99").ok());
@@ -74,7 +74,8 @@ TEST_F(RunDirectoryTest, TheConfigIsThereFromTheBeginning) {
 TEST_F(RunDirectoryTest, ASecondRunOfTheNameHarmsNothing) {
   ASSERT_TRUE(RunDirectory::Create(root_, "a", config_, absl::Now()).ok());
   config_.set_pattern("tttt");
-  EXPECT_EQ(RunDirectory::Create(root_, "a", config_, absl::Now()).status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(RunDirectory::Create(root_, "a", config_, absl::Now()).status().code(),
+            absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(ReadFile(root_ + "/a/config.textproto"), HasSubstr("sppp"));
 }
 
@@ -112,10 +113,12 @@ TEST_F(RunDirectoryTest, ARootThatCannotBeMadeIsAnErrorThatNamesIt) {
 
 TEST_F(RunDirectoryTest, AFullDiskIsAnErrorOfTheWrite) {
   // /dev/full is a full disk with nothing but a name.
-  EXPECT_EQ(WriteFileAtomically(root_ + "/no/such/folder", "x").code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(WriteFileAtomically(root_ + "/no/such/folder", "x").code(),
+            absl::StatusCode::kNotFound);
   fs::create_directories(root_ + "/a");
   fs::create_symlink("/dev/full", root_ + "/a/file.tmp");
-  EXPECT_EQ(WriteFileAtomically(root_ + "/a/file", "x").code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(WriteFileAtomically(root_ + "/a/file", "x").code(),
+            absl::StatusCode::kResourceExhausted);
   EXPECT_FALSE(fs::exists(root_ + "/a/file"));
 }
 

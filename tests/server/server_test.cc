@@ -1,6 +1,10 @@
 // The whole server in this process, on port 0, with workers that are only a stream.
 #include "server/server.h"
 
+#include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -12,11 +16,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include <gmock/gmock.h>
-#include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/grpcpp.h>
-#include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -42,7 +41,8 @@ void SetDeadline(grpc::ClientContext* context) {
 // A worker without a model: joins, and says what the test tells it to.
 class FakeWorker {
  public:
-  explicit FakeWorker(const std::string& address) : stub_(v1::Cluster::NewStub(MakeChannel(address))) {
+  explicit FakeWorker(const std::string& address)
+      : stub_(v1::Cluster::NewStub(MakeChannel(address))) {
     SetDeadline(&context_);
     stream_ = stub_->Join(&context_);
   }
@@ -215,7 +215,8 @@ TEST_F(ServerTest, AWorkerThatLeavesAbortsTheRunAndIsNamed) {
   StartRun(&first, &second);
   second.Leave();
   const v1::ServerMessage abort = first.Read();
-  EXPECT_THAT(abort.abort().failure().message(), HasSubstr("rank 1 (worker-2, pid 4711): lost: stream closed"));
+  EXPECT_THAT(abort.abort().failure().message(),
+              HasSubstr("rank 1 (worker-2, pid 4711): lost: stream closed"));
   const std::vector<v1::RunEvent> events = Watch("a");
   EXPECT_EQ(events.back().summary().status(), "failed");
   EXPECT_THAT(events.back().summary().error(), HasSubstr("worker-2"));
@@ -276,7 +277,8 @@ TEST_F(ServerTest, TheNetworkOfARunningJobCanBeChanged) {
   request.mutable_network()->set_name("lte");
   request.mutable_network()->mutable_link()->set_delay_us(35000);
   v1::NetworkProfile response;
-  EXPECT_EQ(control_->SetNetwork(&early, request, &response).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(control_->SetNetwork(&early, request, &response).error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION);
   FakeWorker first(server_->address());
   FakeWorker second(server_->address());
   StartRun(&first, &second);
@@ -286,7 +288,8 @@ TEST_F(ServerTest, TheNetworkOfARunningJobCanBeChanged) {
   EXPECT_EQ(second.Read().network().version(), 1u);
   request.mutable_network()->mutable_link()->set_delay_us(-1);
   grpc::ClientContext bad;
-  EXPECT_EQ(control_->SetNetwork(&bad, request, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(control_->SetNetwork(&bad, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(ServerTest, TheMediumIsGrantedInTurnToTheRunningJobOnly) {
@@ -325,7 +328,8 @@ TEST_F(ServerTest, BlobsTravelInChunksAndComeBackEqual) {
     ASSERT_TRUE(back.ok()) << back.status();
     EXPECT_EQ(*back, blob);
   }
-  EXPECT_EQ(GetBlob(blobs_.get(), BlobIdOf("unknown"), deadline).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(GetBlob(blobs_.get(), BlobIdOf("unknown"), deadline).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST_F(ServerTest, ACheckpointIsTakenFromTheRunningRunOnly) {
@@ -340,14 +344,15 @@ TEST_F(ServerTest, ACheckpointIsTakenFromTheRunningRunOnly) {
 }
 
 TEST_F(ServerTest, HealthIsServing) {
-  // grpc.health.v1.Health by hand: an empty HealthCheckRequest, and field 1 of the answer is SERVING (1).
+  // grpc.health.v1.Health by hand: an empty HealthCheckRequest, and field 1 of the answer is
+  // SERVING (1).
   grpc::GenericStub stub(channel_);
   grpc::CompletionQueue queue;
   grpc::ClientContext context;
   SetDeadline(&context);
   const grpc::Slice empty;
-  const auto call =
-      stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::ByteBuffer(&empty, 1), &queue);
+  const auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check",
+                                          grpc::ByteBuffer(&empty, 1), &queue);
   call->StartCall();
   grpc::ByteBuffer answer;
   grpc::Status status;
@@ -388,7 +393,9 @@ TEST_F(ServerTest, ShutdownStopsTheRunAndWritesItsSummary) {
   FakeWorker first(server_->address());
   FakeWorker second(server_->address());
   StartRun(&first, &second);
-  std::thread stop([this] { server_->Shutdown(absl::UnavailableError("the server was shut down (signal 15)")); });
+  std::thread stop([this] {
+    server_->Shutdown(absl::UnavailableError("the server was shut down (signal 15)"));
+  });
   EXPECT_TRUE(first.Read().has_abort());
   EXPECT_EQ(first.Read().body_case(), v1::ServerMessage::BODY_NOT_SET);
   EXPECT_EQ(first.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);

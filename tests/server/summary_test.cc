@@ -1,11 +1,11 @@
 // Step statistics, summary and prediction of a run.
 #include "server/summary.h"
 
-#include <string>
-#include <vector>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
 
 #include "common/config/convert.h"
 #include "common/config/defaults.h"
@@ -53,7 +53,8 @@ v1::StepReport Report(int step, double seconds) {
 
 EndedRun DoneRun() {
   StepAggregator aggregator(1, 10);
-  for (int step = 1; step <= 4; ++step) EXPECT_TRUE(aggregator.Add(0, Report(step, 0.1 * step)).ok());
+  for (int step = 1; step <= 4; ++step)
+    EXPECT_TRUE(aggregator.Add(0, Report(step, 0.1 * step)).ok());
   EndedRun ended{.run = "a", .spec = TwoRankJob(), .outcome = "done", .failure = absl::OkStatus()};
   ended.results.resize(2);
   ended.statistics = aggregator.statistics();
@@ -130,7 +131,10 @@ TEST(SummaryTest, OfAFailedRunSaysWhyAndIsNotValid) {
 }
 
 TEST(SummaryTest, OfARunThatNeverStartedIsReadable) {
-  EndedRun ended{.run = "a", .spec = TwoRankJob(), .outcome = "stopped", .failure = absl::CancelledError("stopped")};
+  EndedRun ended{.run = "a",
+                 .spec = TwoRankJob(),
+                 .outcome = "stopped",
+                 .failure = absl::CancelledError("stopped")};
   EXPECT_EQ(Summarize(ended, 0).steps(), 0);
 }
 

@@ -1,4 +1,5 @@
-// Reads the sources and checks the rules of docs/architecture.md: who may include what, and how long a file may be.
+// Reads the sources and checks the rules of docs/architecture.md: who may include what, and how
+// long a file may be.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -39,7 +40,8 @@ struct Rule {
 };
 
 const std::vector<std::string> kTorch = {"torch/", "ATen/", "c10/"};
-const std::vector<std::string> kGrpc = {"grpc", "edgetp/v1/cluster.grpc", "edgetp/v1/control.grpc", "common/rpc"};
+const std::vector<std::string> kGrpc = {"grpc", "edgetp/v1/cluster.grpc", "edgetp/v1/control.grpc",
+                                        "common/rpc"};
 const std::vector<std::string> kClock = {"absl/time/clock", "chrono", "time.h", "ctime"};
 const std::vector<std::string> kPrometheus = {"prometheus/", "common/metrics"};
 
@@ -58,7 +60,8 @@ std::vector<Rule> Rules() {
       {"common/simulate/", pure},
       {"common/", Join({kTorch, {"server/", "worker/", "cli/"}})},
       {"server/", Join({kTorch, {"worker/", "cli/"}})},
-      {"worker/model/", Join({kGrpc, kClock, kPrometheus, {"edgetp/v1/", "common/config", "server/", "cli/"}})},
+      {"worker/model/",
+       Join({kGrpc, kClock, kPrometheus, {"edgetp/v1/", "common/config", "server/", "cli/"}})},
       {"worker/", {"server/", "cli/"}},
       {"cli/", Join({kTorch, {"worker/"}})},
   };
@@ -89,9 +92,11 @@ TEST(SourceTreeTest, NoFolderIncludesWhatItMustNotKnow) {
 
 TEST(SourceTreeTest, OnlyTheModelIncludesLibTorch) {
   for (const SourceFile& file : ReadSources()) {
-    if (file.path.rfind("worker/model/", 0) == 0 || file.path.rfind("tests/model/", 0) == 0) continue;
+    if (file.path.rfind("worker/model/", 0) == 0 || file.path.rfind("tests/model/", 0) == 0)
+      continue;
     for (const std::string& line : file.lines) {
-      for (const std::string& torch : kTorch) EXPECT_NE(IncludedPath(line).rfind(torch, 0), 0u) << file.path << ": " << line;
+      for (const std::string& torch : kTorch)
+        EXPECT_NE(IncludedPath(line).rfind(torch, 0), 0u) << file.path << ": " << line;
     }
   }
 }
@@ -104,7 +109,8 @@ TEST(SourceTreeTest, EveryHeaderSaysWhatItIs) {
   for (const SourceFile& file : ReadSources()) {
     if (!file.path.ends_with(".h")) continue;
     ASSERT_FALSE(file.lines.empty()) << file.path;
-    EXPECT_EQ(file.lines[0].rfind("// ", 0), 0u) << file.path << " should open with what it is and who uses it";
+    EXPECT_EQ(file.lines[0].rfind("// ", 0), 0u)
+        << file.path << " should open with what it is and who uses it";
   }
 }
 

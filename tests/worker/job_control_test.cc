@@ -18,7 +18,8 @@ TEST(JobControlTest, AStartThatCameFirstIsNotMissed) {
 TEST(JobControlTest, AnAbortWakesTheWaitWithItsStatus) {
   JobControl control;
   std::thread other([&] { control.Abort(absl::AbortedError("rank 1 is lost")); });
-  EXPECT_EQ(control.AwaitStart(absl::Now() + absl::Seconds(30)), absl::AbortedError("rank 1 is lost"));
+  EXPECT_EQ(control.AwaitStart(absl::Now() + absl::Seconds(30)),
+            absl::AbortedError("rank 1 is lost"));
   other.join();
 }
 
@@ -51,7 +52,8 @@ TEST(JobControlTest, AttachHearsWhatWasSaidBeforeIt) {
 TEST(JobControlTest, NoHookRunsAfterDetach) {
   JobControl control;
   int calls = 0;
-  control.Attach([&](const absl::Status&) { ++calls; }, [&](const v1::NetworkProfile&) { ++calls; });
+  control.Attach([&](const absl::Status&) { ++calls; },
+                 [&](const v1::NetworkProfile&) { ++calls; });
   control.Detach();
   control.Abort(absl::AbortedError("late"));
   EXPECT_EQ(calls, 0);
