@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <system_error>
+#include <type_traits>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -167,7 +168,10 @@ absl::StatusOr<Config> ConfigLibrary::Load(ConfigKind kind, const std::string& n
   ASSIGN_OR_RETURN(const std::string path, Find(kind, name));
   Config config;
   RETURN_IF_ERROR(LoadTextproto(path, &config));
-  if (!config.has_name()) config.set_name(fs::path(path).stem().string());
+  // A run's name is its folder's: many runs come from one preset.
+  if constexpr (!std::is_same_v<Config, v1::RunConfig>) {
+    if (!config.has_name()) config.set_name(fs::path(path).stem().string());
+  }
   return config;
 }
 

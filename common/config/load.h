@@ -42,8 +42,8 @@ class ConfigLibrary {
   std::vector<std::string> Names(ConfigKind kind) const;
 
   // `name` is a path (it contains a '/' or ends in .textproto) or a preset's name. A missing `name`
-  // field is filled from the file's name. Errors: NotFound with the known names; those of
-  // LoadTextproto.
+  // field is filled from the file's name, but for runs.
+  // Errors: NotFound with the known names; those of LoadTextproto.
   absl::StatusOr<v1::ModelConfig> Model(const std::string& name) const;
   absl::StatusOr<v1::DeviceProfile> Device(const std::string& name) const;
   absl::StatusOr<v1::NetworkProfile> Network(const std::string& name) const;
