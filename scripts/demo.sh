@@ -13,5 +13,5 @@ scripts/build.sh edgetp edgetp_server edgetp_worker
 scripts/fetch_data.sh
 
 say "training MiniGPT on 2 workers: 4 patterns x 2 networks x $steps steps"
-build/bin/edgetp sweep --model=minigpt --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5 \
+build/bin/edgetp sweep --config=minigpt-shakespeare --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5 \
   --workers=2 --steps="$steps" --set train.warmup_steps=20 --format=table "$@"
