@@ -111,7 +111,6 @@ void AddBench(CLI::App& app, Command* command) {
   AddNetworkFlag(allreduce, &flags->run);
   AddWireFlags(allreduce, &flags->run);
   AddFormatFlag(allreduce, &flags->format);
-  AddLinkFlags(allreduce, &flags->run.link);
   AddClusterFlags(allreduce, &flags->cluster);
   allreduce->footer(kExamples);
   allreduce->callback([flags, command] { *command = [flags] { return Run(*flags); }; });

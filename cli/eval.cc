@@ -8,6 +8,7 @@
 #include "cli/report_tables.h"
 #include "cli/run_options.h"
 #include "common/base/status_macros.h"
+#include "common/config/defaults.h"
 
 namespace edgetp {
 namespace {
@@ -43,16 +44,14 @@ absl::StatusOr<Checkpoint> LoadWeights(const EvalFlags& flags) {
 }
 
 absl::StatusOr<EvalInputs> Prepare(const EvalFlags& flags) {
-  Faults faults;
   EvalInputs inputs;
-  inputs.checkpoint = faults.Take(LoadWeights(flags));
+  ASSIGN_OR_RETURN(inputs.checkpoint, LoadWeights(flags));
+  const v1::RunConfig& base = inputs.checkpoint.config;
+  // Twice: first without the data, which may have to be downloaded.
+  RETURN_IF_ERROR(ResolveRun(flags.run, base, kAssumedVocabulary).status());
   std::string origin;
-  auto corpus = LoadData(DataOf(flags.run, inputs.checkpoint.config), &origin);
-  faults.Add(corpus.status());
-  RETURN_IF_ERROR(faults.status());
-  inputs.corpus = *std::move(corpus);
-  ASSIGN_OR_RETURN(inputs.config,
-                   ResolveRun(flags.run, inputs.checkpoint.config, inputs.corpus->vocabulary()));
+  ASSIGN_OR_RETURN(inputs.corpus, LoadData(DataOf(flags.run, base), &origin));
+  ASSIGN_OR_RETURN(inputs.config, ResolveRun(flags.run, base, inputs.corpus->vocabulary()));
   inputs.config.clear_name();
   inputs.config.set_data(origin);
   RETURN_IF_ERROR(Annotate(inputs.corpus->CheckFits(inputs.config.model().sequence(),
@@ -105,7 +104,6 @@ void AddEval(CLI::App& app, Command* command) {
   AddCollectiveFlags(eval, &flags->run);
   AddPresetFlags(eval, &flags->run);
   AddFormatFlag(eval, &flags->format);
-  AddLinkFlags(eval, &flags->run.link);
   AddClusterFlags(eval, &flags->cluster);
   eval->footer(kExamples);
   eval->callback([flags, command] { *command = [flags] { return Run(*flags); }; });

@@ -6,7 +6,6 @@
 #include "cli/run_options.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
-#include "common/config/defaults.h"
 #include "common/plan/plan_report.h"
 
 namespace edgetp {
@@ -22,8 +21,7 @@ struct PlanFlags {
 };
 
 absl::StatusOr<v1::PlanReport> MakePlan(const RunFlags& flags) {
-  ASSIGN_OR_RETURN(const v1::RunConfig config,
-                   ResolveRun(flags, v1::RunConfig(), kAssumedVocabulary));
+  ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(flags));
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
   return BuildPlanReport(config.model().name(), options);
 }

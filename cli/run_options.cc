@@ -19,6 +19,8 @@ namespace {
 
 constexpr char kDefaultModel[] = "minigpt";
 constexpr char kPlace[] = "command line";
+constexpr char kEmulated[] = "emulated";
+constexpr char kSimulated[] = "simulated";
 
 std::vector<std::string> AllReduceNames() {
   std::vector<std::string> names = {"auto"};
@@ -39,8 +41,6 @@ void LoadPresets(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.model.has_value() || !config->has_model()) {
     *config->mutable_model() = faults->Take(library.Model(flags.model.value_or(kDefaultModel)));
   }
-  if (flags.network.has_value())
-    *config->mutable_network() = faults->Take(library.Network(*flags.network));
 }
 
 void ApplyWire(const RunFlags& flags, v1::CollectiveConfig* collective) {
@@ -53,6 +53,9 @@ void ApplyWire(const RunFlags& flags, v1::CollectiveConfig* collective) {
 void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.run.has_value()) config->set_name(*flags.run);
   if (flags.seed.has_value()) config->set_seed(*flags.seed);
+  if (flags.clock.has_value()) {
+    config->set_clock(*flags.clock == kSimulated ? v1::CLOCK_SIMULATED : v1::CLOCK_EMULATED);
+  }
   if (flags.pattern.has_value()) config->set_pattern(*flags.pattern);
   if (flags.workers.has_value()) config->set_workers(*flags.workers);
   if (flags.steps.has_value()) config->mutable_train()->set_steps(*flags.steps);
@@ -68,10 +71,38 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   ApplyWire(flags, collective);
 }
 
-void ApplyLink(const LinkFlags& flags, Faults* faults, v1::RunConfig* config) {
-  if (!flags.delay && !flags.jitter && !flags.rate && !flags.loss) return;
+// --network and the link options over what the config has.
+void ApplyNetwork(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
+  const ConfigLibrary library = ConfigLibrary::Default(flags.config_path);
+  if (flags.network.has_value())
+    *config->mutable_network() = faults->Take(library.Network(*flags.network));
+  const LinkFlags& link = flags.link;
+  if (!link.delay && !link.jitter && !link.rate && !link.loss) return;
   if (!config->has_network()) *config->mutable_network() = UnlimitedNetwork();
-  faults->Add(ApplyLinkFlags(flags, config->mutable_network()->mutable_link()));
+  faults->Add(ApplyLinkFlags(link, config->mutable_network()->mutable_link()));
+}
+
+using Validator = absl::Status (*)(const v1::RunConfig& config, const std::string& place);
+
+absl::StatusOr<v1::RunConfig> Resolve(const RunFlags& flags, const v1::RunConfig& base,
+                                      std::optional<int> vocabulary, Validator validate) {
+  Faults faults;
+  v1::RunConfig config = base;
+  LoadPresets(flags, &faults, &config);
+  ApplyFlags(flags, &faults, &config);
+  ApplyNetwork(flags, &faults, &config);
+  for (const std::string& assignment : flags.set) faults.Add(ApplyOverride(assignment, &config));
+  const bool presets_failed = !faults.status().ok() && !config.model().has_layers();
+  // Rules about a model that could not be loaded would only hide the reason.
+  if (presets_failed) return faults.status();
+  if (!config.model().has_vocabulary() && vocabulary.has_value())
+    config.mutable_model()->set_vocabulary(*vocabulary);
+  const bool has_network = config.has_network();
+  FillDefaults(&config);
+  faults.Add(validate(config, kPlace));
+  RETURN_IF_ERROR(faults.status());
+  if (!has_network) config.clear_network();
+  return config;
 }
 
 }  // namespace
@@ -132,7 +163,9 @@ void AddCollectiveFlags(CLI::App* command, RunFlags* flags) {
 
 void AddNetworkFlag(CLI::App* command, RunFlags* flags) {
   command->add_option("--network", flags->network,
-                      "network profile (see `edgetp network list`) or file; default: none");
+                      "network profile (see `edgetp network list`) or file; default: none, or what "
+                      "a running cluster has");
+  AddLinkFlags(command, &flags->link);
 }
 
 void AddLinkFlags(CLI::App* command, LinkFlags* flags) {
@@ -147,6 +180,8 @@ void AddTrainFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--steps", flags->steps, "optimizer updates; default: 2000");
   command->add_option("--seed", flags->seed,
                       "of weights, batches, dropout and the network; default: 1337");
+  command->add_option("--clock", flags->clock, "emulated: real waiting (default)")
+      ->check(OneOf({kEmulated, kSimulated}));
 }
 
 void AddDataFlag(CLI::App* command, RunFlags* flags) {
@@ -163,21 +198,23 @@ void AddRunNameFlag(CLI::App* command, RunFlags* flags) {
 
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
                                          std::optional<int> vocabulary) {
+  return Resolve(flags, base, vocabulary, &ValidateRun);
+}
+
+absl::StatusOr<v1::RunConfig> ResolvePlan(const RunFlags& flags) {
+  return Resolve(flags, v1::RunConfig(), kAssumedVocabulary, &ValidatePlan);
+}
+
+absl::StatusOr<std::optional<v1::NetworkProfile>> ResolveNetworkFlags(const RunFlags& flags,
+                                                                      int workers) {
   Faults faults;
-  v1::RunConfig config = base;
-  LoadPresets(flags, &faults, &config);
-  ApplyFlags(flags, &faults, &config);
-  ApplyLink(flags.link, &faults, &config);
-  for (const std::string& assignment : flags.set) faults.Add(ApplyOverride(assignment, &config));
-  const bool presets_failed = !faults.status().ok() && !config.model().has_layers();
-  // Rules about a model that could not be loaded would only hide the reason.
-  if (presets_failed) return faults.status();
-  if (!config.model().has_vocabulary() && vocabulary.has_value())
-    config.mutable_model()->set_vocabulary(*vocabulary);
-  FillDefaults(&config);
-  faults.Add(ValidateRun(config, kPlace));
+  v1::RunConfig config;
+  ApplyNetwork(flags, &faults, &config);
+  if (config.has_network() && faults.status().ok())
+    faults.Add(ValidateNetwork(config.network(), workers, kPlace));
   RETURN_IF_ERROR(faults.status());
-  return config;
+  if (!config.has_network()) return std::nullopt;
+  return config.network();
 }
 
 }  // namespace edgetp

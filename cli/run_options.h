@@ -32,6 +32,7 @@ struct RunFlags {
   std::optional<int> batch;
   std::optional<int> sequence;
   std::optional<uint64_t> seed;
+  std::optional<std::string> clock;
   std::optional<std::string> run;
   std::string data = "auto";
   std::vector<std::string> set;
@@ -44,17 +45,26 @@ void AddPatternFlags(CLI::App* command, RunFlags* flags);  // --pattern --worker
 void AddWireFlags(CLI::App* command, RunFlags* flags);     // --wire --wire_forward --wire_backward
 void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags
-void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network
+void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags
 void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss
-void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed
+void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed --clock
 void AddDataFlag(CLI::App* command, RunFlags* flags);     // --data
 void AddRunNameFlag(CLI::App* command, RunFlags* flags);  // --run
 
 // A run, ready to be submitted. `base` is what the flags start from: the config of a checkpoint, or
-// nothing. `vocabulary` is taken where the model says none. Errors: InvalidArgument with all
-// faults, one per line.
+// nothing. `vocabulary` is taken where the model says none. Where nothing says which network, the
+// field stays absent: the cluster's profile is taken. Errors: InvalidArgument with all faults, one
+// per line.
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
                                          std::optional<int> vocabulary);
+
+// The same for a run that is only planned, which may have what this version cannot run.
+absl::StatusOr<v1::RunConfig> ResolvePlan(const RunFlags& flags);
+
+// What --network and the link options say; absent: nothing.
+// Errors: InvalidArgument with all faults.
+absl::StatusOr<std::optional<v1::NetworkProfile>> ResolveNetworkFlags(const RunFlags& flags,
+                                                                      int workers);
 
 // Loads --data, and says on stderr which text a default means.
 // Errors: those of loading; InvalidArgument naming --data.

@@ -2,6 +2,7 @@
 // that compares them.
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -23,7 +24,7 @@ The first pattern is the one that the others are compared with.)";
 struct SweepFlags {
   TrainFlags train;
   std::vector<std::string> patterns;
-  std::vector<std::string> networks = {"none"};
+  std::vector<std::string> networks;  // none named: what the cluster has
   std::vector<int> workers = {2};
 };
 
@@ -33,15 +34,19 @@ struct Cell {
 };
 
 std::string LabelOf(const Cell& cell, size_t index, size_t count) {
-  return absl::StrFormat("[%d/%d] %s, %s, %d workers: ", index + 1, count, cell.pattern,
-                         cell.config.network().name(), cell.config.workers());
+  const std::string network =
+      cell.config.has_network() ? absl::StrCat(cell.config.network().name(), ", ") : "";
+  return absl::StrFormat("[%d/%d] %s, %s%d workers: ", index + 1, count, cell.pattern, network,
+                         cell.config.workers());
 }
 
 // Every cell, resolved before the first one runs. The same fault in many cells is told once.
 std::vector<Cell> ResolveCells(const SweepFlags& flags, const TrainInputs& inputs, Faults* faults) {
   std::vector<Cell> cells;
   std::vector<std::string> told;
-  for (const std::string& network : flags.networks) {
+  std::vector<std::optional<std::string>> networks(flags.networks.begin(), flags.networks.end());
+  if (networks.empty()) networks.emplace_back();
+  for (const std::optional<std::string>& network : networks) {
     for (const int workers : flags.workers) {
       for (const std::string& pattern : flags.patterns) {
         RunFlags run = flags.train.run;
@@ -127,7 +132,10 @@ SweepResult RunCells(const std::vector<Cell>& cells, SweepCluster& cluster) {
 
 ExitCode Run(const SweepFlags& flags) {
   Faults faults;
-  const TrainInputs inputs = LoadTrainInputs(flags.train, &faults);
+  TrainInputs inputs = LoadTrainInputs(flags.train, &faults);
+  ResolveCells(flags, inputs, &faults);
+  if (faults.status().ok()) faults.Add(LoadTrainData(flags.train, &inputs));
+  if (!faults.status().ok()) return Report(faults.status());
   const std::vector<Cell> cells = ResolveCells(flags, inputs, &faults);
   if (!faults.status().ok()) return Report(faults.status());
 
@@ -147,10 +155,13 @@ void AddSweep(CLI::App& app, Command* command) {
   sweep->add_option("--patterns", flags->patterns, "one or more patterns, separated by ','")
       ->delimiter(',')
       ->required();
-  sweep->add_option("--networks", flags->networks, "one or more network profiles; default: none")
+  sweep
+      ->add_option("--networks", flags->networks,
+                   "one or more network profiles; default: none, or what a running cluster has")
       ->delimiter(',');
   sweep->add_option("--workers", flags->workers, "one or more world sizes; default: 2")
       ->delimiter(',');
+  AddLinkFlags(sweep, &flags->train.run.link);
   AddTrainJobFlags(sweep, &flags->train);
   sweep->footer(kExamples);
   sweep->callback([flags, command] { *command = [flags] { return Run(*flags); }; });

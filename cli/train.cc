@@ -29,7 +29,10 @@ absl::StatusOr<JobOutcome> Train(const TrainFlags& flags, const v1::RunConfig& c
 
 ExitCode Run(const TrainFlags& flags) {
   Faults faults;
-  const TrainInputs inputs = LoadTrainInputs(flags, &faults);
+  TrainInputs inputs = LoadTrainInputs(flags, &faults);
+  faults.Add(ResolveTraining(flags.run, inputs).status());
+  if (faults.status().ok()) faults.Add(LoadTrainData(flags, &inputs));
+  if (!faults.status().ok()) return Report(faults.status());
   const v1::RunConfig config = faults.Take(ResolveTraining(flags.run, inputs));
   if (!faults.status().ok()) return Report(faults.status());
 

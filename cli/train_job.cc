@@ -18,7 +18,6 @@ void AddTrainJobFlags(CLI::App* command, TrainFlags* flags) {
   command->add_option("--init_from", flags->init_from,
                       "start from the weights of a safetensors file");
   AddFormatFlag(command, &flags->format);
-  AddLinkFlags(command, &flags->run.link);
   AddClusterFlags(command, &flags->cluster);
 }
 
@@ -35,16 +34,15 @@ TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {
           faults->Take(ModelOfWeights(*inputs.weights, *flags.init_from));
     }
   }
-  const std::string data = DataOf(flags.run, inputs.base);
-  auto corpus = LoadData(data, &inputs.data);
-  faults->Add(corpus.status());
-  if (corpus.ok()) inputs.corpus = *std::move(corpus);
   return inputs;
 }
 
+absl::Status LoadTrainData(const TrainFlags& flags, TrainInputs* inputs) {
+  ASSIGN_OR_RETURN(inputs->corpus, LoadData(DataOf(flags.run, inputs->base), &inputs->data));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const TrainInputs& inputs) {
-  // Data that could not be loaded is a fault of its own; what else is wrong shall be found all the
-  // same.
   const int vocabulary =
       inputs.corpus.has_value() ? inputs.corpus->vocabulary() : kAssumedVocabulary;
   ASSIGN_OR_RETURN(v1::RunConfig config, ResolveRun(flags, inputs.base, vocabulary));

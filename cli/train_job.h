@@ -34,10 +34,14 @@ struct TrainInputs {
   std::optional<std::string> weights;  // bytes of --init_from
 };
 
-// Reads data, weights and the config of a run to resume. Faults go to `faults`.
+// Reads weights and the config of a run to resume. Faults go to `faults`.
 TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults);
 
-// The config of one cell, checked against the data.
+// Reads the data. Call when all else is right: it may have to be downloaded, and a typing error
+// should not wait for that. Errors: those of LoadData.
+absl::Status LoadTrainData(const TrainFlags& flags, TrainInputs* inputs);
+
+// The config of one cell, checked against the data if that has been read.
 // Errors: InvalidArgument with all faults.
 absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const TrainInputs& inputs);
 

@@ -1,11 +1,13 @@
 // edgetp up: a local cluster that stays until Ctrl-C.
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "cli/cluster.h"
 #include "cli/command.h"
 #include "cli/report_tables.h"
+#include "cli/run_options.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/signals.h"
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp up --workers=4
+  edgetp up --workers=4 --network=wifi-5
   edgetp up --workers=2 --listen=127.0.0.1:0 --runs=/tmp/runs
 Then, in another terminal: edgetp train --server=HOST:PORT ..., edgetp status, edgetp watch, edgetp network set lte)";
 
@@ -22,6 +25,7 @@ constexpr absl::Duration kCheckInterval = absl::Milliseconds(200);
 
 struct UpFlags {
   LauncherOptions launcher;
+  RunFlags run;  // its network
   OutputFormat format = OutputFormat::kTable;
 };
 
@@ -49,10 +53,18 @@ absl::Status Keep(LocalCluster& cluster) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<v1::StatusResponse> Prepare(LocalCluster& cluster, int workers,
+                                           const std::optional<v1::NetworkProfile>& network) {
+  if (network.has_value()) RETURN_IF_ERROR(Remote(cluster.address()).SetNetwork(*network).status());
+  return AwaitWorkers(cluster, workers);
+}
+
 ExitCode Run(const UpFlags& flags) {
+  const auto network = ResolveNetworkFlags(flags.run, flags.launcher.workers);
+  if (!network.ok()) return Report(network.status());
   auto cluster = LocalCluster::Start(flags.launcher);
   if (!cluster.ok()) return Report(cluster.status());
-  const auto status = AwaitWorkers(**cluster, flags.launcher.workers);
+  const auto status = Prepare(**cluster, flags.launcher.workers, *network);
   if (status.ok()) {
     PrintResult(flags.format, *status, StatusTable(*status));
     absl::FPrintF(stderr, "\nServer: %s   logs: %s   Ctrl-C ends it all.\n", (*cluster)->address(),
@@ -79,6 +91,9 @@ void AddUp(CLI::App& app, Command* command) {
       ->capture_default_str();
   up->add_option("--metrics", options->metrics, "HOST:PORT of the server's Prometheus endpoint")
       ->capture_default_str();
+  AddNetworkFlag(up, &flags->run);
+  up->add_option("--config_path", flags->run.config_path,
+                 "folders to search for presets, separated by ':'");
   AddLocalFlags(up, options);
   AddFormatFlag(up, &flags->format);
   up->footer(kExamples);

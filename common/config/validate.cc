@@ -137,6 +137,44 @@ void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Viola
   violations->Below(path + "variability", device.variability(), 0, 1);
 }
 
+// What would be ignored is refused: nobody shall take a figure for something that it is not.
+void CheckSupported(const v1::RunConfig& config, Violations* violations) {
+  if (config.clock() == v1::CLOCK_SIMULATED) {
+    violations->Add("clock", "not supported by this version: CLOCK_SIMULATED (runs are emulated)");
+  }
+  if (config.has_device()) {
+    violations->Add("device",
+                    "not supported by this version: compute takes what it takes on this host");
+  }
+}
+
+// What holds for a run whether it is planned or carried out.
+Violations CheckRun(const v1::RunConfig& config, const std::string& place) {
+  Violations violations(place);
+  if (config.has_name() && !IsRunName(config.name())) {
+    violations.AddGot("name",
+                      "must be a letter or digit, then at most 63 letters, digits, '.', '_' or '-'",
+                      absl::StrCat("\"", config.name(), "\""));
+  }
+  CheckModel(config.model(), "model.", &violations);
+  if (!config.model().has_vocabulary())
+    violations.Add("model.vocabulary", "must be set: no data has given it");
+  CheckSplit(config, &violations);
+  CheckTrain(config.train(), &violations);
+  CheckCollective(config.collective(), &violations);
+  if (config.has_merge() && config.merge() == v1::MERGE_UNSPECIFIED) {
+    violations.Add("merge", "must be MERGE_SUM_LAST, MERGE_MEAN or MERGE_SUM");
+  }
+  if (config.has_clock() && config.clock() == v1::CLOCK_UNSPECIFIED) {
+    violations.Add("clock", "must be CLOCK_EMULATED or CLOCK_SIMULATED");
+  }
+  Violations of_network(place, "network.");
+  CheckNetwork(config.network(), config.workers(), &of_network);
+  violations.Append(of_network);
+  if (config.has_device()) CheckDevice(config.device(), "device.", &violations);
+  return violations;
+}
+
 template <typename Profile>
 absl::Status CheckShipped(const Profile& profile, const std::string& place) {
   Violations violations(place);
@@ -178,29 +216,13 @@ absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string&
 }
 
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place) {
-  Violations violations(place);
-  if (config.has_name() && !IsRunName(config.name())) {
-    violations.AddGot("name",
-                      "must be a letter or digit, then at most 63 letters, digits, '.', '_' or '-'",
-                      absl::StrCat("\"", config.name(), "\""));
-  }
-  CheckModel(config.model(), "model.", &violations);
-  if (!config.model().has_vocabulary())
-    violations.Add("model.vocabulary", "must be set: no data has given it");
-  CheckSplit(config, &violations);
-  CheckTrain(config.train(), &violations);
-  CheckCollective(config.collective(), &violations);
-  if (config.has_merge() && config.merge() == v1::MERGE_UNSPECIFIED) {
-    violations.Add("merge", "must be MERGE_SUM_LAST, MERGE_MEAN or MERGE_SUM");
-  }
-  if (config.has_clock() && config.clock() == v1::CLOCK_UNSPECIFIED) {
-    violations.Add("clock", "must be CLOCK_EMULATED or CLOCK_SIMULATED");
-  }
-  Violations of_network(place, "network.");
-  CheckNetwork(config.network(), config.workers(), &of_network);
-  violations.Append(of_network);
-  if (config.has_device()) CheckDevice(config.device(), "device.", &violations);
+  Violations violations = CheckRun(config, place);
+  CheckSupported(config, &violations);
   return violations.ToStatus();
+}
+
+absl::Status ValidatePlan(const v1::RunConfig& config, const std::string& place) {
+  return CheckRun(config, place).ToStatus();
 }
 
 }  // namespace edgetp

@@ -15,6 +15,10 @@ namespace edgetp {
 // Errors: InvalidArgument with all violations; so for all functions here.
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place);
 
+// The same for a run that is only planned: what this version can describe and not yet carry out
+// (`clock: CLOCK_SIMULATED`, `device`) is fine.
+absl::Status ValidatePlan(const v1::RunConfig& config, const std::string& place);
+
 // Absent fields are fine in these three, as far as they have a default or a meaning. With
 // `world_size`, ranks that the profile names must exist.
 absl::Status ValidateModel(const v1::ModelConfig& model, const std::string& place);

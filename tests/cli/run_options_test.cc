@@ -24,11 +24,11 @@ v1::RunConfig Resolved(const RunFlags& flags) {
   return config.ok() ? *config : v1::RunConfig();
 }
 
-TEST(RunOptionsTest, WithoutFlagsItIsMiniGptOverNoNetwork) {
+TEST(RunOptionsTest, WithoutFlagsItIsMiniGptOverWhatTheClusterHas) {
   const v1::RunConfig config = Resolved(Flags());
   EXPECT_EQ(config.model().name(), "minigpt");
   EXPECT_EQ(config.model().vocabulary(), 65);
-  EXPECT_EQ(config.network().name(), "none");
+  EXPECT_FALSE(config.has_network());
   EXPECT_EQ(config.workers(), 2);
   EXPECT_EQ(config.pattern(), "t*4");
 }
@@ -40,6 +40,29 @@ TEST(RunOptionsTest, LinkOptionsOverrideTheProfilesDefaultLink) {
   const v1::RunConfig config = Resolved(flags);
   EXPECT_EQ(config.network().link().delay_us(), 7000);
   EXPECT_EQ(config.network().link().rate_bits_per_second(), 941e6);
+}
+
+TEST(RunOptionsTest, LinkOptionsAloneOverrideTheUnlimitedNetwork) {
+  RunFlags flags = Flags();
+  flags.link.delay = "7ms";
+  EXPECT_EQ(Resolved(flags).network().link().delay_us(), 7000);
+}
+
+TEST(RunOptionsTest, WhatThisVersionCannotRunItCanPlan) {
+  RunFlags flags = Flags();
+  flags.clock = "simulated";
+  EXPECT_TRUE(ResolvePlan(flags).ok());
+  const absl::Status status = ResolveRun(flags, v1::RunConfig(), 65).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("clock: not supported by this version"));
+}
+
+TEST(RunOptionsTest, ANetworkIsResolvedByItself) {
+  RunFlags flags = Flags();
+  EXPECT_FALSE(ResolveNetworkFlags(flags, 2)->has_value());
+  flags.network = "lte";
+  EXPECT_EQ((*ResolveNetworkFlags(flags, 2))->name(), "lte");
+  flags.link.rate = "-1mbit";
+  EXPECT_EQ(ExitCodeOf(ResolveNetworkFlags(flags, 2).status()), kExitBadInput);
 }
 
 TEST(RunOptionsTest, SetComesAfterEveryOtherFlag) {
@@ -120,6 +143,7 @@ TEST(CommandTest, AnUnknownOptionIsAnsweredWithTheNearestOne) {
 
 TEST(CommandTest, AnUnknownCommandIsAnsweredWithTheNearestOne) {
   EXPECT_THAT(Refusal({"tain"}), HasSubstr("did you mean \"train\"?"));
+  EXPECT_THAT(Refusal({"trian"}), HasSubstr("did you mean \"train\"?"));
   EXPECT_THAT(Refusal({"network", "shw"}), HasSubstr("did you mean \"show\"?"));
 }
 

@@ -160,6 +160,7 @@ TEST(OverrideTest, BadValuesLeaveTheConfigAlone) {
 
 TEST(SuggestTest, OnlyTypingErrorsAreGuessed) {
   EXPECT_EQ(ClosestName("wifi5", {"lte", "wifi-5"}), "wifi-5");
+  EXPECT_EQ(ClosestName("trian", {"plan", "train"}), "train");
   EXPECT_EQ(ClosestName("satellite", {"lte", "wifi-5"}), "");
 }
 

@@ -84,7 +84,15 @@ INSTANTIATE_TEST_SUITE_P(
              "network.link.quantiles: distribution: DISTRIBUTION_QUANTILES needs"},
         Rule{"network.shared_medium=true",
              "network.link.rate_bits_per_second: a shared_medium needs a rate"},
-        Rule{"device.watts=3", "device.flops_per_second: must be set"}));
+        Rule{"device.watts=3", "device.flops_per_second: must be set"},
+        Rule{"device.flops_per_second=1e9", "device: not supported by this version: "},
+        Rule{"clock=simulated", "clock: not supported by this version: CLOCK_SIMULATED"}));
+
+TEST(ValidatePlanTest, WhatThisVersionCannotRunItCanPlan) {
+  const v1::RunConfig config = CompleteRun({"clock=simulated", "device.flops_per_second=1e9"});
+  EXPECT_EQ(ValidatePlan(config, "plan"), absl::OkStatus());
+  EXPECT_FALSE(ValidateRun(config, "run").ok());
+}
 
 TEST(ValidateRunTest, ACompleteRunIsFine) {
   for (const char* algorithm : {"auto", "ring", "direct"}) {
