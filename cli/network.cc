@@ -157,7 +157,8 @@ void AddNetwork(CLI::App& app, Command* command) {
   AddServerFlag(Add(network, "get", "The profile in force", &Get, flags, command), &flags->server);
 
   CLI::App* set =
-      Add(network, "set", "Change the profile of the running job at once", &Set, flags, command);
+      Add(network, "set", "Change the cluster's profile, that of the running job at once", &Set,
+          flags, command);
   set->add_option("name", flags->name, "profile or file; default: change the one in force");
   set->add_option("--link", flags->link,
                   "SRC:DST, the one directed link that the options are meant for");

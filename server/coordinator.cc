@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/config/defaults.h"
+#include "common/config/load.h"
 #include "common/rpc/status.h"
 
 namespace edgetp {
@@ -54,6 +56,11 @@ std::string JobOf(const v1::WorkerMessage& message) {
 }
 
 }  // namespace
+
+Coordinator::Coordinator(CoordinatorOptions options)
+    : options_(options), cluster_network_(UnlimitedNetwork()) {
+  FillDefaults(&cluster_network_);
+}
 
 absl::StatusOr<std::string> Coordinator::Join(absl::Time now, const v1::JoinRequest& request,
                                               Outputs* out) {
@@ -203,21 +210,22 @@ void Coordinator::FailRun(absl::Time now, const std::string& run, const absl::St
   Advance(now, out);
 }
 
-absl::Status Coordinator::SetNetwork(const v1::NetworkProfile& network, Outputs* out) {
-  if (active_ == nullptr) return absl::FailedPreconditionError("set network: no job is running");
+void Coordinator::SetNetwork(const v1::NetworkProfile& network, Outputs* out) {
+  cluster_network_ = network;
+  ++network_version_;
+  if (active_ == nullptr) return;
   v1::ServerMessage message;
-  *message.mutable_network() = active_->SetNetwork(network, ++network_version_);
+  *message.mutable_network() = active_->SetNetwork(network, network_version_);
   Broadcast(message, out);
   if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr)
     run->set_network(network.name());
   v1::RunEvent event;
   *event.mutable_network() = network;
   out->events.emplace_back(active_->run(), std::move(event));
-  return absl::OkStatus();
 }
 
-v1::NetworkProfile Coordinator::network() const {
-  return active_ != nullptr ? active_->spec().config().network() : last_network_;
+const v1::NetworkProfile& Coordinator::network() const {
+  return active_ != nullptr ? active_->spec().config().network() : cluster_network_;
 }
 
 void Coordinator::FillStatus(absl::Time now, v1::StatusResponse* status) const {
@@ -302,7 +310,6 @@ void Coordinator::FinishActive(Outputs* out) {
   for (const std::string& id : active_->workers()) {
     if (Worker* const worker = membership_.Find(id); worker != nullptr) worker->rank.reset();
   }
-  last_network_ = active_->spec().config().network();
   if (v1::StatusResponse::Run* const run = FindRun(ended.run); run != nullptr)
     run->set_state(ended.outcome);
   out->ended.push_back(std::move(ended));

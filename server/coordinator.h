@@ -31,7 +31,7 @@ struct CoordinatorOptions {
 
 class Coordinator {
  public:
-  explicit Coordinator(CoordinatorOptions options) : options_(options) {}
+  explicit Coordinator(CoordinatorOptions options);
 
   // A worker's first message. Its welcome is among the outputs.
   // Errors: those of Membership::Join.
@@ -54,11 +54,12 @@ class Coordinator {
   // Fails the run if it is queued or active: something outside went wrong, e.g. its directory
   // cannot be written.
   void FailRun(absl::Time now, const std::string& run, const absl::Status& reason, Outputs* out);
-  // A validated profile.
-  // Errors: FailedPrecondition if no job is running.
-  absl::Status SetNetwork(const v1::NetworkProfile& network, Outputs* out);
-  // Of the running job, else the last one that was in force.
-  v1::NetworkProfile network() const;
+  // A validated profile: from now on the cluster's, and at once that of the running job.
+  void SetNetwork(const v1::NetworkProfile& network, Outputs* out);
+  // What a job without a network of its own takes: what was set last, without limits at first.
+  const v1::NetworkProfile& cluster_network() const { return cluster_network_; }
+  // In force: of the running job, else the cluster's.
+  const v1::NetworkProfile& network() const;
   uint64_t network_version() const { return network_version_; }
   // The job that has workers; nullptr if none.
   const ActiveJob* active() const { return active_.get(); }
@@ -100,7 +101,7 @@ class Coordinator {
   std::vector<v1::StatusResponse::Run> runs_;  // oldest first
   std::optional<absl::Time> waiting_since_;    // the first job of the queue, for workers
   int announced_idle_ = -1;
-  v1::NetworkProfile last_network_;
+  v1::NetworkProfile cluster_network_;
   uint64_t network_version_ = 0;
   bool shut_down_ = false;
 };

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -106,7 +107,7 @@ void Dispatcher::Tick() {
 }
 
 absl::Status Dispatcher::Submit(const v1::JobSpec& spec, v1::SubmitResponse* response) {
-  ASSIGN_OR_RETURN(v1::JobSpec job, CheckJob(spec, blobs_));
+  ASSIGN_OR_RETURN(v1::JobSpec job, CheckJob(spec, coordinator_.cluster_network(), blobs_));
   RETURN_IF_ERROR(coordinator_.CanSubmit());
   ASSIGN_OR_RETURN(const std::string run, book_.ChooseName(job, absl::Now()));
   job.mutable_config()->set_name(run);
@@ -129,15 +130,16 @@ absl::Status Dispatcher::Stop(const std::string& run) {
 
 absl::Status Dispatcher::SetNetwork(const v1::NetworkProfile& network) {
   const ActiveJob* const active = coordinator_.active();
-  if (active == nullptr) return absl::FailedPreconditionError("set network: no job is running");
+  // Without a job the number of ranks is not known; each job is checked with its own.
+  std::optional<int> world_size;
+  if (active != nullptr) world_size = active->spec().config().workers();
   v1::NetworkProfile filled = network;
   FillDefaults(&filled);
-  RETURN_IF_ERROR(ValidateNetwork(filled, active->spec().config().workers(), "network"));
-  const std::string run = active->run();
+  RETURN_IF_ERROR(ValidateNetwork(filled, world_size, "network"));
   Outputs outputs;
-  RETURN_IF_ERROR(coordinator_.SetNetwork(filled, &outputs));
-  spdlog::info("run {}: network is now {} (version {})", run, filled.name(),
-               coordinator_.network_version());
+  coordinator_.SetNetwork(filled, &outputs);
+  spdlog::info("network is now {} (version {}, {})", filled.name(), coordinator_.network_version(),
+               active != nullptr ? "run " + active->run() : "no job is running");
   metrics_->SetNetwork(filled.name(), static_cast<double>(coordinator_.network_version()));
   CarryOut(std::move(outputs));
   return absl::OkStatus();

@@ -37,7 +37,7 @@ class Dispatcher {
   absl::Status Submit(const v1::JobSpec& spec, v1::SubmitResponse* response);
   absl::Status Stop(const std::string& run);
   absl::Status SetNetwork(const v1::NetworkProfile& network);
-  v1::NetworkProfile network() const { return coordinator_.network(); }
+  const v1::NetworkProfile& network() const { return coordinator_.network(); }
   absl::Status Watch(const std::string& run, RunBook::Watcher watcher);
   void FillStatus(v1::StatusResponse* status) const;
 

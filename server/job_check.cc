@@ -56,8 +56,10 @@ absl::Status CheckBlob(const char* field, const std::string& id, BlobStore* blob
 
 }  // namespace
 
-absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec, BlobStore* blobs) {
+absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec,
+                                     const v1::NetworkProfile& cluster_network, BlobStore* blobs) {
   v1::JobSpec filled = spec;
+  if (!spec.config().has_network()) *filled.mutable_config()->mutable_network() = cluster_network;
   FillDefaults(filled.mutable_config());
   RETURN_IF_ERROR(CheckTask(filled));
   RETURN_IF_ERROR(CheckBlob("corpus_blob", filled.corpus_blob(), blobs));

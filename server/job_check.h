@@ -7,8 +7,9 @@
 
 namespace edgetp {
 
-// The job with defaults filled.
+// The job with defaults filled; one without a network takes `cluster_network`.
 // Errors: InvalidArgument with all violations, or naming the task's field or the unknown blob.
-absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec, BlobStore* blobs);
+absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec,
+                                     const v1::NetworkProfile& cluster_network, BlobStore* blobs);
 
 }  // namespace edgetp

@@ -272,13 +272,10 @@ TEST_F(ServerTest, ANameCanBeUsedOnce) {
 }
 
 TEST_F(ServerTest, TheNetworkOfARunningJobCanBeChanged) {
-  grpc::ClientContext early;
   v1::SetNetworkRequest request;
   request.mutable_network()->set_name("lte");
   request.mutable_network()->mutable_link()->set_delay_us(35000);
   v1::NetworkProfile response;
-  EXPECT_EQ(control_->SetNetwork(&early, request, &response).error_code(),
-            grpc::StatusCode::FAILED_PRECONDITION);
   FakeWorker first(server_->address());
   FakeWorker second(server_->address());
   StartRun(&first, &second);
@@ -290,6 +287,21 @@ TEST_F(ServerTest, TheNetworkOfARunningJobCanBeChanged) {
   grpc::ClientContext bad;
   EXPECT_EQ(control_->SetNetwork(&bad, request, &response).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ServerTest, AJobWithoutANetworkTakesTheClusters) {
+  grpc::ClientContext set;
+  v1::SetNetworkRequest request;
+  request.mutable_network()->set_name("lte");
+  v1::NetworkProfile response;
+  ASSERT_TRUE(control_->SetNetwork(&set, request, &response).ok());
+  EXPECT_EQ(response.name(), "lte");
+  FakeWorker worker(server_->address());
+  worker.Join();
+  ASSERT_TRUE(worker.Read().has_welcome());
+  v1::SubmitResponse submitted;
+  ASSERT_TRUE(Submit(Job(1), &submitted).ok());
+  EXPECT_EQ(worker.Read().assign().spec().config().network().name(), "lte");
 }
 
 TEST_F(ServerTest, TheMediumIsGrantedInTurnToTheRunningJobOnly) {
