@@ -2,8 +2,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,25 +29,47 @@ std::string DescribeEnd(int wait_status) {
   return absl::StrCat("killed by signal ", signal, " (", strsignal(signal), ")");
 }
 
-// posix_spawn and its settings. Returns an errno value.
-int Spawn(const std::vector<std::string>& arguments, const std::string& log_path, pid_t* pid) {
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log_path.c_str(),
-                                   O_WRONLY | O_CREAT | O_APPEND, 0644);
-  posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-  posix_spawnattr_setpgroup(&attributes, 0);
+// What happens in the child. Only async-signal-safe calls: other threads may have held locks at the
+// fork. Returns only if the program cannot be started, with errno set.
+void Become(char* const argv[], const char* log_path, pid_t parent) {
+  // Our handlers would tell the parent of signals that are meant for the child.
+  signal(SIGINT, SIG_DFL);
+  signal(SIGTERM, SIG_DFL);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(EXIT_FAILURE);  // it ended before it could be watched
+  setpgid(0, 0);
+  const int input = open("/dev/null", O_RDONLY);
+  const int output = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+  if (input < 0 || output < 0) return;
+  dup2(input, STDIN_FILENO);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+  execv(argv[0], argv);
+}
 
+// fork and exec: posix_spawn cannot set the signal for the parent's end. Returns an errno value.
+int Spawn(const std::vector<std::string>& arguments, const std::string& log_path, pid_t* pid) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  const int error = posix_spawn(pid, argv[0], &files, &attributes, argv.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&files);
+  int failure[2];  // the child's errno; closed by a successful exec
+  if (pipe2(failure, O_CLOEXEC) != 0) return errno;
+  const pid_t parent = getpid();
+  *pid = fork();
+  if (*pid == 0) {
+    Become(argv.data(), log_path.c_str(), parent);
+    const int error = errno;
+    [[maybe_unused]] const ssize_t written = write(failure[1], &error, sizeof(error));
+    _exit(EXIT_FAILURE);
+  }
+  int error = *pid < 0 ? errno : 0;
+  close(failure[1]);
+  ssize_t got;
+  do {
+    got = read(failure[0], &error, sizeof(error));
+  } while (got < 0 && errno == EINTR);
+  close(failure[0]);
+  if (*pid > 0 && error != 0) waitpid(*pid, nullptr, 0);
   return error;
 }
 

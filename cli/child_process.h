@@ -1,4 +1,5 @@
-// One child process with its output in a file. Used by the launcher of local clusters. One thread
+// One child process with its output in a file. Used by the launcher of local clusters. The kernel
+// sends the child SIGTERM when the thread that started it ends, however that happens. One thread
 // uses an object.
 #pragma once
 

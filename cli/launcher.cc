@@ -65,14 +65,14 @@ absl::Status LocalCluster::StartChildren() {
   RETURN_IF_ERROR(StartChild("edgetp_server", "server",
                              {"--listen=" + options_.listen, "--metrics=" + options_.metrics,
                               "--runs=" + options_.runs_directory, "--ready_file=" + ready_file,
-                              "--die_with_parent", "--log_level=" + options_.log_level}));
+                              "--log_level=" + options_.log_level}));
   RETURN_IF_ERROR(AwaitServer(ready_file));
   for (int i = 0; i < options_.workers; ++i) {
     RETURN_IF_ERROR(
         StartChild("edgetp_worker", absl::StrCat("worker ", i),
                    {"--server=" + address_, "--listen=127.0.0.1:0", "--device=" + options_.device,
                     absl::StrCat("--threads=", options_.threads), "--metrics=127.0.0.1:0",
-                    "--die_with_parent", "--log_level=" + options_.log_level}));
+                    "--log_level=" + options_.log_level}));
   }
   return absl::OkStatus();
 }

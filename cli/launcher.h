@@ -1,6 +1,5 @@
 // A cluster on this machine: one edgetp_server and N edgetp_workers as children, from start to the
-// last one reaped. Children die with us (--die_with_parent), so that nothing survives even our own
-// SIGKILL. Main thread only: the kernel ties a child's life to the thread that started it.
+// last one reaped. Nothing survives even our own SIGKILL (see ChildProcess). Main thread only.
 #pragma once
 
 #include <memory>

@@ -33,7 +33,6 @@ struct Flags {
   double blob_limit_gib = 8;
   std::string ready_file;
   std::string log_level = "info";
-  bool die_with_parent = false;
 };
 
 void Declare(CLI::App* app, Flags* flags) {
@@ -70,8 +69,6 @@ void Declare(CLI::App* app, Flags* flags) {
                   "write the address to this file once the server listens");
   app->add_option("--log_level", flags->log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str();
-  app->add_flag("--die_with_parent", flags->die_with_parent,
-                "shut down when the parent process ends");
 }
 
 edgetp::ServerOptions Resolve(const Flags& flags) {
@@ -98,7 +95,6 @@ int Serve(const Flags& flags) {
   if (absl::Status status = edgetp::InitLogging("edgetp_server", flags.log_level); !status.ok())
     return Fail(status);
   if (absl::Status status = edgetp::CatchShutdownSignals(); !status.ok()) return Fail(status);
-  if (flags.die_with_parent) edgetp::DieWithParent();
   auto server = edgetp::Server::Start(Resolve(flags));
   if (!server.ok()) return Fail(server.status());
   const std::string& address = (*server)->address();

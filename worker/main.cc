@@ -48,7 +48,6 @@ struct Flags {
   std::string log_level = "info";
   int threads = 1;
   double connect_seconds = 30;
-  bool die_with_parent = false;
 };
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -72,8 +71,6 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--log_level", flags.log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str();
-  app.add_flag("--die_with_parent", flags.die_with_parent,
-               "end when the process that started this one ends");
   app.set_version_flag("--version", std::string("edgetp_worker ") + kVersion);
   app.footer(kExamples);
 }
@@ -152,7 +149,6 @@ class SignalWatcher {
 absl::Status Run(const Flags& flags) {
   RETURN_IF_ERROR(InitLogging("edgetp_worker", flags.log_level));
   RETURN_IF_ERROR(CatchShutdownSignals());
-  if (flags.die_with_parent) DieWithParent();
   UseComputeThreads(flags.threads);
   SharpenTimers();
   WarnOfSlowBlas();

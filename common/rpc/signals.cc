@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,7 +64,5 @@ int WaitForShutdownSignal(absl::Duration timeout) {
   }
   return ShutdownSignal();
 }
-
-void DieWithParent() { prctl(PR_SET_PDEATHSIG, SIGTERM); }
 
 }  // namespace edgetp

@@ -22,9 +22,4 @@ int ShutdownFd();
 // Blocks until: a signal has arrived (returns it), or `timeout` (returns 0).
 int WaitForShutdownSignal(absl::Duration timeout);
 
-// The kernel sends SIGTERM to this process when the thread that started it ends. A parent that ends
-// before this call is not noticed (process 1 is a normal parent in a container): a launcher that
-// cares sets the same between fork and exec.
-void DieWithParent();
-
 }  // namespace edgetp

@@ -10,6 +10,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
+
+#include "absl/time/clock.h"
 
 namespace edgetp {
 namespace {
@@ -131,6 +134,27 @@ TEST_F(LauncherTest, AServerThatNeverListensIsGivenUp) {
   options.start_limit = absl::Milliseconds(300);
   EXPECT_EQ(LocalCluster::Start(options).status().code(), absl::StatusCode::kDeadlineExceeded);
   ExpectNobodyIsLeft();
+}
+
+TEST_F(LauncherTest, AProgramThatCannotBeStartedIsNamedWithTheReason) {
+  std::ofstream(folder_ / "edgetp_worker") << "#!/no/such/shell\n";
+  const absl::Status status = LocalCluster::Start(Options(1)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("No such file or directory"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("edgetp_worker"));
+}
+
+// The kernel watches the thread that starts a child, so a thread can stand for the process.
+TEST_F(LauncherTest, ChildrenEndWithTheThreadThatStartedThem) {
+  absl::StatusOr<ChildProcess> child = absl::UnknownError("not started");
+  std::thread([&] {
+    const std::string program = (folder_ / "edgetp_worker").string();
+    auto started = ChildProcess::Start("worker", {program}, (folder_ / "log").string());
+    if (started.ok()) child.emplace(*std::move(started));
+  }).join();
+  ASSERT_TRUE(child.ok()) << child.status();
+  EXPECT_TRUE(child->WaitUntil(absl::Now() + absl::Seconds(30)));
+  EXPECT_EQ(child->Ended(), "killed by signal 15 (Terminated)");
 }
 
 TEST_F(LauncherTest, AProgramThatIsNotThereIsNamed) {
