@@ -36,19 +36,37 @@ absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPl
   return table;
 }
 
-absl::StatusOr<TimelineSimulator> MakeSimulator(const EndedRun& ended) {
+absl::StatusOr<TimelineSimulator> MakeSimulator(const EndedRun& ended,
+                                                const std::string& algorithm) {
   const v1::RunConfig& config = ended.spec.config();
   TimelineOptions options;
   options.world_size = config.workers();
   ASSIGN_OR_RETURN(options.network, ResolveNetwork(config.network(), config.workers()));
   options.seed = config.seed();
-  options.algorithm = config.collective().algorithm();
+  options.algorithm = algorithm;
   options.segment_bytes = config.collective().segment_bytes();
   for (const v1::JobResult& result : ended.results) {
     options.devices.push_back(
         DeviceOptions{.message_overhead = absl::Microseconds(result.message_overhead_us())});
   }
   return TimelineSimulator::Create(std::move(options));
+}
+
+// With the algorithms that the run used. `auto` is decided in each place from what is known there:
+// workers chose before the first message, we know what a message costs and the last network. Where
+// the two differ for activations, which are nearly all of the traffic, the workers' choice counts.
+absl::StatusOr<TimelineSimulator> SimulatorOf(const EndedRun& ended, const StepPlan& plan) {
+  const std::string& asked = ended.spec.config().collective().algorithm();
+  ASSIGN_OR_RETURN(TimelineSimulator simulator, MakeSimulator(ended, asked));
+  const std::string& used = ended.results[0].allreduce_algorithm();
+  if (asked != "auto" || used.empty()) return simulator;
+  for (const AllReduceStep& step : Collectives(plan.steps[0])) {
+    if (step.tag.traffic != TrafficClass::kActivationForward) continue;
+    const int bytes_per_element = static_cast<int>(step.wire_bytes / step.elements);
+    if (simulator.AlgorithmFor(step.elements, bytes_per_element) == used) return simulator;
+    return MakeSimulator(ended, used);
+  }
+  return simulator;
 }
 
 }  // namespace
@@ -61,7 +79,7 @@ absl::StatusOr<double> PredictStepSeconds(const EndedRun& ended) {
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(ended.spec.config()));
   ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
   ASSIGN_OR_RETURN(const ComputeTable compute, MeasuredCompute(ended, plan));
-  ASSIGN_OR_RETURN(TimelineSimulator simulator, MakeSimulator(ended));
+  ASSIGN_OR_RETURN(TimelineSimulator simulator, SimulatorOf(ended, plan));
   std::vector<double> seconds;
   const int steps = std::clamp(ended.statistics.last_step, 1, kMaxSteps);
   for (int step = 0; step < steps; ++step) {

@@ -166,6 +166,14 @@ TEST_F(PredictionTest, TheSoftwareCostOfAMessageCounts) {
   EXPECT_GT(*PredictStepSeconds(ended_), without + 100e-6 * collectives_ - 1e-9);
 }
 
+TEST_F(PredictionTest, TheAlgorithmThatAutoBecameCounts) {
+  ended_.spec.mutable_config()->mutable_collective()->set_algorithm("auto");
+  for (v1::JobResult& result : ended_.results) result.set_allreduce_algorithm("two_phase");
+  const double two_phase = *PredictStepSeconds(ended_);
+  for (v1::JobResult& result : ended_.results) result.set_allreduce_algorithm("direct");
+  EXPECT_NEAR(two_phase - *PredictStepSeconds(ended_), 0.001 * collectives_, 1e-6);
+}
+
 TEST_F(PredictionTest, ComputeTimesThatDoNotFitThePlanAreAnError) {
   ended_.results[1].add_compute_seconds(0.001f);
   const absl::Status status = PredictStepSeconds(ended_).status();
