@@ -31,6 +31,13 @@ std::string VerdictWord(const v1::RunSummary& run) {
   return run.verdict().valid() ? "valid" : "INVALID";
 }
 
+// What became of a run in one phrase. A verdict's reason begins with its word.
+std::string Outcome(const v1::RunSummary& run) {
+  const std::string& reason = run.verdict().reason();
+  if (IsDone(run)) return reason.empty() ? VerdictWord(run) : reason;
+  return run.error().empty() ? run.status() : absl::StrCat(run.status(), ": ", run.error());
+}
+
 // The terms of a breakdown, in the order in which a step meets them.
 std::vector<std::pair<std::string, double>> Terms(const v1::Breakdown& breakdown) {
   return {{"compute", breakdown.compute()},         {"software", breakdown.software()},
@@ -126,10 +133,8 @@ std::string SweepNotes(const v1::SweepReport& sweep, const std::vector<std::stri
   std::string notes;
   for (int i = 0; i < sweep.rows_size(); ++i) {
     const v1::RunSummary& run = sweep.rows(i);
-    const std::string& reason = IsDone(run) ? run.verdict().reason() : run.error();
     if (IsDone(run) && run.verdict().valid()) continue;
-    const std::string text =
-        absl::StrCat(patterns[i], " on ", run.network(), ": ", VerdictWord(run), ": ", reason);
+    const std::string text = absl::StrCat(patterns[i], " on ", run.network(), ": ", Outcome(run));
     absl::StrAppend(&notes, "\n", absl::StrJoin(WrapWords(text, Table::kMaxWidth - 2), "\n  "));
   }
   return notes.empty() ? "" : notes + "\n";
@@ -145,7 +150,7 @@ void AddTraffic(const v1::TrafficBytes& bytes, Table* table) {
 }  // namespace
 
 std::string TrainTable(const v1::RunSummary& run) {
-  Table table({{run.run().empty() ? "run" : run.run(), Align::kLeft}, {"", Align::kLeft}});
+  Table table({{"run", Align::kLeft}, {run.run(), Align::kLeft}});
   table.AddRow({"model, pattern", absl::StrCat(run.model(), ", ", run.pattern())});
   table.AddRow({"workers, network",
                 absl::StrCat(run.workers(), ", ", run.network(), " (", run.clock(), ")")});
@@ -165,9 +170,7 @@ std::string TrainTable(const v1::RunSummary& run) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
   }
   table.AddRow({"a mean step", absl::StrJoin(terms, ", ")});
-  table.AddRow({"verdict", run.verdict().reason().empty()
-                               ? VerdictWord(run)
-                               : absl::StrCat(VerdictWord(run), ": ", run.verdict().reason())});
+  table.AddRow({"verdict", Outcome(run)});
   return table.Render();
 }
 

@@ -91,8 +91,14 @@ TEST(SweepTableTest, AnInvalidRunSaysWhy) {
   v1::SweepReport sweep;
   *sweep.add_rows() = Row("none", "tttt", 0.1);
   sweep.mutable_rows(0)->mutable_verdict()->set_valid(false);
-  sweep.mutable_rows(0)->mutable_verdict()->set_reason("late share 12 %");
-  EXPECT_THAT(SweepTable(sweep, {"tttt"}), HasSubstr("tttt on none: INVALID: late share 12 %"));
+  sweep.mutable_rows(0)->mutable_verdict()->set_reason("INVALID: host too slow");
+  EXPECT_THAT(SweepTable(sweep, {"tttt"}), HasSubstr("tttt on none: INVALID: host too slow"));
+}
+
+TEST(TrainTableTest, TheVerdictIsSaidOnce) {
+  v1::RunSummary run = Row("none", "tttt", 0.1);
+  run.mutable_verdict()->set_reason("valid (p99 error 2.4 ms, late 0.17 % of step time)");
+  EXPECT_THAT(TrainTable(run), HasSubstr("verdict           valid (p99 error 2.4 ms, late 0.17 %"));
 }
 
 TEST(ProgressTest, ALineNamesStepLossTimeAndWhatIsLeft) {

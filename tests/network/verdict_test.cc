@@ -20,7 +20,7 @@ v1::Fidelity Make(double late_seconds, double overrun_seconds, double elapsed_se
 TEST(VerdictTest, AHostThatKeepsUpIsValidAndSaysHowWell) {
   const v1::Verdict verdict = Judge(Make(0.1, 0.2));
   EXPECT_TRUE(verdict.valid());
-  EXPECT_EQ(verdict.reason(), "valid (p99 error 37 us, 0.30 % of step time)");
+  EXPECT_EQ(verdict.reason(), "valid (p99 error 0.037 ms, late 0.10 % of step time)");
   EXPECT_DOUBLE_EQ(verdict.late_share(), 0.001);
   EXPECT_DOUBLE_EQ(verdict.overrun_share(), 0.002);
 }
