@@ -102,7 +102,11 @@ TEST(SourceTreeTest, OnlyTheModelIncludesLibTorch) {
 }
 
 TEST(SourceTreeTest, FilesStayShort) {
-  for (const SourceFile& file : ReadSources()) EXPECT_LE(file.lines.size(), 400u) << file.path;
+  for (const SourceFile& file : ReadSources()) {
+    // A list of facts about one thing may be a little longer than code that one has to understand.
+    const size_t limit = file.path.rfind("tests/", 0) == 0 ? 450 : 400;
+    EXPECT_LE(file.lines.size(), limit) << file.path;
+  }
 }
 
 TEST(SourceTreeTest, EveryHeaderSaysWhatItIs) {
