@@ -97,17 +97,21 @@ TEST(FailureTest, APeerThatLeavesTooEarlyIsNamed) {
 
 TEST(FailureTest, AbortWakesAWaitingCollectiveAndStays) {
   LocalCluster cluster(2);
-  ExpectAllOk(cluster.OnEachGroup({}, [](CollectiveGroup& group) {
+  std::promise<void> done;  // the peer stays until then: its end must not be what rank 0 sees
+  ExpectAllOk(cluster.OnEachGroup({}, [&](CollectiveGroup& group) {
+    if (group.rank() == 1) {
+      done.get_future().wait_for(std::chrono::seconds(20));
+      return absl::OkStatus();
+    }
     const absl::Status cause = absl::AbortedError("rank 3 failed: disk full");
     std::thread control([&] { group.Abort(cause); });
     std::vector<float> data(10, 1.0f);
-    if (group.rank() == 0) {
-      const absl::Status status = group.AllReduce(kForwardTag, absl::MakeSpan(data));
-      EXPECT_EQ(status.code(), cause.code());
-      EXPECT_THAT(Message(status), HasSubstr("disk full"));
-      EXPECT_FALSE(group.AllReduce(kForwardTag, absl::MakeSpan(data)).ok());
-    }
+    const absl::Status status = group.AllReduce(kForwardTag, absl::MakeSpan(data));
+    EXPECT_EQ(status.code(), cause.code());
+    EXPECT_THAT(Message(status), HasSubstr("disk full"));
+    EXPECT_FALSE(group.AllReduce(kForwardTag, absl::MakeSpan(data)).ok());
     control.join();
+    done.set_value();
     return absl::OkStatus();
   }));
 }
