@@ -1,5 +1,9 @@
 #include "worker/collective_group.h"
 
+#include <chrono>
+#include <future>
+#include <thread>
+
 #include "common/collective/registry.h"
 #include "gmock/gmock.h"
 #include "tests/transport/local_cluster.h"
