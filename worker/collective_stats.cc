@@ -67,7 +67,7 @@ void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionRepo
     for (Emulation* emulation : {&step_, &total_}) {
       ++emulation->messages;
       emulation->late_messages += delivery.late ? 1 : 0;
-      emulation->late += delivery.lateness;
+      emulation->lost += delivery.lost;
       emulation->errors.Add(delivery.error);
     }
   }
@@ -83,7 +83,7 @@ v1::Fidelity StatsCollector::ToProto(const Emulation& emulation) {
   v1::Fidelity fidelity;
   fidelity.set_messages(static_cast<double>(emulation.messages));
   fidelity.set_late_messages(static_cast<double>(emulation.late_messages));
-  fidelity.set_late_seconds(absl::ToDoubleSeconds(emulation.late));
+  fidelity.set_late_seconds(absl::ToDoubleSeconds(emulation.lost));
   fidelity.set_error_p99_us(emulation.errors.P99Microseconds());
   fidelity.set_error_max_us(emulation.errors.MaxMicroseconds());
   fidelity.set_elapsed_seconds(absl::ToDoubleSeconds(emulation.elapsed));

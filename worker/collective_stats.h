@@ -74,7 +74,7 @@ class StatsCollector {
   struct Emulation {
     int64_t messages = 0;
     int64_t late_messages = 0;
-    absl::Duration late;
+    absl::Duration lost;
     absl::Duration elapsed;
     ErrorSamples errors;
   };

@@ -16,6 +16,7 @@ namespace {
 constexpr char kRestartedMarker[] = "EDGETP_RESTARTED";
 // Kernels of OpenBLAS that use AVX-512.
 constexpr const char* kAvx512Kernels[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+constexpr char kCoreTypeVariable[] = "OPENBLAS_CORETYPE";
 constexpr char kAvx512CoreType[] = "SKYLAKEX";
 
 template <typename Function>
@@ -23,10 +24,10 @@ Function Find(const char* symbol) {
   return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, symbol));
 }
 
-// Null where the BLAS is not OpenBLAS.
-const char* OpenBlasKernels() {
+// Empty where the BLAS is not OpenBLAS.
+std::string OpenBlasKernels() {
   const auto core_name = Find<char* (*)()>("openblas_get_corename");
-  return core_name == nullptr ? nullptr : core_name();
+  return core_name == nullptr ? "" : core_name();
 }
 
 bool CpuHasAvx512() {
@@ -39,13 +40,15 @@ bool CpuHasAvx512() {
 #endif
 }
 
-bool LeavesAvx512Unused(const char* kernels) {
-  if (kernels == nullptr || !CpuHasAvx512()) return false;
-  return std::none_of(std::begin(kAvx512Kernels), std::end(kAvx512Kernels),
-                      [kernels](const char* name) { return strcasecmp(name, kernels) == 0; });
-}
-
 }  // namespace
+
+std::string FittingCoreType(const BlasChoice& choice) {
+  if (choice.set_by_user || !choice.cpu_has_avx512 || choice.kernels.empty()) return "";
+  const bool fits = std::any_of(
+      std::begin(kAvx512Kernels), std::end(kAvx512Kernels),
+      [&choice](const char* name) { return strcasecmp(name, choice.kernels.c_str()) == 0; });
+  return fits ? "" : kAvx512CoreType;
+}
 
 void TuneAllocator() {
   // A glibc that limits the threshold refuses 1 GiB; 32 MiB is the most that it takes.
@@ -60,8 +63,10 @@ void TuneAllocator() {
 void RestartWithFittingLibraries(char** argv, int threads) {
   if (getenv(kRestartedMarker) != nullptr) return;
   bool restart = false;
-  if (getenv("OPENBLAS_CORETYPE") == nullptr && LeavesAvx512Unused(OpenBlasKernels())) {
-    setenv("OPENBLAS_CORETYPE", kAvx512CoreType, 0);
+  const std::string core_type =
+      FittingCoreType({OpenBlasKernels(), CpuHasAvx512(), getenv(kCoreTypeVariable) != nullptr});
+  if (!core_type.empty()) {
+    setenv(kCoreTypeVariable, core_type.c_str(), 0);
     restart = true;
   }
   if (getenv("OMP_WAIT_POLICY") == nullptr && threads > 1) {
@@ -83,8 +88,8 @@ void UseComputeThreads(int threads) {
 void SharpenTimers() { prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul); }
 
 std::string BlasName() {
-  const char* const kernels = OpenBlasKernels();
-  return kernels == nullptr ? "unknown BLAS" : std::string("OpenBLAS ") + kernels;
+  const std::string kernels = OpenBlasKernels();
+  return kernels.empty() ? "unknown BLAS" : "OpenBLAS " + kernels;
 }
 
 }  // namespace edgetp

@@ -11,6 +11,15 @@ namespace edgetp {
 // munmap every time. Call at the start of main, before other threads exist.
 void TuneAllocator();
 
+struct BlasChoice {
+  std::string kernels;  // that OpenBLAS chose, e.g. "Haswell"; empty: the BLAS is another one
+  bool cpu_has_avx512 = false;
+  bool set_by_user = false;  // by OPENBLAS_CORETYPE
+};
+
+// The OPENBLAS_CORETYPE that makes use of the CPU; empty where the choice is to stay. Pure.
+std::string FittingCoreType(const BlasChoice& choice);
+
 // Starts the program again, once, where a library can only be told by its environment: OpenBLAS
 // chose kernels that leave the CPU's AVX-512 unused, or OpenMP threads would spin while they wait
 // (`threads` > 1). Variables that the user has set win. Returns if nothing is to be changed, or if

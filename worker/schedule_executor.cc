@@ -86,6 +86,7 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
 absl::Status ScheduleExecutor::RunActions() {
   const size_t count = execution_.schedule->actions[transport_->rank()].size();
   for (size_t i = 0; i < count; ++i) RETURN_IF_ERROR(RunAction(i));
+  for (size_t chunk = 0; chunk < chunks_.size(); ++chunk) RoundData(static_cast<int>(chunk));
   return WaitReleased(Action(), absl::Span<const std::byte>());
 }
 
@@ -106,8 +107,7 @@ absl::Status ScheduleExecutor::RunAction(size_t index) {
       return ReceiveReduce(action, own_part_next);
     }
     case ActionKind::kRecvCopy: {
-      Chunk& chunk = chunks_[action.chunk];
-      chunk = {ChunkState::kData, false};
+      chunks_[action.chunk] = {ChunkState::kData, false, true};
       return Receive(action, data_.data() + Range(action.chunk).begin, Operation::kCopy);
     }
   }
@@ -191,8 +191,18 @@ absl::Status ScheduleExecutor::EncodeChunk(const Action& action) {
   float* const values = Sum(action.chunk);
   codec.encode(values, out, range.size());
   codec.decode(out, values, range.size());
-  chunk.encoded = true;
+  chunk.encoded = chunk.rounded = true;
   return absl::OkStatus();
+}
+
+// What is in data goes through the wire dtype (schedule.h says when). No send reads data where that
+// changes a bit: lossy payloads are read from encoded_.
+void ScheduleExecutor::RoundData(int index) {
+  Chunk& chunk = chunks_[index];
+  if (chunk.rounded) return;
+  const ChunkRange& range = Range(index);
+  execution_.codec->round(data_.data() + range.begin, range.size());
+  chunk.rounded = true;
 }
 
 // The first operand starts the sum. Where this rank's own part is next, received + own is formed in
@@ -201,19 +211,18 @@ absl::Status ScheduleExecutor::EncodeChunk(const Action& action) {
 absl::Status ScheduleExecutor::ReceiveReduce(const Action& action, bool own_part_next) {
   Chunk& chunk = chunks_[action.chunk];
   const int64_t begin = Range(action.chunk).begin;
-  chunk.encoded = false;
+  const bool own_part_first = chunk.state == ChunkState::kOwn && own_part_next;
+  if (own_part_first) RoundData(action.chunk);
+  chunk.encoded = chunk.rounded = false;
+  if (own_part_first) chunk.state = ChunkState::kData;
   if (chunk.state != ChunkState::kOwn) return Receive(action, Sum(action.chunk), Operation::kAdd);
-  if (own_part_next) {
-    RETURN_IF_ERROR(Receive(action, data_.data() + begin, Operation::kAdd));
-    chunk.state = ChunkState::kData;
-    return absl::OkStatus();
-  }
   chunk.state = ChunkState::kScratch;
   return Receive(action, Scratch() + begin, Operation::kCopy);
 }
 
 absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
   Chunk& chunk = chunks_[action.chunk];
+  if (chunk.state == ChunkState::kOwn) RoundData(action.chunk);
   if (chunk.state == ChunkState::kScratch) {
     const ChunkRange& range = Range(action.chunk);
     float* const own = data_.data() + range.begin;
@@ -221,8 +230,9 @@ absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
     RETURN_IF_ERROR(
         WaitReleased(action, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(own),
                                                  range.size() * sizeof(float))));
+    execution_.codec->round(own, range.size());
     for (int64_t i = 0; i < range.size(); ++i) own[i] = sum[i] + own[i];
-    chunk.encoded = false;
+    chunk.encoded = chunk.rounded = false;
   }
   chunk.state = ChunkState::kData;
   return absl::OkStatus();
@@ -290,7 +300,8 @@ absl::Status ScheduleExecutor::Hold(const Action& action, absl::Time release) {
       return PastDeadline("all_reduce recv: deadline exceeded", action, since);
     const absl::Time until = std::min(release, execution_.deadline);
     const bool far = until - now > kQueueGranularity;
-    const bool busy = !sender_.idle() || receives_left_ > 0;
+    // The last nap is one sleep: what arrives meanwhile must not make the release late.
+    const bool busy = until - now > kNap && (!sender_.idle() || receives_left_ > 0);
     if (far || busy) {
       RETURN_IF_ERROR(Annotate(Progress(far ? until - kQueueGranularity : absl::InfinitePast()),
                                absl::StrCat("all_reduce recv ", Where(action))));
@@ -319,7 +330,7 @@ void ScheduleExecutor::AccountWait(int peer, absl::Time begin, absl::Time physic
   delivery.realised = end - wait.departure.handover;
   delivery.error = end - std::max(arrival, begin);
   delivery.late = !was_there && physical > std::max(arrival, begin);
-  if (delivery.late) delivery.lateness = physical - std::max(arrival, begin);
+  if (!was_there || arrival > begin) delivery.lost = delivery.error;
   report_->deliveries.push_back(delivery);
 }
 

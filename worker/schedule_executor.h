@@ -30,7 +30,8 @@ struct Delivery {
   absl::Duration realised;  // handover to hand-on
   absl::Duration error;     // of the hold: hand-on minus max(arrival, when it was wanted); >= 0
   bool late = false;        // it was physically there only after its time, while this rank waited
-  absl::Duration lateness;
+  absl::Duration
+      lost;  // the error, where this rank waited: late segments and holds that ended late
 };
 
 struct ExecutionReport {
@@ -70,6 +71,7 @@ class ScheduleExecutor {
   struct Chunk {
     ChunkState state = ChunkState::kOwn;
     bool encoded = false;  // its current value is in encoded_
+    bool rounded = false;  // its current value is one that the wire dtype has
   };
   enum class Operation { kCopy, kAdd };
 
@@ -79,6 +81,7 @@ class ScheduleExecutor {
   absl::Status WaitUntilConnected(const Action& action);
   absl::Span<const std::byte> WirePayload(int chunk);
   absl::Status EncodeChunk(const Action& action);
+  void RoundData(int index);
   absl::Status ReceiveReduce(const Action& action, bool own_part_next);
   absl::Status Receive(const Action& action, float* target, Operation operation);
   absl::Status ReduceLocal(const Action& action);

@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "common/collective/registry.h"
+#include "tests/collective/schedule_runner.h"
 #include "tests/transport/local_cluster.h"
 
 namespace edgetp {
@@ -42,7 +43,7 @@ bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
   });
 }
 
-class AllReduceTest : public testing::TestWithParam<std::tuple<int, std::string>> {
+class AllReduceTest : public ::testing::TestWithParam<std::tuple<int, std::string>> {
  protected:
   int world_size() const { return std::get<0>(GetParam()); }
   const Algorithm& algorithm() const { return **FindAlgorithm(std::get<1>(GetParam())); }
@@ -80,6 +81,35 @@ TEST_P(AllReduceTest, WithBf16EveryRankHoldsTheSameBitsCloseToTheSum) {
   }
 }
 
+TEST_P(AllReduceTest, WithBf16TheBitsAreThoseOfTheScheduleInterpreted) {
+  CollectiveGroupOptions options = Options();
+  options.wire_forward = "bf16";
+  const auto sums = SumEverywhere(world_size(), options);
+  for (size_t c = 0; c < std::size(kCounts); ++c) {
+    std::vector<std::vector<float>> inputs;
+    for (int r = 0; r < world_size(); ++r) inputs.push_back(TestValues(r, kCounts[c]));
+    const Schedule schedule = algorithm().build(world_size(), kCounts[c]);
+    const testing::RunResult want =
+        testing::ScheduleRunner(schedule, **FindCodec("bf16"), inputs).Run();
+    ASSERT_EQ(want.error, "");
+    for (int r = 0; r < world_size(); ++r)
+      EXPECT_TRUE(SameBits(sums[r][c], want.buffers[r])) << "rank " << r << " count " << kCounts[c];
+  }
+}
+
+TEST(AllReduceBitsTest, WithBf16TheAlgorithmsInRankOrderAgreeToTheLastBit) {
+  CollectiveGroupOptions options;
+  options.wire_forward = "bf16";
+  for (const int world_size : {2, 3, 4}) {
+    options.choose = FixedAlgorithm("direct");
+    const auto direct = SumEverywhere(world_size, options);
+    for (const std::string name : {"two_phase", "star"}) {
+      options.choose = FixedAlgorithm(name);
+      EXPECT_EQ(SumEverywhere(world_size, options), direct) << name << " world " << world_size;
+    }
+  }
+}
+
 std::vector<std::string> AlgorithmNames() {
   std::vector<std::string> names;
   for (const Algorithm& algorithm : Algorithms()) names.push_back(algorithm.name);
@@ -87,8 +117,8 @@ std::vector<std::string> AlgorithmNames() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, AllReduceTest,
-                         testing::Combine(testing::Values(2, 3, 4),
-                                          testing::ValuesIn(AlgorithmNames())),
+                         ::testing::Combine(::testing::Values(2, 3, 4),
+                                            ::testing::ValuesIn(AlgorithmNames())),
                          [](const auto& info) {
                            return std::get<1>(info.param) + "_" +
                                   std::to_string(std::get<0>(info.param));
