@@ -161,7 +161,6 @@ absl::Status Run(const Flags& flags) {
   ASSIGN_OR_RETURN(std::unique_ptr<MetricsEndpoint> metrics_endpoint,
                    MetricsEndpoint::Create(flags.metrics, metric_set));
   WorkerMetrics metrics(&metric_set);
-  metrics.SetInfo("", HostName(), flags.device, BlasName());
   spdlog::info("peers {} status port {} metrics {} device {} threads {} BLAS {}",
                endpoint->address(), status_port, metrics_endpoint->address(), flags.device,
                flags.threads, BlasName());

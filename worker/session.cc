@@ -38,6 +38,10 @@ absl::Status Session::Run() {
   ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link,
                    ServerLink::Connect(options_, std::move(handler)));
   spdlog::info("joined {} as {}", options_.server, link->welcome().worker_id());
+  const v1::JoinRequest& join = options_.join;
+  environment_->metrics->SetInfo(link->welcome().worker_id(), join.member().host(), join.device(),
+                                 join.blas());
+  environment_->metrics->SetJoined(true);
   while (std::optional<v1::Assign> assign = NextAssignment()) RunJob(*assign, link.get());
   link.reset();  // before closed_ is read: its threads write it
   return closed_;
