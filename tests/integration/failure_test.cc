@@ -9,11 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/rpc/channel.h"
@@ -30,6 +32,10 @@ using testing::HasSubstr;
 constexpr absl::Duration kRefusalLimit = absl::Seconds(5);
 // Heartbeat limit, the server's word, SIGTERM's grace, and a slow machine.
 constexpr absl::Duration kFailureLimit = absl::Seconds(30);
+// A process that is killed closes its connections: a second, and a slow machine.
+constexpr absl::Duration kKilledLimit = absl::Seconds(5);
+// One that is stopped is missed after the heartbeat limit of 5 s.
+constexpr absl::Duration kStoppedLimit = absl::Seconds(12);
 
 class FailureTest : public testing::Test {
  protected:
@@ -43,10 +49,16 @@ class FailureTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  // A model that trains thousands of steps a minute.
+  // A model that trains thousands of steps a minute. What `more` says comes instead.
   std::vector<std::string> Train(const std::vector<std::string>& more) const {
-    std::vector<std::string> arguments = {"train",     "--data=text.txt", "--pattern=ts",
-                                          "--batch=2", "--sequence=16",   "--format=json"};
+    std::vector<std::string> arguments = {"train", "--batch=2", "--sequence=16", "--format=json"};
+    for (const char* argument : {"--data=text.txt", "--pattern=ts"}) {
+      const std::string option = std::string(argument).substr(0, std::string(argument).find('='));
+      const bool given = std::any_of(more.begin(), more.end(), [&](const std::string& other) {
+        return absl::StartsWith(other, option + "=");
+      });
+      if (!given) arguments.push_back(argument);
+    }
     for (const char* set :
          {"model.layers=2", "model.heads=2", "model.channels=16", "train.eval_windows=4"}) {
       arguments.push_back(absl::StrCat("--set=", set));
@@ -101,6 +113,8 @@ TEST_F(FailureTest, BadInputIsRefusedAtOnceWithPlaceAndRule) {
       {{"--steps=0"}, "steps"},
       {{"--allreduce=rng"}, "ring"},
       {{"--patern=ts"}, "--pattern"},
+      {{"--clock=simulated"}, "not supported by this version"},
+      {{"--set=device.flops_per_second=1e9"}, "not supported by this version"},
   };
   for (const Refusal& refusal : refusals) {
     const CommandResult result = RunEdgetp(folder_, Train(refusal.arguments));
@@ -139,7 +153,9 @@ TEST_P(DeathTest, EndsTheRunWithAReasonAndLeavesNobody) {
   ASSERT_EQ(cluster.size(), 3u);
 
   kill(train.Children(GetParam().process).back(), GetParam().signal);
+  const absl::Time happened = absl::Now();
   const CommandResult result = train.Wait(kFailureLimit);
+  EXPECT_LT(absl::Now() - happened, GetParam().signal == SIGKILL ? kKilledLimit : kStoppedLimit);
   EXPECT_EQ(result.code, 1) << result.err;
   EXPECT_THAT(result.err, HasSubstr(GetParam().process == "edgetp_worker" ? "worker" : "server"));
   EXPECT_TRUE(AwaitGone(cluster, absl::Seconds(1)));
@@ -222,9 +238,11 @@ TEST_F(FailureTest, APortInUseIsNamed) {
 // A cluster of `edgetp up`.
 class UpTest : public FailureTest {
  protected:
-  void Start(int workers) {
-    up_.emplace(folder_, std::vector<std::string>{"up", absl::StrCat("--workers=", workers),
-                                                  "--listen=127.0.0.1:0", "--format=json"});
+  void Start(int workers, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"up", absl::StrCat("--workers=", workers),
+                                          "--listen=127.0.0.1:0", "--format=json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    up_.emplace(folder_, arguments);
     const absl::Time deadline = absl::Now() + absl::Seconds(30);
     nlohmann::json status;
     while (!status.contains("address") && absl::Now() < deadline) {
@@ -262,6 +280,21 @@ TEST_F(UpTest, AWorkerOfAnotherVersionIsRefused) {
   const grpc::Status status = stream->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_THAT(status.error_message(), HasSubstr("0.0.0-other"));
+}
+
+TEST_F(UpTest, AJobWithoutANetworkTakesTheClusters) {
+  Start(2, {"--network=ethernet-1g"});
+  const auto network_of = [this](const CommandResult& train) {
+    EXPECT_EQ(train.code, 0) << train.err;
+    return nlohmann::json::parse(train.out, nullptr, /*allow_exceptions=*/false)["network"];
+  };
+  const std::string server = "--server=" + address_;
+  EXPECT_EQ(network_of(RunEdgetp(folder_, Train({"--steps=2", server}))), "ethernet-1g");
+  EXPECT_EQ(RunEdgetp(folder_, {"network", "set", "ethernet-100m", server}).code, 0);
+  EXPECT_EQ(network_of(RunEdgetp(folder_, Train({"--steps=2", server}))), "ethernet-100m");
+  EXPECT_EQ(network_of(RunEdgetp(folder_, Train({"--steps=2", "--network=none", server}))), "none");
+  const CommandResult get = RunEdgetp(folder_, {"network", "get", server, "--format=json"});
+  EXPECT_EQ(nlohmann::json::parse(get.out)["name"], "ethernet-100m");
 }
 
 TEST_F(UpTest, ARunningJobTakesANewNetworkAndEndsOnStop) {
