@@ -70,6 +70,7 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
   report->bytes_sent.assign(transport_->world_size(), 0);
   chunks_.assign(execution.schedule->chunks.size(), Chunk());
   latest_entry_ = begin;
+  not_passed_on_ = 0;
   receives_left_ = static_cast<int>(std::count_if(actions.begin(), actions.end(), Receives));
 
   if (absl::Status status = RunActions(); !status.ok()) {
@@ -147,6 +148,7 @@ absl::Status ScheduleExecutor::Send(const Action& action) {
     header.times.entered_ns = transport_->one_clock() ? absl::ToUnixNanos(latest_entry_) : 0;
     sender_.Enqueue(action.peer, header, payload.subspan(range.offset_bytes, range.size_bytes));
   }
+  not_passed_on_ = report_->deliveries.size();
   ++report_->messages_sent;
   report_->bytes_sent[action.peer] += segments.chunk_bytes();
   return Annotate(sender_.Pump(), absl::StrCat("all_reduce send ", Where(action)));
@@ -330,8 +332,17 @@ void ScheduleExecutor::AccountWait(int peer, absl::Time begin, absl::Time physic
   delivery.realised = end - wait.departure.handover;
   delivery.error = end - std::max(arrival, begin);
   delivery.late = !was_there && physical > std::max(arrival, begin);
+  if (arrival > begin) MakeUpForLosses();
   if (!was_there || arrival > begin) delivery.lost = delivery.error;
   report_->deliveries.push_back(delivery);
+}
+
+// This rank now waits for a time that no loss has moved: nobody was told later because of one.
+void ScheduleExecutor::MakeUpForLosses() {
+  std::vector<Delivery>& deliveries = report_->deliveries;
+  for (size_t i = not_passed_on_; i < deliveries.size(); ++i)
+    deliveries[i].lost = absl::ZeroDuration();
+  not_passed_on_ = deliveries.size();
 }
 
 absl::Status ScheduleExecutor::CheckExpected(const Action& action, const SegmentRange& want,

@@ -30,8 +30,9 @@ struct Delivery {
   absl::Duration realised;  // handover to hand-on
   absl::Duration error;     // of the hold: hand-on minus max(arrival, when it was wanted); >= 0
   bool late = false;        // it was physically there only after its time, while this rank waited
-  absl::Duration
-      lost;  // the error, where this rank waited: late segments and holds that ended late
+  // The error, where this rank waited: what the host added to the collective's time. Zero where a
+  // later wait made up for it before anything was sent.
+  absl::Duration lost;
 };
 
 struct ExecutionReport {
@@ -91,6 +92,7 @@ class ScheduleExecutor {
                              const ReceivedSegment& got) const;
   void AccountWait(int peer, absl::Time begin, absl::Time physical, bool was_there,
                    absl::Time arrival, const ReceivedSegment& segment);
+  void MakeUpForLosses();
   absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
   absl::Status Progress(absl::Time until);
   absl::Status PastDeadline(const char* verb, const Action& action, absl::Time since) const;
@@ -113,6 +115,7 @@ class ScheduleExecutor {
   ExecutionReport* report_ = nullptr;
   std::vector<Chunk> chunks_;
   absl::Time latest_entry_;
+  size_t not_passed_on_ = 0;  // of the deliveries: since the last send, or the last full wait
   int receives_left_ = 0;
 };
 
