@@ -1,13 +1,12 @@
 #include "worker/schedule_executor.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "worker/peer_clock.h"
+#include "worker/peer_payload.h"
 
 namespace edgetp {
 namespace {
@@ -19,35 +18,9 @@ constexpr absl::Duration kQueueGranularity = absl::Milliseconds(2);
 constexpr absl::Duration kNap = absl::Microseconds(200);
 // How often a send into a partition looks whether the profile has changed.
 constexpr absl::Duration kPartitionPoll = absl::Milliseconds(5);
-constexpr int kMaxElementBytes = 8;
 
 bool Receives(const Action& action) {
   return action.kind == ActionKind::kRecvReduce || action.kind == ActionKind::kRecvCopy;
-}
-
-// Applies a payload, which may be cut anywhere, even inside an element.
-template <typename Apply>
-void ForEachPiece(const ReceivedSegment& segment, int element_bytes, Apply apply) {
-  std::array<std::byte, kMaxElementBytes> carry;
-  size_t carried = 0;
-  for (const grpc::Slice& slice : segment.payload) {
-    const std::byte* in = reinterpret_cast<const std::byte*>(slice.begin());
-    size_t left = slice.size();
-    if (carried > 0) {
-      const size_t missing = std::min(element_bytes - carried, left);
-      std::memcpy(carry.data() + carried, in, missing);
-      carried += missing;
-      in += missing;
-      left -= missing;
-      if (carried < static_cast<size_t>(element_bytes)) continue;
-      apply(carry.data(), size_t{1});
-      carried = 0;
-    }
-    const size_t whole = left / element_bytes;
-    if (whole > 0) apply(in, whole);
-    carried = left - whole * element_bytes;
-    std::memcpy(carry.data(), in + whole * element_bytes, carried);
-  }
 }
 
 }  // namespace
