@@ -22,7 +22,8 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
       ready_(workers.size(), false),
       results_(workers.size()),
       failed_(workers.size(), false),
-      aggregator_(static_cast<int>(workers.size()), TokensPerStep(options_.spec.config())) {
+      aggregator_(static_cast<int>(workers.size()), TokensPerStep(options_.spec.config()),
+                  options_.spec.train().resume()) {
   for (const Worker* worker : workers) {
     workers_.push_back(worker->id);
     members_.push_back(worker->join.member());

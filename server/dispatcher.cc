@@ -35,11 +35,12 @@ double Predict(const EndedRun& ended) {
     return 0;
   }
   const StepStatistics& statistics = ended.statistics;
-  if (statistics.steps_under_network < statistics.last_step) {
+  const int steps = static_cast<int>(statistics.step_seconds.size());
+  if (statistics.steps_under_network < steps) {
     spdlog::info(
         "run {}: the network changed; the prediction is for {}, in force for the last {} of {} "
         "steps",
-        ended.run, statistics.network, statistics.steps_under_network, statistics.last_step);
+        ended.run, statistics.network, statistics.steps_under_network, steps);
   }
   return *predicted;
 }

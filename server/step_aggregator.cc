@@ -23,8 +23,8 @@ double Total(const v1::TrafficBytes& bytes) {
          bytes.control();
 }
 
-StepAggregator::StepAggregator(int world_size, double tokens_per_step)
-    : tokens_per_step_(tokens_per_step), last_step_(world_size, 0) {}
+StepAggregator::StepAggregator(int world_size, double tokens_per_step, bool resumed)
+    : tokens_per_step_(tokens_per_step), begin_is_open_(resumed), last_step_(world_size, 0) {}
 
 absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
                                                                   const v1::StepReport& report) {
@@ -32,6 +32,8 @@ absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
     if (report.has_val_loss()) statistics_.val_loss = report.val_loss();
     return Combine({report});
   }
+  if (begin_is_open_) std::fill(last_step_.begin(), last_step_.end(), report.step() - 1);
+  begin_is_open_ = false;
   if (report.step() != last_step_[rank] + 1) {
     return absl::InternalError(absl::StrCat("step report out of order (rank=", rank, " want=",
                                             last_step_[rank] + 1, " got=", report.step(), ")"));

@@ -29,7 +29,8 @@ struct StepStatistics {
 
 class StepAggregator {
  public:
-  StepAggregator(int world_size, double tokens_per_step);
+  // A resumed run begins where its checkpoint ended: its first report says where.
+  StepAggregator(int world_size, double tokens_per_step, bool resumed);
 
   // The record of the step if this was the last rank to report it; a report of step 0 is a record
   // by itself. Errors: Internal if a rank reports a step twice or out of order.
@@ -42,6 +43,7 @@ class StepAggregator {
   void Count(const v1::StepRecord& record, const std::vector<v1::StepReport>& reports);
 
   double tokens_per_step_;
+  bool begin_is_open_;  // until the first report
   std::vector<int> last_step_;  // by rank
   std::map<int, std::vector<v1::StepReport>> pending_;
   StepStatistics statistics_;

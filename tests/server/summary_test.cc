@@ -52,7 +52,7 @@ v1::StepReport Report(int step, double seconds) {
 }
 
 EndedRun DoneRun() {
-  StepAggregator aggregator(1, 10);
+  StepAggregator aggregator(1, 10, /*resumed=*/false);
   for (int step = 1; step <= 4; ++step)
     EXPECT_TRUE(aggregator.Add(0, Report(step, 0.1 * step)).ok());
   EndedRun ended{.run = "a", .spec = TwoRankJob(), .outcome = "done", .failure = absl::OkStatus()};
@@ -62,7 +62,7 @@ EndedRun DoneRun() {
 }
 
 TEST(StepAggregatorTest, ALossBeforeTheFirstStepIsARecordByItself) {
-  StepAggregator aggregator(2, 10);
+  StepAggregator aggregator(2, 10, /*resumed=*/false);
   v1::StepReport report;
   report.set_val_loss(4.17);
   const auto record = aggregator.Add(0, report);
@@ -73,13 +73,21 @@ TEST(StepAggregatorTest, ALossBeforeTheFirstStepIsARecordByItself) {
 }
 
 TEST(StepAggregatorTest, TheBreakdownIsTheMeanAndTheDurationTheSlowestRanks) {
-  StepAggregator aggregator(2, 10);
+  StepAggregator aggregator(2, 10, /*resumed=*/false);
   ASSERT_TRUE(aggregator.Add(0, Report(1, 0.1)).ok());
   const auto record = aggregator.Add(1, Report(1, 0.3));
   ASSERT_TRUE(record.ok() && record->has_value());
   EXPECT_DOUBLE_EQ((*record)->step_seconds(), 0.3);
   EXPECT_DOUBLE_EQ((*record)->breakdown_seconds().compute(), 0.1);
   EXPECT_DOUBLE_EQ(aggregator.statistics().bytes_sum, 120);
+}
+
+TEST(StepAggregatorTest, AResumedRunBeginsWhereItsFirstReportSays) {
+  StepAggregator aggregator(2, 10, /*resumed=*/true);
+  ASSERT_TRUE(aggregator.Add(0, Report(5, 0.1)).ok());
+  EXPECT_FALSE(aggregator.Add(1, Report(4, 0.1)).ok());
+  EXPECT_TRUE((*aggregator.Add(1, Report(5, 0.1)))->step() == 5);
+  EXPECT_FALSE(aggregator.Add(0, Report(7, 0.1)).ok());
 }
 
 TEST(StepAggregatorTest, StepsUnderTheLastNetworkAreCounted) {
