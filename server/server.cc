@@ -67,9 +67,9 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   int port = 0;
   // Without this, a second server on the same port would share it silently.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Clients and workers ping every two seconds to notice a server that was stopped or cut off
+  // Clients and workers ping every second to notice a server that was stopped or cut off
   // (common/rpc/channel.cc).
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(&cluster_service);

@@ -13,12 +13,13 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   // gRPC starts at 1 s and grows to 2 min: a worker that is started before its server would join
   // much too late.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  // What one attempt may take; a busy host needs its time for the handshake.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
   // The other side may be stopped or cut off without closing its connection: without an answer to a
-  // ping, calls end after 2 + 5 s. Servers allow these pings (server/server.cc).
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 2000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000);
+  // ping, calls end after 1 + 4 s. Servers allow these pings (server/server.cc).
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 1000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 4000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // One connection per channel: tests and reconnects must not share one that is dying.
