@@ -124,7 +124,10 @@ absl::Status LocalCluster::Check() {
 
 void LocalCluster::Stop() {
   // Workers first: a server that sees them leave in order has nothing to report.
-  for (size_t i = children_.size(); i-- > 0;) children_[i].Signal(SIGTERM);
+  for (size_t i = children_.size(); i-- > 0;) {
+    children_[i].Signal(SIGTERM);
+    children_[i].Signal(SIGCONT);  // one that was stopped can end in order, too
+  }
   const absl::Time deadline = absl::Now() + options_.stop_grace;
   for (ChildProcess& child : children_) child.WaitUntil(deadline);
   children_.clear();  // the destructor of each kills and reaps

@@ -109,7 +109,7 @@ TEST_F(LauncherTest, AChildThatIgnoresSigtermIsKilled) {
   ExpectNobodyIsLeft();
 }
 
-TEST_F(LauncherTest, AStoppedChildIsKilled) {
+TEST_F(LauncherTest, AStoppedChildEnds) {
   Write("edgetp_worker", "kill -STOP $$\n");
   {
     auto cluster = LocalCluster::Start(Options(1));
