@@ -43,7 +43,7 @@ class StepAggregator {
   void Count(const v1::StepRecord& record, const std::vector<v1::StepReport>& reports);
 
   double tokens_per_step_;
-  bool begin_is_open_;  // until the first report
+  bool begin_is_open_;          // until the first report
   std::vector<int> last_step_;  // by rank
   std::map<int, std::vector<v1::StepReport>> pending_;
   StepStatistics statistics_;
