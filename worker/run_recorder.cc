@@ -17,6 +17,7 @@ void RunRecorder::OnDelivery(const Delivery& delivery) {
   link.messages->Increment();
   link.asked_delay_seconds->Increment(absl::ToDoubleSeconds(delivery.asked));
   link.realised_delay_seconds->Increment(absl::ToDoubleSeconds(delivery.realised));
+  link.queueing_seconds->Increment(absl::ToDoubleSeconds(delivery.queueing));
 }
 
 LinkMetrics& RunRecorder::Link(int source, int destination) {

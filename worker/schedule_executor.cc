@@ -303,6 +303,9 @@ void ScheduleExecutor::AccountWait(int peer, absl::Time begin, absl::Time physic
   delivery.bytes = segment.payload_bytes;
   delivery.asked = arrival - wait.departure.handover;
   delivery.realised = end - wait.departure.handover;
+  const Departure& way = wait.departure;
+  delivery.queueing = (way.egress_start - way.handover) +
+                      (arrival - std::max(way.last_bit, way.first_bit + way.ingress));
   delivery.error = end - std::max(arrival, begin);
   delivery.late = !was_there && physical > std::max(arrival, begin);
   if (arrival > begin) MakeUpForLosses();

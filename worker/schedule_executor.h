@@ -28,6 +28,7 @@ struct Delivery {
   int64_t bytes = 0;
   absl::Duration asked;     // handover to arrival
   absl::Duration realised;  // handover to hand-on
+  absl::Duration queueing;  // of asked: behind other messages, at either end
   absl::Duration error;     // of the hold: hand-on minus max(arrival, when it was wanted); >= 0
   bool late = false;        // it was physically there only after its time, while this rank waited
   // The error, where this rank waited: what the host added to the collective's time. Zero where a

@@ -221,7 +221,7 @@ const std::vector<MetricInfo>& AllMetrics() {
        K::kCounter,
        E::kWorker,
        {"run", "rank"},
-       "How late they were, summed."},
+       "What waiting ranks lost to the host: messages physically late, and holds that ended late."},
       {"edgetp_overrun_seconds_total",
        K::kCounter,
        E::kWorker,
