@@ -128,7 +128,9 @@ absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<flo
   RETURN_IF_ERROR(executor_.Run(execution, data, &report));
   gap_begin_ = MonotonicNow();
   // What this layer took around the executor is software, too.
-  report.time.software += gap_begin_ - begin - report.elapsed;
+  const absl::Duration around = gap_begin_ - begin - report.elapsed;
+  report.time.software += around;
+  report.exposed_software += around;
   report.elapsed = gap_begin_ - begin;
   stats_.AddCollective(tag, report, in_step_);
   Observe(tag, *schedule, elements, report);

@@ -58,7 +58,10 @@ void StatsCollector::AddCompute(absl::Duration gap) {
 
 void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionReport& report,
                                    bool in_step) {
-  if (in_step) time_ += report.time;
+  if (in_step) {
+    time_ += report.time;
+    exposed_software_ += report.exposed_software;
+  }
   messages_ += report.messages_sent;
   const int64_t bytes =
       std::accumulate(report.bytes_sent.begin(), report.bytes_sent.end(), int64_t{0});
@@ -104,11 +107,13 @@ StepStats StatsCollector::Take() {
   seconds.set_jitter(absl::ToDoubleSeconds(time_.jitter));
   seconds.set_straggler(absl::ToDoubleSeconds(time_.straggler));
   stats.bytes = bytes_;
+  stats.exposed_software = exposed_software_;
   stats.messages = messages_;
   stats.fidelity = ToProto(step_);
   stats.compute_gaps = std::move(gaps_);
   elapsed_ = absl::ZeroDuration();
   time_ = TimeBreakdown();
+  exposed_software_ = absl::ZeroDuration();
   messages_ = 0;
   gaps_.clear();
   bytes_.Clear();

@@ -18,6 +18,7 @@ struct StepStats {
   absl::Duration elapsed;
   v1::Breakdown breakdown_seconds;  // the sum is `elapsed`
   v1::TrafficBytes bytes;           // sent, after the wire dtype
+  absl::Duration exposed_software;  // not hidden behind emulated delays (ExecutionReport)
   int64_t messages = 0;             // sent
   v1::Fidelity fidelity;
   std::vector<absl::Duration>
@@ -82,6 +83,7 @@ class StatsCollector {
 
   absl::Duration elapsed_;
   TimeBreakdown time_;
+  absl::Duration exposed_software_;
   int64_t messages_ = 0;
   std::vector<absl::Duration> gaps_;
   v1::TrafficBytes bytes_;

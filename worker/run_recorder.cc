@@ -1,5 +1,6 @@
 #include "worker/run_recorder.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace edgetp {
@@ -30,31 +31,40 @@ LinkMetrics& RunRecorder::Link(int source, int destination) {
 void RunRecorder::OnStep(const StepStats& stats, const v1::StepReport& report) {
   metrics_->Step(report);
   step_seconds_.push_back(static_cast<float>(report.step_seconds()));
-  if (averaged_steps_ == 1 &&
-      step_seconds_.size() == 2) {  // now there is a better one than the first
-    compute_seconds_.clear();
-    software_seconds_ = 0;
-    messages_ = 0;
-    averaged_steps_ = 0;
+  StepCost& cost = recent_.emplace_back();
+  cost.compute_seconds = stats.breakdown_seconds.compute();
+  for (const absl::Duration gap : stats.compute_gaps) {
+    cost.gap_seconds.push_back(static_cast<float>(absl::ToDoubleSeconds(gap)));
   }
-  compute_seconds_.resize(stats.compute_gaps.size());
-  for (size_t i = 0; i < stats.compute_gaps.size(); ++i) {
-    compute_seconds_[i] += absl::ToDoubleSeconds(stats.compute_gaps[i]);
-  }
-  software_seconds_ += stats.breakdown_seconds.software();
-  messages_ += stats.messages;
-  ++averaged_steps_;
+  cost.exposed_software_seconds = absl::ToDoubleSeconds(stats.exposed_software);
+  cost.messages = static_cast<double>(stats.messages);
+  if (recent_.size() > kRecentSteps) recent_.pop_front();
 }
 
 void RunRecorder::FillResult(v1::JobResult* result) const {
   for (const float seconds : step_seconds_) result->add_step_seconds(seconds);
-  for (const double seconds : compute_seconds_) {
-    result->add_compute_seconds(static_cast<float>(seconds / averaged_steps_));
+  if (recent_.empty()) return;
+  std::vector<const StepCost*> steps;
+  for (const StepCost& cost : recent_) steps.push_back(&cost);
+  std::sort(steps.begin(), steps.end(), [](const StepCost* a, const StepCost* b) {
+    return a->compute_seconds < b->compute_seconds;
+  });
+  const size_t quarter = steps.size() / 4;
+  steps = {steps.begin() + quarter, steps.end() - quarter};
+
+  std::vector<double> gaps(steps.front()->gap_seconds.size());
+  double software = 0;
+  double messages = 0;
+  for (const StepCost* step : steps) {
+    for (size_t i = 0; i < gaps.size(); ++i) gaps[i] += step->gap_seconds[i];
+    software += step->exposed_software_seconds;
+    messages += step->messages;
+  }
+  for (const double seconds : gaps) {
+    result->add_compute_seconds(static_cast<float>(seconds / static_cast<double>(steps.size())));
   }
   // Every message costs its sender and its receiver; a rank receives as many as it sends.
-  if (messages_ > 0)
-    result->set_message_overhead_us(software_seconds_ * 1e6 /
-                                    (2.0 * static_cast<double>(messages_)));
+  if (messages > 0) result->set_message_overhead_us(software * 1e6 / (2 * messages));
 }
 
 }  // namespace edgetp

@@ -2,6 +2,7 @@
 // prediction needs. One thread uses it.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <vector>
@@ -24,21 +25,28 @@ class RunRecorder : public CollectiveObserver {
   // After each training step.
   void OnStep(const StepStats& stats, const v1::StepReport& report);
 
-  // Sets step_seconds, compute_seconds and message_overhead_us. The first step, which warms caches
-  // up, is left out of the averages unless it is the only one.
+  // Sets step_seconds, and compute_seconds and message_overhead_us of a typical step: averages over
+  // the middle half of the steps by compute time, so that neither warm-up nor a hiccup of the host
+  // counts.
   void FillResult(v1::JobResult* result) const;
 
  private:
+  // What a step cost this rank, apart from the network.
+  struct StepCost {
+    double compute_seconds = 0;  // sum of the gaps
+    std::vector<float> gap_seconds;
+    double exposed_software_seconds = 0;
+    double messages = 0;
+  };
+  static constexpr size_t kRecentSteps = 1000;  // enough for an average, and bounded
+
   LinkMetrics& Link(int source, int destination);
 
   std::unique_ptr<RunMetrics> metrics_;
   const int rank_;
   std::map<std::pair<int, int>, LinkMetrics> links_;
   std::vector<float> step_seconds_;
-  std::vector<double> compute_seconds_;  // summed over averaged_steps_, by gap
-  double software_seconds_ = 0;
-  int64_t messages_ = 0;
-  int averaged_steps_ = 0;
+  std::deque<StepCost> recent_;
 };
 
 }  // namespace edgetp

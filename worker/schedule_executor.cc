@@ -43,6 +43,7 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
   report->bytes_sent.assign(transport_->world_size(), 0);
   chunks_.assign(execution.schedule->chunks.size(), Chunk());
   latest_entry_ = begin;
+  last_arrival_ = absl::InfinitePast();
   not_passed_on_ = 0;
   receives_left_ = static_cast<int>(std::count_if(actions.begin(), actions.end(), Receives));
 
@@ -52,8 +53,13 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
     transport_->Poll(absl::InfinitePast()).IgnoreError();  // it repeats `status`
     return status;
   }
-  report->elapsed = MonotonicNow() - begin;
+  const absl::Time end = MonotonicNow();
+  report->elapsed = end - begin;
   report->time.software = report->elapsed - (report->time.total() - report->time.software);
+  const absl::Duration after_arrivals = end - std::max(begin, last_arrival_);
+  report->exposed_software = report->deliveries.empty()
+                                 ? report->time.software
+                                 : std::min(report->time.software, after_arrivals);
   return absl::OkStatus();
 }
 
@@ -296,6 +302,7 @@ void ScheduleExecutor::AccountWait(int peer, absl::Time begin, absl::Time physic
     return;
   }
   const absl::Time end = MonotonicNow();
+  last_arrival_ = std::max(last_arrival_, arrival);
   SegmentWait wait{begin, end, ToDeparture(times), arrival, entered};
   report_->time += AttributeWait(wait);
   Delivery delivery;

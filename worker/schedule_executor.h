@@ -39,6 +39,9 @@ struct Delivery {
 struct ExecutionReport {
   absl::Duration elapsed;
   TimeBreakdown time;  // without compute; the sum is `elapsed`
+  // Of the software time, what no emulated delay hides: after the last arrival, or all of it where
+  // nothing was emulated. It is what a prediction has to add to the network's time.
+  absl::Duration exposed_software;
   int64_t messages_sent = 0;
   std::vector<int64_t> bytes_sent;   // by peer; payload after the wire dtype
   std::vector<Delivery> deliveries;  // emulated segments alone
@@ -116,6 +119,7 @@ class ScheduleExecutor {
   ExecutionReport* report_ = nullptr;
   std::vector<Chunk> chunks_;
   absl::Time latest_entry_;
+  absl::Time last_arrival_;   // of the segments that this rank has taken
   size_t not_passed_on_ = 0;  // of the deliveries: since the last send, or the last full wait
   int receives_left_ = 0;
 };
