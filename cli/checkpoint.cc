@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 
@@ -20,9 +19,6 @@ namespace edgetp {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Metadata of our checkpoints: a JSON array with the symbol of each token.
-constexpr char kSymbolsKey[] = "edgetp.vocabulary";
 
 absl::StatusOr<fs::path> RunFolder(const std::string& runs_directory, const std::string& run) {
   const fs::path folder = fs::path(runs_directory) / run;
@@ -90,17 +86,8 @@ absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& wei
                                                           const std::string& origin) {
   const auto file = ParseSafetensors(weights);
   if (!file.ok()) return Annotate(file.status(), origin);
-  const auto entry = file->metadata.find(kSymbolsKey);
-  if (entry == file->metadata.end()) return std::vector<std::string>();
-  const auto json = nlohmann::json::parse(entry->second, nullptr, /*allow_exceptions=*/false);
-  std::vector<std::string> symbols;
-  for (const auto& symbol : json) {
-    if (symbol.is_string()) symbols.push_back(symbol.get<std::string>());
-  }
-  if (!json.is_array() || symbols.size() != json.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": metadata ", kSymbolsKey, ": must be a JSON array of strings"));
-  }
+  auto symbols = ReadSymbols(*file);
+  if (!symbols.ok()) return Annotate(symbols.status(), origin);
   return symbols;
 }
 

@@ -1,6 +1,5 @@
 #include "worker/checkpoint.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -13,21 +12,6 @@ namespace edgetp {
 namespace {
 
 constexpr char kStep[] = "edgetp.step";
-constexpr char kVocabulary[] = "edgetp.vocabulary";
-
-absl::StatusOr<std::vector<std::string>> ParseSymbols(const std::string& text) {
-  const nlohmann::json array = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  std::vector<std::string> symbols;
-  bool readable = array.is_array();
-  for (size_t i = 0; readable && i < array.size(); ++i) {
-    readable = array[i].is_string();
-    if (readable) symbols.push_back(array[i].get<std::string>());
-  }
-  if (!readable)
-    return absl::DataLossError(
-        absl::StrCat("metadata ", kVocabulary, ": not a JSON array of strings"));
-  return symbols;
-}
 
 }  // namespace
 
@@ -43,7 +27,7 @@ absl::StatusOr<std::string> SerializeCheckpoint(const v1::RunConfig& config,
       {"edgetp.heads", absl::StrCat(config.model().heads())},
       {"edgetp.gelu", config.model().gelu() == v1::GELU_ERF ? "erf" : "tanh"},
   };
-  if (!symbols.empty()) file.metadata[kVocabulary] = nlohmann::json(symbols).dump();
+  WriteSymbols(symbols, &file);
   return SerializeSafetensors(file);
 }
 
@@ -56,9 +40,7 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes) {
     return absl::DataLossError(
         absl::StrCat("metadata ", kStep, ": \"", step->second, "\" is not a step"));
   }
-  if (const auto vocabulary = file.metadata.find(kVocabulary); vocabulary != file.metadata.end()) {
-    ASSIGN_OR_RETURN(checkpoint.symbols, ParseSymbols(vocabulary->second));
-  }
+  ASSIGN_OR_RETURN(checkpoint.symbols, ReadSymbols(file));
   checkpoint.optimizer_state = SplitOptimizerState(&file.tensors);
   ASSIGN_OR_RETURN(Gpt2Weights weights, ReadGpt2Weights(std::move(file)));
   checkpoint.weights = std::move(weights.tensors);

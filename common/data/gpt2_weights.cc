@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
@@ -14,6 +15,8 @@
 
 namespace edgetp {
 namespace {
+
+constexpr char kVocabularyKey[] = "edgetp.vocabulary";
 
 constexpr char kPrefix[] = "transformer.";
 constexpr char kHeadName[] = "lm_head.weight";
@@ -213,6 +216,25 @@ std::vector<NamedTensor> SplitOptimizerState(std::vector<NamedTensor>* tensors) 
                                  std::make_move_iterator(tensors->end()));
   tensors->erase(middle, tensors->end());
   return state;
+}
+
+absl::StatusOr<std::vector<std::string>> ReadSymbols(const TensorFile& file) {
+  std::vector<std::string> symbols;
+  const auto entry = file.metadata.find(kVocabularyKey);
+  if (entry == file.metadata.end()) return symbols;
+  const auto array = nlohmann::json::parse(entry->second, nullptr, /*allow_exceptions=*/false);
+  for (const auto& symbol : array) {
+    if (symbol.is_string()) symbols.push_back(symbol.get<std::string>());
+  }
+  if (!array.is_array() || symbols.size() != array.size()) {
+    return absl::DataLossError(
+        absl::StrCat("metadata ", kVocabularyKey, ": must be a JSON array of strings"));
+  }
+  return symbols;
+}
+
+void WriteSymbols(const std::vector<std::string>& symbols, TensorFile* file) {
+  if (!symbols.empty()) file->metadata[kVocabularyKey] = nlohmann::json(symbols).dump();
 }
 
 }  // namespace edgetp

@@ -35,6 +35,12 @@ TensorFile WriteGpt2Weights(const Gpt2Weights& weights);
 // empty.
 std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape);
 
+// The symbols that a model's tokens stand for, in token order, in a file's metadata
+// (edgetp.vocabulary, a JSON array of strings). Empty if it has none. Errors: DataLoss naming the
+// key.
+absl::StatusOr<std::vector<std::string>> ReadSymbols(const TensorFile& file);
+void WriteSymbols(const std::vector<std::string>& symbols, TensorFile* file);
+
 // Moves the tensors "optimizer.*" out of `tensors`.
 std::vector<NamedTensor> SplitOptimizerState(std::vector<NamedTensor>* tensors);
 

@@ -162,5 +162,21 @@ TEST(Gpt2WeightsTest, OptimizerStateIsTakenOutFirst) {
   ExpectIsExample(ReadGpt2Weights(file), false);
 }
 
+TEST(Gpt2WeightsTest, SymbolsTravelInTheMetadata) {
+  TensorFile file;
+  const std::vector<std::string> symbols = {"\n", "a", "\xc3\xa9"};
+  WriteSymbols(symbols, &file);
+  EXPECT_EQ(ReadSymbols(file).value(), symbols);
+  EXPECT_THAT(ReadSymbols(TensorFile()).value(), SizeIs(0));
+}
+
+TEST(Gpt2WeightsTest, SymbolsThatAreNoArrayOfStringsAreRefused) {
+  for (const char* text : {"", "{}", "[1]", "[\"a\", null]"}) {
+    TensorFile file;
+    file.metadata["edgetp.vocabulary"] = text;
+    EXPECT_TRUE(absl::IsDataLoss(ReadSymbols(file).status())) << text;
+  }
+}
+
 }  // namespace
 }  // namespace edgetp

@@ -21,6 +21,7 @@
 #include "common/rpc/channel.h"
 #include "edgetp/v1/cluster.grpc.pb.h"
 #include "tests/integration/command.h"
+#include "tests/integration/text_folder.h"
 
 namespace edgetp {
 namespace {
@@ -37,18 +38,8 @@ constexpr absl::Duration kKilledLimit = absl::Seconds(5);
 // One that is stopped is missed after the heartbeat limit of 5 s.
 constexpr absl::Duration kStoppedLimit = absl::Seconds(12);
 
-class FailureTest : public testing::Test {
+class FailureTest : public TextFolderTest {
  protected:
-  void SetUp() override {
-    std::string path = testing::TempDir() + "/failure-XXXXXX";
-    ASSERT_NE(mkdtemp(path.data()), nullptr);
-    folder_ = path;
-    std::ofstream text(folder_ + "/text.txt");
-    for (int i = 0; i < 400; ++i)
-      text << "the quick brown fox jumps over the lazy dog " << i << "\n";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   // A model that trains thousands of steps a minute. What `more` says comes instead.
   std::vector<std::string> Train(const std::vector<std::string>& more) const {
     std::vector<std::string> arguments = {"train", "--batch=2", "--sequence=16", "--format=json"};
@@ -86,8 +77,6 @@ class FailureTest : public testing::Test {
     const std::string lines = ReadFile(RunFile(run, "metrics.jsonl"));
     EXPECT_TRUE(nlohmann::json::accept(lines.substr(0, lines.find('\n')))) << lines.substr(0, 300);
   }
-
-  std::string folder_;
 };
 
 struct Refusal {

@@ -9,24 +9,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/integration/command.h"
+#include "tests/integration/text_folder.h"
 
 namespace edgetp {
 namespace {
 
 namespace fs = std::filesystem;
 
-class RunTest : public testing::Test {
+class RunTest : public TextFolderTest {
  protected:
-  void SetUp() override {
-    std::string path = testing::TempDir() + "/run-XXXXXX";
-    ASSERT_NE(mkdtemp(path.data()), nullptr);
-    folder_ = path;
-    std::ofstream text(folder_ + "/text.txt");
-    for (int i = 0; i < 400; ++i)
-      text << "the quick brown fox jumps over the lazy dog " << i << "\n";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   // Runs a command on a tiny model and returns what it prints.
   nlohmann::json Json(const std::string& command, const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {command, "--data=text.txt", "--batch=2", "--sequence=16",
@@ -40,8 +31,6 @@ class RunTest : public testing::Test {
     EXPECT_EQ(result.code, 0) << result.err;
     return nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
   }
-
-  std::string folder_;
 };
 
 TEST_F(RunTest, TrainReportsTheRunAndLeavesItsFiles) {

@@ -21,7 +21,7 @@ struct SourceFile {
 std::vector<SourceFile> ReadSources() {
   std::vector<SourceFile> files;
   const fs::path root = EDGETP_SOURCE_DIR;
-  for (const char* folder : {"common", "server", "worker", "cli", "tests", "bench"}) {
+  for (const char* folder : {"common", "server", "worker", "cli", "tests"}) {
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
       const std::string extension = entry.path().extension();
       if (extension != ".h" && extension != ".cc") continue;
