@@ -84,7 +84,10 @@ absl::StatusOr<double> PredictStepSeconds(const EndedRun& ended) {
   const int steps = std::clamp(ended.statistics.last_step, 1, kMaxSteps);
   for (int step = 0; step < steps; ++step) {
     ASSIGN_OR_RETURN(const StepTimeline timeline, simulator.RunStep(plan, compute));
-    seconds.push_back(absl::ToDoubleSeconds(timeline.duration));
+    // As measured: a rank's step begins where its last one ended, and the ranks are averaged.
+    absl::Duration sum;
+    for (const RankStep& rank : timeline.ranks) sum += rank.end - rank.begin;
+    seconds.push_back(absl::ToDoubleSeconds(sum) / world_size);
   }
   return Quantile(std::move(seconds), 0.5);
 }

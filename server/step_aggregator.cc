@@ -53,7 +53,10 @@ v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& report
   record.set_step(reports.front().step());
   for (const v1::StepReport& report : reports) {
     record.set_wall_seconds(std::max(record.wall_seconds(), report.end_seconds()));
-    record.set_step_seconds(std::max(record.step_seconds(), report.step_seconds()));
+    // A rank's step begins where its last one ended. The mean adds up to the wall time over the
+    // steps; the slowest rank's would count a late message twice: here, and where the other waited
+    // for it.
+    record.set_step_seconds(record.step_seconds() + report.step_seconds() / reports.size());
     Accumulate(report.breakdown_seconds(), 1.0 / reports.size(),
                record.mutable_breakdown_seconds());
     if (report.has_train_loss()) record.set_train_loss(report.train_loss());

@@ -16,7 +16,7 @@ namespace edgetp {
 // Sums and samples over the recorded steps of a run. Step 0 (losses before the first update) is not
 // among them.
 struct StepStatistics {
-  std::vector<double> step_seconds;  // of the slowest rank, by step
+  std::vector<double> step_seconds;  // mean over ranks, by step
   v1::Breakdown breakdown_sum;       // of the mean over ranks
   double bytes_sum = 0;              // of the mean over ranks
   double wall_seconds = 0;

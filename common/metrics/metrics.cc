@@ -90,7 +90,7 @@ const std::vector<MetricInfo>& AllMetrics() {
        K::kHistogram,
        E::kServer,
        {"run"},
-       "Duration of a step on its slowest rank, evaluation excluded."},
+       "Duration of a step, mean over ranks, evaluation excluded."},
       {"edgetp_run_step_breakdown_seconds_total",
        K::kCounter,
        E::kServer,

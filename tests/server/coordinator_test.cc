@@ -215,9 +215,9 @@ TEST_F(CoordinatorTest, AStepIsRecordedWhenAllRanksHaveReportedIt) {
   ASSERT_EQ(out_.events.size(), 1u);
   const v1::StepRecord& record = out_.events[0].second.step();
   EXPECT_EQ(record.step(), 1);
-  EXPECT_DOUBLE_EQ(record.step_seconds(), 0.6);
+  EXPECT_DOUBLE_EQ(record.step_seconds(), 0.55);
   EXPECT_DOUBLE_EQ(record.train_loss(), 4.0);
-  EXPECT_DOUBLE_EQ(record.tokens_per_second(), 3 * 2 * 10 / 0.6);
+  EXPECT_DOUBLE_EQ(record.tokens_per_second(), 3 * 2 * 10 / 0.55);
 }
 
 TEST_F(CoordinatorTest, AStepReportedTwiceEndsTheRun) {

@@ -72,12 +72,12 @@ TEST(StepAggregatorTest, ALossBeforeTheFirstStepIsARecordByItself) {
   EXPECT_EQ(aggregator.statistics().last_step, 0);
 }
 
-TEST(StepAggregatorTest, TheBreakdownIsTheMeanAndTheDurationTheSlowestRanks) {
+TEST(StepAggregatorTest, BreakdownAndDurationAreMeansOverRanks) {
   StepAggregator aggregator(2, 10, /*resumed=*/false);
   ASSERT_TRUE(aggregator.Add(0, Report(1, 0.1)).ok());
   const auto record = aggregator.Add(1, Report(1, 0.3));
   ASSERT_TRUE(record.ok() && record->has_value());
-  EXPECT_DOUBLE_EQ((*record)->step_seconds(), 0.3);
+  EXPECT_DOUBLE_EQ((*record)->step_seconds(), 0.2);
   EXPECT_DOUBLE_EQ((*record)->breakdown_seconds().compute(), 0.1);
   EXPECT_DOUBLE_EQ(aggregator.statistics().bytes_sum, 120);
 }
