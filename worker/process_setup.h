@@ -26,6 +26,12 @@ std::string FittingCoreType(const BlasChoice& choice);
 // exec fails. Call before files and threads are opened.
 void RestartWithFittingLibraries(char** argv, int threads);
 
+// Lets a thread that polls gRPC watch the sockets of its own queue alone. With gRPC's default
+// (epoll1) all threads of a process share one epoll set, and whichever sits in it wakes the one
+// that the data is for: a thread hop for each message. A choice that the user has made wins. Call
+// before gRPC is used.
+void PollOwnSocketsOnly();
+
 // For the calling thread and those that it starts: OpenMP's and OpenBLAS's threads.
 void UseComputeThreads(int threads);
 
