@@ -18,15 +18,14 @@ constexpr char kStep[] = "edgetp.step";
 absl::StatusOr<std::string> SerializeCheckpoint(const v1::RunConfig& config,
                                                 const std::vector<std::string>& symbols, int step,
                                                 std::vector<NamedTensor> tensors) {
-  TensorFile file;
-  file.tensors = std::move(tensors);
-  file.metadata = {
-      {kStep, absl::StrCat(step)},
-      {"edgetp.run", config.name()},
-      {"edgetp.pattern", config.pattern()},
-      {"edgetp.heads", absl::StrCat(config.model().heads())},
-      {"edgetp.gelu", config.model().gelu() == v1::GELU_ERF ? "erf" : "tanh"},
-  };
+  Gpt2Weights weights;
+  weights.shape.heads = config.model().heads();
+  weights.gelu_tanh = config.model().gelu() != v1::GELU_ERF;
+  weights.tensors = std::move(tensors);
+  TensorFile file = WriteGpt2Weights(std::move(weights));
+  file.metadata[kStep] = absl::StrCat(step);
+  file.metadata["edgetp.run"] = config.name();
+  file.metadata["edgetp.pattern"] = config.pattern();
   WriteSymbols(symbols, &file);
   return SerializeSafetensors(file);
 }

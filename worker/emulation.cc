@@ -6,6 +6,21 @@
 #include "common/base/status_macros.h"
 
 namespace edgetp {
+namespace {
+
+// The inverse of ToDeparture.
+SegmentTimes ToTimes(const Departure& departure) {
+  SegmentTimes times;
+  times.handover_ns = absl::ToUnixNanos(departure.handover);
+  times.egress_start_ns = absl::ToUnixNanos(departure.egress_start);
+  times.first_bit_ns = absl::ToUnixNanos(departure.first_bit);
+  times.last_bit_ns = absl::ToUnixNanos(departure.last_bit);
+  times.jitter_ns = absl::ToInt64Nanoseconds(departure.jitter);
+  times.ingress_ns = absl::ToInt64Nanoseconds(departure.ingress);
+  return times;
+}
+
+}  // namespace
 
 Departure ToDeparture(const SegmentTimes& times) {
   Departure departure;
@@ -64,14 +79,7 @@ absl::StatusOr<std::vector<SegmentTimes>> EmulatedNetwork::Stamp(
   for (const int64_t size : segment_bytes) {
     const Departure d = model_.Depart(handover, rank_, peer, size, impairment, granted);
     if (granted.has_value()) *granted += model_.Airtime(rank_, peer, size);
-    SegmentTimes times;
-    times.handover_ns = absl::ToUnixNanos(d.handover);
-    times.egress_start_ns = absl::ToUnixNanos(d.egress_start);
-    times.first_bit_ns = absl::ToUnixNanos(d.first_bit);
-    times.last_bit_ns = absl::ToUnixNanos(d.last_bit);
-    times.jitter_ns = absl::ToInt64Nanoseconds(d.jitter);
-    times.ingress_ns = absl::ToInt64Nanoseconds(d.ingress);
-    result.push_back(times);
+    result.push_back(ToTimes(d));
   }
   return result;
 }

@@ -19,7 +19,6 @@ struct JobEnvironment {
   PeerEndpoint* endpoint = nullptr;
   WorkerMetrics* metrics = nullptr;
   std::string device = "cpu";
-  std::string boot_id;
 };
 
 struct JobContext {

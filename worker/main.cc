@@ -165,7 +165,7 @@ absl::Status Run(const Flags& flags) {
                endpoint->address(), status_port, metrics_endpoint->address(), flags.device,
                flags.threads, BlasName());
 
-  const JobEnvironment environment{endpoint.get(), &metrics, flags.device, BootId()};
+  const JobEnvironment environment{endpoint.get(), &metrics, flags.device};
   Session session(LinkOptionsOf(flags, *endpoint, metrics_endpoint->address()), &environment);
   absl::Status status;
   {

@@ -1,7 +1,6 @@
 #include "worker/peer_group.h"
 
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -38,13 +37,6 @@ bool IsFinal(const absl::Status& status) {
 }
 
 }  // namespace
-
-std::string HostBootId() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
-}
 
 PeerGroup::PeerGroup(PeerEndpoint* endpoint, PeerGroupOptions options)
     : endpoint_(endpoint), options_(std::move(options)), peers_(options_.members.size()) {}

@@ -30,9 +30,6 @@ struct PeerGroupOptions {
   int max_unreleased_segments = 2;  // per peer: few in flight stay in cache
 };
 
-// The boot id of this host; empty where it has none.
-std::string HostBootId();
-
 class PeerGroup final : public SegmentTransport {
  public:
   // `endpoint` must outlive the group. Nothing is dialled yet, so that Abort can reach a group that

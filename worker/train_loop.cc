@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -97,14 +98,18 @@ absl::StatusOr<double> EvaluateValidation(const TrainLoopParts& parts, int64_t w
   const int64_t count = std::min(windows, CountEvaluationWindows(*parts.corpus, sequence));
   ASSIGN_OR_RETURN(PlanOptions options, ToPlanOptions(*parts.config));
   const int full_batch = options.batch;
+  std::optional<std::vector<AllReduceStep>> expected;  // of a batch of options.batch windows
   double sum = 0;
   for (int64_t first = 0; first < count; first += full_batch) {
     RETURN_IF_ERROR(parts.control->aborted());
     const int batch =
         static_cast<int>(std::min<int64_t>(full_batch, count - first));  // the last may be smaller
-    options.batch = batch;
-    ASSIGN_OR_RETURN(const StepPlan plan, BuildEvaluationPlan(options));
-    parts.group->BeginStep(-1, Collectives(plan.steps[parts.group->rank()]));
+    if (!expected.has_value() || batch != options.batch) {
+      options.batch = batch;
+      ASSIGN_OR_RETURN(const StepPlan plan, BuildEvaluationPlan(options));
+      expected = Collectives(plan.steps[parts.group->rank()]);
+    }
+    parts.group->BeginStep(-1, *expected);
     ASSIGN_OR_RETURN(const double loss, parts.trainer->Evaluate(EvaluationBatch(
                                             *parts.corpus, first, batch, sequence)));
     RETURN_IF_ERROR(parts.group->EndStep());

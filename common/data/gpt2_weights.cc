@@ -175,11 +175,11 @@ absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file) {
   return weights;
 }
 
-TensorFile WriteGpt2Weights(const Gpt2Weights& weights) {
+TensorFile WriteGpt2Weights(Gpt2Weights weights) {
   return {.metadata = {{kHeadsKey, absl::StrCat(weights.shape.heads)},
                        {kGeluKey, weights.gelu_tanh ? "tanh" : "erf"},
                        {kLayoutKey, "in_out"}},
-          .tensors = weights.tensors};
+          .tensors = std::move(weights.tensors)};
 }
 
 std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape) {

@@ -29,7 +29,7 @@ struct Gpt2Weights {
 absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file);
 
 // A file that ReadGpt2Weights reads back: (in, out) linears, heads and GELU in the metadata.
-TensorFile WriteGpt2Weights(const Gpt2Weights& weights);
+TensorFile WriteGpt2Weights(Gpt2Weights weights);
 
 // Names and shapes of all tensors of such a model, in the order of the forward pass. Values are
 // empty.
