@@ -28,9 +28,22 @@ function(edgetp_binary name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
-# edgetp_test(NAME SOURCES a_test.cc ... DEPS lib ... [TIMEOUT seconds] [LABELS label ...])
+# GoogleTest is parsed once for all tests; a precompiled header is taken only by targets with the same options, hence
+# -pthread. Test code itself is compiled with -O1, in half the time; what it tests is built as ever.
+if(EDGETP_TESTS)
+  file(WRITE ${CMAKE_BINARY_DIR}/test_pch.cc "// Nothing: it carries the precompiled header.\n")
+  add_library(edgetp_test_pch OBJECT ${CMAKE_BINARY_DIR}/test_pch.cc)
+  target_link_libraries(edgetp_test_pch PRIVATE GTest::gmock)
+  target_precompile_headers(edgetp_test_pch PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  edgetp_target_options(edgetp_test_pch)
+  target_compile_options(edgetp_test_pch PRIVATE -pthread $<$<CONFIG:Release>:-O1>)
+endif()
+
+
+# edgetp_test(NAME SOURCES a_test.cc ... DEPS lib ... [TIMEOUT seconds] [LABELS label ...] [OWN_PCH])
+# OWN_PCH: the target precompiles another header than the tests' common one.
 function(edgetp_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "OWN_PCH" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
@@ -40,6 +53,10 @@ function(edgetp_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   edgetp_target_options(${name})
+  target_compile_options(${name} PRIVATE -pthread $<$<CONFIG:Release>:-O1>)
+  if(NOT ARG_OWN_PCH)
+    target_precompile_headers(${name} REUSE_FROM edgetp_test_pch)
+  endif()
   target_compile_definitions(${name} PRIVATE EDGETP_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              EDGETP_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name})

@@ -22,6 +22,7 @@ configure() {
   local options=(-S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release)
   if command -v ccache >/dev/null; then
     options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    export CCACHE_SLOPPINESS=pch_defines,time_macros  # else it keeps nothing that uses a precompiled header
   fi
   cmake "${options[@]}" >build.log 2>&1 || {
     cat build.log >&2
