@@ -55,8 +55,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--listen", flags.listen,
                  "HOST:PORT for the other workers; port 0 takes a free one")
       ->capture_default_str();
-  app.add_option("--advertise", flags.advertise,
-                 "HOST:PORT under which the other workers reach --listen (default: the same)");
+  app.add_option(
+      "--advertise", flags.advertise,
+      "HOST:PORT under which the other workers reach --listen (default: the same; where it "
+      "listens on 0.0.0.0, the address of the interface that leads to --server)");
   app.add_option("--status", flags.status, "HOST:PORT of the gRPC health and reflection services")
       ->capture_default_str();
   app.add_option("--metrics", flags.metrics, "HOST:PORT of the Prometheus endpoint /metrics")
@@ -92,20 +94,21 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartStatusServer(const std::strin
   return server;
 }
 
-ServerLinkOptions LinkOptionsOf(const Flags& flags, const PeerEndpoint& endpoint,
-                                const std::string& metrics_address) {
+absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const PeerEndpoint& endpoint,
+                                                const std::string& metrics_address) {
+  ASSIGN_OR_RETURN(const std::string peers, ReachableAddress(endpoint.address(), flags.server));
+  ASSIGN_OR_RETURN(const std::string metrics, ReachableAddress(metrics_address, flags.server));
   ServerLinkOptions options;
   options.server = flags.server;
   options.connect_timeout = absl::Seconds(flags.connect_seconds);
   v1::JoinRequest& join = options.join;
   join.set_version(kVersion);
-  join.mutable_member()->set_peer_address(flags.advertise.empty() ? endpoint.address()
-                                                                  : flags.advertise);
+  join.mutable_member()->set_peer_address(flags.advertise.empty() ? peers : flags.advertise);
   join.mutable_member()->set_host(HostName());
   join.mutable_member()->set_boot_id(BootId());
   join.set_device(flags.device);
   join.set_threads(flags.threads);
-  join.set_metrics_address(metrics_address);
+  join.set_metrics_address(metrics);
   join.set_process_id(getpid());
   join.set_blas(BlasName());
   return options;
@@ -166,7 +169,9 @@ absl::Status Run(const Flags& flags) {
                flags.threads, BlasName());
 
   const JobEnvironment environment{endpoint.get(), &metrics, flags.device};
-  Session session(LinkOptionsOf(flags, *endpoint, metrics_endpoint->address()), &environment);
+  ASSIGN_OR_RETURN(const ServerLinkOptions link,
+                   LinkOptionsOf(flags, *endpoint, metrics_endpoint->address()));
+  Session session(link, &environment);
   absl::Status status;
   {
     SignalWatcher watcher(&session);

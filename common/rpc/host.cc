@@ -1,10 +1,79 @@
 #include "common/rpc/host.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
 
 namespace edgetp {
+namespace {
+
+struct HostPort {
+  std::string host;  // without brackets
+  std::string port;
+};
+
+absl::StatusOr<HostPort> Split(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(address, ": must be HOST:PORT"));
+  }
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  return HostPort{std::move(host), address.substr(colon + 1)};
+}
+
+// The numeric address of the interface that a datagram to `target` would leave by; none is sent.
+absl::StatusOr<std::string> SourceAddress(const addrinfo& target) {
+  const int fd = ::socket(target.ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return absl::UnavailableError(std::strerror(errno));
+  sockaddr_storage own = {};
+  socklen_t size = sizeof(own);
+  const bool known = ::connect(fd, target.ai_addr, target.ai_addrlen) == 0 &&
+                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) == 0;
+  const int error = errno;
+  ::close(fd);
+  if (!known) return absl::UnavailableError(std::strerror(error));
+  char text[NI_MAXHOST] = {};
+  if (const int rc = ::getnameinfo(reinterpret_cast<sockaddr*>(&own), size, text, sizeof(text),
+                                   nullptr, 0, NI_NUMERICHOST);
+      rc != 0) {
+    return absl::UnavailableError(gai_strerror(rc));
+  }
+  return std::string(text);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReachableAddress(const std::string& address, const std::string& other) {
+  ASSIGN_OR_RETURN(const HostPort own, Split(address));
+  if (own.host != "0.0.0.0" && own.host != "::") return address;
+  ASSIGN_OR_RETURN(const HostPort target, Split(other));
+  addrinfo hints = {};
+  hints.ai_family = own.host == "0.0.0.0" ? AF_INET : AF_UNSPEC;
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* found = nullptr;
+  if (const int rc = ::getaddrinfo(target.host.c_str(), target.port.c_str(), &hints, &found);
+      rc != 0) {
+    return absl::UnavailableError(absl::StrCat("resolve ", other, ": ", gai_strerror(rc)));
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+  const auto source = SourceAddress(*found);
+  if (!source.ok()) return Annotate(source.status(), absl::StrCat("no route to ", other));
+  const bool v6 = source->find(':') != std::string::npos;
+  return v6 ? absl::StrCat("[", *source, "]:", own.port) : absl::StrCat(*source, ":", own.port);
+}
 
 std::string HostName() {
   char name[256] = {};

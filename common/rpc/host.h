@@ -1,7 +1,9 @@
-// What this machine is called, and which clock it runs on.
+// What this machine is called, how others reach it, and which clock it runs on.
 #pragma once
 
 #include <string>
+
+#include "absl/status/statusor.h"
 
 namespace edgetp {
 
@@ -11,5 +13,11 @@ std::string HostName();
 // /proc/sys/kernel/random/boot_id: processes with equal boot ids share one monotonic clock,
 // containers included. Empty if it cannot be read: then nobody is assumed to share it.
 std::string BootId();
+
+// `address` (HOST:PORT of something that listens here) as `other` (HOST:PORT) can reach it: a
+// wildcard host is replaced by the address of the interface that leads to `other`.
+// Errors: InvalidArgument if one of them is not HOST:PORT; Unavailable if `other` has no address or
+// nothing leads there. Blocks until: the name is resolved.
+absl::StatusOr<std::string> ReachableAddress(const std::string& address, const std::string& other);
 
 }  // namespace edgetp
