@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what edgetp needs from Debian's own packages (Debian 12 and 13), and selects OpenBLAS as the BLAS.
 # Safe to run again: it touches only what is missing.
+#   EDGETP_LIBTORCH=own scripts/setup.sh    leaves LibTorch and BLAS to you (give CMAKE_PREFIX_PATH to CMake)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -10,13 +11,16 @@ packages=(
   cmake ninja-build g++ ccache pkg-config git ca-certificates curl
   # rpc and messages
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libssl-dev
-  # tensors
-  libtorch-dev libopenblas0-openmp
   # metrics, command line, logs, JSON
   prometheus-cpp-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
   # tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev
 )
+
+# tensors
+with_libtorch=true
+[[ "${EDGETP_LIBTORCH:-debian}" == own ]] && with_libtorch=false
+$with_libtorch && packages+=(libtorch-dev libopenblas0-openmp)
 
 # Reference BLAS is about 20 times slower: these two decide which one LibTorch loads.
 alternatives=(libblas.so.3 liblapack.so.3)
@@ -86,5 +90,5 @@ check_result() {
 
 check_system
 install_missing
-select_openblas
+$with_libtorch && select_openblas
 check_result
