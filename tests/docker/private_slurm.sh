@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# A Slurm of one's own for a test: munged, slurmctld and one slurmd per virtual node in one folder, on loopback, with
-# nothing of the system's Slurm touched. Needs root, and Debian's slurm-wlm and munge.
+# A Slurm of one's own for a test: munged, slurmctld and one slurmd per virtual node in one folder, with nothing
+# of the system's Slurm touched. The nodes' addresses are loopback's; the daemons serve only who has the folder's key.
+# Needs root, and Debian's slurm-wlm.
 
 # Why a private Slurm cannot run here; empty if it can.
 private_slurm_missing() {
@@ -38,7 +39,7 @@ start_private_slurm() {
   await "slurmctld and slurmd" 30 nodes_are_idle "$nodes"
 }
 
-# Without cgroups: they are not to be had in every container. Before 23.11 they cannot be switched off, only left unused.
+# Without cgroups: not every container has them. Before 23.11 they cannot be switched off, only left unused.
 cgroup_conf() {
   local version
   version="$(slurmd -V | awk '{print $2}')"
@@ -74,7 +75,8 @@ MpiDefault=none
 SlurmdParameters=config_overrides
 END
   for ((node = 1; node <= nodes; ++node)); do
-    echo "NodeName=edge$node NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((port + node)) CPUs=2 State=UNKNOWN"
+    echo "NodeName=edge$node NodeHostname=$(hostname -s) NodeAddr=127.0.0.$node" \
+      "Port=$((port + node)) CPUs=2 State=UNKNOWN"
   done >>"$folder/slurm.conf"
   echo "PartitionName=all Nodes=ALL Default=YES MaxTime=120 State=UP OverSubscribe=NO" >>"$folder/slurm.conf"
 }

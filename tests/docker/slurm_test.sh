@@ -66,6 +66,7 @@ job="$(submit "--nodes=2 --ntasks=2" train --run=first --pattern=sppp --network=
 expect "$job" COMPLETED
 [[ -s "$work/edgetp-$job/runs/first/summary.json" ]] || fail "job $job left no summary"
 [[ -s "$work/edgetp-$job/worker-0.log" && -s "$work/edgetp-$job/worker-1.log" ]] || fail "a task has no log"
+grep -q 'peer address 127.0.0.2:' "$work/edgetp-$job/server.log" || fail "no worker has the second node's address"
 grep -q 'verdict' "$work/edgetp-$job.log" || fail "the job's log has no result"
 
 say "one worker: a sweep completes"
