@@ -6,11 +6,16 @@
 #include "absl/strings/str_format.h"
 #include "cli/command.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/signals.h"
 
 namespace edgetp {
 namespace {
 
 constexpr char kGroup[] = "Cluster";
+// A cluster that starts, or whose worker was just restarted, is given as long as its server gives a
+// job.
+constexpr absl::Duration kWorkerWait = absl::Seconds(30);
+constexpr absl::Duration kWorkerPoll = absl::Milliseconds(250);
 
 std::string CheckDevice(const std::string& device) {
   const bool cuda = device.rfind("cuda:", 0) == 0 && device.size() > 5 &&
@@ -18,14 +23,32 @@ std::string CheckDevice(const std::string& device) {
   return device == "cpu" || cuda ? "" : absl::StrCat("\"", device, "\" is neither cpu nor cuda:N");
 }
 
-absl::Status DemandWorkers(Remote& remote, int workers) {
+absl::StatusOr<int> CountWorkers(Remote& remote) {
   ASSIGN_OR_RETURN(const v1::StatusResponse status, remote.GetStatus());
   int present = 0;
   for (const auto& worker : status.workers()) present += worker.state() == "gone" ? 0 : 1;
-  if (present >= workers) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("--workers: the cluster at ", remote.address(),
-                                                 " has ", present, " workers (asked=", workers,
-                                                 ")"));
+  return present;
+}
+
+// Blocks until: that many workers have joined, or kWorkerWait.
+absl::Status AwaitWorkers(Remote& remote, int wanted) {
+  const absl::Time limit = absl::Now() + kWorkerWait;
+  int announced = -1;
+  while (true) {
+    ASSIGN_OR_RETURN(const int present, CountWorkers(remote));
+    if (present >= wanted) return absl::OkStatus();
+    if (absl::Now() >= limit) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--workers: the cluster at ", remote.address(), " has ", present,
+          " workers (asked=", wanted, " waited=", absl::FormatDuration(kWorkerWait), ")"));
+    }
+    if (present != announced) {
+      absl::FPrintF(stderr, "edgetp: waiting for workers: %d of %d have joined %s\n", present,
+                    wanted, remote.address());
+      announced = present;
+    }
+    if (WaitForShutdownSignal(kWorkerPoll) != 0) return absl::CancelledError("interrupted");
+  }
 }
 
 }  // namespace
@@ -51,6 +74,7 @@ void AddClusterFlags(CLI::App* command, ClusterFlags* flags) {
   CLI::Option* server = command
                             ->add_option("--server", flags->server,
                                          "HOST:PORT of a running cluster; default: start one here")
+                            ->envname("EDGETP_SERVER")
                             ->group(kGroup);
   for (CLI::Option* option : AddLocalFlags(command, &flags->local)) option->excludes(server);
 }
@@ -59,7 +83,7 @@ absl::StatusOr<Cluster> Cluster::Open(const ClusterFlags& flags, int workers) {
   Cluster cluster;
   if (!flags.server.empty()) {
     cluster.remote_ = std::make_unique<Remote>(flags.server);
-    RETURN_IF_ERROR(DemandWorkers(*cluster.remote_, workers));
+    RETURN_IF_ERROR(AwaitWorkers(*cluster.remote_, workers));
     return cluster;
   }
   LauncherOptions options = flags.local;

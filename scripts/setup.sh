@@ -14,7 +14,7 @@ packages=(
   # metrics, command line, logs, JSON
   prometheus-cpp-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
   # tests and benchmarks
-  libgtest-dev libgmock-dev libbenchmark-dev
+  libgtest-dev libgmock-dev libbenchmark-dev python3 python3-yaml
 )
 
 # tensors

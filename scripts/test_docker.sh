@@ -165,7 +165,7 @@ check_panels() {
 
 check_live_tuning() {
   say "changing the network under a run"
-  job train --server=server:50051 --pattern=tttt --network=none --workers=2 --steps=100000 --run=tuned >"$work/tuned.log" 2>&1 &
+  job train --pattern=tttt --network=none --workers=2 --steps=100000 --run=tuned >"$work/tuned.log" 2>&1 &
   local run=$!
   wait_for 60 "fast steps" holds "$step_seconds" '< 0.15'
   edgetp network set --delay=50ms >/dev/null
@@ -185,7 +185,7 @@ check_live_tuning() {
 
 check_killed_worker() {
   say "killing a worker under a run"
-  job train --server=server:50051 --pattern=tttt --network=wifi-5 --workers=2 --steps=100000 --run=killed >"$work/killed.log" 2>&1 &
+  job train --pattern=tttt --network=wifi-5 --workers=2 --steps=100000 --run=killed >"$work/killed.log" 2>&1 &
   local run=$! status=0
   wait_for 60 "the run's steps" holds 'max(edgetp_run_completed_steps{run="killed"})' '> 3'
   docker kill --signal=KILL "$(compose ps -q worker | head -1)" >/dev/null
@@ -202,7 +202,7 @@ check_killed_worker() {
   docker exec "$(compose ps -q worker | head -1)" sh -c 'kill -9 -1' || true
   wait_for 30 "one worker gone" holds 'edgetp_workers{state="idle"}' '== 1'
   wait_for 60 "the worker's return" holds 'edgetp_workers{state="idle"}' '== 2'
-  job train --server=server:50051 --pattern=tttt --network=none --workers=2 --steps=5 >"$work/after.log" 2>&1 ||
+  job train --pattern=tttt --network=none --workers=2 --steps=5 >"$work/after.log" 2>&1 ||
     { cat "$work/after.log" >&2; fail "the cluster does not take the next run"; }
 }
 
@@ -211,11 +211,11 @@ expect_line() { grep -Eq "$2" "$1" || { cat "$1" >&2; fail "no line like '$2'"; 
 
 check_bad_input() {
   say "bad input gets one clear line"
-  job train --server=server:50051 --data=data/none.txt --steps=1 >"$work/bad.log" 2>&1 && fail "a missing data file was taken"
+  job train --data=data/none.txt --steps=1 >"$work/bad.log" 2>&1 && fail "a missing data file was taken"
   expect_line "$work/bad.log" 'none.txt'
-  job train --server=server:50051 --network=wifi-55 --steps=1 >"$work/bad.log" 2>&1 && fail "an unknown network was taken"
+  job train --network=wifi-55 --steps=1 >"$work/bad.log" 2>&1 && fail "an unknown network was taken"
   expect_line "$work/bad.log" 'wifi-5'
-  job train --server=server:50051 --model=gpt2-xl --set model.vocabulary=50257 --set train.batch=64 --pattern='t*48' --steps=1 \
+  job train --model=gpt2-xl --set model.vocabulary=50257 --set train.batch=64 --pattern='t*48' --steps=1 \
     >"$work/bad.log" 2>&1 && fail "a model that does not fit was taken"
   expect_line "$work/bad.log" '(memory|GiB)'
 }

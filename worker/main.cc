@@ -94,21 +94,39 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartStatusServer(const std::strin
   return server;
 }
 
+// `address` as others reach it. The server's name may not be known yet: it is asked for again until
+// `deadline`.
+absl::StatusOr<std::string> AddressForOthers(const std::string& address, const std::string& server,
+                                             absl::Time deadline) {
+  while (true) {
+    auto reachable = ReachableAddress(address, server);
+    if (reachable.ok() || !absl::IsUnavailable(reachable.status()) || absl::Now() >= deadline)
+      return reachable;
+    if (WaitForShutdownSignal(absl::Milliseconds(500)) != 0)
+      return absl::CancelledError("interrupted");
+  }
+}
+
 absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const PeerEndpoint& endpoint,
                                                 const std::string& metrics_address) {
-  ASSIGN_OR_RETURN(const std::string peers, ReachableAddress(endpoint.address(), flags.server));
-  ASSIGN_OR_RETURN(const std::string metrics, ReachableAddress(metrics_address, flags.server));
+  const absl::Time deadline = absl::Now() + absl::Seconds(flags.connect_seconds);
+  std::string peers = flags.advertise;
+  if (peers.empty()) {
+    ASSIGN_OR_RETURN(peers, AddressForOthers(endpoint.address(), flags.server, deadline));
+  }
+  // For people who look at `edgetp status`: the way to the other workers is known to be right.
+  const auto metrics = ReachableAddress(metrics_address, flags.server);
   ServerLinkOptions options;
   options.server = flags.server;
   options.connect_timeout = absl::Seconds(flags.connect_seconds);
   v1::JoinRequest& join = options.join;
   join.set_version(kVersion);
-  join.mutable_member()->set_peer_address(flags.advertise.empty() ? peers : flags.advertise);
+  join.mutable_member()->set_peer_address(peers);
   join.mutable_member()->set_host(HostName());
   join.mutable_member()->set_boot_id(BootId());
   join.set_device(flags.device);
   join.set_threads(flags.threads);
-  join.set_metrics_address(metrics);
+  join.set_metrics_address(metrics.ok() ? *metrics : metrics_address);
   join.set_process_id(getpid());
   join.set_blas(BlasName());
   return options;
