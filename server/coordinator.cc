@@ -85,7 +85,11 @@ void Coordinator::OnMessage(absl::Time now, const std::string& id, const v1::Wor
   if (message.has_join() || message.body_case() == v1::WorkerMessage::BODY_NOT_SET) {
     out->disconnects.emplace_back(
         id, absl::InvalidArgumentError("join: a later message is `join` or empty"));
-    Lose(now, id, "it broke the protocol", out);
+    Lose(id, true, "it broke the protocol");
+    return Advance(now, out);
+  }
+  if (message.has_leave()) {
+    Lose(id, false, "it was told to stop");
     return Advance(now, out);
   }
   // A worker that is still unwinding may speak of a job that has ended for us.
@@ -131,16 +135,15 @@ void Coordinator::OnStep(int rank, const v1::StepReport& report, Outputs* out) {
 }
 
 void Coordinator::OnStreamClosed(absl::Time now, const std::string& worker, Outputs* out) {
-  Lose(now, worker, "stream closed", out);
+  Lose(worker, true, "stream closed");
   Advance(now, out);
 }
 
-void Coordinator::Lose(absl::Time now, const std::string& id, const std::string& reason,
-                       Outputs* out) {
+void Coordinator::Lose(const std::string& id, bool missed, const std::string& reason) {
   Worker* const worker = membership_.Find(id);
   if (worker == nullptr) return;
   const std::optional<int> rank = worker->rank;
-  membership_.SetGone(id);
+  membership_.SetGone(id, missed);
   if (rank.has_value() && active_ != nullptr) active_->Lose(*rank, reason);
 }
 
@@ -150,7 +153,7 @@ void Coordinator::Tick(absl::Time now, Outputs* out) {
         absl::StrFormat("no heartbeat for %.1f s", absl::ToDoubleSeconds(options_.heartbeat_limit));
     out->disconnects.emplace_back(worker,
                                   absl::DeadlineExceededError(absl::StrCat("join: ", reason)));
-    Lose(now, worker, reason, out);
+    Lose(worker, true, reason);
   }
   if (active_ != nullptr) active_->Tick(now);
   Advance(now, out);

@@ -64,6 +64,7 @@ class Coordinator {
   // The job that has workers; nullptr if none.
   const ActiveJob* active() const { return active_.get(); }
   const std::vector<Worker>& workers() const { return membership_.workers(); }
+  int lost_workers() const { return membership_.lost(); }
   int queued() const { return static_cast<int>(queue_.size()); }
 
   // Workers and runs; the rest of the message is the caller's.
@@ -80,7 +81,8 @@ class Coordinator {
 
   void OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message, Outputs* out);
   void OnStep(int rank, const v1::StepReport& report, Outputs* out);
-  void Lose(absl::Time now, const std::string& worker, const std::string& reason, Outputs* out);
+  // `missed`: the worker did not say that it would leave.
+  void Lose(const std::string& worker, bool missed, const std::string& reason);
   // Carries out the end of the active job, and starts the next one, if it is time for either.
   void Advance(absl::Time now, Outputs* out);
   void StartNext(absl::Time now, Outputs* out);

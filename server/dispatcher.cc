@@ -104,6 +104,7 @@ void Dispatcher::OnClosed(const std::string& worker) {
 void Dispatcher::Tick() {
   Outputs outputs;
   coordinator_.Tick(SteadyNow(), &outputs);
+  metrics_->ForgetEndedRuns(SteadyNow());
   CarryOut(std::move(outputs));
 }
 
@@ -141,7 +142,6 @@ absl::Status Dispatcher::SetNetwork(const v1::NetworkProfile& network) {
   coordinator_.SetNetwork(filled, &outputs);
   spdlog::info("network is now {} (version {}, {})", filled.name(), coordinator_.network_version(),
                active != nullptr ? "run " + active->run() : "no job is running");
-  metrics_->SetNetwork(filled.name(), static_cast<double>(coordinator_.network_version()));
   CarryOut(std::move(outputs));
   return absl::OkStatus();
 }
@@ -193,16 +193,16 @@ void Dispatcher::Begin(const std::string& run) {
       RunLabels{.run = run,
                 .model = config.model().name(),
                 .pattern = pattern.ok() ? pattern->Expanded() : config.pattern(),
+                .network = config.network().name(),
                 .workers = config.workers(),
                 .clock = config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated",
-                .target_steps = spec.has_train() ? config.train().steps() : 0});
-  metrics_->SetNetwork(config.network().name(),
-                       static_cast<double>(coordinator_.network_version()));
+                .target_steps = spec.has_train() ? config.train().steps() : 0,
+                .sync_points = pattern.ok() ? pattern->ForwardSyncPoints() : 0});
 }
 
 void Dispatcher::End(const EndedRun& ended) {
   active_run_->End(ended.run);
-  metrics_->EndRun(ended.outcome);
+  metrics_->EndRun(ended.run, ended.outcome, SteadyNow());
   EndedRun final = ended;
   v1::RunSummary summary = Summarize(final, Predict(final));
   if (const absl::Status written = book_.WriteSummary(ended.run, summary);
@@ -225,13 +225,17 @@ void Dispatcher::End(const EndedRun& ended) {
 
 void Dispatcher::UpdateGauges() {
   int idle = 0;
-  int gone = 0;
+  int busy = 0;
+  int missed = 0;
   for (const Worker& worker : coordinator_.workers()) {
     idle += worker.idle() ? 1 : 0;
-    gone += worker.gone ? 1 : 0;
+    busy += !worker.gone && !worker.idle() ? 1 : 0;
+    missed += worker.missed ? 1 : 0;
   }
-  metrics_->SetWorkers(idle, static_cast<int>(coordinator_.workers().size()) - idle - gone, gone);
+  metrics_->SetWorkers(idle, busy, missed, coordinator_.lost_workers());
   metrics_->SetQueuedRuns(coordinator_.queued());
+  metrics_->SetNetwork(coordinator_.network().name(),
+                       static_cast<double>(coordinator_.network_version()));
 }
 
 }  // namespace edgetp

@@ -29,6 +29,9 @@ absl::Status CheckJoin(const v1::JoinRequest& request) {
 
 absl::StatusOr<std::string> Membership::Join(absl::Time now, const v1::JoinRequest& request) {
   if (absl::Status status = CheckJoin(request); !status.ok()) return status;
+  const auto missed =
+      std::find_if(workers_.begin(), workers_.end(), [](const Worker& w) { return w.missed; });
+  if (missed != workers_.end()) missed->missed = false;
   workers_.push_back(
       Worker{.id = absl::StrCat("worker-", ++joined_), .join = request, .last_heard = now});
   return workers_.back().id;
@@ -41,10 +44,12 @@ Worker* Membership::Find(const std::string& id) {
   return nullptr;
 }
 
-void Membership::SetGone(const std::string& id) {
+void Membership::SetGone(const std::string& id, bool missed) {
   Worker* const worker = Find(id);
   if (worker == nullptr) return;
   worker->gone = true;
+  worker->missed = missed;
+  lost_ += missed ? 1 : 0;
   worker->rank.reset();
   const auto is_gone = [](const Worker& w) { return w.gone; };
   if (std::count_if(workers_.begin(), workers_.end(), is_gone) > kGoneWorkersKept) {

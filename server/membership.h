@@ -18,6 +18,7 @@ struct Worker {
   v1::JoinRequest join;
   absl::Time last_heard;
   bool gone = false;
+  bool missed = false;      // gone without a word, and no other has joined in its place
   std::optional<int> rank;  // in the job that it works on
 
   bool idle() const { return !gone && !rank.has_value(); }
@@ -25,7 +26,8 @@ struct Worker {
 
 class Membership {
  public:
-  // Takes a worker in and gives it the next id.
+  // Takes a worker in and gives it the next id. It stands in for the one that has been missed for
+  // longest.
   // Errors: InvalidArgument if a field is missing, FailedPrecondition if its version differs from
   // ours.
   absl::StatusOr<std::string> Join(absl::Time now, const v1::JoinRequest& request);
@@ -33,8 +35,9 @@ class Membership {
   // nullptr if there is no such worker, or it is gone.
   Worker* Find(const std::string& id);
 
-  // Keeps the worker in the list for a while, for `edgetp status`.
-  void SetGone(const std::string& id);
+  // Keeps the worker in the list for a while, for `edgetp status`. `missed`: it did not say that it
+  // would leave.
+  void SetGone(const std::string& id, bool missed);
 
   // Workers that were not heard of for longer than `limit`. A pause of this process itself (a
   // suspended host) is noticed by the gap between two calls, and forgiven.
@@ -45,11 +48,14 @@ class Membership {
 
   int CountIdle() const;
   const std::vector<Worker>& workers() const { return workers_; }
+  // How many have been missed so far.
+  int lost() const { return lost_; }
   void FillStatus(absl::Time now, v1::StatusResponse* status) const;
 
  private:
   std::vector<Worker> workers_;
   int joined_ = 0;
+  int lost_ = 0;
   absl::Time last_check_ = absl::InfiniteFuture();
 };
 

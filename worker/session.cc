@@ -27,6 +27,13 @@ v1::WorkerMessage FailureMessage(const std::string& job, int rank, const absl::S
   return message;
 }
 
+// A worker that leaves without a word is missed: people are told of it.
+void SendLeave(ServerLink* link) {
+  v1::WorkerMessage message;
+  message.mutable_leave();
+  link->Send(std::move(message));
+}
+
 }  // namespace
 
 Session::Session(ServerLinkOptions options, const JobEnvironment* environment)
@@ -43,6 +50,7 @@ absl::Status Session::Run() {
                                  join.blas());
   environment_->metrics->SetJoined(true);
   while (std::optional<v1::Assign> assign = NextAssignment()) RunJob(*assign, link.get());
+  if (stopped_) SendLeave(link.get());
   link.reset();  // before closed_ is read: its threads write it
   return closed_;
 }
@@ -50,6 +58,7 @@ absl::Status Session::Run() {
 void Session::Stop() {
   std::lock_guard lock(mutex_);
   over_ = true;
+  stopped_ = true;
   if (control_ != nullptr) control_->Abort(absl::CancelledError("this worker was told to stop"));
   changed_.notify_all();
 }

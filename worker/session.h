@@ -3,6 +3,7 @@
 // messages on.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -43,7 +44,8 @@ class Session {
   std::shared_ptr<JobControl> control_;  // of the job that was assigned last
   std::string job_;                      // its name
   bool over_ = false;
-  absl::Status closed_;  // why, if not by Stop
+  std::atomic<bool> stopped_ = false;  // by Stop
+  absl::Status closed_;                // why, if not by Stop
 };
 
 }  // namespace edgetp

@@ -8,15 +8,24 @@
 namespace edgetp {
 
 RunMetrics::RunMetrics(MetricSet* metrics, std::string run, int rank)
-    : metrics_(metrics), run_(std::move(run)), rank_(absl::StrCat(rank)) {}
+    : metrics_(metrics), run_(std::move(run)), rank_(absl::StrCat(rank)) {
+  // rate() does not see the increase with which a counter appears.
+  metrics_->Counter("edgetp_steps_total", {run_, rank_});
+  metrics_->Histogram("edgetp_step_seconds", {run_, rank_});
+  Add(v1::StepReport());
+}
 
 void RunMetrics::Step(const v1::StepReport& report) {
+  metrics_->Counter("edgetp_steps_total", {run_, rank_}).Increment();
+  metrics_->Histogram("edgetp_step_seconds", {run_, rank_}).Observe(report.step_seconds());
+  Add(report);
+}
+
+void RunMetrics::Add(const v1::StepReport& report) {
   // Counters only ever rise: a negative remainder of a breakdown counts as nothing.
   const auto add = [&](const char* name, const char* label, double value) {
     metrics_->Counter(name, {run_, rank_, label}).Increment(std::max(value, 0.0));
   };
-  metrics_->Counter("edgetp_steps_total", {run_, rank_}).Increment();
-  metrics_->Histogram("edgetp_step_seconds", {run_, rank_}).Observe(report.step_seconds());
   VisitTerms(report.breakdown_seconds(), [&](const char* term, double seconds) {
     add("edgetp_step_breakdown_seconds_total", term, seconds);
   });

@@ -44,6 +44,9 @@ class RunMetrics {
   const std::string& run() const { return run_; }
 
  private:
+  // The sums of a step report.
+  void Add(const v1::StepReport& report);
+
   MetricSet* metrics_;
   std::string run_;
   std::string rank_;

@@ -59,16 +59,30 @@ std::set<std::string> Listed(Exporter exporter) {
   return names;
 }
 
+constexpr absl::Time kNow = absl::UnixEpoch();
+
+v1::StepRecord StepUnder(const std::string& network) {
+  v1::StepRecord record;
+  record.set_step(1);
+  record.set_step_seconds(0.25);
+  record.set_network(network);
+  return record;
+}
+
 void UseEverything(ServerMetrics* metrics) {
   metrics->SetNetwork("lte", 1);
-  metrics->BeginRun(
-      {.run = "a", .model = "minigpt", .pattern = "tt", .workers = 2, .clock = "emulated"});
-  v1::StepRecord record;
+  metrics->BeginRun({.run = "a",
+                     .model = "minigpt",
+                     .pattern = "tt",
+                     .network = "lte",
+                     .workers = 2,
+                     .clock = "emulated"});
+  v1::StepRecord record = StepUnder("lte");
   record.set_train_loss(1);
   record.set_val_loss(2);
   metrics->Step(record);
   metrics->MediumGrant("a", 0.1, 0.2);
-  metrics->EndRun("done");
+  metrics->EndRun("a", "done", kNow);
 }
 
 void UseEverything(WorkerMetrics* metrics) {
@@ -153,6 +167,58 @@ TEST(ServerMetricsTest, OneProfileIsInForce) {
   server.SetNetwork("lte", 1);
   EXPECT_THAT(Scrape(metrics), HasSubstr("edgetp_network_info{profile=\"lte\"} 1"));
   EXPECT_THAT(Scrape(metrics), Not(HasSubstr("wifi-5")));
+}
+
+TEST(ServerMetricsTest, OnlyAChangeOfTheProfileHasATime) {
+  MetricSet metrics;
+  ServerMetrics server(&metrics);
+  server.SetNetwork("wifi-5", 0);
+  server.SetNetwork("lan", 0);
+  EXPECT_THAT(Scrape(metrics), Not(HasSubstr("change_timestamp_seconds{")));
+  server.SetNetwork("lte", 1);
+  EXPECT_THAT(Scrape(metrics), HasSubstr("change_timestamp_seconds{profile=\"lte\"}"));
+}
+
+TEST(ServerMetricsTest, AStepCountsForTheNetworkThatWasInForce) {
+  MetricSet metrics;
+  ServerMetrics server(&metrics);
+  server.BeginRun({.run = "a", .network = "wifi-5"});
+  server.Step(StepUnder("wifi-5"));
+  server.Step(StepUnder("lte"));
+  server.Step(StepUnder("lte"));
+  const std::string text = Scrape(metrics);
+  EXPECT_THAT(text, HasSubstr("edgetp_run_step_seconds_count{network=\"wifi-5\",run=\"a\"} 1"));
+  EXPECT_THAT(text, HasSubstr("edgetp_run_step_seconds_count{network=\"lte\",run=\"a\"} 2"));
+}
+
+TEST(ServerMetricsTest, AnEvaluationBeforeTheFirstStepIsNoStep) {
+  MetricSet metrics;
+  ServerMetrics server(&metrics);
+  server.BeginRun({.run = "a", .network = "lte"});
+  v1::StepRecord before = StepUnder("lte");
+  before.set_step(0);
+  before.set_val_loss(4);
+  server.Step(before);
+  EXPECT_THAT(Scrape(metrics), HasSubstr("step_seconds_count{network=\"lte\",run=\"a\"} 0"));
+  EXPECT_THAT(Scrape(metrics), HasSubstr("edgetp_run_val_loss{run=\"a\"} 4"));
+}
+
+TEST(ServerMetricsTest, AnEndedRunStaysForAWhileAndTheLastOneForGood) {
+  MetricSet metrics;
+  ServerMetrics server(&metrics);
+  server.BeginRun({.run = "a"});
+  server.EndRun("a", "done", kNow);
+  server.ForgetEndedRuns(kNow + absl::Hours(1));
+  EXPECT_THAT(Scrape(metrics), HasSubstr("run=\"a\""));
+  server.BeginRun({.run = "b"});
+  server.EndRun("b", "failed", kNow + absl::Seconds(3));
+  server.BeginRun({.run = "c"});
+  server.ForgetEndedRuns(kNow + absl::Seconds(11));
+  EXPECT_THAT(Scrape(metrics), Not(HasSubstr("run=\"a\"")));
+  EXPECT_THAT(Scrape(metrics), HasSubstr("run=\"b\""));
+  server.ForgetEndedRuns(kNow + absl::Seconds(13));
+  EXPECT_THAT(Scrape(metrics), Not(HasSubstr("run=\"b\"")));
+  EXPECT_THAT(Scrape(metrics), HasSubstr("run=\"c\""));
 }
 
 TEST(MetricsEndpointTest, PortZeroTakesAFreePortAndSaysWhich) {

@@ -329,6 +329,28 @@ TEST_F(CoordinatorTest, AnIdleWorkerMayLeave) {
   EXPECT_EQ(status.workers(0).state(), "busy");
 }
 
+TEST_F(CoordinatorTest, AWorkerIsMissedUntilAnotherJoins) {
+  StartRun();
+  coordinator_.OnStreamClosed(now_, "worker-2", &out_);
+  EXPECT_TRUE(coordinator_.workers()[1].missed);
+  EXPECT_EQ(coordinator_.lost_workers(), 1);
+  Join();
+  EXPECT_FALSE(coordinator_.workers()[1].missed);
+  EXPECT_TRUE(coordinator_.workers()[1].gone);
+}
+
+TEST_F(CoordinatorTest, AWorkerThatSaysSoLeavesAndIsNotMissed) {
+  StartRun();
+  v1::WorkerMessage leave;
+  leave.mutable_leave();
+  Tell("worker-2", leave);
+  coordinator_.OnStreamClosed(now_, "worker-2", &out_);
+  EXPECT_TRUE(coordinator_.workers()[1].gone);
+  EXPECT_FALSE(coordinator_.workers()[1].missed);
+  EXPECT_EQ(coordinator_.lost_workers(), 0);
+  EXPECT_EQ(FailureText(), "rank 1 (worker-2, pid 102): lost: it was told to stop");
+}
+
 TEST_F(CoordinatorTest, AWorkerLostAfterItsResultDoesNotFailTheRun) {
   StartRun();
   Result("worker-2", "a");
