@@ -95,7 +95,10 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
           absl::StrCat("reserve medium: airtime_ns must be finite and not negative (got ",
                        request_.airtime_ns(), ")"));
     }
-    const absl::Time handover = ToTime(request_.handover_ns());
+    // From the worker's clock, if that is not everybody's, to this one and back.
+    const absl::Duration shift =
+        request_.has_sent_ns() ? SteadyNow() - ToTime(request_.sent_ns()) : absl::ZeroDuration();
+    const absl::Time handover = ToTime(request_.handover_ns()) + shift;
     const absl::Duration airtime = absl::Nanoseconds(request_.airtime_ns());
     const absl::StatusOr<absl::Time> start =
         options_.active_run->Grant(request_.job(), handover, airtime);
@@ -103,7 +106,7 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
     options_.metrics->MediumGrant(request_.job(), absl::ToDoubleSeconds(airtime),
                                   absl::ToDoubleSeconds(*start - handover));
     v1::MediumGrant grant;
-    grant.set_start_ns(absl::ToInt64Nanoseconds(*start - absl::UnixEpoch()));
+    grant.set_start_ns(absl::ToInt64Nanoseconds(*start - shift - absl::UnixEpoch()));
     return grant;
   }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
+#include "worker/holding_transport.h"
 #include "worker/peer_clock.h"
 
 namespace edgetp {
@@ -14,6 +15,14 @@ namespace {
 std::string Describe(const CollectiveTag& tag, int64_t elements, int64_t wire_bytes) {
   return absl::StrCat("{", NameOf(tag.traffic), " ", NameOf(tag.phase), " layer=", tag.layer,
                       " elements=", elements, " wire_bytes=", wire_bytes, "}");
+}
+
+// Nobody waits longer for a segment than for its collective.
+std::unique_ptr<SegmentTransport> Holding(std::unique_ptr<SegmentTransport> inner,
+                                          absl::Duration deadline) {
+  HoldingOptions options;
+  options.linger = deadline;
+  return std::make_unique<HoldingTransport>(std::move(inner), options);
 }
 
 }  // namespace
@@ -32,7 +41,6 @@ absl::StatusOr<std::unique_ptr<CollectiveGroup>> CollectiveGroup::Create(
         absl::StrCat("collective: segment_bytes must be in [1, ", kMaxSegmentBytes,
                      "] (segment_bytes=", options.segment_bytes, ")"));
   }
-  RETURN_IF_ERROR(CheckClock(*transport, options.network));
   return std::unique_ptr<CollectiveGroup>(
       new CollectiveGroup(std::move(transport), std::move(options), fp32, forward, backward));
 }
@@ -40,7 +48,9 @@ absl::StatusOr<std::unique_ptr<CollectiveGroup>> CollectiveGroup::Create(
 CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
                                  CollectiveGroupOptions options, const Codec* fp32,
                                  const Codec* forward, const Codec* backward)
-    : transport_(std::move(transport)),
+    : held_by_senders_(!transport->one_clock()),
+      transport_(held_by_senders_ ? Holding(std::move(transport), options.deadline)
+                                  : std::move(transport)),
       options_(std::move(options)),
       fp32_(fp32),
       forward_(forward),
@@ -49,19 +59,10 @@ CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
                options_.medium),
       executor_(transport_.get(), &network_, options_.segment_bytes) {}
 
-absl::Status CollectiveGroup::CheckClock(const SegmentTransport& transport,
-                                         const NetworkOptions& network) {
-  if (transport.one_clock() || network.Unlimited()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("network emulation: workers on several hosts share no clock, only network "
-                   "\"none\" is possible (network=",
-                   network.name, ")"));
-}
-
-absl::Status CollectiveGroup::SetNetwork(NetworkOptions network) {
-  RETURN_IF_ERROR(CheckClock(*transport_, network));
-  network_.SetNetwork(std::move(network));
-  return absl::OkStatus();
+v1::Fidelity CollectiveGroup::TotalFidelity() const {
+  v1::Fidelity fidelity = stats_.TotalFidelity();
+  fidelity.set_held_by_senders(held_by_senders_ && fidelity.messages() > 0);
+  return fidelity;
 }
 
 const Codec& CollectiveGroup::CodecFor(TrafficClass traffic) const {

@@ -48,10 +48,8 @@ struct CollectiveGroupOptions {
 
 class CollectiveGroup final : public Communicator {
  public:
-  // `transport` is connected.
-  // Errors: InvalidArgument (algorithm or dtype unknown, segment size), FailedPrecondition (network
-  // limits over ranks
-  //   that do not share one clock).
+  // `transport` is connected. Where its ranks share no clock, it is wrapped in a HoldingTransport.
+  // Errors: InvalidArgument (algorithm or dtype unknown, segment size).
   static absl::StatusOr<std::unique_ptr<CollectiveGroup>> Create(
       std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options);
 
@@ -70,7 +68,7 @@ class CollectiveGroup final : public Communicator {
 
   // Since the last call.
   StepStats TakeStats() { return stats_.Take(); }
-  v1::Fidelity TotalFidelity() const { return stats_.TotalFidelity(); }
+  v1::Fidelity TotalFidelity() const;
 
   // What AllReduce uses for that many elements of a class.
   // Errors: InvalidArgument (the chooser's name is unknown), those of the chooser.
@@ -82,8 +80,10 @@ class CollectiveGroup final : public Communicator {
   const AlgorithmChooser& chooser() const { return options_.choose; }
 
   // From any thread; takes effect at the next message.
-  // Errors: FailedPrecondition as in Create; the profile in force stays then.
-  absl::Status SetNetwork(NetworkOptions network);
+  void SetNetwork(NetworkOptions network) { network_.SetNetwork(std::move(network)); }
+
+  // The ranks share no clock: emulated segments wait at their sender.
+  bool held_by_senders() const { return held_by_senders_; }
 
   // From any thread: ends the collective under way and every later one with `status`.
   void Abort(const absl::Status& status) { transport_->Abort(status); }
@@ -91,13 +91,13 @@ class CollectiveGroup final : public Communicator {
  private:
   CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options,
                   const Codec* fp32, const Codec* forward, const Codec* backward);
-  static absl::Status CheckClock(const SegmentTransport& transport, const NetworkOptions& network);
   const Codec& CodecFor(TrafficClass traffic) const;
   absl::StatusOr<const Schedule*> ScheduleFor(const Codec& codec, int64_t elements);
   absl::Status Audit(const CollectiveTag& tag, int64_t elements, const Codec& codec);
   void Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements,
                const ExecutionReport& report);
 
+  const bool held_by_senders_;
   std::unique_ptr<SegmentTransport> transport_;
   CollectiveGroupOptions options_;
   const Codec* fp32_;

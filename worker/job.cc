@@ -58,6 +58,13 @@ AlgorithmChooser ChooserFor(const v1::RunConfig& config, NetworkOptions network)
   };
 }
 
+std::vector<PeerMember> PeersOf(const v1::Assign& assign) {
+  std::vector<PeerMember> peers;
+  for (const v1::Member& member : assign.members())
+    peers.push_back({member.peer_address(), member.clock_domain()});
+  return peers;
+}
+
 // The name of the profile in force, which the stream's thread changes.
 class NetworkName {
  public:
@@ -84,7 +91,8 @@ class Job {
         config_(assign.spec().config()),
         context_(context),
         blobs_(v1::Blobs::NewStub(context.link->channel())),
-        medium_(context.link->channel(), assign.job()),
+        members_(PeersOf(assign)),
+        medium_(context.link->channel(), assign.job(), ShareOneClock(members_)),
         network_name_(config_.network().name()),
         recorder_(context.environment->metrics->BeginRun(assign.job(), assign.rank()),
                   assign.rank()) {}
@@ -102,11 +110,13 @@ class Job {
   TrainLoopParts Parts(TrainingSink* sink);
   absl::Status RunTraining(v1::JobResult* result);
   absl::Status RunEvaluation(v1::EvalReport* report);
+  absl::Status RunTask(v1::JobResult* result);
 
   const v1::Assign& assign_;
   const v1::RunConfig& config_;
   const JobContext context_;
   std::unique_ptr<v1::Blobs::Stub> blobs_;
+  const std::vector<PeerMember> members_;
   MediumClient medium_;
   NetworkName network_name_;
   RunRecorder recorder_;
@@ -140,8 +150,7 @@ absl::Status Job::Connect(absl::Time deadline) {
   PeerGroupOptions peers;
   peers.job = assign_.job();
   peers.rank = assign_.rank();
-  for (const v1::Member& member : assign_.members())
-    peers.members.push_back({member.peer_address(), member.boot_id()});
+  peers.members = members_;
   auto transport = std::make_unique<PeerGroup>(context_.environment->endpoint, std::move(peers));
   context_.control->Attach(
       [peers = transport.get()](const absl::Status& status) { peers->Abort(status); },
@@ -162,6 +171,12 @@ absl::Status Job::Connect(absl::Time deadline) {
   options.medium = &medium_;
   options.observer = &recorder_;
   ASSIGN_OR_RETURN(group_, CollectiveGroup::Create(std::move(transport), std::move(options)));
+  if (group_->held_by_senders()) {
+    spdlog::info(
+        "the workers share no clock: emulated messages wait at their sender, and the real "
+        "network's "
+        "own time comes on top");
+  }
   context_.control->Attach(
       [this](const absl::Status& status) {
         group_->Abort(status);
@@ -169,11 +184,10 @@ absl::Status Job::Connect(absl::Time deadline) {
       },
       [this, world_size](const v1::NetworkProfile& profile) {
         absl::StatusOr<NetworkOptions> network = ResolveNetwork(profile, world_size);
-        const absl::Status status =
-            network.ok() ? group_->SetNetwork(*std::move(network)) : network.status();
         // The server has validated the profile; if it is refused here all the same, the run must
         // not go on under another.
-        if (!status.ok()) group_->Abort(Annotate(status, "network update"));
+        if (!network.ok()) return group_->Abort(Annotate(network.status(), "network update"));
+        group_->SetNetwork(*std::move(network));
         network_name_.Set(profile.name());
       });
   return context_.control->aborted();
@@ -276,6 +290,13 @@ absl::Status Job::RunEvaluation(v1::EvalReport* report) {
 }
 
 absl::Status Job::Run(v1::JobResult* result) {
+  const absl::Status status = RunTask(result);
+  // Nobody needs what is still under way to the peers: the end of this group must not wait for it.
+  if (!status.ok()) group_->Abort(status);
+  return status;
+}
+
+absl::Status Job::RunTask(v1::JobResult* result) {
   const v1::JobSpec& spec = assign_.spec();
   switch (spec.task_case()) {
     case v1::JobSpec::kTrain:

@@ -42,6 +42,7 @@ struct Flags {
   std::string server = "127.0.0.1:50051";
   std::string listen = "127.0.0.1:0";
   std::string advertise;
+  std::string clock_domain;
   std::string status = "127.0.0.1:0";
   std::string metrics = "127.0.0.1:0";
   std::string device = "cpu";
@@ -59,6 +60,11 @@ void AddFlags(CLI::App& app, Flags& flags) {
       "--advertise", flags.advertise,
       "HOST:PORT under which the other workers reach --listen (default: the same; where it "
       "listens on 0.0.0.0, the address of the interface that leads to --server)");
+  app.add_option(
+      "--clock_domain", flags.clock_domain,
+      "workers with the same NAME share one monotonic clock, others emulate a network by "
+      "holding at the sender (default: the host's boot id, which is right unless a "
+      "container has a time namespace)");
   app.add_option("--status", flags.status, "HOST:PORT of the gRPC health and reflection services")
       ->capture_default_str();
   app.add_option("--metrics", flags.metrics, "HOST:PORT of the Prometheus endpoint /metrics")
@@ -123,7 +129,8 @@ absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const PeerEn
   join.set_version(kVersion);
   join.mutable_member()->set_peer_address(peers);
   join.mutable_member()->set_host(HostName());
-  join.mutable_member()->set_boot_id(BootId());
+  join.mutable_member()->set_clock_domain(flags.clock_domain.empty() ? BootId()
+                                                                     : flags.clock_domain);
   join.set_device(flags.device);
   join.set_threads(flags.threads);
   join.set_metrics_address(metrics.ok() ? *metrics : metrics_address);

@@ -6,11 +6,13 @@
 
 #include "common/base/status_macros.h"
 #include "common/rpc/status.h"
+#include "worker/peer_clock.h"
 
 namespace edgetp {
 
-MediumClient::MediumClient(const std::shared_ptr<grpc::Channel>& channel, std::string job)
-    : job_(std::move(job)), stub_(v1::Cluster::NewStub(channel)) {}
+MediumClient::MediumClient(const std::shared_ptr<grpc::Channel>& channel, std::string job,
+                           bool one_clock)
+    : job_(std::move(job)), one_clock_(one_clock), stub_(v1::Cluster::NewStub(channel)) {}
 
 MediumClient::~MediumClient() {
   if (stream_ == nullptr || !failed_.ok()) return;
@@ -25,6 +27,7 @@ absl::StatusOr<absl::Time> MediumClient::Reserve(absl::Time handover, absl::Dura
   request.set_job(job_);
   request.set_handover_ns(absl::ToUnixNanos(handover));
   request.set_airtime_ns(absl::ToDoubleNanoseconds(airtime));
+  if (!one_clock_) request.set_sent_ns(absl::ToUnixNanos(MonotonicNow()));
   v1::MediumGrant grant;
   if (!stream_->Write(request) || !stream_->Read(&grant)) {
     absl::Status status = FromGrpc(stream_->Finish());

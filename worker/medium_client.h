@@ -15,7 +15,9 @@ namespace edgetp {
 
 class MediumClient : public MediumReservation {
  public:
-  MediumClient(const std::shared_ptr<grpc::Channel>& channel, std::string job);
+  // Unless the workers share `one_clock`, the coordinator answers on this worker's, with an error
+  // of the time that the question takes.
+  MediumClient(const std::shared_ptr<grpc::Channel>& channel, std::string job, bool one_clock);
   ~MediumClient() override;
 
   // Blocks until: the coordinator's grant, Cancel, or the loss of the connection (keepalive).
@@ -26,6 +28,7 @@ class MediumClient : public MediumReservation {
 
  private:
   const std::string job_;
+  const bool one_clock_;
   std::unique_ptr<v1::Cluster::Stub> stub_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::MediumRequest, v1::MediumGrant>>

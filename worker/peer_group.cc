@@ -38,6 +38,12 @@ bool IsFinal(const absl::Status& status) {
 
 }  // namespace
 
+bool ShareOneClock(const std::vector<PeerMember>& members) {
+  return std::all_of(members.begin(), members.end(), [&members](const PeerMember& member) {
+    return !member.clock_domain.empty() && member.clock_domain == members.front().clock_domain;
+  });
+}
+
 PeerGroup::PeerGroup(PeerEndpoint* endpoint, PeerGroupOptions options)
     : endpoint_(endpoint), options_(std::move(options)), peers_(options_.members.size()) {}
 
@@ -61,11 +67,7 @@ PeerGroup::~PeerGroup() {
   for (Peer& peer : peers_) endpoint_->Retire(std::move(peer.stream));
 }
 
-bool PeerGroup::one_clock() const {
-  const std::string& mine = options_.members[rank()].boot_id;
-  return std::all_of(options_.members.begin(), options_.members.end(),
-                     [&mine](const PeerMember& member) { return member.boot_id == mine; });
-}
+bool PeerGroup::one_clock() const { return ShareOneClock(options_.members); }
 
 v1::Hello PeerGroup::MyHello() const {
   v1::Hello hello;
@@ -73,7 +75,7 @@ v1::Hello PeerGroup::MyHello() const {
   hello.set_rank(rank());
   hello.set_world_size(world_size());
   hello.set_version(options_.version);
-  hello.set_boot_id(options_.members[rank()].boot_id);
+  hello.set_clock_domain(options_.members[rank()].clock_domain);
   return hello;
 }
 

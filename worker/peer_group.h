@@ -19,8 +19,12 @@ namespace edgetp {
 
 struct PeerMember {
   std::string address;  // host:port of its endpoint
-  std::string boot_id;  // equal ids share one monotonic clock
+  std::string
+      clock_domain;  // members with equal ones share one monotonic clock; empty: with nobody
 };
+
+// True if the time stamps of any member mean the same to all.
+bool ShareOneClock(const std::vector<PeerMember>& members);
 
 struct PeerGroupOptions {
   std::string job;

@@ -30,7 +30,9 @@ struct Delivery {
   absl::Duration realised;  // handover to hand-on
   absl::Duration queueing;  // of asked: behind other messages, at either end
   absl::Duration error;     // of the hold: hand-on minus max(arrival, when it was wanted); >= 0
-  bool late = false;        // it was physically there only after its time, while this rank waited
+  // It was physically there only after its time, while this rank waited; or its sender held it, and
+  // for too long.
+  bool late = false;
   // The error, where this rank waited: what the host added to the collective's time. Zero where a
   // later wait made up for it before anything was sent.
   absl::Duration lost;

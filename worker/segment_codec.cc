@@ -157,6 +157,9 @@ bool ReadField(uint32_t tag, SliceReader& reader, SegmentHeader& header) {
     case Tag(11, kFixed64):
       times.ingress_ns = fixed();
       return true;
+    case Tag(12, kFixed64):
+      times.overshoot_ns = fixed();
+      return true;
     default:
       return false;
   }
@@ -180,7 +183,7 @@ grpc::ByteBuffer EncodeSegment(const SegmentHeader& header, absl::Span<const std
   fields.VarintField(4, header.wire_dtype);
   const int64_t stamps[] = {times.handover_ns, times.egress_start_ns, times.first_bit_ns,
                             times.last_bit_ns, times.jitter_ns,       times.entered_ns,
-                            times.ingress_ns};
+                            times.ingress_ns,  times.overshoot_ns};
   uint32_t field = 5;
   for (const int64_t stamp : stamps) fields.Fixed64Field(field++, static_cast<uint64_t>(stamp));
   if (!payload.empty()) {

@@ -33,6 +33,7 @@ struct SegmentTimes {
   int64_t jitter_ns = 0;
   int64_t entered_ns = 0;
   int64_t ingress_ns = 0;
+  int64_t overshoot_ns = 0;  // a span: of the sender's hold (holding_transport.h)
 };
 
 struct SegmentHeader {

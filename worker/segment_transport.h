@@ -19,8 +19,8 @@ class SegmentTransport {
 
   virtual int rank() const = 0;
   virtual int world_size() const = 0;
-  // All ranks share one monotonic clock (one host): time stamps of peers can be compared with this
-  // rank's.
+  // Time stamps of received segments are on this rank's clock: all ranks share one (one host), or
+  // the stamps have been translated (holding_transport.h).
   virtual bool one_clock() const = 0;
 
   // True if Send to `peer` is allowed now: the write before it was accepted, and few enough

@@ -38,8 +38,10 @@ v1::Verdict Judge(const v1::Fidelity& worst) {
   verdict.set_valid(verdict.late_share() <= kMaxErrorShare &&
                     verdict.overrun_share() <= kMaxErrorShare);
   if (verdict.valid()) {
-    verdict.set_reason(absl::StrFormat("valid (p99 error %.3g ms, late %.2f %% of step time)",
-                                       worst.error_p99_us() * 1e-3, 100 * verdict.late_share()));
+    verdict.set_reason(absl::StrFormat(
+        "valid (p99 error %.3g ms, late %.2f %% of step time%s)", worst.error_p99_us() * 1e-3,
+        100 * verdict.late_share(),
+        worst.held_by_senders() ? "; held by the senders: the real network's time is on top" : ""));
   } else {
     verdict.set_reason(
         absl::StrFormat("INVALID: host too slow for this profile, use --clock=simulated "

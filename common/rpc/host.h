@@ -10,8 +10,9 @@ namespace edgetp {
 // "unknown" if the system does not say.
 std::string HostName();
 
-// /proc/sys/kernel/random/boot_id: processes with equal boot ids share one monotonic clock,
-// containers included. Empty if it cannot be read: then nobody is assumed to share it.
+// /proc/sys/kernel/random/boot_id: processes with equal boot ids share one monotonic clock, in
+// containers, too, unless they have a time namespace. Empty if it cannot be read: then nobody is
+// assumed to share it.
 std::string BootId();
 
 // `address` (HOST:PORT of something that listens here) as `other` (HOST:PORT) can reach it: a

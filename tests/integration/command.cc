@@ -44,7 +44,7 @@ ProcessStat StatOf(pid_t pid) {
 }
 
 [[noreturn]] void Execute(const std::string& folder, const std::string& stem,
-                          const std::vector<std::string>& arguments) {
+                          const std::vector<std::string>& arguments, const std::string& name) {
   const int out = open((stem + ".out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   const int err = open((stem + ".err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   dup2(out, STDOUT_FILENO);
@@ -52,7 +52,7 @@ ProcessStat StatOf(pid_t pid) {
   setenv("EDGETP_CONFIG_PATH", EDGETP_SOURCE_DIR "/configs", 1);
   unsetenv("EDGETP_SERVER");
   if (chdir(folder.c_str()) != 0) _exit(126);
-  const std::string program = EDGETP_BINARY_DIR "/bin/edgetp";
+  const std::string program = EDGETP_BINARY_DIR "/bin/" + name;
   std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -62,12 +62,13 @@ ProcessStat StatOf(pid_t pid) {
 
 }  // namespace
 
-EdgetpCommand::EdgetpCommand(const std::string& folder, std::vector<std::string> arguments)
+EdgetpCommand::EdgetpCommand(const std::string& folder, std::vector<std::string> arguments,
+                             const std::string& program)
     : folder_(folder), started_(absl::Now()) {
   static std::atomic<int> count{0};
   stem_ = absl::StrCat(folder, "/command-", count++);
   pid_ = fork();
-  if (pid_ == 0) Execute(folder, stem_, arguments);
+  if (pid_ == 0) Execute(folder, stem_, arguments, program);
 }
 
 EdgetpCommand::~EdgetpCommand() {

@@ -18,10 +18,11 @@ struct CommandResult {
   absl::Duration elapsed;
 };
 
-// `edgetp` with arguments, in a folder, with the presets of the source tree. One thread.
+// A program with arguments, in a folder, with the presets of the source tree. One thread.
 class EdgetpCommand {
  public:
-  EdgetpCommand(const std::string& folder, std::vector<std::string> arguments);
+  EdgetpCommand(const std::string& folder, std::vector<std::string> arguments,
+                const std::string& program = "edgetp");
   // Kills what is left.
   ~EdgetpCommand();
   EdgetpCommand(const EdgetpCommand&) = delete;

@@ -22,6 +22,7 @@
 #include "edgetp/v1/cluster.grpc.pb.h"
 #include "tests/integration/command.h"
 #include "tests/integration/text_folder.h"
+#include "tests/integration/up_cluster.h"
 
 namespace edgetp {
 namespace {
@@ -228,21 +229,14 @@ TEST_F(FailureTest, APortInUseIsNamed) {
 class UpTest : public FailureTest {
  protected:
   void Start(int workers, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments = {"up", absl::StrCat("--workers=", workers),
-                                          "--listen=127.0.0.1:0", "--format=json"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    up_.emplace(folder_, arguments);
-    const absl::Time deadline = absl::Now() + absl::Seconds(30);
-    nlohmann::json status;
-    while (!status.contains("address") && absl::Now() < deadline) {
-      absl::SleepFor(absl::Milliseconds(20));
-      status = nlohmann::json::parse(up_->Out(), nullptr, /*allow_exceptions=*/false);
-    }
-    ASSERT_TRUE(status.contains("address")) << up_->Err();
-    address_ = status["address"];
+    cluster_.emplace(folder_, workers, more);
+    up_ = &cluster_->command();
+    address_ = cluster_->address();
+    ASSERT_NE(address_, "");
   }
 
-  std::optional<EdgetpCommand> up_;
+  std::optional<UpCluster> cluster_;
+  EdgetpCommand* up_ = nullptr;
   std::string address_;
 };
 

@@ -6,6 +6,7 @@
 namespace edgetp {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 v1::Fidelity Make(double late_seconds, double overrun_seconds, double elapsed_seconds = 100) {
@@ -23,6 +24,12 @@ TEST(VerdictTest, AHostThatKeepsUpIsValidAndSaysHowWell) {
   EXPECT_EQ(verdict.reason(), "valid (p99 error 0.037 ms, late 0.10 % of step time)");
   EXPECT_DOUBLE_EQ(verdict.late_share(), 0.001);
   EXPECT_DOUBLE_EQ(verdict.overrun_share(), 0.002);
+}
+
+TEST(VerdictTest, ARunThatWasHeldByItsSendersSaysSo) {
+  v1::Fidelity fidelity = Make(0.1, 0);
+  fidelity.set_held_by_senders(true);
+  EXPECT_THAT(Judge(WorstOf({fidelity})).reason(), HasSubstr("held by the senders"));
 }
 
 TEST(VerdictTest, LatenessBeyondTheLimitIsInvalid) {

@@ -328,6 +328,32 @@ TEST_F(ServerTest, TheMediumIsGrantedInTurnToTheRunningJobOnly) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(ServerTest, AMediumIsGrantedOnTheClockOfAWorkerThatSaysItsTime) {
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  StartRun(&first, &second);
+  const auto cluster = v1::Cluster::NewStub(channel_);
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  const auto stream = cluster->ReserveMedium(&context);
+  v1::MediumRequest request;
+  request.set_job("a");
+  constexpr int64_t kHour = 3'600'000'000'000;
+  request.set_airtime_ns(kHour);
+  v1::MediumGrant grant;
+  const auto ask = [&](int64_t handover_ns) {
+    request.set_handover_ns(handover_ns);
+    request.set_sent_ns(handover_ns + 1000);
+    stream->Write(request);
+    return stream->Read(&grant) ? grant.start_ns() : -1;
+  };
+  EXPECT_EQ(ask(5000), 5000) << "nobody was before it";
+  // Another clock, a day ahead: what is left of the first hour is waited for.
+  const int64_t start_ns = ask(24 * kHour);
+  EXPECT_LE(start_ns, 25 * kHour);
+  EXPECT_GT(start_ns, 24 * kHour + kHour / 2);
+}
+
 TEST_F(ServerTest, BlobsTravelInChunksAndComeBackEqual) {
   const std::string bytes(3 * kBlobChunkBytes + 17, 'x');
   const absl::Time deadline = absl::Now() + absl::Seconds(20);

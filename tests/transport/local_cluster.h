@@ -24,7 +24,7 @@ class LocalCluster {
       auto endpoint = PeerEndpoint::Create("127.0.0.1:0");
       EXPECT_TRUE(endpoint.ok()) << endpoint.status();
       endpoints_.push_back(*std::move(endpoint));
-      members_.push_back({endpoints_.back()->address(), "boot"});
+      members_.push_back({endpoints_.back()->address(), "clock"});
     }
   }
 

@@ -27,7 +27,7 @@ grpc::ByteBuffer InPieces(const std::string& bytes, size_t piece) {
 SegmentHeader FullHeader() {
   SegmentHeader header{
       .collective = 0x0102030405060708, .chunk = 300, .offset_bytes = 1 << 20, .wire_dtype = 1};
-  header.times = {11, -12, 13, 14, -15, 16, 1'700'000'000'000'000'000};
+  header.times = {11, -12, 13, 14, -15, 16, 1'700'000'000'000'000'000, 18};
   return header;
 }
 
@@ -45,6 +45,7 @@ v1::PeerMessage ToProto(const SegmentHeader& header, const std::string& payload)
   segment.set_jitter_ns(header.times.jitter_ns);
   segment.set_entered_ns(header.times.entered_ns);
   segment.set_ingress_ns(header.times.ingress_ns);
+  segment.set_overshoot_ns(header.times.overshoot_ns);
   segment.set_payload(payload);
   return message;
 }
@@ -75,6 +76,7 @@ TEST(SegmentCodecTest, ReadsWhatProtobufWritesHoweverItIsSliced) {
     EXPECT_EQ(segment->header.offset_bytes, FullHeader().offset_bytes);
     EXPECT_EQ(segment->header.times.egress_start_ns, -12);
     EXPECT_EQ(segment->header.times.ingress_ns, FullHeader().times.ingress_ns);
+    EXPECT_EQ(segment->header.times.overshoot_ns, FullHeader().times.overshoot_ns);
   }
 }
 
