@@ -59,6 +59,10 @@ void FillDefaults(v1::NetworkProfile* network) {
   EDGETP_DEFAULT(network, interface_sharing, true);
   EDGETP_DEFAULT(network, shared_medium, false);
   FillLink(network->mutable_link());
+  for (v1::NetworkEvent& event : *network->mutable_events()) {
+    // Without a link it is the name of a preset that nobody has looked up: validation says so.
+    if (event.network().has_link()) FillDefaults(event.mutable_network());
+  }
 }
 
 void FillDefaults(v1::RunConfig* config) {

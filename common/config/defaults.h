@@ -19,7 +19,8 @@ void FillDefaults(v1::RunConfig* config);
 void FillDefaults(v1::ModelConfig* model);
 void FillDefaults(v1::TrainConfig* train);
 void FillDefaults(v1::CollectiveConfig* collective);
-// Overrides stay as they are: their absent fields mean "as the default link".
+// Also of the profiles that events bring. Overrides stay as they are: their absent fields mean "as
+// the default link".
 void FillDefaults(v1::NetworkProfile* network);
 
 }  // namespace edgetp

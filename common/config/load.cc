@@ -87,6 +87,12 @@ bool IsPath(const std::string& name) {
   return absl::StrContains(name, "/") || absl::EndsWith(name, kExtension);
 }
 
+bool IsNameAlone(const v1::NetworkProfile& network) {
+  v1::NetworkProfile rest = network;
+  rest.clear_name();
+  return network.has_name() && rest.ByteSizeLong() == 0;
+}
+
 void AddFolder(const fs::path& folder, std::vector<std::string>* folders) {
   std::error_code ignored;  // what cannot be looked at does not exist for us
   if (fs::is_directory(folder, ignored)) folders->push_back(folder.lexically_normal().string());
@@ -185,11 +191,32 @@ absl::StatusOr<v1::DeviceProfile> ConfigLibrary::Device(const std::string& name)
 
 absl::StatusOr<v1::NetworkProfile> ConfigLibrary::Network(const std::string& name) const {
   if (name == kUnlimited) return UnlimitedNetwork();
-  return Load<v1::NetworkProfile>(ConfigKind::kNetwork, name);
+  ASSIGN_OR_RETURN(v1::NetworkProfile network,
+                   Load<v1::NetworkProfile>(ConfigKind::kNetwork, name));
+  RETURN_IF_ERROR(Annotate(ResolveEvents(&network), name));
+  return network;
+}
+
+// A preset is taken as its file says: if it has events of its own, validation refuses them.
+absl::Status ConfigLibrary::ResolveEvents(v1::NetworkProfile* network) const {
+  for (int i = 0; i < network->events_size(); ++i) {
+    v1::NetworkEvent* const event = network->mutable_events(i);
+    if (!event->has_network() || !IsNameAlone(event->network())) continue;
+    const std::string& name = event->network().name();
+    absl::StatusOr<v1::NetworkProfile> preset = UnlimitedNetwork();
+    if (name != kUnlimited) preset = Load<v1::NetworkProfile>(ConfigKind::kNetwork, name);
+    RETURN_IF_ERROR(Annotate(preset.status(), absl::StrCat("events[", i, "].network")));
+    *event->mutable_network() = *std::move(preset);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::RunConfig> ConfigLibrary::Run(const std::string& name) const {
-  return Load<v1::RunConfig>(ConfigKind::kRun, name);
+  ASSIGN_OR_RETURN(v1::RunConfig run, Load<v1::RunConfig>(ConfigKind::kRun, name));
+  if (run.has_network()) {
+    RETURN_IF_ERROR(Annotate(ResolveEvents(run.mutable_network()), name + ": network"));
+  }
+  return run;
 }
 
 v1::NetworkProfile UnlimitedNetwork() {

@@ -42,7 +42,8 @@ class ConfigLibrary {
   std::vector<std::string> Names(ConfigKind kind) const;
 
   // `name` is a path (it contains a '/' or ends in .textproto) or a preset's name. A missing `name`
-  // field is filled from the file's name, but for runs.
+  // field is filled from the file's name, but for runs. Events of a network that name presets get
+  // them.
   // Errors: NotFound with the known names; those of LoadTextproto.
   absl::StatusOr<v1::ModelConfig> Model(const std::string& name) const;
   absl::StatusOr<v1::DeviceProfile> Device(const std::string& name) const;
@@ -55,6 +56,7 @@ class ConfigLibrary {
  private:
   template <typename Config>
   absl::StatusOr<Config> Load(ConfigKind kind, const std::string& name) const;
+  absl::Status ResolveEvents(v1::NetworkProfile* network) const;
 
   std::vector<std::string> folders_;
 };

@@ -2,15 +2,19 @@
 #include <cmath>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/config/validate.h"
 #include "common/config/violations.h"
+#include "common/network/scenario.h"
 
 namespace edgetp {
 namespace {
 
 // An hour: no link's delay; above it, sums of times could leave their types.
 constexpr double kMaxDelayUs = 3.6e9;
+// A year: no run's length.
+constexpr double kMaxSeconds = 3.15e7;
 
 void CheckQuantiles(const v1::LinkConfig& link, const std::string& path, Violations* violations) {
   const bool wanted = link.distribution() == v1::LinkConfig::DISTRIBUTION_QUANTILES;
@@ -72,10 +76,28 @@ void CheckRank(const std::string& field, int rank, std::optional<int> world_size
   }
 }
 
-void CheckOverride(const v1::NetworkProfile& network, int index, std::optional<int> world_size,
-                   Violations* violations) {
-  const v1::LinkOverride& override = network.overrides(index);
-  const std::string path = absl::StrCat("overrides[", index, "]");
+// True if every link that `narrow` names is named by `wide`, too.
+bool Covers(const v1::LinkOverride& wide, const v1::LinkOverride& narrow) {
+  const bool source =
+      !wide.has_source() || (narrow.has_source() && wide.source() == narrow.source());
+  return source && (!wide.has_destination() ||
+                    (narrow.has_destination() && wide.destination() == narrow.destination()));
+}
+
+// The first `count` overrides are in force.
+v1::LinkConfig LinkBefore(const v1::NetworkProfile& network, int count,
+                          const v1::LinkOverride& override) {
+  v1::LinkConfig link = network.link();
+  for (int i = 0; i < count; ++i) {
+    if (Covers(network.overrides(i), override))
+      link = MergeLinks(link, network.overrides(i).link());
+  }
+  return link;
+}
+
+// `before`: the link that it changes.
+void CheckOverride(const v1::LinkOverride& override, const v1::LinkConfig& before,
+                   const std::string& path, std::optional<int> world_size, Violations* violations) {
   if (override.has_source()) CheckRank(path + ".source", override.source(), world_size, violations);
   if (override.has_destination())
     CheckRank(path + ".destination", override.destination(), world_size, violations);
@@ -84,21 +106,97 @@ void CheckOverride(const v1::NetworkProfile& network, int index, std::optional<i
     violations->AddGot(path, "source and destination must differ", override.source());
   }
   if (!override.has_link()) violations->Add(path + ".link", "must be set");
-  CheckLink(MergeLinks(network.link(), override.link()), path + ".link", violations);
+  CheckLink(MergeLinks(before, override.link()), path + ".link", violations);
 }
 
-void CheckPartition(const v1::NetworkProfile& network, std::optional<int> world_size,
-                    Violations* violations) {
+using PartitionGroups = google::protobuf::RepeatedPtrField<v1::PartitionGroup>;
+
+void CheckPartition(const PartitionGroups& groups, const std::string& path,
+                    std::optional<int> world_size, Violations* violations) {
   std::set<int> seen;
-  for (int i = 0; i < network.partition_size(); ++i) {
-    const std::string field = absl::StrCat("partition[", i, "].ranks");
-    if (network.partition(i).ranks_size() == 0)
-      violations->Add(field, "must name at least one rank");
-    for (int rank : network.partition(i).ranks()) {
+  for (int i = 0; i < groups.size(); ++i) {
+    const std::string field = absl::StrCat(path, "[", i, "].ranks");
+    if (groups[i].ranks_size() == 0) violations->Add(field, "must name at least one rank");
+    for (int rank : groups[i].ranks()) {
       CheckRank(field, rank, world_size, violations);
       if (!seen.insert(rank).second)
         violations->AddGot(field, "a rank must be in one group only", rank);
     }
+  }
+}
+
+// The rules of a profile but for its timeline; `path` is put before every field.
+void CheckState(const v1::NetworkProfile& network, const std::string& path,
+                std::optional<int> world_size, Violations* violations) {
+  CheckLink(network.link(), path + "link", violations);
+  for (int i = 0; i < network.overrides_size(); ++i) {
+    const v1::LinkOverride& override = network.overrides(i);
+    CheckOverride(override, LinkBefore(network, i, override),
+                  absl::StrCat(path, "overrides[", i, "]"), world_size, violations);
+  }
+  CheckPartition(network.partition(), path + "partition", world_size, violations);
+  if (network.shared_medium() && !network.link().has_rate_bits_per_second()) {
+    violations->Add(path + "link.rate_bits_per_second",
+                    "a shared_medium needs a rate: it is what the members share");
+  }
+}
+
+// `before`: what the event changes.
+void CheckAction(const v1::NetworkEvent& event, const v1::NetworkProfile& before,
+                 const std::string& path, std::optional<int> world_size, Violations* violations) {
+  switch (event.action_case()) {
+    case v1::NetworkEvent::kNetwork:
+      if (event.network().events_size() > 0 || event.network().has_repeat_seconds()) {
+        violations->Add(path + ".network.events",
+                        "the profile of an event must not have a timeline of its own");
+      }
+      if (!event.network().has_link()) {
+        violations->Add(path + ".network.link",
+                        "must be set; a name alone stands for a preset only in a file");
+      }
+      CheckState(event.network(), path + ".network.", world_size, violations);
+      break;
+    case v1::NetworkEvent::kChange:
+      CheckOverride(event.change(), LinkBefore(before, before.overrides_size(), event.change()),
+                    path + ".change", world_size, violations);
+      break;
+    case v1::NetworkEvent::kPartition:
+      if (event.partition().groups_size() == 0)
+        violations->Add(path + ".partition.groups", "must hold at least one group");
+      CheckPartition(event.partition().groups(), path + ".partition.groups", world_size,
+                     violations);
+      break;
+    case v1::NetworkEvent::kRestore:
+      break;
+    case v1::NetworkEvent::ACTION_NOT_SET:
+      violations->Add(path, "must have one of network, change, partition, restore");
+      break;
+  }
+}
+
+void CheckTimeline(const v1::NetworkProfile& network, std::optional<int> world_size,
+                   Violations* violations) {
+  const std::vector<NetworkState> states = UnrollNetwork(network);
+  double last = 0;
+  for (int i = 0; i < network.events_size(); ++i) {
+    const v1::NetworkEvent& event = network.events(i);
+    const std::string path = absl::StrCat("events[", i, "]");
+    violations->InRange(path + ".at_seconds", event.at_seconds(), 0, kMaxSeconds);
+    if (!(event.at_seconds() > last)) {
+      violations->AddGot(path + ".at_seconds",
+                         i == 0 ? "must be above 0, where the profile itself is in force"
+                                : "must rise from one event to the next",
+                         event.at_seconds());
+    }
+    last = event.at_seconds();
+    CheckAction(event, states[i].network, path, world_size, violations);
+  }
+  if (!network.has_repeat_seconds()) return;
+  if (network.events_size() == 0) violations->Add("repeat_seconds", "needs events");
+  violations->InRange("repeat_seconds", network.repeat_seconds(), 0, kMaxSeconds);
+  if (!(network.repeat_seconds() > last)) {
+    violations->AddGot("repeat_seconds", absl::StrCat("must be above the last event's time ", last),
+                       network.repeat_seconds());
   }
 }
 
@@ -117,14 +215,8 @@ v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& over
 
 void CheckNetwork(const v1::NetworkProfile& network, std::optional<int> world_size,
                   Violations* violations) {
-  CheckLink(network.link(), "link", violations);
-  for (int i = 0; i < network.overrides_size(); ++i)
-    CheckOverride(network, i, world_size, violations);
-  CheckPartition(network, world_size, violations);
-  if (network.shared_medium() && !network.link().has_rate_bits_per_second()) {
-    violations->Add("link.rate_bits_per_second",
-                    "a shared_medium needs a rate: it is what the members share");
-  }
+  CheckState(network, "", world_size, violations);
+  CheckTimeline(network, world_size, violations);
 }
 
 absl::Status ValidateNetwork(const v1::NetworkProfile& network, std::optional<int> world_size,

@@ -98,6 +98,27 @@ TEST(ConfigLibraryTest, EarlierFoldersWinAndTheNameComesFromTheFile) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(ConfigLibraryTest, EventsThatNamePresetsGetThem) {
+  const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / "my-networks";
+  std::filesystem::create_directories(folder / "networks");
+  std::ofstream(folder / "networks" / "way.textproto")
+      << "link {} events { at_seconds: 1 network { name: 'lte' } } "
+         "events { at_seconds: 2 network { name: 'none' } } "
+         "events { at_seconds: 3 network { name: 'mine' link { delay_us: 3 } } }";
+  std::ofstream(folder / "networks" / "lost.textproto")
+      << "link {} events { at_seconds: 1 network { name: 'ltee' } }";
+  const ConfigLibrary library({folder.string(), Shipped().folders()[0]});
+  const auto way = library.Network("way");
+  ASSERT_TRUE(way.ok()) << way.status();
+  EXPECT_EQ(way->events(0).network().link().delay_us(), 35000);
+  EXPECT_TRUE(way->events(1).network().has_link());
+  EXPECT_EQ(way->events(2).network().link().delay_us(), 3);
+  EXPECT_THAT(
+      ErrorOf(library.Network("lost").status()),
+      HasSubstr("lost: events[0].network: unknown network \"ltee\"; did you mean \"lte\"?"));
+  std::filesystem::remove_all(folder);
+}
+
 TEST(OverrideTest, SetsFieldsOfEveryType) {
   v1::RunConfig config;
   ASSERT_TRUE(ApplyOverrides({"model.layers=12", "train.learning_rate=1e-3", "model.biases=false",

@@ -187,6 +187,69 @@ TEST(ValidateNetworkTest, ARankIsInOnePartitionGroup) {
   EXPECT_THAT(ErrorOf(CheckNetworkText("partition { }")), HasSubstr("at least one rank"));
 }
 
+TEST(ValidateNetworkTest, AnOverrideIsCheckedOnTopOfThoseBeforeIt) {
+  const std::string far = "overrides { source: 0 link { delay_us: 9 } } ";
+  const std::string wobbly =
+      "overrides { source: 0 destination: 1 link { jitter_us: 9 distribution: DISTRIBUTION_UNIFORM "
+      "} }";
+  EXPECT_TRUE(CheckNetworkText(far + wobbly).ok());
+  EXPECT_FALSE(CheckNetworkText(wobbly + far).ok());
+}
+
+TEST(ValidateNetworkTest, ATimelineRises) {
+  const std::string begin = "link {} events { at_seconds: 2 restore {} } ";
+  EXPECT_TRUE(CheckNetworkText(begin + "events { at_seconds: 2.5 restore {} }").ok());
+  EXPECT_THAT(ErrorOf(CheckNetworkText(begin + "events { at_seconds: 2 restore {} }")),
+              HasSubstr("net: events[1].at_seconds: must rise from one event to the next (got 2)"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("link {} events { at_seconds: -1 restore {} }")),
+              HasSubstr("net: events[0].at_seconds: must be in [0, "));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("link {} events { restore {} }")),
+              HasSubstr("events[0].at_seconds: must be above 0"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText(begin + "repeat_seconds: 2")),
+              HasSubstr("net: repeat_seconds: must be above the last event's time 2 (got 2)"));
+  EXPECT_TRUE(CheckNetworkText(begin + "repeat_seconds: 2.1").ok());
+  EXPECT_THAT(ErrorOf(CheckNetworkText("link {} repeat_seconds: 2")),
+              HasSubstr("repeat_seconds: needs events"));
+}
+
+TEST(ValidateNetworkTest, AnEventKeepsTheRulesOfAProfile) {
+  const auto error = [](const std::string& action) {
+    return ErrorOf(CheckNetworkText("link {} events { at_seconds: 1 " + action + " }", 2));
+  };
+  EXPECT_THAT(error(""), HasSubstr("events[0]: must have one of network, change"));
+  EXPECT_THAT(error("network { link { loss: 2 } }"), HasSubstr("events[0].network.link.loss"));
+  EXPECT_THAT(error("network { name: 'lte' }"), HasSubstr("events[0].network.link: must be set"));
+  EXPECT_THAT(error("network { link {} events { at_seconds: 1 restore {} } }"),
+              HasSubstr("events[0].network.events: the profile of an event must not"));
+  EXPECT_THAT(error("change { source: 2 link {} }"),
+              HasSubstr("events[0].change.source: a rank must be below workers=2 (got 2)"));
+  EXPECT_THAT(error("change { link { jitter_us: 3 distribution: DISTRIBUTION_UNIFORM } }"),
+              HasSubstr("events[0].change.link.jitter_us: a uniform jitter"));
+  EXPECT_THAT(error("partition { groups { ranks: 7 } }"),
+              HasSubstr("events[0].partition.groups[0].ranks: a rank must be below workers=2"));
+  EXPECT_THAT(error("partition {}"), HasSubstr("events[0].partition.groups: must hold"));
+}
+
+TEST(ValidateNetworkTest, AChangeIsCheckedOnTopOfWhatIsInForceThen) {
+  const std::string change =
+      "change { link { jitter_us: 9 distribution: DISTRIBUTION_UNIFORM } } }";
+  EXPECT_TRUE(CheckNetworkText("link {} events { at_seconds: 1 network { link { delay_us: 9 } } } "
+                               "events { at_seconds: 2 " +
+                               change)
+                  .ok());
+}
+
+TEST(DefaultsTest, ProfilesOfEventsGetThemButForANameAlone) {
+  v1::NetworkProfile network;
+  network.add_events()->mutable_network()->mutable_link();
+  network.add_events()->mutable_network()->set_name("lte");
+  network.add_events()->mutable_restore();
+  FillDefaults(&network);
+  EXPECT_TRUE(network.events(0).network().interface_sharing());
+  EXPECT_FALSE(network.events(1).network().has_link());
+  EXPECT_TRUE(network.events(2).has_restore());
+}
+
 TEST(DefaultsTest, AbsentFieldsGetThemAndZeroStaysZero) {
   v1::RunConfig config;
   config.mutable_model()->set_layers(3);
@@ -284,7 +347,7 @@ TEST_F(ShippedConfigTest, ModelsLoadAndKeepTheRules) {
 
 TEST_F(ShippedConfigTest, NetworksLoadKeepTheRulesAndSayTheirSource) {
   const auto names = library_.Names(ConfigKind::kNetwork);
-  EXPECT_GE(names.size(), 13u);
+  EXPECT_GE(names.size(), 15u);
   for (const std::string& name : names) {
     auto network = library_.Network(name);
     ASSERT_TRUE(network.ok()) << network.status();
