@@ -77,9 +77,10 @@ class Span:
         return next((nice for nice in NICE_STEPS if nice >= wanted), math.ceil(wanted))
 
     @staticmethod
-    def last(seconds: float) -> Span:
-        now = time.time()
-        return Span(now - seconds, now)
+    def last(seconds: float, end: float | None) -> Span:
+        """Up to `end`, now by default."""
+        end = time.time() if end is None else end
+        return Span(end - seconds, end)
 
 
 def interpolate(text: str, variables: dict[str, str], span: Span, step: float) -> str:

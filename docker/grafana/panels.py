@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 
 import model
 
@@ -33,6 +34,10 @@ def seconds_of(text: str) -> float:
     if text[-1:] not in units or not text[:-1].isdigit():
         raise argparse.ArgumentTypeError(f"a time range is a number and s, m or h, e.g. 10m (got {text})")
     return int(text[:-1]) * units[text[-1]]
+
+
+def moment_of(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 def choices_of(options: list[str]) -> dict[str, list[str]]:
@@ -78,7 +83,7 @@ def print_rows(rows: list[Row]) -> None:
 
 def check(arguments: argparse.Namespace) -> int:
     prometheus = model.Prometheus(arguments.prometheus)
-    span = model.Span.last(arguments.range)
+    span = model.Span.last(arguments.range, arguments.until)
     rows: list[Row] = []
     for name in [arguments.dashboard] if arguments.dashboard else model.dashboard_names():
         try:
@@ -97,7 +102,7 @@ def draw(arguments: argparse.Namespace) -> int:
     import drawing  # matplotlib is needed for this alone
 
     prometheus = model.Prometheus(arguments.prometheus)
-    span = model.Span.last(arguments.range)
+    span = model.Span.last(arguments.range, arguments.until)
     try:
         drawing.draw(arguments.dashboard, prometheus, span, choices_of(arguments.variable), arguments.out)
     except model.QueryError as error:
@@ -113,7 +118,8 @@ def parse_arguments() -> argparse.Namespace:
         sub = commands.add_parser(command.__name__)
         sub.set_defaults(command=command)
         sub.add_argument("--prometheus", default="http://127.0.0.1:9090", help="URL of the server")
-        sub.add_argument("--range", type=seconds_of, default="10m", help="time range up to now, e.g. 90s, 10m, 1h")
+        sub.add_argument("--range", type=seconds_of, default="10m", help="how much time to look at, e.g. 90s, 10m, 1h")
+        sub.add_argument("--until", type=moment_of, help="when it ends, e.g. 2026-11-30T12:34:56; default: now")
         sub.add_argument("--variable", action="append", default=[], help="e.g. run=a,b; default: All")
         sub.add_argument("--dashboard", choices=model.dashboard_names(), required=command is draw)
         if command is draw:
