@@ -25,6 +25,7 @@ void AddEval(CLI::App& app, Command* command);
 void AddSample(CLI::App& app, Command* command);
 void AddUp(CLI::App& app, Command* command);
 void AddStatus(CLI::App& app, Command* command);
+void AddHealth(CLI::App& app, Command* command);
 void AddStop(CLI::App& app, Command* command);
 void AddWatch(CLI::App& app, Command* command);
 

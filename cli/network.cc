@@ -1,18 +1,20 @@
 // edgetp network: the profiles that are there, and the one in force on a running cluster.
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "cli/command.h"
+#include "cli/network_table.h"
 #include "cli/remote.h"
-#include "cli/report_tables.h"
 #include "cli/run_options.h"
 #include "cli/table.h"
 #include "common/base/status_macros.h"
 #include "common/config/load.h"
+#include "common/config/units.h"
 #include "common/config/validate.h"
 
 namespace edgetp {
@@ -24,7 +26,11 @@ constexpr char kExamples[] = R"(Examples:
   edgetp network get --server=127.0.0.1:50051
   edgetp network set lte
   edgetp network set --link=0:1 --delay=200ms
-  edgetp network set --partition=0,1:2,3)";
+  edgetp network set commute
+  edgetp network set --partition=0,1:2,3 --for=10s
+A profile may have a timeline (see `edgetp network show commute`): it begins with the steps of a run or, set during a
+run, at once. A collective that a partition cuts off waits for its end; one that is longer than the run's --deadline
+(30 s by default) ends the run with an error.)";
 
 struct Flags {
   std::string server;
@@ -32,6 +38,7 @@ struct Flags {
   std::string name;
   std::string link;
   std::string partition;
+  std::optional<std::string> span;
   LinkFlags options;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -51,7 +58,8 @@ ExitCode List(const Flags& flags) {
     const auto profile = library.Network(name);
     if (!profile.ok()) return Report(profile.status());
     const bool has_kind = profile->kind() != v1::KIND_UNSPECIFIED;
-    table.AddRow({name, DescribeLink(profile->link()),
+    const char* changes = profile->events_size() > 0 ? "; changes over time" : "";
+    table.AddRow({name, DescribeLink(profile->link()) + changes,
                   has_kind ? v1::Kind_Name(profile->kind()).substr(5) : ""});
     documents.push_back(ToJson(*profile));
   }
@@ -101,17 +109,25 @@ absl::StatusOr<v1::LinkConfig*> FindLink(const std::string& name, v1::NetworkPro
 }
 
 absl::StatusOr<v1::NetworkProfile> Change(const Flags& flags, Remote& remote) {
-  v1::NetworkProfile profile;
+  v1::SetNetworkRequest request;
+  v1::NetworkProfile& profile = *request.mutable_network();
   if (flags.name.empty()) {
     ASSIGN_OR_RETURN(profile, remote.GetNetwork());
+    profile.clear_events();
+    profile.clear_repeat_seconds();
   } else {
     ASSIGN_OR_RETURN(profile, ConfigLibrary::Default(flags.config_path).Network(flags.name));
+  }
+  if (flags.span.has_value()) {
+    const auto span = ParseDelay(*flags.span);
+    RETURN_IF_ERROR(Annotate(span.status(), "--for"));
+    request.set_for_seconds(absl::ToDoubleSeconds(*span));
   }
   ASSIGN_OR_RETURN(v1::LinkConfig* const link, FindLink(flags.link, &profile));
   RETURN_IF_ERROR(ApplyLinkFlags(flags.options, link));
   RETURN_IF_ERROR(ApplyPartition(flags.partition, &profile));
   RETURN_IF_ERROR(ValidateNetwork(profile, std::nullopt, "command line"));
-  return remote.SetNetwork(profile);
+  return remote.SetNetwork(request);
 }
 
 ExitCode Set(const Flags& flags) {
@@ -154,7 +170,9 @@ void AddNetwork(CLI::App& app, Command* command) {
   show->add_option("name", flags->name, "profile or file")->required();
   AddConfigPath(show, flags.get());
 
-  AddServerFlag(Add(network, "get", "The profile in force", &Get, flags, command), &flags->server);
+  AddServerFlag(
+      Add(network, "get", "The profile in force, and what follows it when", &Get, flags, command),
+      &flags->server);
 
   CLI::App* set =
       Add(network, "set", "Change the cluster's profile, that of the running job at once", &Set,
@@ -164,6 +182,9 @@ void AddNetwork(CLI::App& app, Command* command) {
                   "SRC:DST, the one directed link that the options are meant for");
   set->add_option("--partition", flags->partition,
                   "groups of ranks that can reach one another: 0,1:2,3; or none");
+  set->add_option(
+      "--for", flags->span,
+      "of the running job alone and for so long, e.g. 10s; then its network goes on as before");
   AddLinkFlags(set, &flags->options);
   AddServerFlag(set, &flags->server);
   AddConfigPath(set, flags.get());

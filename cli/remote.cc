@@ -70,9 +70,7 @@ absl::StatusOr<v1::NetworkProfile> Remote::GetNetwork() {
   return Call(&v1::Control::Stub::GetNetwork, v1::GetNetworkRequest());
 }
 
-absl::StatusOr<v1::NetworkProfile> Remote::SetNetwork(const v1::NetworkProfile& profile) {
-  v1::SetNetworkRequest request;
-  *request.mutable_network() = profile;
+absl::StatusOr<v1::NetworkProfile> Remote::SetNetwork(const v1::SetNetworkRequest& request) {
   return Call(&v1::Control::Stub::SetNetwork, request);
 }
 

@@ -26,7 +26,7 @@ class Remote {
   absl::Status Stop(const std::string& run);
   absl::StatusOr<v1::StatusResponse> GetStatus();
   absl::StatusOr<v1::NetworkProfile> GetNetwork();
-  absl::StatusOr<v1::NetworkProfile> SetNetwork(const v1::NetworkProfile& profile);
+  absl::StatusOr<v1::NetworkProfile> SetNetwork(const v1::SetNetworkRequest& request);
 
   // Stores bytes; returns their blob id. GetBlob fetches them.
   // Blocks until: done, at most 5 minutes (a large model over a slow link).

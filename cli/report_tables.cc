@@ -128,16 +128,43 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
          table.Render();
 }
 
+// "20 steps under lte, 3 under lte#2".
+std::string StepsByNetwork(const v1::RunSummary& run) {
+  std::string text;
+  for (const v1::NetworkSteps& row : run.networks()) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", row.steps(),
+                    text.empty() ? (row.steps() == 1 ? " step" : " steps") : "", " under ",
+                    row.network());
+  }
+  return text;
+}
+
 // One line for each row that needs an explanation.
 std::string SweepNotes(const v1::SweepReport& sweep, const std::vector<std::string>& patterns) {
   std::string notes;
   for (int i = 0; i < sweep.rows_size(); ++i) {
     const v1::RunSummary& run = sweep.rows(i);
-    if (IsDone(run) && run.verdict().valid()) continue;
-    const std::string text = absl::StrCat(patterns[i], " on ", run.network(), ": ", Outcome(run));
+    std::vector<std::string> facts;
+    if (!IsDone(run) || !run.verdict().valid()) facts.push_back(Outcome(run));
+    if (run.networks_size() > 1) facts.push_back("the network changed: " + StepsByNetwork(run));
+    if (facts.empty()) continue;
+    const std::string text =
+        absl::StrCat(patterns[i], " on ", run.network(), ": ", absl::StrJoin(facts, "; "));
     absl::StrAppend(&notes, "\n", absl::StrJoin(WrapWords(text, Table::kMaxWidth - 2), "\n  "));
   }
   return notes.empty() ? "" : notes + "\n";
+}
+
+// Where the network has changed: one row for each profile that was in force.
+void AddNetworks(const v1::RunSummary& run, Table* table) {
+  if (run.networks_size() < 2) return;
+  for (const v1::NetworkSteps& row : run.networks()) {
+    std::string text = absl::StrCat(row.steps(), row.steps() == 1 ? " step, " : " steps, ",
+                                    FormatSeconds(row.step_seconds()), " median");
+    if (row.predicted_step_seconds() > 0)
+      absl::StrAppend(&text, ", predicted ", FormatSeconds(row.predicted_step_seconds()));
+    table->AddRow({"  under " + row.network(), text});
+  }
 }
 
 void AddTraffic(const v1::TrafficBytes& bytes, Table* table) {
@@ -162,6 +189,7 @@ std::string TrainTable(const v1::RunSummary& run) {
   if (run.predicted_step_seconds() > 0) {
     table.AddRow({"step, predicted", FormatSeconds(run.predicted_step_seconds())});
   }
+  AddNetworks(run, &table);
   table.AddRow({"on the wire", absl::StrCat(FormatBytes(run.bytes_on_the_wire_per_rank()),
                                             " per step and rank, ", run.sync_points_forward(),
                                             " sync points, ", run.allreduce_algorithm())});
@@ -233,53 +261,6 @@ std::string EvalTable(const v1::EvalReport& eval) {
   Table table({{"loss"}, {"tokens"}, {"pattern", Align::kLeft}, {"workers"}});
   table.AddRow({absl::StrFormat("%.6f", eval.loss()), absl::StrFormat("%.0f", eval.tokens()),
                 eval.pattern(), absl::StrCat(eval.workers())});
-  return table.Render();
-}
-
-std::string DescribeLink(const v1::LinkConfig& link) {
-  std::vector<std::string> terms;
-  if (link.delay_us() > 0) {
-    terms.push_back(absl::StrCat("delay ", FormatSeconds(link.delay_us() * 1e-6), " (RTT ",
-                                 FormatSeconds(2e-6 * link.delay_us()), ")"));
-  }
-  if (link.jitter_us() > 0)
-    terms.push_back(absl::StrCat("jitter ", FormatSeconds(link.jitter_us() * 1e-6)));
-  for (const auto& quantile : link.quantiles()) {
-    // The tail says what a profile is like; the whole table is in its file and in the JSON.
-    if (quantile.probability() < 0.9 || quantile.probability() == 1) continue;
-    terms.push_back(absl::StrFormat("jitter p%g %s", 100 * quantile.probability(),
-                                    FormatSeconds(quantile.jitter_us() * 1e-6)));
-  }
-  if (link.loss() > 0)
-    terms.push_back(absl::StrCat("loss ", FormatNumber(100 * link.loss()), " %"));
-  if (link.has_rate_bits_per_second())
-    terms.push_back("rate " + FormatRate(link.rate_bits_per_second()));
-  if (link.has_ingress_rate_bits_per_second()) {
-    terms.push_back("ingress " + FormatRate(link.ingress_rate_bits_per_second()));
-  }
-  return terms.empty() ? "no limits" : absl::StrJoin(terms, ", ");
-}
-
-std::string NetworkTable(const v1::NetworkProfile& profile) {
-  Table table({{profile.name(), Align::kLeft}, {"", Align::kLeft}});
-  table.AddRow({"every link", DescribeLink(profile.link())});
-  for (const v1::LinkOverride& change : profile.overrides()) {
-    const std::string source = change.has_source() ? absl::StrCat(change.source()) : "any";
-    const std::string destination =
-        change.has_destination() ? absl::StrCat(change.destination()) : "any";
-    table.AddRow({absl::StrCat("link ", source, " -> ", destination), DescribeLink(change.link())});
-  }
-  table.AddRow({"interface", profile.has_interface_sharing() && !profile.interface_sharing()
-                                 ? "one for each link"
-                                 : "one for all links of a device"});
-  if (profile.shared_medium()) table.AddRow({"medium", "shared by all, one sends at a time"});
-  std::vector<std::string> groups;
-  for (const auto& group : profile.partition())
-    groups.push_back(absl::StrCat("{", absl::StrJoin(group.ranks(), ", "), "}"));
-  if (!groups.empty()) table.AddRow({"partition", absl::StrJoin(groups, " | ")});
-  if (profile.kind() != v1::KIND_UNSPECIFIED)
-    table.AddRow({"figures", v1::Kind_Name(profile.kind()).substr(5)});
-  if (!profile.source().empty()) table.AddRow({"source", profile.source()});
   return table.Render();
 }
 

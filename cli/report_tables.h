@@ -21,11 +21,6 @@ std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::stri
 std::string PlanTable(const v1::PlanReport& plan);
 std::string BenchTable(const v1::BenchReport& bench);
 std::string EvalTable(const v1::EvalReport& eval);
-std::string NetworkTable(const v1::NetworkProfile& profile);
 std::string StatusTable(const v1::StatusResponse& status);
-
-// One link in the words of the command line, RTT beside the delay: "delay 3 ms (RTT 6 ms), rate 300
-// Mbit/s".
-std::string DescribeLink(const v1::LinkConfig& link);
 
 }  // namespace edgetp

@@ -55,7 +55,11 @@ absl::Status Keep(LocalCluster& cluster) {
 
 absl::StatusOr<v1::StatusResponse> Prepare(LocalCluster& cluster, int workers,
                                            const std::optional<v1::NetworkProfile>& network) {
-  if (network.has_value()) RETURN_IF_ERROR(Remote(cluster.address()).SetNetwork(*network).status());
+  if (network.has_value()) {
+    v1::SetNetworkRequest request;
+    *request.mutable_network() = *network;
+    RETURN_IF_ERROR(Remote(cluster.address()).SetNetwork(request).status());
+  }
   return AwaitWorkers(cluster, workers);
 }
 

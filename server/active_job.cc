@@ -23,7 +23,8 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
       results_(workers.size()),
       failed_(workers.size(), false),
       aggregator_(static_cast<int>(workers.size()), TokensPerStep(options_.spec.config()),
-                  options_.spec.train().resume()) {
+                  options_.spec.train().resume()),
+      network_(options_.spec.config().network()) {
   for (const Worker* worker : workers) {
     workers_.push_back(worker->id);
     members_.push_back(worker->join.member());
@@ -41,20 +42,18 @@ v1::Assign ActiveJob::Assignment(int rank, absl::Duration ready_limit) const {
   return assign;
 }
 
-v1::NetworkUpdate ActiveJob::SetNetwork(const v1::NetworkProfile& network, uint64_t version) {
-  *options_.spec.mutable_config()->mutable_network() = network;
-  v1::NetworkUpdate update;
-  update.set_job(options_.run);
-  *update.mutable_network() = network;
-  update.set_version(version);
-  return update;
+void ActiveJob::SetNetwork(absl::Time now, const v1::NetworkProfile& network,
+                           std::optional<absl::Duration> span) {
+  if (span.has_value()) return network_.Hold(now, network, *span);
+  network_.Replace(now, network);
 }
 
-bool ActiveJob::Ready(int rank) {
+bool ActiveJob::Ready(absl::Time now, int rank) {
   ready_[rank] = true;
   const bool all = std::find(ready_.begin(), ready_.end(), false) == ready_.end();
   if (phase_ != Phase::kPreparing || !all) return false;
   phase_ = Phase::kRunning;
+  network_.Begin(now);
   return true;
 }
 
@@ -108,7 +107,8 @@ EndedRun ActiveJob::Ended() const {
                  .outcome = outcome_,
                  .failure = failure_,
                  .results = {},
-                 .statistics = aggregator_.statistics()};
+                 .statistics = aggregator_.statistics(),
+                 .networks = network_.profiles()};
   for (const std::optional<v1::JobResult>& result : results_)
     ended.results.push_back(result.value_or(v1::JobResult()));
   return ended;

@@ -11,6 +11,7 @@
 #include "edgetp/v1/cluster.pb.h"
 #include "edgetp/v1/report.pb.h"
 #include "server/membership.h"
+#include "server/network_schedule.h"
 #include "server/outputs.h"
 #include "server/step_aggregator.h"
 
@@ -40,11 +41,16 @@ class ActiveJob {
 
   v1::Assign Assignment(int rank, absl::Duration ready_limit) const;
 
-  // Replaces the profile. Returns the message for all workers.
-  v1::NetworkUpdate SetNetwork(const v1::NetworkProfile& network, uint64_t version);
+  // spec() keeps the profile that the job was submitted with.
+  const NetworkSchedule& network() const { return network_; }
+  // With `span`, for so long only. AdvanceNetwork then says whether anything has changed.
+  void SetNetwork(absl::Time now, const v1::NetworkProfile& network,
+                  std::optional<absl::Duration> span);
+  // True if another profile is in force since the last call.
+  bool AdvanceNetwork(absl::Time now) { return network_.Advance(now); }
 
-  // True if this was the last rank to get ready: start.
-  bool Ready(int rank);
+  // True if this was the last rank to get ready: start. The network's timeline begins.
+  bool Ready(absl::Time now, int rank);
   // A record if this was the last rank to report the step. A report out of order ends the job.
   std::optional<v1::StepRecord> Step(int rank, const v1::StepReport& report);
   void Result(int rank, const v1::JobResult& result);
@@ -80,6 +86,7 @@ class ActiveJob {
   std::vector<bool> failed_;
   std::optional<Echo> echo_;  // the first failure that blames another rank
   StepAggregator aggregator_;
+  NetworkSchedule network_;
   std::string outcome_;
   absl::Status failure_;
 };

@@ -99,7 +99,7 @@ grpc::ServerUnaryReactor* ControlService::SetNetwork(grpc::CallbackServerContext
                                                      const v1::SetNetworkRequest* request,
                                                      v1::NetworkProfile* response) {
   return Answer(context, [=, this] {
-    const absl::Status status = dispatcher_->SetNetwork(request->network());
+    const absl::Status status = dispatcher_->SetNetwork(*request);
     if (status.ok()) *response = dispatcher_->network();
     return status;
   });

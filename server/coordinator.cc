@@ -103,7 +103,7 @@ void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage
                                Outputs* out) {
   switch (message.body_case()) {
     case v1::WorkerMessage::kReady:
-      if (active_->Ready(rank)) {
+      if (active_->Ready(now, rank)) {
         v1::ServerMessage start;
         start.mutable_start()->set_job(active_->run());
         Broadcast(start, out);
@@ -155,7 +155,10 @@ void Coordinator::Tick(absl::Time now, Outputs* out) {
                                   absl::DeadlineExceededError(absl::StrCat("join: ", reason)));
     Lose(worker, true, reason);
   }
-  if (active_ != nullptr) active_->Tick(now);
+  if (active_ != nullptr) {
+    active_->Tick(now);
+    FollowNetwork(now, out);
+  }
   Advance(now, out);
 }
 
@@ -213,12 +216,24 @@ void Coordinator::FailRun(absl::Time now, const std::string& run, const absl::St
   Advance(now, out);
 }
 
-void Coordinator::SetNetwork(const v1::NetworkProfile& network, Outputs* out) {
-  cluster_network_ = network;
-  ++network_version_;
-  if (active_ == nullptr) return;
+void Coordinator::SetNetwork(absl::Time now, const v1::NetworkProfile& network,
+                             std::optional<absl::Duration> span, Outputs* out) {
+  if (!span.has_value()) cluster_network_ = network;
+  if (active_ == nullptr) {
+    ++network_version_;
+    return;
+  }
+  active_->SetNetwork(now, network, span);
+  FollowNetwork(now, out);
+}
+
+void Coordinator::FollowNetwork(absl::Time now, Outputs* out) {
+  if (active_->phase() == ActiveJob::Phase::kEnded || !active_->AdvanceNetwork(now)) return;
+  const v1::NetworkProfile& network = active_->network().current();
   v1::ServerMessage message;
-  *message.mutable_network() = active_->SetNetwork(network, network_version_);
+  message.mutable_network()->set_job(active_->run());
+  *message.mutable_network()->mutable_network() = network;
+  message.mutable_network()->set_version(++network_version_);
   Broadcast(message, out);
   if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr)
     run->set_network(network.name());
@@ -227,8 +242,8 @@ void Coordinator::SetNetwork(const v1::NetworkProfile& network, Outputs* out) {
   out->events.emplace_back(active_->run(), std::move(event));
 }
 
-const v1::NetworkProfile& Coordinator::network() const {
-  return active_ != nullptr ? active_->spec().config().network() : cluster_network_;
+v1::NetworkProfile Coordinator::network(absl::Time now) const {
+  return active_ != nullptr ? active_->network().Outlook(now) : cluster_network_;
 }
 
 void Coordinator::FillStatus(absl::Time now, v1::StatusResponse* status) const {
@@ -332,7 +347,8 @@ void Coordinator::EndQueued(std::deque<Queued>::iterator job, const std::string&
                                 .outcome = outcome,
                                 .failure = reason,
                                 .results = {},
-                                .statistics = {}});
+                                .statistics = {},
+                                .networks = {}});
   queue_.erase(job);
 }
 

@@ -40,7 +40,7 @@ class Coordinator {
   void OnMessage(absl::Time now, const std::string& worker, const v1::WorkerMessage& message,
                  Outputs* out);
   void OnStreamClosed(absl::Time now, const std::string& worker, Outputs* out);
-  // Call every fraction of the heartbeat limit.
+  // Call every fraction of the heartbeat limit; events of a network's timeline are as late as this.
   void Tick(absl::Time now, Outputs* out);
 
   // Errors: ResourceExhausted if the queue is full, Unavailable after Shutdown.
@@ -54,12 +54,16 @@ class Coordinator {
   // Fails the run if it is queued or active: something outside went wrong, e.g. its directory
   // cannot be written.
   void FailRun(absl::Time now, const std::string& run, const absl::Status& reason, Outputs* out);
-  // A validated profile: from now on the cluster's, and at once that of the running job.
-  void SetNetwork(const v1::NetworkProfile& network, Outputs* out);
-  // What a job without a network of its own takes: what was set last, without limits at first.
+  // A validated profile: from now on the cluster's, and at once that of the running job. With
+  // `span`, for so long, of the running job alone: it must not be null then, nor the profile have
+  // events.
+  void SetNetwork(absl::Time now, const v1::NetworkProfile& network,
+                  std::optional<absl::Duration> span, Outputs* out);
+  // What a job without a network of its own takes: what was set last, without limits at first. Its
+  // timeline, if it has one, begins with each such job's steps.
   const v1::NetworkProfile& cluster_network() const { return cluster_network_; }
-  // In force: of the running job, else the cluster's.
-  const v1::NetworkProfile& network() const;
+  // In force, with what is to come as events: of the running job, else the cluster's.
+  v1::NetworkProfile network(absl::Time now) const;
   uint64_t network_version() const { return network_version_; }
   // The job that has workers; nullptr if none.
   const ActiveJob* active() const { return active_.get(); }
@@ -80,6 +84,8 @@ class Coordinator {
   };
 
   void OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message, Outputs* out);
+  // Tells everybody if another profile is in force.
+  void FollowNetwork(absl::Time now, Outputs* out);
   void OnStep(int rank, const v1::StepReport& report, Outputs* out);
   // `missed`: the worker did not say that it would leave.
   void Lose(const std::string& worker, bool missed, const std::string& reason);

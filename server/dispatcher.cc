@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cmath>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -27,22 +28,35 @@ v1::Phase::Name PhaseOf(const std::string& outcome) {
                                : v1::Phase::NAME_STOPPED;
 }
 
-double Predict(const EndedRun& ended) {
-  if (ended.outcome != "done" || !ended.spec.has_train()) return 0;
-  const absl::StatusOr<double> predicted = PredictStepSeconds(ended);
-  if (!predicted.ok()) {
-    spdlog::warn("run {}: no prediction: {}", ended.run, std::string(predicted.status().message()));
-    return 0;
+// Nothing where there is no prediction.
+Prediction Predict(const EndedRun& ended) {
+  if (ended.outcome != "done" || !ended.spec.has_train()) return {};
+  absl::StatusOr<Prediction> prediction = PredictSteps(ended);
+  if (prediction.ok()) return *std::move(prediction);
+  spdlog::warn("run {}: no prediction: {}", ended.run, std::string(prediction.status().message()));
+  return {};
+}
+
+// How long a profile is to hold; absent: for good.
+absl::StatusOr<std::optional<absl::Duration>> CheckSpan(const v1::SetNetworkRequest& request,
+                                                        const ActiveJob* active) {
+  std::optional<absl::Duration> span;
+  if (!request.has_for_seconds()) return span;
+  const double seconds = request.for_seconds();
+  if (!(seconds > 0) || !std::isfinite(seconds)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("network: for_seconds: must be a finite number above 0 (got ", seconds, ")"));
   }
-  const StepStatistics& statistics = ended.statistics;
-  const int steps = static_cast<int>(statistics.step_seconds.size());
-  if (statistics.steps_under_network < steps) {
-    spdlog::info(
-        "run {}: the network changed; the prediction is for {}, in force for the last {} of {} "
-        "steps",
-        ended.run, statistics.network, statistics.steps_under_network, steps);
+  if (request.network().events_size() > 0) {
+    return absl::InvalidArgumentError(
+        "network: for_seconds: a profile with events has its own times");
   }
-  return *predicted;
+  if (active == nullptr) {
+    return absl::FailedPreconditionError(
+        "network: for_seconds: no run is active whose network could change for a while");
+  }
+  span = absl::Seconds(seconds);
+  return span;
 }
 
 // The events that end a run's stream.
@@ -130,21 +144,23 @@ absl::Status Dispatcher::Stop(const std::string& run) {
   return absl::OkStatus();
 }
 
-absl::Status Dispatcher::SetNetwork(const v1::NetworkProfile& network) {
+absl::Status Dispatcher::SetNetwork(const v1::SetNetworkRequest& request) {
   const ActiveJob* const active = coordinator_.active();
   // Without a job the number of ranks is not known; each job is checked with its own.
   std::optional<int> world_size;
   if (active != nullptr) world_size = active->spec().config().workers();
-  v1::NetworkProfile filled = network;
+  v1::NetworkProfile filled = request.network();
   FillDefaults(&filled);
   RETURN_IF_ERROR(ValidateNetwork(filled, world_size, "network"));
+  ASSIGN_OR_RETURN(const std::optional<absl::Duration> span, CheckSpan(request, active));
   Outputs outputs;
-  coordinator_.SetNetwork(filled, &outputs);
-  spdlog::info("network is now {} (version {}, {})", filled.name(), coordinator_.network_version(),
-               active != nullptr ? "run " + active->run() : "no job is running");
+  coordinator_.SetNetwork(SteadyNow(), filled, span, &outputs);
+  if (active == nullptr) LogNetwork("no run is active", filled.name());
   CarryOut(std::move(outputs));
   return absl::OkStatus();
 }
+
+v1::NetworkProfile Dispatcher::network() const { return coordinator_.network(SteadyNow()); }
 
 absl::Status Dispatcher::Watch(const std::string& run, RunBook::Watcher watcher) {
   return book_.Watch(run, std::move(watcher));
@@ -164,6 +180,7 @@ void Dispatcher::CarryOut(Outputs outputs) {
   Outputs more;
   for (const auto& [run, event] : outputs.events) {
     if (event.has_step()) metrics_->Step(event.step());
+    if (event.has_network()) LogNetwork("run " + run, event.network().name());
     const absl::Status written = book_.Record(run, event);
     if (!written.ok()) coordinator_.FailRun(SteadyNow(), run, written, &more);
   }
@@ -198,6 +215,11 @@ void Dispatcher::Begin(const std::string& run) {
                 .clock = config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated",
                 .target_steps = spec.has_train() ? config.train().steps() : 0,
                 .sync_points = pattern.ok() ? pattern->ForwardSyncPoints() : 0});
+}
+
+void Dispatcher::LogNetwork(const std::string& whose, const std::string& profile) {
+  spdlog::info("{}: network is now {} (version {})", whose, profile,
+               coordinator_.network_version());
 }
 
 void Dispatcher::End(const EndedRun& ended) {

@@ -36,8 +36,8 @@ class Dispatcher {
   // Errors of these: as in control.proto.
   absl::Status Submit(const v1::JobSpec& spec, v1::SubmitResponse* response);
   absl::Status Stop(const std::string& run);
-  absl::Status SetNetwork(const v1::NetworkProfile& network);
-  const v1::NetworkProfile& network() const { return coordinator_.network(); }
+  absl::Status SetNetwork(const v1::SetNetworkRequest& request);
+  v1::NetworkProfile network() const;
   absl::Status Watch(const std::string& run, RunBook::Watcher watcher);
   void FillStatus(v1::StatusResponse* status) const;
 
@@ -47,6 +47,7 @@ class Dispatcher {
   void CarryOut(Outputs outputs);
   void Begin(const std::string& run);
   void End(const EndedRun& ended);
+  void LogNetwork(const std::string& whose, const std::string& profile);
   void UpdateGauges();
 
   Coordinator coordinator_;

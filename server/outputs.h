@@ -3,6 +3,7 @@
 // workers hear of it.
 #pragma once
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,11 +18,12 @@ namespace edgetp {
 // How a run ended. `outcome` is one of the values of RunSummary.status.
 struct EndedRun {
   std::string run;
-  v1::JobSpec spec;                    // its network is the profile in force at the end
+  v1::JobSpec spec;                    // as submitted
   std::string outcome;                 // done, failed, stopped
   absl::Status failure;                // not OK unless done
   std::vector<v1::JobResult> results;  // by rank; default messages for ranks that sent none
   StepStatistics statistics;
+  std::map<std::string, v1::NetworkProfile> networks;  // that its steps name, without events
 };
 
 struct Outputs {

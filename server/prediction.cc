@@ -1,6 +1,7 @@
 #include "server/prediction.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,8 +17,9 @@
 namespace edgetp {
 namespace {
 
-// Enough for a median under heavy-tailed jitter, and milliseconds to simulate.
-constexpr int kMaxSteps = 200;
+// Enough for a median under heavy-tailed jitter, and milliseconds to simulate. A profile with few
+// of the run's steps gets one at least.
+constexpr double kMaxSteps = 200;
 
 // Warm-up steps are slower than the model, but a median does not see them.
 absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPlan& plan) {
@@ -37,11 +39,14 @@ absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPl
 }
 
 absl::StatusOr<TimelineSimulator> MakeSimulator(const EndedRun& ended,
+                                                const v1::NetworkProfile& network,
                                                 const std::string& algorithm) {
   const v1::RunConfig& config = ended.spec.config();
   TimelineOptions options;
   options.world_size = config.workers();
-  ASSIGN_OR_RETURN(options.network, ResolveNetwork(config.network(), config.workers()));
+  ASSIGN_OR_RETURN(options.network, ResolveNetwork(network, config.workers()));
+  // A step that ended while ranks were cut off had sent its messages before.
+  options.network.partition_group.clear();
   options.seed = config.seed();
   options.algorithm = algorithm;
   options.segment_bytes = config.collective().segment_bytes();
@@ -53,25 +58,41 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const EndedRun& ended,
 }
 
 // With the algorithms that the run used. `auto` is decided in each place from what is known there:
-// workers chose before the first message, we know what a message costs and the last network. Where
+// workers chose before the first message, we know what a message costs and each network. Where
 // the two differ for activations, which are nearly all of the traffic, the workers' choice counts.
-absl::StatusOr<TimelineSimulator> SimulatorOf(const EndedRun& ended, const StepPlan& plan) {
+absl::StatusOr<TimelineSimulator> SimulatorOf(const EndedRun& ended, const StepPlan& plan,
+                                              const v1::NetworkProfile& network) {
   const std::string& asked = ended.spec.config().collective().algorithm();
-  ASSIGN_OR_RETURN(TimelineSimulator simulator, MakeSimulator(ended, asked));
+  ASSIGN_OR_RETURN(TimelineSimulator simulator, MakeSimulator(ended, network, asked));
   const std::string& used = ended.results[0].allreduce_algorithm();
   if (asked != "auto" || used.empty()) return simulator;
   for (const AllReduceStep& step : Collectives(plan.steps[0])) {
     if (step.tag.traffic != TrafficClass::kActivationForward) continue;
     const int bytes_per_element = static_cast<int>(step.wire_bytes / step.elements);
     if (simulator.AlgorithmFor(step.elements, bytes_per_element) == used) return simulator;
-    return MakeSimulator(ended, used);
+    return MakeSimulator(ended, network, used);
   }
   return simulator;
 }
 
+// Durations of `count` steps, averaged over the ranks as measured ones are: a rank's step begins
+// where its last one ended.
+absl::StatusOr<std::vector<double>> SimulateSteps(TimelineSimulator& simulator,
+                                                  const StepPlan& plan, const ComputeTable& compute,
+                                                  int count) {
+  std::vector<double> seconds;
+  for (int step = 0; step < count; ++step) {
+    ASSIGN_OR_RETURN(const StepTimeline timeline, simulator.RunStep(plan, compute));
+    absl::Duration sum;
+    for (const RankStep& rank : timeline.ranks) sum += rank.end - rank.begin;
+    seconds.push_back(absl::ToDoubleSeconds(sum) / static_cast<double>(timeline.ranks.size()));
+  }
+  return seconds;
+}
+
 }  // namespace
 
-absl::StatusOr<double> PredictStepSeconds(const EndedRun& ended) {
+absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended) {
   const int world_size = ended.spec.config().workers();
   if (!ended.spec.has_train() || static_cast<int>(ended.results.size()) != world_size) {
     return absl::FailedPreconditionError("predict: the run has not finished training");
@@ -79,17 +100,25 @@ absl::StatusOr<double> PredictStepSeconds(const EndedRun& ended) {
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(ended.spec.config()));
   ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
   ASSIGN_OR_RETURN(const ComputeTable compute, MeasuredCompute(ended, plan));
-  ASSIGN_OR_RETURN(TimelineSimulator simulator, SimulatorOf(ended, plan));
-  std::vector<double> seconds;
-  const int steps = std::clamp(ended.statistics.last_step, 1, kMaxSteps);
-  for (int step = 0; step < steps; ++step) {
-    ASSIGN_OR_RETURN(const StepTimeline timeline, simulator.RunStep(plan, compute));
-    // As measured: a rank's step begins where its last one ended, and the ranks are averaged.
-    absl::Duration sum;
-    for (const RankStep& rank : timeline.ranks) sum += rank.end - rank.begin;
-    seconds.push_back(absl::ToDoubleSeconds(sum) / world_size);
+  const std::vector<std::string>& networks = ended.statistics.networks;
+  std::map<std::string, int> steps;
+  for (const std::string& network : networks) ++steps[network];
+  const double scale = std::min(1.0, kMaxSteps / static_cast<double>(networks.size()));
+  Prediction prediction;
+  std::vector<double> all;
+  for (const auto& [name, count] : steps) {
+    const auto network = ended.networks.find(name);
+    if (network == ended.networks.end())
+      return absl::InternalError(absl::StrCat("predict: no profile is named ", name));
+    ASSIGN_OR_RETURN(TimelineSimulator simulator, SimulatorOf(ended, plan, network->second));
+    const int simulated = std::max(1, static_cast<int>(std::lround(scale * count)));
+    ASSIGN_OR_RETURN(const std::vector<double> seconds,
+                     SimulateSteps(simulator, plan, compute, simulated));
+    all.insert(all.end(), seconds.begin(), seconds.end());
+    prediction.by_network[name] = Quantile(seconds, 0.5);
   }
-  return Quantile(std::move(seconds), 0.5);
+  prediction.step_seconds = Quantile(std::move(all), 0.5);
+  return prediction;
 }
 
 }  // namespace edgetp

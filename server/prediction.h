@@ -3,15 +3,25 @@
 // deterministic.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "server/outputs.h"
 
 namespace edgetp {
 
-// Median step time in seconds over the first steps of the run on a virtual clock, all of them under
-// the profile that was in force at the end. Errors: FailedPrecondition if the run is not finished
-// training; Internal if the measured compute times do not fit the
-//   plan; those of ToPlanOptions, ResolveNetwork and TimelineSimulator.
-absl::StatusOr<double> PredictStepSeconds(const EndedRun& ended);
+struct Prediction {
+  double step_seconds = 0;                   // median over the steps of the run
+  std::map<std::string, double> by_network;  // median of those under a profile, by its name
+};
+
+// Steps on a virtual clock, under the profiles that the run's steps name and in the same
+// proportions. A step's profile is the one in force at its end; a change within a step is not
+// simulated, nor is the wait for the end of a partition.
+// Errors: FailedPrecondition if the run is not finished training; Internal if the measured compute
+//   times do not fit the plan, or a step names an unknown profile; those of ToPlanOptions,
+//   ResolveNetwork and TimelineSimulator.
+absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended);
 
 }  // namespace edgetp

@@ -23,9 +23,9 @@
 namespace edgetp {
 namespace {
 
-// Heartbeats are half a second apart and limits are seconds: this keeps deadlines to a tenth of a
-// second.
-constexpr absl::Duration kTick = absl::Milliseconds(100);
+// An event of a network's timeline comes at most this late, on a host that is not overloaded; a
+// tick costs microseconds.
+constexpr absl::Duration kTick = absl::Milliseconds(25);
 
 // What a stream gets to drain before it is cut.
 constexpr std::chrono::milliseconds kDrain{1500};
@@ -60,7 +60,10 @@ struct Server::Parts {
 };
 
 absl::Status Server::Parts::Listen(const ServerOptions& options) {
-  ASSIGN_OR_RETURN(endpoint, MetricsEndpoint::Create(options.metrics, metric_set));
+  absl::StatusOr<std::unique_ptr<MetricsEndpoint>> metrics_endpoint =
+      MetricsEndpoint::Create(options.metrics, metric_set);
+  RETURN_IF_ERROR(Annotate(metrics_endpoint.status(), "--metrics"));
+  endpoint = *std::move(metrics_endpoint);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -82,7 +85,7 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   grpc_server = builder.BuildAndStart();
   if (grpc_server == nullptr || port == 0) {
     return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options.listen,
+        absl::StrCat("--listen: cannot listen on ", options.listen,
                      ": the port is in use or the address is not this host's"));
   }
   address = absl::StrCat(options.listen.substr(0, options.listen.rfind(':')), ":", port);

@@ -81,8 +81,7 @@ void StepAggregator::Count(const v1::StepRecord& record,
   s.last_step = record.step();
   if (record.has_train_loss()) s.train_loss = record.train_loss();
   if (record.has_val_loss()) s.val_loss = record.val_loss();
-  s.steps_under_network = record.network() == s.network ? s.steps_under_network + 1 : 1;
-  s.network = record.network();
+  s.networks.push_back(record.network());
 }
 
 }  // namespace edgetp

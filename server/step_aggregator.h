@@ -23,8 +23,7 @@ struct StepStatistics {
   int last_step = 0;
   std::optional<double> train_loss;  // the last ones reported
   std::optional<double> val_loss;
-  int steps_under_network = 0;  // under the profile in force at the end
-  std::string network;
+  std::vector<std::string> networks;  // profile in force at the end of each step
 };
 
 class StepAggregator {

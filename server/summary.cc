@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <string>
 
@@ -38,6 +39,25 @@ void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
   summary->set_bytes_on_the_wire_per_rank(statistics.bytes_sum / count);
 }
 
+// One row for each profile under which steps ended, in the order in which they came into force.
+void FillNetworks(const StepStatistics& statistics, const Prediction& prediction,
+                  v1::RunSummary* summary) {
+  std::map<std::string, std::vector<double>> seconds;
+  for (size_t step = 0; step < statistics.networks.size(); ++step) {
+    const std::string& network = statistics.networks[step];
+    std::vector<double>& samples = seconds[network];
+    if (samples.empty()) summary->add_networks()->set_network(network);
+    samples.push_back(statistics.step_seconds[step]);
+  }
+  for (v1::NetworkSteps& row : *summary->mutable_networks()) {
+    const std::vector<double>& samples = seconds[row.network()];
+    row.set_steps(static_cast<int>(samples.size()));
+    row.set_step_seconds(Quantile(samples, 0.5));
+    const auto predicted = prediction.by_network.find(row.network());
+    if (predicted != prediction.by_network.end()) row.set_predicted_step_seconds(predicted->second);
+  }
+}
+
 }  // namespace
 
 double Quantile(std::vector<double> samples, double share) {
@@ -48,7 +68,7 @@ double Quantile(std::vector<double> samples, double share) {
   return *nth;
 }
 
-v1::RunSummary Summarize(const EndedRun& ended, double predicted_step_seconds) {
+v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   const v1::RunConfig& config = ended.spec.config();
   v1::RunSummary summary;
   summary.set_run(ended.run);
@@ -63,7 +83,8 @@ v1::RunSummary Summarize(const EndedRun& ended, double predicted_step_seconds) {
   summary.set_clock(config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated");
   FillSteps(ended.statistics, &summary);
   FillFidelity(ended, &summary);
-  summary.set_predicted_step_seconds(predicted_step_seconds);
+  FillNetworks(ended.statistics, prediction, &summary);
+  summary.set_predicted_step_seconds(prediction.step_seconds);
   if (!ended.results.empty())
     summary.set_allreduce_algorithm(ended.results[0].allreduce_algorithm());
   summary.set_status(ended.outcome);

@@ -5,13 +5,13 @@
 
 #include "edgetp/v1/report.pb.h"
 #include "server/outputs.h"
+#include "server/prediction.h"
 
 namespace edgetp {
 
 // The value that `share` of the samples do not exceed (nearest rank); 0 without samples.
 double Quantile(std::vector<double> samples, double share);
 
-// `predicted_step_seconds`: of the simulator; 0 where there is no prediction.
-v1::RunSummary Summarize(const EndedRun& ended, double predicted_step_seconds);
+v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction);
 
 }  // namespace edgetp

@@ -20,6 +20,7 @@
 #include "worker/checkpoint.h"
 #include "worker/collective_group.h"
 #include "worker/medium_client.h"
+#include "worker/memory_check.h"
 #include "worker/peer_clock.h"
 #include "worker/peer_group.h"
 #include "worker/run_recorder.h"
@@ -37,6 +38,9 @@ constexpr double kLoopbackBitsPerSecond = 2e10;
 constexpr absl::Duration kAssumedMessageOverhead = absl::Microseconds(20);
 // Blobs are large: a model of 1.5 billion parameters has 6 GB.
 constexpr absl::Duration kBlobTimeout = absl::Minutes(10);
+// Another process of the last job may still be giving its memory back.
+constexpr absl::Duration kMemoryPatience = absl::Seconds(2);
+constexpr absl::Duration kMemoryPoll = absl::Milliseconds(100);
 
 AlgorithmChooser ChooserFor(const v1::RunConfig& config, NetworkOptions network) {
   const std::string& name = config.collective().algorithm();
@@ -103,6 +107,8 @@ class Job {
   absl::Status Run(v1::JobResult* result);
 
  private:
+  // Blocks until: the model fits into memory, or it is clear that it will not.
+  absl::Status AwaitMemory();
   absl::Status FetchCorpus();
   absl::Status Connect(absl::Time deadline);
   absl::Status BuildModel();
@@ -130,12 +136,26 @@ class Job {
 absl::Status Job::Prepare() {
   const absl::Time deadline = MonotonicNow() + absl::Seconds(assign_.ready_deadline_seconds());
   RETURN_IF_ERROR(FetchCorpus());
+  // Nobody builds before all have connected, so nobody's memory is counted twice here. A GPU's is
+  // another matter.
+  const bool has_model = assign_.spec().task_case() != v1::JobSpec::kBench;
+  if (has_model && context_.environment->device == "cpu") RETURN_IF_ERROR(AwaitMemory());
   // Peers first: a peer that waits for this one must not run out of time while this one builds a
   // large model.
   RETURN_IF_ERROR(Annotate(Connect(deadline), "connect peers"));
-  if (assign_.spec().task_case() == v1::JobSpec::kBench) return absl::OkStatus();
+  if (!has_model) return absl::OkStatus();
   RETURN_IF_ERROR(Annotate(BuildModel(), "build model"));
   return Annotate(LoadWeights(), "load weights");
+}
+
+absl::Status Job::AwaitMemory() {
+  const absl::Time give_up = MonotonicNow() + kMemoryPatience;
+  while (true) {
+    const absl::Status status = CheckMemory(assign_, &ReadSystemFile);
+    if (status.ok() || MonotonicNow() >= give_up) return status;
+    RETURN_IF_ERROR(context_.control->aborted());
+    absl::SleepFor(kMemoryPoll);
+  }
 }
 
 absl::Status Job::FetchCorpus() {

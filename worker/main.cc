@@ -94,8 +94,8 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartStatusServer(const std::strin
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), port);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || *port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("status service: cannot listen on ", address, ": is the port in use?"));
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", address, ": the port is in use or the address is not this host's"));
   }
   return server;
 }
@@ -174,6 +174,13 @@ class SignalWatcher {
   std::thread thread_;
 };
 
+// An error with the flag that it is about.
+template <typename T>
+absl::StatusOr<T> NamingFlag(const char* flag, absl::StatusOr<T> value) {
+  if (!value.ok()) return Annotate(value.status(), flag);
+  return value;
+}
+
 absl::Status Run(const Flags& flags) {
   RETURN_IF_ERROR(InitLogging("edgetp_worker", flags.log_level));
   RETURN_IF_ERROR(CatchShutdownSignals());
@@ -181,13 +188,14 @@ absl::Status Run(const Flags& flags) {
   SharpenTimers();
   WarnOfSlowBlas();
 
-  ASSIGN_OR_RETURN(std::unique_ptr<PeerEndpoint> endpoint, PeerEndpoint::Create(flags.listen));
+  ASSIGN_OR_RETURN(std::unique_ptr<PeerEndpoint> endpoint,
+                   NamingFlag("--listen", PeerEndpoint::Create(flags.listen)));
   int status_port = 0;
   ASSIGN_OR_RETURN(std::unique_ptr<grpc::Server> status_server,
-                   StartStatusServer(flags.status, &status_port));
+                   NamingFlag("--status", StartStatusServer(flags.status, &status_port)));
   MetricSet metric_set;
   ASSIGN_OR_RETURN(std::unique_ptr<MetricsEndpoint> metrics_endpoint,
-                   MetricsEndpoint::Create(flags.metrics, metric_set));
+                   NamingFlag("--metrics", MetricsEndpoint::Create(flags.metrics, metric_set)));
   WorkerMetrics metrics(&metric_set);
   spdlog::info("peers {} status port {} metrics {} device {} threads {} BLAS {}",
                endpoint->address(), status_port, metrics_endpoint->address(), flags.device,

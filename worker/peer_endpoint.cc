@@ -45,8 +45,9 @@ absl::StatusOr<std::unique_ptr<PeerEndpoint>> PeerEndpoint::Create(
   endpoint->queue_ = builder.AddCompletionQueue();
   endpoint->server_ = builder.BuildAndStart();
   if (endpoint->server_ == nullptr || port == 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "peer endpoint: cannot listen, is the port in use? (address=", listen_address, ")"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", listen_address,
+                     ": the port is in use or the address is not this host's"));
   }
   endpoint->address_ = WithPort(listen_address, port);
   endpoint->Accept();

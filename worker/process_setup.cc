@@ -60,6 +60,8 @@ void TuneAllocator() {
   mallopt(M_ARENA_MAX, 1);
 }
 
+void ReleaseFreeMemory() { malloc_trim(0); }
+
 void PollOwnSocketsOnly() { setenv("GRPC_POLL_STRATEGY", "poll", /*overwrite=*/0); }
 
 void RestartWithFittingLibraries(char** argv, int threads) {

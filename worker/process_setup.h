@@ -11,6 +11,10 @@ namespace edgetp {
 // munmap every time. Call at the start of main, before other threads exist.
 void TuneAllocator();
 
+// Gives what malloc has kept back to the system: between jobs, so that the next one sees what is
+// free.
+void ReleaseFreeMemory();
+
 struct BlasChoice {
   std::string kernels;  // that OpenBLAS chose, e.g. "Haswell"; empty: the BLAS is another one
   bool cpu_has_avx512 = false;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
+#include "worker/process_setup.h"
 
 namespace edgetp {
 namespace {
@@ -121,6 +122,7 @@ void Session::RunJob(const v1::Assign& assign, ServerLink* link) {
   spdlog::info("job {}: rank {} of {}", assign.job(), assign.rank(), assign.members_size());
   const JobContext context{environment_, link, control.get()};
   absl::Status status = ExecuteJob(assign, context);
+  ReleaseFreeMemory();
   if (status.ok()) {
     status = control->AwaitFinish(absl::Now() + kFinishTimeout);
   } else if (control->aborted().ok()) {

@@ -353,9 +353,9 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Create(const s
     std::string bound = absl::StrCat(host, ":", exposer->GetListeningPorts().at(0));
     return std::unique_ptr<MetricsEndpoint>(
         new MetricsEndpoint(std::move(exposer), std::move(bound)));
-  } catch (const std::exception& error) {
-    return absl::UnavailableError(
-        absl::StrCat("metrics: cannot listen on ", address, ": ", error.what()));
+  } catch (const std::exception&) {  // says only that something is null
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", address, ": the port is in use or the address is not this host's"));
   }
 }
 

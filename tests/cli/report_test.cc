@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
+#include "cli/network_table.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/report_tables.h"
@@ -99,6 +100,53 @@ TEST(TrainTableTest, TheVerdictIsSaidOnce) {
   v1::RunSummary run = Row("none", "tttt", 0.1);
   run.mutable_verdict()->set_reason("valid (p99 error 2.4 ms, late 0.17 % of step time)");
   EXPECT_THAT(TrainTable(run), HasSubstr("verdict           valid (p99 error 2.4 ms, late 0.17 %"));
+}
+
+TEST(TrainTableTest, EveryNetworkThatWasInForceHasARow) {
+  v1::RunSummary run = Row("way", "tttt", 0.1);
+  v1::NetworkSteps* row = run.add_networks();
+  row->set_network("way");
+  row->set_steps(1);
+  EXPECT_THAT(TrainTable(run), Not(HasSubstr("under way")));
+  row = run.add_networks();
+  row->set_network("way@20s:lte");
+  row->set_steps(12);
+  row->set_step_seconds(0.3);
+  row->set_predicted_step_seconds(0.28);
+  EXPECT_THAT(TrainTable(run),
+              HasSubstr("  under way@20s:lte  12 steps, 300 ms median, predicted 280 ms"));
+  v1::SweepReport sweep;
+  *sweep.add_rows() = run;
+  EXPECT_THAT(
+      SweepTable(sweep, {"tttt"}),
+      HasSubstr("tttt on way: the network changed: 1 step under way, 12 under way@20s:lte"));
+}
+
+TEST(NetworkTableTest, TheTimelineIsATable) {
+  v1::NetworkProfile profile;
+  profile.set_name("way");
+  profile.set_repeat_seconds(80);
+  v1::NetworkEvent* event = profile.add_events();
+  event->set_at_seconds(20);
+  event->mutable_network()->set_name("lte");
+  event->mutable_network()->mutable_link()->set_delay_us(35000);
+  event = profile.add_events();
+  event->set_at_seconds(30);
+  event->mutable_change()->set_source(0);
+  event->mutable_change()->mutable_link()->set_loss(0.01);
+  event = profile.add_events();
+  event->set_at_seconds(40.5);
+  event->mutable_partition()->add_groups()->add_ranks(0);
+  event = profile.add_events();
+  event->set_at_seconds(50);
+  event->mutable_restore();
+  const std::string table = NetworkTable(profile);
+  for (const char* line :
+       {"  20 s  lte                 delay 35 ms (RTT 70 ms)\n",
+        "  30 s  link 0 -> any       loss 1.00 %\n", "40.5 s  partition           {0}\n",
+        "  50 s  restored            as at the beginning\n", "  80 s  from the beginning\n"}) {
+    EXPECT_THAT(table, HasSubstr(line));
+  }
 }
 
 TEST(ProgressTest, ALineNamesStepLossTimeAndWhatIsLeft) {

@@ -265,6 +265,25 @@ TEST_F(UpTest, AWorkerOfAnotherVersionIsRefused) {
   EXPECT_THAT(status.error_message(), HasSubstr("0.0.0-other"));
 }
 
+TEST_F(UpTest, HealthTellsWhetherTheServerAnswers) {
+  Start(1);
+  EXPECT_EQ(RunEdgetp(folder_, {"health", address_}).code, 0);
+  EXPECT_EQ(RunEdgetp(folder_, {"health", address_, "--timeout=soon"}).code, 2);
+  up_->Signal(SIGINT);
+  EXPECT_EQ(up_->Wait(kFailureLimit).code, 0);
+  const CommandResult gone = RunEdgetp(folder_, {"health", address_, "--timeout=500ms"});
+  EXPECT_EQ(gone.code, 1);
+  EXPECT_THAT(gone.err, HasSubstr("health of " + address_));
+}
+
+TEST_F(UpTest, AChangeForAWhileNeedsARun) {
+  Start(1);
+  const CommandResult set =
+      RunEdgetp(folder_, {"network", "set", "lte", "--for=1s", "--server=" + address_});
+  EXPECT_EQ(set.code, 1);
+  EXPECT_THAT(set.err, HasSubstr("no run is active"));
+}
+
 TEST_F(UpTest, AJobWithoutANetworkTakesTheClusters) {
   Start(2, {"--network=ethernet-1g"});
   const auto network_of = [this](const CommandResult& train) {
@@ -288,6 +307,15 @@ TEST_F(UpTest, ARunningJobTakesANewNetworkAndEndsOnStop) {
       folder_, {"network", "set", "--delay=20ms", "--server=" + address_, "--format=json"});
   EXPECT_EQ(set.code, 0) << set.err;
   EXPECT_EQ(nlohmann::json::parse(set.out)["link"]["delay_us"], 20000);
+  const CommandResult cut = RunEdgetp(folder_, {"network", "set", "--partition=0:1", "--for=1s",
+                                                "--server=" + address_, "--format=json"});
+  EXPECT_EQ(cut.code, 0) << cut.err;
+  const nlohmann::json in_force = nlohmann::json::parse(cut.out);
+  EXPECT_EQ(in_force["partition"].size(), 2u);
+  ASSERT_EQ(in_force["events"].size(), 1u);
+  EXPECT_LE(in_force["events"][0]["at_seconds"], 1);
+  EXPECT_EQ(in_force["events"][0]["network"]["partition"].size(), 0u);
+  EXPECT_EQ(in_force["events"][0]["network"]["link"]["delay_us"], 20000);
   EXPECT_EQ(RunEdgetp(folder_, {"stop", "tuned", "--server=" + address_}).code, 0);
   EXPECT_EQ(train.Wait(kFailureLimit).code, 1);
   // The cluster stays for the next one.

@@ -394,36 +394,6 @@ TEST_F(CoordinatorTest, StopOfAnUnknownRunIsNotFound) {
   EXPECT_EQ(coordinator_.Stop(now_, "x", &out_).code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(CoordinatorTest, AChangedNetworkReachesTheWorkersOfTheJobWithAVersion) {
-  StartRun();
-  v1::NetworkProfile lte;
-  lte.set_name("lte");
-  coordinator_.SetNetwork(lte, &out_);
-  coordinator_.SetNetwork(lte, &out_);
-  EXPECT_THAT(Receivers(v1::ServerMessage::kNetwork),
-              ElementsAre("worker-1", "worker-2", "worker-1", "worker-2"));
-  EXPECT_EQ(out_.sends.back().second.network().version(), 2u);
-  EXPECT_EQ(coordinator_.network().name(), "lte");
-  EXPECT_EQ(out_.events[0].second.network().name(), "lte");
-}
-
-TEST_F(CoordinatorTest, TheClusterHasNoLimitsUntilANetworkIsSet) {
-  EXPECT_EQ(coordinator_.network().name(), "none");
-  v1::NetworkProfile lte;
-  lte.set_name("lte");
-  coordinator_.SetNetwork(lte, &out_);
-  EXPECT_EQ(coordinator_.network().name(), "lte");
-  EXPECT_TRUE(out_.sends.empty());
-}
-
-TEST_F(CoordinatorTest, AJobsOwnNetworkIsInForceOnlyWhileItRuns) {
-  StartRun();
-  EXPECT_EQ(coordinator_.network().name(), "wifi-5");
-  EXPECT_EQ(coordinator_.cluster_network().name(), "none");
-  EXPECT_TRUE(coordinator_.Stop(now_, "a", &out_).ok());
-  EXPECT_EQ(coordinator_.network().name(), "none");
-}
-
 TEST_F(CoordinatorTest, AFailureOutsideTheWorkersEndsTheRun) {
   StartRun();
   coordinator_.FailRun(now_, "a", absl::ResourceExhaustedError("write metrics.jsonl: disk full"),

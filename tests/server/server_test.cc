@@ -2,7 +2,6 @@
 #include "server/server.h"
 
 #include <gmock/gmock.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -23,6 +22,7 @@
 #include "common/rpc/blobs.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/digest.h"
+#include "common/rpc/health.h"
 #include "edgetp/v1/cluster.grpc.pb.h"
 #include "edgetp/v1/control.grpc.pb.h"
 
@@ -381,27 +381,13 @@ TEST_F(ServerTest, ACheckpointIsTakenFromTheRunningRunOnly) {
   EXPECT_EQ(*GetBlob(blobs_.get(), "run:a", deadline), "w");
 }
 
-TEST_F(ServerTest, HealthIsServing) {
-  // grpc.health.v1.Health by hand: an empty HealthCheckRequest, and field 1 of the answer is
-  // SERVING (1).
-  grpc::GenericStub stub(channel_);
-  grpc::CompletionQueue queue;
-  grpc::ClientContext context;
-  SetDeadline(&context);
-  const grpc::Slice empty;
-  const auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check",
-                                          grpc::ByteBuffer(&empty, 1), &queue);
-  call->StartCall();
-  grpc::ByteBuffer answer;
-  grpc::Status status;
-  call->Finish(&answer, &status, nullptr);
-  void* tag;
-  bool ok;
-  ASSERT_TRUE(queue.Next(&tag, &ok));
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  grpc::Slice bytes;
-  ASSERT_TRUE(answer.DumpToSingleSlice(&bytes).ok());
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.begin()), bytes.size()), "\x08\x01");
+TEST_F(ServerTest, HealthIsServingUntilTheServerIsGone) {
+  const std::string address = server_->address();
+  EXPECT_EQ(CheckHealth(address, absl::Seconds(20)), absl::OkStatus());
+  server_.reset();
+  const absl::Status gone = CheckHealth(address, absl::Seconds(20));
+  EXPECT_EQ(gone.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(gone.message()), HasSubstr("health of " + address + ": "));
 }
 
 TEST_F(ServerTest, StatusTellsVersionAddressesAndWorkers) {

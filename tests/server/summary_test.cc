@@ -16,6 +16,7 @@
 namespace edgetp {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 v1::JobSpec TwoRankJob() {
@@ -51,6 +52,13 @@ v1::StepReport Report(int step, double seconds) {
   return report;
 }
 
+v1::NetworkProfile Network(double delay_us) {
+  v1::NetworkProfile network;
+  network.mutable_link()->set_delay_us(delay_us);
+  return network;
+}
+
+// Two steps under wifi-5, then two under lte.
 EndedRun DoneRun() {
   StepAggregator aggregator(1, 10, /*resumed=*/false);
   for (int step = 1; step <= 4; ++step)
@@ -58,6 +66,8 @@ EndedRun DoneRun() {
   EndedRun ended{.run = "a", .spec = TwoRankJob(), .outcome = "done", .failure = absl::OkStatus()};
   ended.results.resize(2);
   ended.statistics = aggregator.statistics();
+  ended.networks["wifi-5"] = Network(1000);
+  ended.networks["lte"] = Network(5000);
   return ended;
 }
 
@@ -90,9 +100,8 @@ TEST(StepAggregatorTest, AResumedRunBeginsWhereItsFirstReportSays) {
   EXPECT_FALSE(aggregator.Add(0, Report(7, 0.1)).ok());
 }
 
-TEST(StepAggregatorTest, StepsUnderTheLastNetworkAreCounted) {
-  EXPECT_EQ(DoneRun().statistics.steps_under_network, 2);
-  EXPECT_EQ(DoneRun().statistics.network, "lte");
+TEST(StepAggregatorTest, EachStepHasItsNetwork) {
+  EXPECT_THAT(DoneRun().statistics.networks, ElementsAre("wifi-5", "wifi-5", "lte", "lte"));
 }
 
 TEST(QuantileTest, IsTheNearestRank) {
@@ -103,7 +112,7 @@ TEST(QuantileTest, IsTheNearestRank) {
 }
 
 TEST(SummaryTest, OfAFinishedRun) {
-  const v1::RunSummary summary = Summarize(DoneRun(), 0.5);
+  const v1::RunSummary summary = Summarize(DoneRun(), Prediction{.step_seconds = 0.5});
   EXPECT_EQ(summary.status(), "done");
   EXPECT_EQ(summary.pattern(), "tt");
   EXPECT_EQ(summary.sync_points_forward(), 4);
@@ -118,11 +127,24 @@ TEST(SummaryTest, OfAFinishedRun) {
   EXPECT_TRUE(summary.verdict().valid());
 }
 
+TEST(SummaryTest, EveryNetworkHasItsSteps) {
+  const v1::RunSummary summary =
+      Summarize(DoneRun(), Prediction{.step_seconds = 0.5, .by_network = {{"lte", 0.7}}});
+  EXPECT_EQ(summary.network(), "slow");
+  ASSERT_EQ(summary.networks_size(), 2);
+  EXPECT_EQ(summary.networks(0).network(), "wifi-5");
+  EXPECT_EQ(summary.networks(0).steps(), 2);
+  EXPECT_DOUBLE_EQ(summary.networks(0).step_seconds(), 0.1);
+  EXPECT_DOUBLE_EQ(summary.networks(0).predicted_step_seconds(), 0);
+  EXPECT_DOUBLE_EQ(summary.networks(1).step_seconds(), 0.3);
+  EXPECT_DOUBLE_EQ(summary.networks(1).predicted_step_seconds(), 0.7);
+}
+
 TEST(SummaryTest, TheVerdictIsOfTheWorstRank) {
   EndedRun ended = DoneRun();
   ended.results[1].mutable_fidelity()->set_elapsed_seconds(10);
   ended.results[1].mutable_fidelity()->set_late_seconds(5);
-  const v1::RunSummary summary = Summarize(ended, 0);
+  const v1::RunSummary summary = Summarize(ended, {});
   EXPECT_FALSE(summary.verdict().valid());
   EXPECT_DOUBLE_EQ(summary.verdict().late_share(), 0.5);
 }
@@ -131,7 +153,7 @@ TEST(SummaryTest, OfAFailedRunSaysWhyAndIsNotValid) {
   EndedRun ended = DoneRun();
   ended.outcome = "failed";
   ended.failure = absl::UnavailableError("rank 1 (worker-2, pid 7): lost: stream closed");
-  const v1::RunSummary summary = Summarize(ended, 0);
+  const v1::RunSummary summary = Summarize(ended, {});
   EXPECT_EQ(summary.status(), "failed");
   EXPECT_THAT(summary.error(), HasSubstr("worker-2"));
   EXPECT_FALSE(summary.verdict().valid());
@@ -143,7 +165,7 @@ TEST(SummaryTest, OfARunThatNeverStartedIsReadable) {
                  .spec = TwoRankJob(),
                  .outcome = "stopped",
                  .failure = absl::CancelledError("stopped")};
-  EXPECT_EQ(Summarize(ended, 0).steps(), 0);
+  EXPECT_EQ(Summarize(ended, {}).steps(), 0);
 }
 
 class PredictionTest : public ::testing::Test {
@@ -158,33 +180,58 @@ class PredictionTest : public ::testing::Test {
     }
   }
 
+  double Predicted() const { return PredictSteps(ended_)->step_seconds; }
+
   EndedRun ended_ = DoneRun();
   int collectives_ = 0;
 };
 
-TEST_F(PredictionTest, IsComputePlusADelayPerCollective) {
-  const auto predicted = PredictStepSeconds(ended_);
+TEST_F(PredictionTest, IsComputePlusADelayPerCollectiveOfEachNetwork) {
+  const auto predicted = PredictSteps(ended_);
   ASSERT_TRUE(predicted.ok()) << predicted.status();
-  EXPECT_NEAR(*predicted, 0.001 * (collectives_ + 1) + 0.001 * collectives_, 1e-6);
+  const double compute = 0.001 * (collectives_ + 1);
+  EXPECT_NEAR(predicted->by_network.at("wifi-5"), compute + 0.001 * collectives_, 1e-6);
+  EXPECT_NEAR(predicted->by_network.at("lte"), compute + 0.005 * collectives_, 1e-6);
+}
+
+TEST_F(PredictionTest, TheMedianIsOverStepsInTheRunsProportions) {
+  std::vector<std::string>& networks = ended_.statistics.networks;
+  networks.assign(900, "wifi-5");
+  networks.insert(networks.end(), 600, "lte");
+  EXPECT_NEAR(Predicted(), PredictSteps(ended_)->by_network.at("wifi-5"), 1e-9);
+  networks.assign(1200, "lte");
+  networks.resize(1500, "wifi-5");
+  EXPECT_NEAR(Predicted(), PredictSteps(ended_)->by_network.at("lte"), 1e-9);
+}
+
+TEST_F(PredictionTest, APartitionIsNotWaitedFor) {
+  ended_.networks["lte"].add_partition()->add_ranks(0);
+  EXPECT_NEAR(PredictSteps(ended_)->by_network.at("lte"),
+              0.001 * (collectives_ + 1) + 0.005 * collectives_, 1e-6);
+}
+
+TEST_F(PredictionTest, AStepUnderAnUnknownNetworkIsAnError) {
+  ended_.networks.erase("lte");
+  EXPECT_THAT(std::string(PredictSteps(ended_).status().message()), HasSubstr("named lte"));
 }
 
 TEST_F(PredictionTest, TheSoftwareCostOfAMessageCounts) {
-  const double without = *PredictStepSeconds(ended_);
+  const double without = Predicted();
   for (v1::JobResult& result : ended_.results) result.set_message_overhead_us(100);
-  EXPECT_GT(*PredictStepSeconds(ended_), without + 100e-6 * collectives_ - 1e-9);
+  EXPECT_GT(Predicted(), without + 100e-6 * collectives_ - 1e-9);
 }
 
 TEST_F(PredictionTest, TheAlgorithmThatAutoBecameCounts) {
   ended_.spec.mutable_config()->mutable_collective()->set_algorithm("auto");
   for (v1::JobResult& result : ended_.results) result.set_allreduce_algorithm("two_phase");
-  const double two_phase = *PredictStepSeconds(ended_);
+  const double two_phase = Predicted();
   for (v1::JobResult& result : ended_.results) result.set_allreduce_algorithm("direct");
-  EXPECT_NEAR(two_phase - *PredictStepSeconds(ended_), 0.001 * collectives_, 1e-6);
+  EXPECT_NEAR(two_phase - Predicted(), 0.001 * collectives_, 1e-6);
 }
 
 TEST_F(PredictionTest, ComputeTimesThatDoNotFitThePlanAreAnError) {
   ended_.results[1].add_compute_seconds(0.001f);
-  const absl::Status status = PredictStepSeconds(ended_).status();
+  const absl::Status status = PredictSteps(ended_).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(status.message()), HasSubstr("rank=1"));
 }

@@ -1,0 +1,99 @@
+// A network that changes while a run is in progress, end to end, with real programs.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/integration/command.h"
+#include "tests/integration/text_folder.h"
+
+namespace edgetp {
+namespace {
+
+using testing::HasSubstr;
+
+class ChangingNetworkTest : public TextFolderTest {
+ protected:
+  // Trains a tiny model under a profile of the folder.
+  CommandResult Train(const std::string& profile, const std::vector<std::string>& more) {
+    std::ofstream(folder_ + "/net.textproto") << profile;
+    std::vector<std::string> arguments = {"train",        "--network=./net.textproto",
+                                          "--run=net",    "--data=text.txt",
+                                          "--batch=2",    "--sequence=16",
+                                          "--workers=2",  "--pattern=ts",
+                                          "--format=json"};
+    for (const char* set : {"model.layers=2", "model.heads=2", "model.channels=16",
+                            "train.eval_windows=4", "train.eval_interval=100000"}) {
+      arguments.push_back(absl::StrCat("--set=", set));
+    }
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunEdgetp(folder_, arguments);
+  }
+  static double Median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values.at(values.size() / 2);
+  }
+  // Of metrics.jsonl, by the network that the steps ended under.
+  std::map<std::string, std::vector<double>> StepSeconds() const {
+    std::map<std::string, std::vector<double>> seconds;
+    std::istringstream lines(ReadFile(folder_ + "/runs/net/metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+      const nlohmann::json json = nlohmann::json::parse(line);
+      seconds[json["network"]].push_back(json["step_seconds"]);
+    }
+    return seconds;
+  }
+};
+
+// A step of `ts` has seven all-reduces: 2 ms make 14 ms, 10 ms make 70 ms, which no host can do
+// without. So fewer than 150 steps fit into the first two seconds.
+TEST_F(ChangingNetworkTest, StepTimeFollowsTheTimelineAndTheRunTellsIt) {
+  const CommandResult train = Train(
+      "name: 'way' link { delay_us: 2000 } "
+      "events { at_seconds: 2 network { name: 'far' link { delay_us: 10000 } } }",
+      {"--steps=170"});
+  ASSERT_EQ(train.code, 0) << train.err;
+  EXPECT_THAT(train.err, HasSubstr("network is now way@2s:far"));
+  const auto seconds = StepSeconds();
+  ASSERT_EQ(seconds.size(), 2u);
+  EXPECT_GE(Median(seconds.at("way")), 0.014);
+  EXPECT_GE(Median(seconds.at("way@2s:far")), 0.070);
+  const nlohmann::json networks = nlohmann::json::parse(train.out)["networks"];
+  ASSERT_EQ(networks.size(), 2u);
+  EXPECT_EQ(networks[0]["network"], "way");
+  EXPECT_EQ(networks[1]["steps"], seconds.at("way@2s:far").size());
+  EXPECT_GE(networks[1]["predicted_step_seconds"], 0.070);
+  EXPECT_LT(networks[0]["predicted_step_seconds"], networks[1]["predicted_step_seconds"]);
+  EXPECT_THAT(ReadFile(folder_ + "/runs/net/config.textproto"), HasSubstr("at_seconds: 2"));
+}
+
+TEST_F(ChangingNetworkTest, APartitionWithinTheDeadlineOnlyStallsARun) {
+  const CommandResult train = Train(
+      "name: 'cut' link { delay_us: 2000 } "
+      "events { at_seconds: 0.5 partition { groups { ranks: 0 } } } "
+      "events { at_seconds: 1.5 restore {} }",
+      {"--steps=60"});
+  ASSERT_EQ(train.code, 0) << train.err;
+  double longest = 0;
+  for (const auto& [network, steps] : StepSeconds())
+    longest = std::max(longest, *std::max_element(steps.begin(), steps.end()));
+  EXPECT_GE(longest, 0.9);
+}
+
+TEST_F(ChangingNetworkTest, APartitionBeyondTheDeadlineEndsARunWithItsReason) {
+  const CommandResult train = Train(
+      "name: 'cut' link { delay_us: 2000 } "
+      "events { at_seconds: 0.5 partition { groups { ranks: 0 } } }",
+      {"--steps=1000000", "--deadline=1s"});
+  EXPECT_EQ(train.code, 1);
+  EXPECT_THAT(train.err, HasSubstr("link is partitioned"));
+}
+
+}  // namespace
+}  // namespace edgetp
