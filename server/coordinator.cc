@@ -312,7 +312,9 @@ void Coordinator::Activate(absl::Time now, Outputs* out) {
     out->sends.emplace_back(workers[rank]->id, std::move(message));
   }
   Announce(job.run, v1::Phase::NAME_PREPARING,
-           absl::StrCat(workers.size(), " workers build their shard"), out);
+           workers.size() == 1 ? "1 worker builds the model"
+                               : absl::StrCat(workers.size(), " workers build their shards"),
+           out);
 }
 
 void Coordinator::FinishActive(Outputs* out) {

@@ -163,7 +163,9 @@ absl::StatusOr<std::string> ConfigLibrary::Find(ConfigKind kind, const std::stri
     if (fs::is_regular_file(path, ignored)) return path.string();
   }
   const std::string where =
-      folders_.empty() ? "no configs folder was found" : absl::StrJoin(folders_, ":");
+      folders_.empty()
+          ? "no configs folder was found; $EDGETP_CONFIG_PATH or --config_path names one"
+          : absl::StrJoin(folders_, ":");
   return absl::NotFoundError(absl::StrCat("unknown ", WordOf(kind), " \"", name, "\"",
                                           KnownNames(name, Names(kind)), " (searched: ", where,
                                           ")"));
