@@ -129,6 +129,7 @@ absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const PeerEn
   join.set_version(kVersion);
   join.mutable_member()->set_peer_address(peers);
   join.mutable_member()->set_host(HostName());
+  join.mutable_member()->set_boot_id(BootId());
   join.mutable_member()->set_clock_domain(flags.clock_domain.empty() ? BootId()
                                                                      : flags.clock_domain);
   join.set_device(flags.device);
