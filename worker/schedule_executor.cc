@@ -140,8 +140,7 @@ absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
   const absl::Time since = MonotonicNow();
   absl::Time now = since;
   for (; !network_->Connected(action.peer); now = MonotonicNow()) {
-    if (now >= execution_.deadline)
-      return PastDeadline("all_reduce send: link is partitioned", action, since);
+    if (now >= execution_.deadline) return PastDeadline("send", action, since);
     RETURN_IF_ERROR(Annotate(Progress(std::min(execution_.deadline, now + kPartitionPoll)),
                              absl::StrCat("all_reduce send ", Where(action))));
   }
@@ -258,8 +257,7 @@ absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& act
       return absl::UnavailableError(
           absl::StrCat("all_reduce recv: the peer has left the job ", Where(action)));
     }
-    if (MonotonicNow() >= execution_.deadline)
-      return PastDeadline("all_reduce recv: deadline exceeded", action, begin);
+    if (MonotonicNow() >= execution_.deadline) return PastDeadline("recv", action, begin);
     if (absl::Status status = Progress(execution_.deadline); !status.ok())
       return Annotate(status, context());
     segment = transport_->Front(action.peer);
@@ -279,8 +277,7 @@ absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& act
 absl::Status ScheduleExecutor::Hold(const Action& action, absl::Time release) {
   const absl::Time since = MonotonicNow();
   for (absl::Time now = since; now < release; now = MonotonicNow()) {
-    if (now >= execution_.deadline)
-      return PastDeadline("all_reduce recv: deadline exceeded", action, since);
+    if (now >= execution_.deadline) return PastDeadline("recv", action, since);
     const absl::Time until = std::min(release, execution_.deadline);
     const bool far = until - now > kQueueGranularity;
     // The last nap is one sleep: what arrives meanwhile must not make the release late.
@@ -370,8 +367,7 @@ absl::Status ScheduleExecutor::WaitReleased(const Action& action,
   RETURN_IF_ERROR(Annotate(sender_.Pump(), context));
   while (held()) {
     const absl::Time now = MonotonicNow();
-    if (now >= execution_.deadline)
-      return PastDeadline("all_reduce send: deadline exceeded", action, since);
+    if (now >= execution_.deadline) return PastDeadline("send", action, since);
     RETURN_IF_ERROR(
         Annotate(Progress(std::min(execution_.deadline, now + kQueueGranularity)), context));
   }
@@ -383,12 +379,13 @@ absl::Status ScheduleExecutor::Progress(absl::Time until) {
   return sender_.Pump();
 }
 
-absl::Status ScheduleExecutor::PastDeadline(const char* verb, const Action& action,
+absl::Status ScheduleExecutor::PastDeadline(const char* direction, const Action& action,
                                             absl::Time since) const {
-  return absl::DeadlineExceededError(
-      absl::StrCat(verb, " (rank=", transport_->rank(), " peer=", action.peer,
-                   " step=", execution_.step, " chunk=", action.chunk,
-                   " waited_ms=", absl::ToInt64Milliseconds(MonotonicNow() - since), ")"));
+  const bool cut = !network_->Connected(action.peer);
+  return absl::DeadlineExceededError(absl::StrCat(
+      "all_reduce ", direction, cut ? ": link is partitioned" : ": deadline exceeded", " (rank=",
+      transport_->rank(), " peer=", action.peer, " step=", execution_.step, " chunk=", action.chunk,
+      " waited_ms=", absl::ToInt64Milliseconds(MonotonicNow() - since), ")"));
 }
 
 std::string ScheduleExecutor::Where(const Action& action) const {

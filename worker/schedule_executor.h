@@ -101,7 +101,7 @@ class ScheduleExecutor {
   void MakeUpForLosses();
   absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
   absl::Status Progress(absl::Time until);
-  absl::Status PastDeadline(const char* verb, const Action& action, absl::Time since) const;
+  absl::Status PastDeadline(const char* direction, const Action& action, absl::Time since) const;
   std::string Where(const Action& action) const;
 
   float* Sum(int chunk);  // where the chunk's current value is
