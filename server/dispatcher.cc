@@ -256,8 +256,7 @@ void Dispatcher::UpdateGauges() {
   }
   metrics_->SetWorkers(idle, busy, missed, coordinator_.lost_workers());
   metrics_->SetQueuedRuns(coordinator_.queued());
-  metrics_->SetNetwork(coordinator_.network().name(),
-                       static_cast<double>(coordinator_.network_version()));
+  metrics_->SetNetwork(network().name(), static_cast<double>(coordinator_.network_version()));
 }
 
 }  // namespace edgetp
