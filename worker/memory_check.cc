@@ -101,9 +101,7 @@ double Sum(const std::vector<double>& needs, const v1::Assign& assign,
   return sum;
 }
 
-bool SameKernel(const v1::Member& a, const v1::Member& b) {
-  return a.clock_domain() == b.clock_domain();
-}
+bool SameKernel(const v1::Member& a, const v1::Member& b) { return a.boot_id() == b.boot_id(); }
 // Containers of one host have names of their own.
 bool SameContainer(const v1::Member& a, const v1::Member& b) {
   return SameKernel(a, b) && a.host() == b.host();

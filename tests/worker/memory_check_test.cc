@@ -117,7 +117,7 @@ TEST_F(MemoryCheckTest, ContainersOfOneHostShareItsMemory) {
   files_["/proc/meminfo"] = "MemAvailable: 102400 kB\n";
   v1::Assign assign = Assignment("edge-1");
   EXPECT_FALSE(CheckMemory(assign, Reader()).ok());
-  assign.mutable_members(0)->set_clock_domain("another kernel");
+  assign.mutable_members(0)->set_boot_id("another kernel");
   EXPECT_TRUE(CheckMemory(assign, Reader()).ok());
 }
 
