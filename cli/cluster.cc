@@ -12,9 +12,6 @@ namespace edgetp {
 namespace {
 
 constexpr char kGroup[] = "Cluster";
-// A cluster that starts, or whose worker was just restarted, is given as long as its server gives a
-// job.
-constexpr absl::Duration kWorkerWait = absl::Seconds(30);
 constexpr absl::Duration kWorkerPoll = absl::Milliseconds(250);
 
 std::string CheckDevice(const std::string& device) {
@@ -30,17 +27,17 @@ absl::StatusOr<int> CountWorkers(Remote& remote) {
   return present;
 }
 
-// Blocks until: that many workers have joined, or kWorkerWait.
-absl::Status AwaitWorkers(Remote& remote, int wanted) {
-  const absl::Time limit = absl::Now() + kWorkerWait;
+// Blocks until: that many workers have joined, or `wait`.
+absl::Status AwaitWorkers(Remote& remote, int wanted, absl::Duration wait) {
+  const absl::Time limit = absl::Now() + wait;
   int announced = -1;
   while (true) {
     ASSIGN_OR_RETURN(const int present, CountWorkers(remote));
     if (present >= wanted) return absl::OkStatus();
     if (absl::Now() >= limit) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--workers: the cluster at ", remote.address(), " has ", present,
-          " workers (asked=", wanted, " waited=", absl::FormatDuration(kWorkerWait), ")"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("--workers: the cluster at ", remote.address(), " has ", present, " of ",
+                       wanted, " workers (waited=", absl::FormatDuration(wait), ")"));
     }
     if (present != announced) {
       absl::FPrintF(stderr, "edgetp: waiting for workers: %d of %d have joined %s\n", present,
@@ -76,6 +73,12 @@ void AddClusterFlags(CLI::App* command, ClusterFlags* flags) {
                                          "HOST:PORT of a running cluster; default: start one here")
                             ->envname("EDGETP_SERVER")
                             ->group(kGroup);
+  command
+      ->add_option("--worker_wait_seconds", flags->worker_wait_seconds,
+                   "how long to wait for the workers of a running cluster to join")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str()
+      ->group(kGroup);
   for (CLI::Option* option : AddLocalFlags(command, &flags->local)) option->excludes(server);
 }
 
@@ -83,7 +86,8 @@ absl::StatusOr<Cluster> Cluster::Open(const ClusterFlags& flags, int workers) {
   Cluster cluster;
   if (!flags.server.empty()) {
     cluster.remote_ = std::make_unique<Remote>(flags.server);
-    RETURN_IF_ERROR(AwaitWorkers(*cluster.remote_, workers));
+    RETURN_IF_ERROR(
+        AwaitWorkers(*cluster.remote_, workers, absl::Seconds(flags.worker_wait_seconds)));
     return cluster;
   }
   LauncherOptions options = flags.local;

@@ -16,6 +16,7 @@ namespace edgetp {
 
 struct ClusterFlags {
   std::string server;  // empty: start a local cluster
+  double worker_wait_seconds = 30;  // for a running cluster's workers to join
   LauncherOptions local;
 };
 
@@ -23,14 +24,15 @@ struct ClusterFlags {
 // nothing to a running one.
 std::vector<CLI::Option*> AddLocalFlags(CLI::App* command, LauncherOptions* options);
 
-// --server, and those of AddLocalFlags.
+// --server, --worker_wait_seconds, and those of AddLocalFlags.
 void AddClusterFlags(CLI::App* command, ClusterFlags* flags);
 
 class Cluster {
  public:
   // Starts, or reaches, a cluster with at least `workers` workers.
+  // Blocks until: they have joined, or worker_wait_seconds.
   // Errors: those of LocalCluster::Start and Remote::GetStatus; InvalidArgument if a running
-  // cluster is too small.
+  // cluster is too small; Cancelled by a signal.
   static absl::StatusOr<Cluster> Open(const ClusterFlags& flags, int workers);
 
   Remote& remote() { return *remote_; }
