@@ -163,6 +163,16 @@ check_panels() {
   python3 docker/grafana/panels.py check --prometheus="$prometheus_url" --range=15m
 }
 
+check_rules() {
+  say "asking Prometheus what it thinks of its configuration and alerts"
+  local command
+  for command in "check config prometheus.yml" "test rules alerts_test.yml"; do
+    # shellcheck disable=SC2086  # words of one command
+    compose run --rm -T --no-deps --entrypoint promtool -w /etc/prometheus prometheus $command >"$work/promtool.log" 2>&1 ||
+      { cat "$work/promtool.log" >&2; fail "promtool $command"; }
+  done
+}
+
 check_live_tuning() {
   say "changing the network under a run"
   job train --pattern=tttt --network=none --workers=2 --steps=100000 --run=tuned >"$work/tuned.log" 2>&1 &
@@ -235,6 +245,7 @@ say "building the images"
 compose build >"$work/build.log" 2>&1 || { tail -40 "$work/build.log" >&2; fail "the images do not build"; }
 check_demo
 check_panels
+check_rules
 check_live_tuning
 check_killed_worker
 check_bad_input
