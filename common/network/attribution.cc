@@ -92,6 +92,19 @@ TimeBreakdown& TimeBreakdown::operator+=(const TimeBreakdown& other) {
   return *this;
 }
 
+TimeBreakdown operator-(const TimeBreakdown& left, const TimeBreakdown& right) {
+  return {left.compute - right.compute,         left.software - right.software,
+          left.queueing - right.queueing,       left.serialization - right.serialization,
+          left.propagation - right.propagation, left.jitter - right.jitter,
+          left.straggler - right.straggler};
+}
+
+TimeBreakdown operator/(const TimeBreakdown& sum, int64_t count) {
+  return {sum.compute / count,       sum.software / count,    sum.queueing / count,
+          sum.serialization / count, sum.propagation / count, sum.jitter / count,
+          sum.straggler / count};
+}
+
 TimeBreakdown AttributeWait(const SegmentWait& wait) {
   TimeBreakdown out;
   const Departure& departure = wait.departure;

@@ -2,6 +2,8 @@
 // that a measured and a predicted breakdown mean the same. Pure.
 #pragma once
 
+#include <cstdint>
+
 #include "absl/time/time.h"
 #include "common/network/link_model.h"
 
@@ -21,6 +23,10 @@ struct TimeBreakdown {
   absl::Duration total() const;
   TimeBreakdown& operator+=(const TimeBreakdown& other);
 };
+
+TimeBreakdown operator-(const TimeBreakdown& left, const TimeBreakdown& right);
+// Each term by itself; rounds towards zero.
+TimeBreakdown operator/(const TimeBreakdown& sum, int64_t count);
 
 // A rank had nothing to do in [begin, end) but wait for a segment.
 struct SegmentWait {

@@ -27,13 +27,14 @@ Departure NeverArrives(absl::Time handover) {
 LinkModel::LinkModel(int world_size, NetworkOptions network, uint64_t seed)
     : network_(std::move(network)),
       seed_(seed),
+      links_(world_size),
       egress_free_(world_size, absl::InfinitePast()),
       ingress_free_(world_size, absl::InfinitePast()) {}
 
 void LinkModel::SetNetwork(NetworkOptions network) { network_ = std::move(network); }
 
 LinkModel::LinkState& LinkModel::State(int source, int destination) {
-  return links_[(static_cast<uint64_t>(source) << 32) | static_cast<uint32_t>(destination)];
+  return links_[source][destination];
 }
 
 Impairment LinkModel::Draw(int source, int destination, uint64_t message, int64_t bytes) {
@@ -83,6 +84,7 @@ Departure LinkModel::Depart(absl::Time handover, int source, int destination, in
   departure.ingress =
       TimeOnWire(bytes, ingress_rate == 0 ? link.rate_bits_per_second : ingress_rate);
   state.last_bit = departure.last_bit;
+  busy_until_ = std::max(busy_until_, departure.last_bit);
   return departure;
 }
 
@@ -93,6 +95,7 @@ absl::Time LinkModel::Arrive(int source, int destination, const Departure& depar
   // The interface is busy for as long as the bytes need at its own rate: a slow link alone does not
   // fill a fast one.
   ingress_free = std::max(departure.first_bit, ingress_free) + departure.ingress;
+  busy_until_ = std::max(busy_until_, ingress_free);
   return std::max(departure.last_bit, ingress_free);
 }
 

@@ -67,6 +67,9 @@ class LinkModel {
   // Depart per link.
   absl::Time Arrive(int source, int destination, const Departure& departure);
 
+  // From then on, every queue is as if it had never been used.
+  absl::Time busy_until() const { return busy_until_; }
+
  private:
   struct LinkState {
     absl::Time egress_free = absl::InfinitePast();
@@ -79,9 +82,12 @@ class LinkModel {
 
   NetworkOptions network_;
   const uint64_t seed_;
-  absl::flat_hash_map<uint64_t, LinkState> links_;  // those that were used: a ring has few
-  std::vector<absl::Time> egress_free_;             // by rank: the sending side of its interface
-  std::vector<absl::Time> ingress_free_;            // by rank: the receiving side
+  // By source, then by destination: those that were used. What one rank sends to all others lies
+  // together.
+  std::vector<absl::flat_hash_map<int, LinkState>> links_;
+  std::vector<absl::Time> egress_free_;   // by rank: the sending side of its interface
+  std::vector<absl::Time> ingress_free_;  // by rank: the receiving side
+  absl::Time busy_until_ = absl::InfinitePast();
   MediumArbiter medium_;
 };
 

@@ -22,6 +22,14 @@ bool NetworkOptions::Connected(int source, int destination) const {
   return partition_group.empty() || partition_group[source] == partition_group[destination];
 }
 
+bool NetworkOptions::Random() const {
+  if (link.Random()) return true;
+  for (const auto& [pair, options] : overrides) {
+    if (options.Random()) return true;
+  }
+  return false;
+}
+
 bool NetworkOptions::Unlimited() const {
   if (!partition_group.empty() || !link.Unlimited()) return false;
   for (const auto& [pair, options] : overrides) {

@@ -46,6 +46,8 @@ struct NetworkOptions {
 
   const LinkOptions& Link(int source, int destination) const;
   bool Connected(int source, int destination) const;
+  // True if messages of any link meet random delays.
+  bool Random() const;
   // True if no message is ever delayed: nothing needs to be stamped or held.
   bool Unlimited() const;
 };

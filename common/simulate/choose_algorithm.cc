@@ -16,13 +16,21 @@ constexpr uint64_t kPricingSeed = 1;
 // Enough for the means of jittered networks to be told apart; fewer where there are many segments,
 // which average by themselves and would take long.
 int Repetitions(const AllReduceProblem& problem) {
-  bool random = problem.network.link.Random();
-  for (const auto& [pair, link] : problem.network.overrides) random |= link.Random();
-  if (!random) return 1;
+  if (!problem.network.Random()) return 1;
   constexpr int64_t kSegments = 16384;
   const int64_t pairs = int64_t{problem.world_size} * problem.world_size;
   const Segmentation cut(problem.elements, problem.bytes_per_element, problem.segment_bytes);
   return static_cast<int>(std::clamp<int64_t>(kSegments / (pairs * (cut.count() + 1)), 1, 32));
+}
+
+// Segments stay as they are up to about a million; beyond it, the price is one of larger segments.
+int64_t SegmentBytes(const AllReduceProblem& problem, const Algorithm& algorithm) {
+  constexpr double kMaxSegments = 1 << 20;
+  const double bytes = static_cast<double>(problem.elements) * problem.bytes_per_element *
+                       algorithm.elements_sent_per_element(problem.world_size) * problem.world_size;
+  const double segments = bytes / static_cast<double>(problem.segment_bytes);
+  if (!(segments > kMaxSegments)) return problem.segment_bytes;
+  return static_cast<int64_t>(bytes / kMaxSegments);
 }
 
 StepPlan OneAllReduce(const AllReduceProblem& problem) {
@@ -43,13 +51,19 @@ absl::StatusOr<absl::Duration> PriceAllReduce(const AllReduceProblem& problem,
         absl::StrCat("price all_reduce: bad size (elements=", problem.elements,
                      " bytes_per_element=", problem.bytes_per_element, ")"));
   }
+  ASSIGN_OR_RETURN(const Algorithm* row, FindAlgorithm(algorithm));
+  if (problem.world_size < 1 || problem.segment_bytes < 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "price all_reduce: world_size and segment_bytes must be at least 1 (world_size=",
+        problem.world_size, " segment_bytes=", problem.segment_bytes, ")"));
+  }
   TimelineOptions options;
   options.world_size = problem.world_size;
   options.network = problem.network;
   options.network.partition_group.clear();
   options.seed = kPricingSeed;
   options.algorithm = algorithm;
-  options.segment_bytes = problem.segment_bytes;
+  options.segment_bytes = SegmentBytes(problem, *row);
   DeviceOptions device;
   device.message_overhead = problem.message_overhead;
   options.devices = {device};

@@ -3,6 +3,7 @@
 namespace edgetp {
 
 int SegmentPool::Add(const FlyingSegment& segment) {
+  ++in_flight_;
   if (free_ == kNone) {
     nodes_.push_back({segment, kNone});
     return static_cast<int>(nodes_.size()) - 1;
@@ -14,7 +15,7 @@ int SegmentPool::Add(const FlyingSegment& segment) {
 }
 
 void SegmentPool::Enqueue(int id) {
-  Queue& queue = queues_[Key(at(id).source, at(id).destination)];
+  Queue& queue = queues_[at(id).destination][at(id).source];
   if (queue.head == kNone) {
     queue.head = id;
   } else {
@@ -24,22 +25,17 @@ void SegmentPool::Enqueue(int id) {
 }
 
 int SegmentPool::Front(int source, int destination) const {
-  const auto found = queues_.find(Key(source, destination));
-  return found == queues_.end() ? kNone : found->second.head;
+  const auto found = queues_[destination].find(source);
+  return found == queues_[destination].end() ? kNone : found->second.head;
 }
 
 void SegmentPool::PopFront(int source, int destination) {
-  Queue& queue = queues_[Key(source, destination)];
+  Queue& queue = queues_[destination][source];
   const int id = queue.head;
   queue.head = nodes_[id].next;
   nodes_[id].next = free_;
   free_ = id;
-}
-
-void SegmentPool::Clear() {
-  nodes_.clear();
-  queues_.clear();
-  free_ = kNone;
+  --in_flight_;
 }
 
 }  // namespace edgetp

@@ -14,6 +14,7 @@ namespace edgetp {
 struct FlyingSegment {
   int source = 0;
   int destination = 0;
+  int64_t bytes = 0;
   Departure departure;
   absl::Time entered;  // latest time at which a rank on which it depends had entered the collective
   absl::Time arrival;  // known once its first bit is at the receiver
@@ -23,8 +24,11 @@ class SegmentPool {
  public:
   static constexpr int kNone = -1;
 
+  explicit SegmentPool(int world_size) : queues_(world_size) {}
+
   int Add(const FlyingSegment& segment);
   FlyingSegment& at(int id) { return nodes_[id].segment; }
+  int64_t in_flight() const { return in_flight_; }
 
   // The receiver's interface knows the segment now: it comes after those of its link that came
   // before.
@@ -33,8 +37,6 @@ class SegmentPool {
   int Front(int source, int destination) const;
   // Takes the oldest one out; its id may be used again.
   void PopFront(int source, int destination);
-
-  void Clear();
 
  private:
   struct Node {
@@ -46,13 +48,11 @@ class SegmentPool {
     int tail = kNone;
   };
 
-  static uint64_t Key(int source, int destination) {
-    return (static_cast<uint64_t>(source) << 32) | static_cast<uint32_t>(destination);
-  }
-
   std::vector<Node> nodes_;
   int free_ = kNone;
-  absl::flat_hash_map<uint64_t, Queue> queues_;
+  int64_t in_flight_ = 0;
+  // By receiver, then by sender: what one rank looks at next lies together.
+  std::vector<absl::flat_hash_map<int, Queue>> queues_;
 };
 
 }  // namespace edgetp

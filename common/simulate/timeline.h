@@ -17,6 +17,7 @@
 #include "common/network/link_options.h"
 #include "common/plan/step_plan.h"
 #include "common/simulate/compute_cost.h"
+#include "common/simulate/observer.h"
 
 namespace edgetp {
 
@@ -32,6 +33,9 @@ struct TimelineOptions {
   // Numbers of the next message per (source, destination); absent: 0. A message is one non-empty
   // chunk that is sent.
   std::map<std::pair<int, int>, uint64_t> next_messages;
+  // Takes the timeline of an all-reduce from an identical one before, where the network is
+  // deterministic (fold.h). Changes no result; only tests turn it off.
+  bool fold = true;
 };
 
 // One rank's step on the virtual clock, which starts at the Unix epoch.
@@ -45,6 +49,13 @@ struct StepTimeline {
   absl::Duration duration;  // from the last rank's end of the step before to the last rank's end
   std::vector<RankStep> ranks;
   TimeBreakdown MeanBreakdown() const;
+};
+
+// What a simulator has gone through so far.
+struct SimulatorCounts {
+  int64_t events = 0;
+  int64_t collectives = 0;
+  int64_t folded = 0;  // of the collectives: taken from an identical one
 };
 
 class TimelineSimulator {
@@ -61,15 +72,25 @@ class TimelineSimulator {
   // numbers and clocks carry over. The plan may differ from call to call (training, evaluation).
   // Errors: InvalidArgument if plan or compute do not fit the world size or one another;
   // Unavailable if a partition
-  //   separates ranks that must talk; Internal if a schedule does not end. After an error the
-  //   simulator is of no more use.
-  absl::StatusOr<StepTimeline> RunStep(const StepPlan& plan, const ComputeTable& compute);
+  //   separates ranks that must talk; ResourceExhausted if too many segments are under way at once;
+  //   Internal if a schedule does not end, or something is received before it can be. After an
+  //   error the simulator is of no more use.
+  // `observer` is told of everything in this step; nothing is folded then.
+  absl::StatusOr<StepTimeline> RunStep(const StepPlan& plan, const ComputeTable& compute,
+                                       TimelineObserver* observer = nullptr);
 
   // Takes effect at the next message. What `auto` chose stays chosen, as in a worker.
   void SetNetwork(NetworkOptions network);
 
   // The algorithm that all-reduces of this size use: what `auto` became.
   std::string AlgorithmFor(int64_t elements, int bytes_per_element);
+
+  // Payload that a rank sends in one step of the plan, mean over ranks; and the segments of all
+  // ranks.
+  double BytesOnTheWirePerRank(const StepPlan& plan);
+  int64_t Segments(const StepPlan& plan);
+
+  const SimulatorCounts& counts() const;
 
  private:
   class Engine;

@@ -1,0 +1,369 @@
+#include "common/simulate/engine.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/collective/registry.h"
+#include "common/simulate/choose_algorithm.h"
+
+namespace edgetp {
+namespace {
+
+// Above it, about 1.5 GiB would be under way: an all-to-all of thousands of ranks.
+constexpr int64_t kMaxSegmentsInFlight = 8 << 20;
+
+DeviceOptions DeviceOf(const std::vector<DeviceOptions>& devices, int rank) {
+  if (devices.empty()) return {};
+  return devices.size() == 1 ? devices.front() : devices[rank];
+}
+
+absl::Duration StagingTime(const DeviceOptions& device, int64_t elements) {
+  if (device.staging_bytes_per_second == 0) return absl::ZeroDuration();
+  return absl::Seconds(static_cast<double>(elements) * sizeof(float) /
+                       device.staging_bytes_per_second);
+}
+
+int BytesPerElement(const AllReduceStep& step) {
+  return step.elements == 0 ? int{sizeof(float)}
+                            : static_cast<int>(step.wire_bytes / step.elements);
+}
+
+}  // namespace
+
+TimelineSimulator::Engine::Engine(TimelineOptions options)
+    : options_(std::move(options)),
+      links_(options_.world_size, options_.network, options_.seed),
+      random_(options_.network.Random()),
+      steps_(options_.world_size),
+      states_(options_.world_size),
+      events_(options_.world_size),
+      segments_(options_.world_size),
+      next_messages_(options_.world_size) {
+  for (int rank = 0; rank < options_.world_size; ++rank) {
+    devices_.push_back(DeviceOf(options_.devices, rank));
+    states_[rank].local = absl::UnixEpoch();
+  }
+  for (const auto& [link, number] : options_.next_messages) {
+    next_messages_[link.first][link.second] = number;
+  }
+}
+
+void TimelineSimulator::Engine::SetNetwork(NetworkOptions network) {
+  random_ = network.Random();
+  if (random_) NumberUncountedMessages();
+  memo_.Clear();
+  links_.SetNetwork(std::move(network));
+}
+
+std::string TimelineSimulator::Engine::NameFor(int64_t elements, int bytes_per_element) const {
+  if (options_.algorithm != "auto") return options_.algorithm;
+  AllReduceProblem problem;
+  problem.network = links_.network();
+  problem.world_size = options_.world_size;
+  problem.elements = elements;
+  problem.bytes_per_element = bytes_per_element;
+  problem.segment_bytes = options_.segment_bytes;
+  problem.message_overhead = devices_.front().message_overhead;
+  return ChooseAlgorithm(problem);
+}
+
+TimelineSimulator::Engine::KnownSchedule& TimelineSimulator::Engine::Known(int64_t elements,
+                                                                           int bytes_per_element) {
+  const auto key = std::make_pair(elements, bytes_per_element);
+  const auto found = schedules_.find(key);
+  if (found != schedules_.end()) return found->second;
+  // Create has checked the name.
+  const Algorithm* algorithm = *FindAlgorithm(NameFor(elements, bytes_per_element));
+  KnownSchedule known{algorithm->build(options_.world_size, elements)};
+  for (const std::vector<Action>& actions : known.schedule.actions) {
+    for (const Action& action : actions) {
+      const int64_t size =
+          action.kind == ActionKind::kSend ? known.schedule.chunks[action.chunk].size() : 0;
+      known.segments += Segmentation(size, bytes_per_element, options_.segment_bytes).count();
+      known.elements_sent += static_cast<double>(size);
+    }
+  }
+  return schedules_.emplace(key, std::move(known)).first->second;
+}
+
+absl::StatusOr<StepTimeline> TimelineSimulator::Engine::RunStep(const StepPlan& plan,
+                                                                const ComputeTable& compute,
+                                                                TimelineObserver* observer) {
+  RETURN_IF_ERROR(Check(plan, compute));
+  plan_ = &plan;
+  compute_ = &compute;
+  observer_ = observer;
+  Begin();
+  RETURN_IF_ERROR(Drain());
+  return Finish();
+}
+
+absl::Status TimelineSimulator::Engine::Check(const StepPlan& plan,
+                                              const ComputeTable& compute) const {
+  const size_t ranks = states_.size();
+  if (plan.steps.size() != ranks || compute.size() != ranks) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "simulate step: plan and compute must have one list per rank (world_size=", ranks,
+        " plan=", plan.steps.size(), " compute=", compute.size(), ")"));
+  }
+  for (size_t rank = 0; rank < ranks; ++rank) {
+    size_t segments = 1;
+    for (const PlanStep& step : plan.steps[rank])
+      segments += std::holds_alternative<AllReduceStep>(step);
+    if (compute[rank].size() == segments) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("simulate step: wrong number of compute segments (rank=", rank,
+                     " want=", segments, " got=", compute[rank].size(), ")"));
+  }
+  return absl::OkStatus();
+}
+
+void TimelineSimulator::Engine::Begin() {
+  entering_ = 0;
+  started_together_ = false;
+  recording_.reset();
+  for (int rank = 0; rank < options_.world_size; ++rank) {
+    RankState next;
+    next.local = states_[rank].local;
+    states_[rank] = next;
+    steps_[rank] = {};
+    steps_[rank].begin = next.local;
+    Compute(rank);
+  }
+}
+
+absl::Status TimelineSimulator::Engine::Drain() {
+  absl::Time now = absl::InfinitePast();
+  while (!events_.empty()) {
+    const Event event = events_.Pop();
+    ++counts_.events;
+    if (event.at < now) return absl::InternalError("simulate step: time went backwards");
+    now = event.at;
+    RETURN_IF_ERROR(event.rank == Event::kNobody ? Reach(event.segment)
+                                                 : Resume(event.rank, event.at));
+  }
+  for (int rank = 0; rank < options_.world_size; ++rank) {
+    if (states_[rank].stage == Stage::kDone) continue;
+    return absl::InternalError(absl::StrCat("simulate step: a schedule does not end (rank=", rank,
+                                            " algorithm=", states_[rank].schedule->algorithm,
+                                            " action=", states_[rank].action, ")"));
+  }
+  return absl::OkStatus();
+}
+
+StepTimeline TimelineSimulator::Engine::Finish() {
+  absl::Time end = absl::InfinitePast();
+  for (int rank = 0; rank < options_.world_size; ++rank) {
+    steps_[rank].end = states_[rank].local;
+    end = std::max(end, steps_[rank].end);
+  }
+  StepTimeline timeline{end - last_end_, steps_};
+  last_end_ = end;
+  return timeline;
+}
+
+// Past the last collective there is one more compute segment, and nothing after it.
+void TimelineSimulator::Engine::Compute(int rank) {
+  RankState& state = states_[rank];
+  const std::vector<PlanStep>& steps = plan_->steps[rank];
+  const absl::Duration compute = (*compute_)[rank][state.compute_segment];
+  if (observer_ != nullptr) {
+    observer_->OnCompute(rank, state.local, state.local + compute, state.compute_segment);
+  }
+  ++state.compute_segment;
+  state.local += compute;
+  steps_[rank].breakdown.compute += compute;
+  while (state.plan_step < steps.size() &&
+         std::holds_alternative<ComputeStep>(steps[state.plan_step])) {
+    ++state.plan_step;
+  }
+  state.stage = Stage::kDone;
+  if (state.plan_step == steps.size()) return;
+  state.collective = &std::get<AllReduceStep>(steps[state.plan_step++]);
+  state.bytes_per_element = BytesPerElement(*state.collective);
+  state.schedule = &ScheduleFor(state.collective->elements, state.bytes_per_element);
+  state.stage = Stage::kEntering;
+  ++entering_;
+  events_.PushRank(state.local, rank);
+}
+
+absl::Status TimelineSimulator::Engine::Resume(int rank, absl::Time now) {
+  RankState& state = states_[rank];
+  state.local = now;
+  if (state.stage == Stage::kEntering) {
+    if (!started_together_ && Quiet()) {
+      StartTogether(now);
+      return absl::OkStatus();
+    }
+    Enter(rank);
+  }
+  return Advance(rank, now);
+}
+
+void TimelineSimulator::Engine::Enter(int rank) {
+  RankState& state = states_[rank];
+  --entering_;
+  started_together_ = started_together_ && entering_ > 0;
+  RecordEntry(rank);
+  if (rank == 0) CountRun(state);
+  state.stage = Stage::kInside;
+  state.action = 0;
+  state.entered = state.latest_entry = state.local;
+  state.waited = absl::ZeroDuration();
+  state.local += StagingTime(devices_[rank], state.collective->elements);
+}
+
+// Goes on until the rank must wait, or until its own clock is ahead and others must be heard first.
+absl::Status TimelineSimulator::Engine::Advance(int rank, absl::Time now) {
+  RankState& state = states_[rank];
+  const std::vector<Action>& actions = state.schedule->actions[rank];
+  while (state.action < actions.size()) {
+    ASSIGN_OR_RETURN(const bool done, Perform(rank, actions[state.action], now));
+    if (!done) return absl::OkStatus();
+    ++state.action;
+  }
+  Leave(rank);
+  return absl::OkStatus();
+}
+
+void TimelineSimulator::Engine::Leave(int rank) {
+  RankState& state = states_[rank];
+  state.local += StagingTime(devices_[rank], state.collective->elements);
+  steps_[rank].breakdown.software += state.local - state.entered - state.waited;
+  if (observer_ != nullptr) {
+    observer_->OnCollective(rank, state.entered, state.local, *state.collective);
+  }
+  RecordLeaving(rank);
+  Compute(rank);
+}
+
+absl::StatusOr<bool> TimelineSimulator::Engine::Perform(int rank, const Action& action,
+                                                        absl::Time now) {
+  // Reduction is part of the software cost of a message.
+  if (action.kind == ActionKind::kReduceLocal) return true;
+  if (states_[rank].schedule->chunks[action.chunk].size() == 0) return true;
+  if (action.kind == ActionKind::kSend) return Send(rank, action, now);
+  return Receive(rank, action, now);
+}
+
+absl::StatusOr<bool> TimelineSimulator::Engine::Send(int rank, const Action& action,
+                                                     absl::Time now) {
+  RankState& state = states_[rank];
+  if (!links_.network().Connected(rank, action.peer)) {
+    return absl::UnavailableError(absl::StrCat(
+        "simulate send: a partition separates the ranks (rank=", rank, " peer=", action.peer, ")"));
+  }
+  if (!state.prepared) state.local += devices_[rank].message_overhead;
+  state.prepared = true;
+  // Only a shared medium makes the order of different senders matter.
+  if (links_.network().shared_medium && state.local > now) {
+    events_.PushRank(state.local, rank);
+    return false;
+  }
+  state.prepared = false;
+  const Segmentation cut(state.schedule->chunks[action.chunk].size(), state.bytes_per_element,
+                         options_.segment_bytes);
+  if (segments_.in_flight() + cut.count() > kMaxSegmentsInFlight) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "simulate: more than ", kMaxSegmentsInFlight, " segments under way at once (algorithm=",
+        state.schedule->algorithm, " world_size=", options_.world_size,
+        "); take an algorithm that sends less at once, or larger segments"));
+  }
+  Handover(rank, action.peer, cut);
+  return true;
+}
+
+// A message goes to its link, segment by segment.
+void TimelineSimulator::Engine::Handover(int rank, int peer, const Segmentation& cut) {
+  const RankState& state = states_[rank];
+  uint64_t number = 0;
+  Impairment impairment;
+  if (random_) {
+    number = next_messages_[rank][peer]++;
+    impairment = links_.Draw(rank, peer, number, cut.chunk_bytes());
+  }
+  FlyingSegment segment{rank, peer};
+  segment.entered = state.latest_entry;
+  MessageSpan span{rank, peer, number, cut.chunk_bytes()};
+  for (int64_t i = 0; i < cut.count(); ++i) {
+    segment.bytes = cut.at(i).size_bytes;
+    segment.departure = links_.Depart(state.local, rank, peer, segment.bytes, impairment);
+    events_.PushSegment(segment.departure.first_bit, rank, segments_.Add(segment));
+    if (i > 0) continue;
+    span.handover = segment.departure.handover;
+    span.egress_start = segment.departure.egress_start;
+    span.first_bit = segment.departure.first_bit;
+  }
+  if (observer_ == nullptr) return;
+  span.egress_end = segment.departure.egress_start + links_.Airtime(rank, peer, segment.bytes);
+  span.last_bit = segment.departure.last_bit;
+  observer_->OnMessage(span);
+}
+
+// The first bit of a segment is at its receiver: interfaces serve segments in the order of these
+// events.
+absl::Status TimelineSimulator::Engine::Reach(int id) {
+  FlyingSegment& segment = segments_.at(id);
+  const Departure& departure = segment.departure;
+  segment.arrival = links_.Arrive(segment.source, segment.destination, departure);
+  // Told from the link alone, whatever queues did: nothing is received before it was sent.
+  const absl::Duration link_time =
+      links_.network().Link(segment.source, segment.destination).delay + departure.jitter +
+      links_.Airtime(segment.source, segment.destination, segment.bytes);
+  if (segment.arrival < departure.handover + link_time) {
+    return absl::InternalError(
+        absl::StrCat("simulate: a segment arrives before it can (source=", segment.source,
+                     " destination=", segment.destination, ")"));
+  }
+  segments_.Enqueue(id);
+  RankState& receiver = states_[segment.destination];
+  if (receiver.waiting_for != segment.source) return absl::OkStatus();
+  receiver.waiting_for = Event::kNobody;
+  events_.PushRank(segment.arrival, segment.destination);
+  return absl::OkStatus();
+}
+
+// False: the rank will be called again.
+bool TimelineSimulator::Engine::Receive(int rank, const Action& action, absl::Time now) {
+  RankState& state = states_[rank];
+  if (state.local > now) {
+    events_.PushRank(state.local, rank);
+    return false;
+  }
+  const Segmentation cut(state.schedule->chunks[action.chunk].size(), state.bytes_per_element,
+                         options_.segment_bytes);
+  for (; state.segments_taken < cut.count(); ++state.segments_taken) {
+    const int id = segments_.Front(action.peer, rank);
+    if (id == SegmentPool::kNone || segments_.at(id).arrival > now) {
+      if (!state.wait_begin) state.wait_begin = now;
+      if (id == SegmentPool::kNone) {
+        state.waiting_for = action.peer;
+      } else {
+        events_.PushRank(segments_.at(id).arrival, rank);
+      }
+      return false;
+    }
+    Take(rank, segments_.at(id), now);
+    segments_.PopFront(action.peer, rank);
+  }
+  if (observer_ != nullptr) observer_->OnReceive(action.peer, rank, now);
+  state.segments_taken = 0;
+  state.local += devices_[rank].message_overhead;
+  return true;
+}
+
+void TimelineSimulator::Engine::Take(int rank, const FlyingSegment& segment, absl::Time now) {
+  RankState& state = states_[rank];
+  state.latest_entry = std::max(state.latest_entry, segment.entered);
+  if (!state.wait_begin) return;
+  const TimeBreakdown terms =
+      AttributeWait({*state.wait_begin, now, segment.departure, segment.arrival, segment.entered});
+  if (observer_ != nullptr) observer_->OnWait(rank, *state.wait_begin, now, terms);
+  steps_[rank].breakdown += terms;
+  state.waited += now - *state.wait_begin;
+  state.wait_begin.reset();
+}
+
+}  // namespace edgetp

@@ -1,0 +1,124 @@
+// The discrete events behind TimelineSimulator (timeline.h): ranks that compute, send, wait and
+// receive, and segments that reach their receivers. Included by timeline.cc alone.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "common/collective/schedule.h"
+#include "common/network/link_model.h"
+#include "common/simulate/event_queue.h"
+#include "common/simulate/fold.h"
+#include "common/simulate/segment_pool.h"
+#include "common/simulate/timeline.h"
+
+namespace edgetp {
+
+class TimelineSimulator::Engine {
+ public:
+  explicit Engine(TimelineOptions options);
+
+  absl::StatusOr<StepTimeline> RunStep(const StepPlan& plan, const ComputeTable& compute,
+                                       TimelineObserver* observer);
+  void SetNetwork(NetworkOptions network);
+  const Schedule& ScheduleFor(int64_t elements, int bytes_per_element) {
+    return Known(elements, bytes_per_element).schedule;
+  }
+  double MeanElementsSent(int64_t elements, int bytes_per_element) {
+    return Known(elements, bytes_per_element).elements_sent / options_.world_size;
+  }
+  int64_t SegmentsOf(int64_t elements, int bytes_per_element) {
+    return Known(elements, bytes_per_element).segments;
+  }
+  const SimulatorCounts& counts() const { return counts_; }
+
+ private:
+  enum class Stage { kEntering, kInside, kDone };
+
+  // Where a rank is in its list, and in the collective that it is in.
+  struct RankState {
+    absl::Time local;  // its own clock; ahead of the event's time after work that needs nobody else
+    Stage stage = Stage::kDone;
+    size_t plan_step = 0;        // of its list, that comes next
+    size_t compute_segment = 0;  // that comes next; so as many collectives were entered, or nearly
+
+    const AllReduceStep* collective = nullptr;
+    const Schedule* schedule = nullptr;
+    int bytes_per_element = 0;
+    size_t action = 0;
+    bool prepared = false;       // the software cost of the current send is paid
+    int64_t segments_taken = 0;  // of the message that the current action receives
+    absl::Time entered;
+    absl::Time latest_entry;  // of those whose data this rank has received in this collective
+    absl::Duration waited;
+
+    std::optional<absl::Time> wait_begin;
+    int waiting_for = Event::kNobody;
+  };
+
+  // A schedule, and how often it ran while nobody needed the numbers of its messages.
+  struct KnownSchedule {
+    Schedule schedule;
+    int64_t segments = 0;      // of all ranks
+    double elements_sent = 0;  // by all ranks
+    uint64_t uncounted_runs = 0;
+  };
+
+  KnownSchedule& Known(int64_t elements, int bytes_per_element);
+  std::string NameFor(int64_t elements, int bytes_per_element) const;
+  absl::Status Check(const StepPlan& plan, const ComputeTable& compute) const;
+  void Begin();
+  absl::Status Drain();
+  StepTimeline Finish();
+
+  // Of a rank: computes up to its next collective; enters it; goes through its actions; leaves it.
+  void Compute(int rank);
+  absl::Status Resume(int rank, absl::Time now);
+  void Enter(int rank);
+  absl::Status Advance(int rank, absl::Time now);
+  void Leave(int rank);
+
+  absl::StatusOr<bool> Perform(int rank, const Action& action, absl::Time now);
+  absl::StatusOr<bool> Send(int rank, const Action& action, absl::Time now);
+  void Handover(int rank, int peer, const Segmentation& cut);
+  bool Receive(int rank, const Action& action, absl::Time now);
+  void Take(int rank, const FlyingSegment& segment, absl::Time now);
+  absl::Status Reach(int segment);
+
+  // engine_fold.cc: between two collectives, when nothing is under way.
+  bool Quiet() const;
+  void StartTogether(absl::Time now);
+  bool FoldOrRecord(absl::Time now);
+  bool Apply(const CollectiveOutcome& outcome, absl::Time now);
+  void RecordEntry(int rank);
+  void RecordLeaving(int rank);
+  void CountRun(const RankState& state);
+  void NumberUncountedMessages();
+
+  TimelineOptions options_;
+  std::vector<DeviceOptions> devices_;
+  LinkModel links_;
+  bool random_ = false;  // the network: then messages have numbers, and nothing is folded
+  std::vector<RankStep> steps_;
+  std::vector<RankState> states_;
+  EventQueue events_;
+  SegmentPool segments_;
+  std::vector<absl::flat_hash_map<int, uint64_t>> next_messages_;  // by sender, then by receiver
+  std::map<std::pair<int64_t, int>, KnownSchedule> schedules_;  // by elements and bytes per element
+  absl::Time last_end_ = absl::UnixEpoch();
+  SimulatorCounts counts_;
+
+  int entering_ = 0;               // ranks in that stage
+  bool started_together_ = false;  // the collective that they are about to enter
+  FoldMemo memo_;
+  std::optional<CollectiveRecording> recording_;
+
+  const StepPlan* plan_ = nullptr;         // of the call
+  const ComputeTable* compute_ = nullptr;  // of the call
+  TimelineObserver* observer_ = nullptr;   // of the call
+};
+
+}  // namespace edgetp

@@ -1,0 +1,122 @@
+// Folding of identical collectives: the part of the engine that decides when an outcome from before
+// is the outcome now.
+#include <algorithm>
+
+#include "common/simulate/engine.h"
+
+namespace edgetp {
+
+// All ranks are about to enter the same collective, and no segment is under way.
+bool TimelineSimulator::Engine::Quiet() const {
+  const auto ranks = static_cast<size_t>(options_.world_size);
+  // The event of the first rank has been taken out.
+  if (entering_ != options_.world_size || events_.size() + 1 != ranks) return false;
+  if (segments_.in_flight() != 0) return false;
+  return std::all_of(states_.begin(), states_.end(), [&](const RankState& state) {
+    return state.compute_segment == states_.front().compute_segment;
+  });
+}
+
+// Ranks that enter at the same time do so in the order of their numbers, whatever came before:
+// folded or simulated, what follows is the same.
+void TimelineSimulator::Engine::StartTogether(absl::Time now) {
+  events_.Clear();
+  if (FoldOrRecord(now)) return;
+  started_together_ = true;
+  for (int rank = 0; rank < options_.world_size; ++rank) {
+    events_.PushRank(states_[rank].local, rank);
+  }
+}
+
+// True if the ranks have left the collective again.
+bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
+  if (!options_.fold || random_ || observer_ != nullptr) return false;
+  // A queue that is free by now is as good as one that was never used.
+  if (links_.busy_until() > now) return false;
+  // What follows the last collective of a list is known only to the next call.
+  for (int rank = 0; rank < options_.world_size; ++rank) {
+    if (states_[rank].compute_segment + 1 == (*compute_)[rank].size()) return false;
+  }
+  const AllReduceStep& collective = *states_.front().collective;
+  CollectiveKey key{collective.elements, states_.front().bytes_per_element, {}};
+  for (const RankState& state : states_) {
+    if (state.collective->elements != key.elements ||
+        state.bytes_per_element != key.bytes_per_element)
+      return false;
+    key.entries.push_back(state.local - now);
+  }
+  if (const CollectiveOutcome* outcome = memo_.Find(key)) return Apply(*outcome, now);
+  if (memo_.full()) return false;
+  recording_.emplace();
+  recording_->key = std::move(key);
+  recording_->collective = states_.front().compute_segment;
+  recording_->base = now;
+  recording_->before.resize(states_.size());
+  recording_->outcome.ranks.resize(states_.size());
+  return false;
+}
+
+// Only if nobody would enter the next collective before this one is over.
+bool TimelineSimulator::Engine::Apply(const CollectiveOutcome& outcome, absl::Time now) {
+  for (int rank = 0; rank < options_.world_size; ++rank) {
+    const absl::Duration compute = (*compute_)[rank][states_[rank].compute_segment];
+    if (outcome.ranks[rank].left + compute <= outcome.quiet) return false;
+  }
+  CountRun(states_.front());
+  ++counts_.folded;
+  for (const int rank : outcome.leaving_order) {
+    states_[rank].local = now + outcome.ranks[rank].left;
+    steps_[rank].breakdown += outcome.ranks[rank].terms;
+    --entering_;
+    Compute(rank);
+  }
+  return true;
+}
+
+void TimelineSimulator::Engine::RecordEntry(int rank) {
+  if (!recording_) return;
+  if (states_[rank].compute_segment != recording_->collective) {
+    recording_.reset();  // somebody is ahead: the two collectives may meet on a link
+    return;
+  }
+  recording_->before[rank] = steps_[rank].breakdown;
+}
+
+void TimelineSimulator::Engine::RecordLeaving(int rank) {
+  if (!recording_) return;
+  CollectiveOutcome& outcome = recording_->outcome;
+  outcome.ranks[rank] = {states_[rank].local - recording_->base,
+                         steps_[rank].breakdown - recording_->before[rank]};
+  outcome.leaving_order.push_back(rank);
+  if (outcome.leaving_order.size() != states_.size()) return;
+  outcome.quiet = links_.busy_until() - recording_->base;
+  for (const CollectiveOutcome::Rank& left : outcome.ranks) {
+    outcome.quiet = std::max(outcome.quiet, left.left);
+  }
+  memo_.Add(std::move(recording_->key), std::move(outcome));
+  recording_.reset();
+}
+
+// The numbers of messages matter to random networks alone; others count schedules.
+void TimelineSimulator::Engine::CountRun(const RankState& state) {
+  ++counts_.collectives;
+  if (random_) return;
+  const auto key = std::make_pair(state.collective->elements, state.bytes_per_element);
+  ++schedules_.at(key).uncounted_runs;
+}
+
+void TimelineSimulator::Engine::NumberUncountedMessages() {
+  for (auto& [key, known] : schedules_) {
+    if (known.uncounted_runs == 0) continue;
+    for (int rank = 0; rank < options_.world_size; ++rank) {
+      for (const Action& action : known.schedule.actions[rank]) {
+        if (action.kind != ActionKind::kSend) continue;
+        if (known.schedule.chunks[action.chunk].size() == 0) continue;
+        next_messages_[rank][action.peer] += known.uncounted_runs;
+      }
+    }
+    known.uncounted_runs = 0;
+  }
+}
+
+}  // namespace edgetp

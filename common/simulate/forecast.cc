@@ -1,0 +1,97 @@
+#include "common/simulate/forecast.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/network/network_profile.h"
+
+namespace edgetp {
+namespace {
+
+constexpr int kRandomSteps = 100;
+constexpr int kSettledSteps = 3;
+
+constexpr char kNoAlgorithm[] = "none";
+
+absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast,
+                                                NetworkOptions network) {
+  TimelineOptions options;
+  options.world_size = forecast.plan.world_size;
+  options.network = std::move(network);
+  options.seed = forecast.seed;
+  options.algorithm = forecast.algorithm;
+  options.segment_bytes = forecast.segment_bytes;
+  for (const v1::DeviceProfile& device : forecast.devices) {
+    options.devices.push_back(ToDeviceOptions(device));
+  }
+  return TimelineSimulator::Create(std::move(options));
+}
+
+double MeanOverRanks(const StepTimeline& timeline) {
+  absl::Duration sum;
+  for (const RankStep& rank : timeline.ranks) sum += rank.end - rank.begin;
+  return absl::ToDoubleSeconds(sum) / static_cast<double>(timeline.ranks.size());
+}
+
+absl::Status CheckObservable(int64_t segments) {
+  if (segments <= kMaxObservedSegments) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "a step with ", segments, " segments cannot be traced: at most ", kMaxObservedSegments,
+      "; take fewer layers, workers or micro-batches, or larger collective.segment_bytes"));
+}
+
+std::string ActivationAlgorithm(TimelineSimulator& simulator, const StepPlan& plan) {
+  for (const PlanStep& step : plan.steps.front()) {
+    const auto* reduce = std::get_if<AllReduceStep>(&step);
+    if (reduce == nullptr || reduce->tag.traffic != TrafficClass::kActivationForward) continue;
+    return simulator.AlgorithmFor(reduce->elements,
+                                  static_cast<int>(reduce->wire_bytes / reduce->elements));
+  }
+  return kNoAlgorithm;
+}
+
+}  // namespace
+
+int ForecastSteps(const NetworkOptions& network) {
+  return network.Random() ? kRandomSteps : kSettledSteps;
+}
+
+double QuantileOf(std::vector<double> samples, double share) {
+  if (samples.empty()) return 0;
+  const double rank = std::ceil(share * static_cast<double>(samples.size()));
+  const auto nth = samples.begin() + static_cast<std::ptrdiff_t>(std::max(rank, 1.0) - 1);
+  std::nth_element(samples.begin(), nth, samples.end());
+  return *nth;
+}
+
+absl::StatusOr<Forecast> RunForecast(const ForecastCase& forecast, const StepPlan& plan,
+                                     TimelineObserver* observer) {
+  ASSIGN_OR_RETURN(NetworkOptions network, ResolveNetwork(forecast.network, plan.world_size));
+  const int steps = forecast.steps.value_or(ForecastSteps(network));
+  ASSIGN_OR_RETURN(TimelineSimulator simulator, MakeSimulator(forecast, std::move(network)));
+  if (observer != nullptr) RETURN_IF_ERROR(CheckObservable(simulator.Segments(plan)));
+  std::vector<DeviceOptions> devices;
+  for (const v1::DeviceProfile& device : forecast.devices)
+    devices.push_back(ToDeviceOptions(device));
+  const ComputeTable compute = BuildComputeTable(plan, devices);
+  Forecast result;
+  result.ranks.resize(plan.world_size);
+  for (int step = 1; step <= steps; ++step) {
+    ASSIGN_OR_RETURN(const StepTimeline timeline,
+                     simulator.RunStep(plan, compute, step == steps ? observer : nullptr));
+    result.step_seconds.push_back(MeanOverRanks(timeline));
+    for (int rank = 0; rank < plan.world_size; ++rank) {
+      result.ranks[rank] += timeline.ranks[rank].breakdown;
+    }
+  }
+  for (TimeBreakdown& rank : result.ranks) rank = rank / steps;
+  result.algorithm = ActivationAlgorithm(simulator, plan);
+  result.bytes_on_the_wire_per_rank = simulator.BytesOnTheWirePerRank(plan);
+  result.counts = simulator.counts();
+  return result;
+}
+
+}  // namespace edgetp

@@ -1,0 +1,55 @@
+// What a run would take, before anybody owns the devices: a StepPlan, device profiles and a network
+// profile through the timeline simulator, for as many steps as tell the truth about jitter. Used by
+// `edgetp simulate`. Pure and deterministic.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/collective/segments.h"
+#include "common/network/attribution.h"
+#include "common/plan/step_plan.h"
+#include "common/simulate/timeline.h"
+#include "edgetp/v1/config.pb.h"
+
+namespace edgetp {
+
+struct ForecastCase {
+  PlanOptions plan;
+  std::vector<v1::DeviceProfile> devices;  // one for all ranks, or one per rank
+  v1::NetworkProfile network;
+  std::string algorithm = "auto";
+  int64_t segment_bytes = kDefaultSegmentBytes;
+  uint64_t seed = 0;
+  std::optional<int> steps;  // absent: ForecastSteps
+};
+
+// Steps that are simulated where nobody says how many: enough for a p99 where the network is
+// random, else enough for the ranks' skew at the start to settle.
+int ForecastSteps(const NetworkOptions& network);
+
+// A step with more segments is too long to look at: its trace would have more than about 50 MB.
+inline constexpr int64_t kMaxObservedSegments = 100'000;
+
+struct Forecast {
+  std::vector<double> step_seconds;  // of each step: mean over ranks of end - begin, as measured
+  std::vector<TimeBreakdown> ranks;  // of a mean step
+  std::string algorithm;  // of forward activations; "none" where there are no all-reduces
+  double bytes_on_the_wire_per_rank = 0;  // of a step, mean over ranks
+  SimulatorCounts counts;
+};
+
+// The smallest sample that at least `share` of all are not above; 0 of none.
+double QuantileOf(std::vector<double> samples, double share);
+
+// `plan` is BuildStepPlan of the case: who has many networks for one plan builds it once.
+// `observer` sees the last step.
+// Errors: those of ResolveNetwork and TimelineSimulator; InvalidArgument for an observer of more
+//   than kMaxObservedSegments.
+absl::StatusOr<Forecast> RunForecast(const ForecastCase& forecast, const StepPlan& plan,
+                                     TimelineObserver* observer = nullptr);
+
+}  // namespace edgetp

@@ -1,0 +1,150 @@
+#include "common/simulate/simulate_report.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/base/status_macros.h"
+
+namespace edgetp {
+namespace {
+
+void Fill(const TimeBreakdown& terms, v1::Breakdown* out) {
+  out->set_compute(absl::ToDoubleSeconds(terms.compute));
+  out->set_software(absl::ToDoubleSeconds(terms.software));
+  out->set_queueing(absl::ToDoubleSeconds(terms.queueing));
+  out->set_serialization(absl::ToDoubleSeconds(terms.serialization));
+  out->set_propagation(absl::ToDoubleSeconds(terms.propagation));
+  out->set_jitter(absl::ToDoubleSeconds(terms.jitter));
+  out->set_straggler(absl::ToDoubleSeconds(terms.straggler));
+}
+
+void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateReport* report) {
+  const std::vector<double>& seconds = forecast.step_seconds;
+  report->set_steps(static_cast<int>(seconds.size()));
+  report->set_step_seconds(QuantileOf(seconds, 0.5));
+  report->set_step_seconds_p99(QuantileOf(seconds, 0.99));
+  report->set_mean_step_seconds(std::accumulate(seconds.begin(), seconds.end(), 0.0) /
+                                static_cast<double>(seconds.size()));
+  const PlanOptions& plan = run.forecast.plan;
+  const double tokens = 1.0 * plan.batch * plan.micro_batches * plan.shape.sequence;
+  if (report->step_seconds() > 0) report->set_tokens_per_second(tokens / report->step_seconds());
+  TimeBreakdown sum;
+  for (const TimeBreakdown& rank : forecast.ranks) {
+    Fill(rank, report->add_breakdown_seconds_per_rank());
+    sum += rank;
+  }
+  Fill(sum / static_cast<int64_t>(forecast.ranks.size()), report->mutable_breakdown_seconds());
+}
+
+const v1::DeviceProfile& DeviceOf(const ForecastCase& forecast, int rank) {
+  return forecast.devices.size() == 1 ? forecast.devices.front() : forecast.devices[rank];
+}
+
+void FillMemory(const ForecastCase& forecast, const StepPlan& plan, v1::SimulateReport* report) {
+  for (int rank = 0; rank < plan.world_size; ++rank) {
+    const MemoryUse& use = plan.memory[rank];
+    v1::MemoryBytes* bytes = report->add_memory_bytes_per_rank();
+    bytes->set_parameters(use.parameters_bytes);
+    bytes->set_gradients(use.gradients_bytes);
+    bytes->set_optimizer(use.optimizer_bytes);
+    bytes->set_activations(use.activations_bytes);
+    bytes->set_total(use.total_bytes());
+    const v1::DeviceProfile& device = DeviceOf(forecast, rank);
+    report->add_device_memory_bytes_per_rank(device.memory_bytes());
+    report->add_fits(!device.has_memory_bytes() || use.total_bytes() <= device.memory_bytes());
+  }
+}
+
+std::string Gibibytes(double bytes) { return absl::StrFormat("%.3g GiB", bytes / 0x1p30); }
+
+// Why memory makes it impossible; empty if it does not.
+std::string MemoryReason(const ForecastCase& forecast, const v1::SimulateReport& report) {
+  for (int rank = 0; rank < report.fits_size(); ++rank) {
+    if (report.fits(rank)) continue;
+    return absl::StrCat("rank ", rank, " needs ",
+                        Gibibytes(report.memory_bytes_per_rank(rank).total()), ", ",
+                        DeviceOf(forecast, rank).name(), " has ",
+                        Gibibytes(report.device_memory_bytes_per_rank(rank)));
+  }
+  return "";
+}
+
+std::string Minutes(double seconds) {
+  const double minutes = seconds / 60;
+  return absl::StrFormat("%.*f minutes", minutes < 9.95 ? 1 : 0, minutes);
+}
+
+// Why nobody would wait for it; empty if somebody would. Names the largest term of the breakdown.
+std::string TimeReason(const SimulateCase& run, const v1::SimulateReport& report) {
+  if (report.step_seconds() <= absl::ToDoubleSeconds(run.max_step)) return "";
+  const v1::Breakdown& terms = report.breakdown_seconds();
+  const std::pair<const char*, double> rows[] = {
+      {"compute", terms.compute()},         {"software", terms.software()},
+      {"queueing", terms.queueing()},       {"serialization", terms.serialization()},
+      {"propagation", terms.propagation()}, {"jitter", terms.jitter()},
+      {"straggler", terms.straggler()}};
+  const auto* largest = std::max_element(
+      std::begin(rows), std::end(rows),
+      [](const auto& left, const auto& right) { return left.second < right.second; });
+  return absl::StrFormat("%s per step: %s is %.0f %% of it", Minutes(report.step_seconds()),
+                         largest->first, 100 * largest->second / report.mean_step_seconds());
+}
+
+void Judge(const SimulateCase& run, v1::SimulateReport* report) {
+  report->set_max_step_seconds(absl::ToDoubleSeconds(run.max_step));
+  const std::string memory = MemoryReason(run.forecast, *report);
+  const std::string time = TimeReason(run, *report);
+  report->set_reason(absl::StrCat(memory, memory.empty() || time.empty() ? "" : "; ", time));
+  report->set_feasible(report->reason().empty());
+}
+
+}  // namespace
+
+absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObserver* observer) {
+  const PlanOptions& options = run.forecast.plan;
+  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
+  ASSIGN_OR_RETURN(const Forecast forecast, RunForecast(run.forecast, plan, observer));
+  v1::SimulateReport report;
+  report.set_model(run.model);
+  report.set_pattern(options.pattern.Expanded());
+  report.set_workers(options.world_size);
+  report.set_network(run.forecast.network.name());
+  report.set_device(run.device);
+  report.set_allreduce_algorithm(forecast.algorithm);
+  report.set_sync_points_forward(options.pattern.ForwardSyncPoints());
+  report.set_bytes_on_the_wire_per_rank(forecast.bytes_on_the_wire_per_rank);
+  FillTimes(run, forecast, &report);
+  FillMemory(run.forecast, plan, &report);
+  const v1::DeviceProfile& device = run.forecast.devices.front();
+  if (run.forecast.devices.size() == 1 && device.has_memory_bytes()) {
+    ASSIGN_OR_RETURN(const std::optional<int> smallest,
+                     SmallestWorldSizeThatFits(options, device.memory_bytes()));
+    if (smallest.has_value()) report.set_smallest_workers_that_fit(*smallest);
+  }
+  Judge(run, &report);
+  report.set_events(static_cast<double>(forecast.counts.events));
+  report.set_collectives(static_cast<double>(forecast.counts.collectives));
+  report.set_collectives_folded(static_cast<double>(forecast.counts.folded));
+  return report;
+}
+
+absl::StatusOr<std::optional<int>> SmallestWorldSizeThatFits(const PlanOptions& plan,
+                                                             double device_bytes) {
+  PlanOptions even = plan;
+  even.split.clear();
+  for (even.world_size = 1; even.world_size <= plan.shape.heads; ++even.world_size) {
+    if (plan.shape.heads % even.world_size != 0) continue;
+    ASSIGN_OR_RETURN(const StepPlan shards, BuildEvaluationPlan(even));
+    const bool fits =
+        std::all_of(shards.memory.begin(), shards.memory.end(),
+                    [&](const MemoryUse& use) { return use.total_bytes() <= device_bytes; });
+    if (fits) return even.world_size;
+  }
+  return std::nullopt;
+}
+
+}  // namespace edgetp

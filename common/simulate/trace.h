@@ -1,0 +1,58 @@
+// One simulated step as a Chrome trace, which opens in Perfetto (ui.perfetto.dev) and in
+// chrome://tracing. A process per rank with three tracks: what it computes, the collectives it is
+// in, and what it waits for, by term; a process "links" with a track for each link that was used,
+// on which a message stands for as long as it occupies the link. Not thread-safe.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "common/simulate/observer.h"
+
+namespace edgetp {
+
+class TraceRecorder : public TimelineObserver {
+ public:
+  // `plan` names what is computed; `devices` by rank, for the names of the processes.
+  TraceRecorder(const StepPlan& plan, std::vector<std::string> devices);
+
+  void OnCompute(int rank, absl::Time begin, absl::Time end, size_t segment) override;
+  void OnCollective(int rank, absl::Time begin, absl::Time end,
+                    const AllReduceStep& collective) override;
+  void OnWait(int rank, absl::Time begin, absl::Time end, const TimeBreakdown& terms) override;
+  void OnMessage(const MessageSpan& message) override;
+  void OnReceive(int source, int destination, absl::Time at) override {}
+
+  // The whole document. Times are microseconds since the first rank's begin of the step. Within one
+  // wait, the terms stand in a fixed order (straggler, queueing, propagation, jitter,
+  // serialization, software): their lengths are exact, their places a convention.
+  std::string Json() const;
+
+ private:
+  struct Slice {
+    absl::Time begin;
+    absl::Duration length;
+    int process = 0;
+    int64_t track = 0;
+    std::string name;
+    std::string arguments;  // a JSON object
+  };
+  // Waits for the segments of one message follow one another.
+  struct Wait {
+    absl::Time begin;
+    absl::Time end;
+    TimeBreakdown terms;
+  };
+
+  void Close(int rank, const Wait& wait, std::vector<Slice>* slices) const;
+
+  std::vector<std::string> devices_;
+  std::vector<std::vector<std::string>> labels_;  // by rank and compute segment
+  std::vector<Slice> slices_;
+  std::vector<std::vector<Wait>> waits_;  // by rank
+  absl::btree_set<std::pair<int, int>> links_;
+};
+
+}  // namespace edgetp

@@ -1,0 +1,61 @@
+#include "common/simulate/allreduce_report.h"
+
+#include <gtest/gtest.h>
+
+#include "common/collective/registry.h"
+
+namespace edgetp {
+namespace {
+
+AllReduceProblem Problem(int64_t elements) {
+  AllReduceProblem problem;
+  problem.world_size = 4;
+  problem.elements = elements;
+  problem.network.name = "home";
+  problem.network.link.delay = absl::Milliseconds(3);
+  problem.network.link.rate_bits_per_second = 300e6;
+  return problem;
+}
+
+TEST(AllReduceReportTest, ARowHasTheCostsOfItsAlgorithm) {
+  v1::AllReduceReport report;
+  ASSERT_TRUE(AppendPrices(Problem(840'000), {"ring"}, &report).ok());
+  const v1::AllReducePrice& row = report.rows(0);
+  EXPECT_EQ(row.bytes(), 3'360'000);
+  EXPECT_EQ(row.workers(), 4);
+  EXPECT_EQ(row.network(), "home");
+  EXPECT_EQ(row.dependent_steps(), 6);
+  EXPECT_NEAR(row.seconds(), 6 * (0.003 + 8 * 840e3 / 300e6), 1e-6);
+  EXPECT_EQ(row.bytes_on_the_wire_per_rank(), 1.5 * 3'360'000);
+}
+
+TEST(AllReduceReportTest, OneOfARowsGroupIsTheCheapest) {
+  v1::AllReduceReport report;
+  std::vector<std::string> names;
+  for (const Algorithm& algorithm : Algorithms()) names.push_back(algorithm.name);
+  ASSERT_TRUE(AppendPrices(Problem(10), names, &report).ok());
+  ASSERT_TRUE(AppendPrices(Problem(10'000'000), names, &report).ok());
+  int cheapest = 0;
+  for (const v1::AllReducePrice& row : report.rows()) {
+    if (!row.cheapest()) continue;
+    ++cheapest;
+    EXPECT_EQ(row.algorithm(), row.bytes() < 1000 ? "direct" : "two_phase");
+    EXPECT_TRUE(row.chosen_by_auto());
+  }
+  EXPECT_EQ(cheapest, 2);
+}
+
+TEST(AllReduceReportTest, AutoIsTheOneThatItChooses) {
+  v1::AllReduceReport report;
+  ASSERT_TRUE(AppendPrices(Problem(10), {"auto"}, &report).ok());
+  EXPECT_EQ(report.rows(0).algorithm(), "direct");
+}
+
+TEST(AllReduceReportTest, AnUnknownAlgorithmIsInvalid) {
+  v1::AllReduceReport report;
+  EXPECT_EQ(AppendPrices(Problem(10), {"rign"}, &report).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace edgetp

@@ -1,0 +1,191 @@
+// Folding of identical all-reduces changes nothing: timelines are compared to the last bit.
+#include "common/simulate/fold.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "common/collective/registry.h"
+#include "tests/simulate/uniform.h"
+
+namespace edgetp {
+namespace {
+
+using testing::AllReducePlan;
+using testing::kElements;
+using testing::UniformOptions;
+
+bool Same(const TimeBreakdown& a, const TimeBreakdown& b) {
+  return a.compute == b.compute && a.software == b.software && a.queueing == b.queueing &&
+         a.serialization == b.serialization && a.propagation == b.propagation &&
+         a.jitter == b.jitter && a.straggler == b.straggler;
+}
+
+void ExpectSame(const StepTimeline& a, const StepTimeline& b) {
+  EXPECT_EQ(a.duration, b.duration);
+  ASSERT_EQ(a.ranks.size(), b.ranks.size());
+  for (size_t rank = 0; rank < a.ranks.size(); ++rank) {
+    EXPECT_EQ(a.ranks[rank].begin, b.ranks[rank].begin) << rank;
+    EXPECT_EQ(a.ranks[rank].end, b.ranks[rank].end) << rank;
+    EXPECT_TRUE(Same(a.ranks[rank].breakdown, b.ranks[rank].breakdown)) << rank;
+  }
+}
+
+// Runs both simulators for some steps; returns how many collectives were folded.
+int64_t ExpectFoldingChangesNothing(TimelineOptions options, const StepPlan& plan,
+                                    const ComputeTable& compute) {
+  options.fold = true;
+  auto folding = TimelineSimulator::Create(options).value();
+  options.fold = false;
+  auto plain = TimelineSimulator::Create(options).value();
+  for (int step = 0; step < 4; ++step) {
+    ExpectSame(folding.RunStep(plan, compute).value(), plain.RunStep(plan, compute).value());
+  }
+  EXPECT_EQ(folding.counts().collectives, plain.counts().collectives);
+  EXPECT_EQ(plain.counts().folded, 0);
+  return folding.counts().folded;
+}
+
+// All-reduces as of four layers, with compute between them: of `skew` more on each rank than on the
+// one before.
+ComputeTable LayerCompute(const StepPlan& plan, absl::Duration compute, absl::Duration skew) {
+  ComputeTable table = testing::NoCompute(plan);
+  for (size_t rank = 0; rank < table.size(); ++rank) {
+    for (absl::Duration& segment : table[rank]) segment = compute + skew * static_cast<int>(rank);
+  }
+  return table;
+}
+
+StepPlan LayerPlan(int world_size) {
+  return AllReducePlan(
+      world_size, {kElements, kElements, kElements + 1, kElements, kElements + 1, kElements, 3, 1});
+}
+
+class EveryAlgorithmFold : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(EveryAlgorithmFold, EqualRanksFoldToTheSameTimeline) {
+  for (const int world_size : {1, 2, 3, 4, 5, 7, 8}) {
+    const StepPlan plan = LayerPlan(world_size);
+    const int64_t folded =
+        ExpectFoldingChangesNothing(UniformOptions(world_size, GetParam()), plan,
+                                    LayerCompute(plan, absl::Seconds(1), absl::ZeroDuration()));
+    EXPECT_GT(folded, 4 * 3) << "P=" << world_size;
+  }
+}
+
+TEST_P(EveryAlgorithmFold, SkewedRanksOfMixedDevicesFoldToTheSameTimeline) {
+  for (const int world_size : {2, 3, 5, 8}) {
+    const StepPlan plan = LayerPlan(world_size);
+    TimelineOptions options = UniformOptions(world_size, GetParam());
+    options.segment_bytes = 64 * 1024;
+    for (int rank = 0; rank < world_size; ++rank) {
+      DeviceOptions device;
+      device.message_overhead = absl::Nanoseconds(40'013 + 7'001 * rank);
+      device.staging_bytes_per_second = 1e9 + rank;
+      options.devices.push_back(device);
+    }
+    const int64_t folded = ExpectFoldingChangesNothing(
+        options, plan, LayerCompute(plan, absl::Seconds(1), absl::Microseconds(333)));
+    EXPECT_GT(folded, 0) << "P=" << world_size;
+  }
+}
+
+// Ranks enter the next all-reduce while others are still in this one: nothing may be folded that
+// meets another on a link.
+TEST_P(EveryAlgorithmFold, OverlappingAllReducesAreTheSame) {
+  for (const int world_size : {2, 3, 5, 8}) {
+    const StepPlan plan = LayerPlan(world_size);
+    for (const int microseconds : {0, 1, 500, 5000}) {
+      for (const bool shared_medium : {false, true}) {
+        TimelineOptions options = UniformOptions(world_size, GetParam());
+        options.network.shared_medium = shared_medium;
+        options.network.link.ingress_rate_bits_per_second = shared_medium ? 0 : 200e6;
+        ExpectFoldingChangesNothing(options, plan,
+                                    LayerCompute(plan, absl::Microseconds(microseconds),
+                                                 absl::Microseconds(microseconds) / 3));
+      }
+    }
+  }
+}
+
+std::vector<std::string> Names() {
+  std::vector<std::string> names;
+  for (const Algorithm& algorithm : Algorithms()) names.push_back(algorithm.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, EveryAlgorithmFold, ::testing::ValuesIn(Names()),
+                         [](const auto& info) { return info.param; });
+
+TEST(FoldTest, RandomNetworksAreNotFolded) {
+  TimelineOptions options = UniformOptions(4, "ring");
+  options.network.link.jitter = absl::Milliseconds(1);
+  const StepPlan plan = LayerPlan(4);
+  EXPECT_EQ(ExpectFoldingChangesNothing(options, plan,
+                                        LayerCompute(plan, absl::Seconds(1), absl::ZeroDuration())),
+            0);
+}
+
+// The number of the first message of each link that it sees.
+class FirstNumbers : public TimelineObserver {
+ public:
+  void OnCompute(int, absl::Time, absl::Time, size_t) override {}
+  void OnCollective(int, absl::Time, absl::Time, const AllReduceStep&) override {}
+  void OnWait(int, absl::Time, absl::Time, const TimeBreakdown&) override {}
+  void OnMessage(const MessageSpan& message) override {
+    numbers_.emplace(std::make_pair(message.source, message.destination), message.number);
+  }
+  void OnReceive(int, int, absl::Time) override {}
+  const std::map<std::pair<int, int>, uint64_t>& numbers() const { return numbers_; }
+
+ private:
+  std::map<std::pair<int, int>, uint64_t> numbers_;
+};
+
+// Folded or not, the messages before a change of the network have had their numbers.
+TEST(FoldTest, JitterGoesOnWithTheNumbersOfMessagesThatWereFolded) {
+  const StepPlan plan = LayerPlan(4);
+  const ComputeTable compute = LayerCompute(plan, absl::Seconds(1), absl::ZeroDuration());
+  TimelineOptions options = UniformOptions(4, "two_phase");
+  auto simulator = TimelineSimulator::Create(options).value();
+  ASSERT_TRUE(simulator.RunStep(plan, compute).ok());
+  ASSERT_GT(simulator.counts().folded, 0);
+  options.network.link.jitter = absl::Milliseconds(1);
+  simulator.SetNetwork(options.network);
+  FirstNumbers numbers;
+  ASSERT_TRUE(simulator.RunStep(plan, compute, &numbers).ok());
+
+  std::map<std::pair<int, int>, uint64_t> sent;
+  for (const AllReduceStep& step : Collectives(plan.steps[0])) {
+    const Schedule schedule = FindAlgorithm("two_phase").value()->build(4, step.elements);
+    for (int rank = 0; rank < 4; ++rank) {
+      for (const Action& action : schedule.actions[rank]) {
+        if (action.kind != ActionKind::kSend || schedule.chunks[action.chunk].size() == 0) continue;
+        ++sent[{rank, action.peer}];
+      }
+    }
+  }
+  EXPECT_EQ(numbers.numbers(), sent);
+}
+
+TEST(FoldTest, ANewNetworkForgetsTheOldOnesOutcomes) {
+  const StepPlan plan = LayerPlan(2);
+  const ComputeTable compute = LayerCompute(plan, absl::Seconds(1), absl::ZeroDuration());
+  auto simulator = TimelineSimulator::Create(UniformOptions(2, "direct")).value();
+  ASSERT_TRUE(simulator.RunStep(plan, compute).ok());
+  simulator.SetNetwork({});
+  EXPECT_EQ(simulator.RunStep(plan, compute)->duration, absl::Seconds(9));
+}
+
+TEST(FoldTest, ManyLayersOfManyRanksAreAFewAllReduces) {
+  TimelineOptions options = UniformOptions(256, "ring");
+  const StepPlan plan = AllReducePlan(256, std::vector<int64_t>(200, 256 * 100));
+  auto simulator = TimelineSimulator::Create(options).value();
+  ASSERT_TRUE(
+      simulator.RunStep(plan, LayerCompute(plan, absl::Seconds(1), absl::ZeroDuration())).ok());
+  EXPECT_EQ(simulator.counts().collectives, 200);
+  EXPECT_EQ(simulator.counts().folded, 198);  // all but the first and the last
+}
+
+}  // namespace
+}  // namespace edgetp
