@@ -23,12 +23,13 @@ constexpr char kExamples[] = R"(Examples:
   edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5 --steps=200
   edgetp train --model=minigpt --pattern=sppp --workers=2 --network=wifi-5
   edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2
+  edgetp simulate --model=gpt2 --pattern='(sppp)*3' --workers=4 --network=wifi-5 --device=raspberry-pi-5
 Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted.)";
 
 // One row per subcommand, in the order of the help page.
 constexpr void (*kCommands[])(CLI::App&, Command*) = {
-    &AddTrain,  &AddSweep, &AddPlan,   &AddNetwork, &AddBench, &AddEval,
-    &AddSample, &AddUp,    &AddStatus, &AddWatch,   &AddStop,  &AddHealth};
+    &AddTrain,  &AddSweep, &AddPlan,   &AddSimulate, &AddNetwork, &AddBench, &AddEval,
+    &AddSample, &AddUp,    &AddStatus, &AddWatch,    &AddStop,    &AddHealth};
 
 int Main(int argc, char** argv) {
   // gRPC reports broken connections by itself; we say it once, in our words.

@@ -38,17 +38,9 @@ std::string Outcome(const v1::RunSummary& run) {
   return run.error().empty() ? run.status() : absl::StrCat(run.status(), ": ", run.error());
 }
 
-// The terms of a breakdown, in the order in which a step meets them.
-std::vector<std::pair<std::string, double>> Terms(const v1::Breakdown& breakdown) {
-  return {{"compute", breakdown.compute()},         {"software", breakdown.software()},
-          {"queueing", breakdown.queueing()},       {"serialization", breakdown.serialization()},
-          {"propagation", breakdown.propagation()}, {"jitter", breakdown.jitter()},
-          {"straggler", breakdown.straggler()}};
-}
-
 double TotalOf(const v1::Breakdown& breakdown) {
   double total = 0;
-  for (const auto& [name, seconds] : Terms(breakdown)) total += seconds;
+  for (const auto& [name, seconds] : BreakdownTerms(breakdown)) total += seconds;
   return total;
 }
 
@@ -118,7 +110,7 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
     if (!HasSteps(run)) continue;
     std::vector<std::string> cells = {run.network(), patterns[i]};
     if (workers) cells.push_back(absl::StrCat(run.workers()));
-    for (const auto& [unused, seconds] : Terms(run.breakdown_seconds()))
+    for (const auto& [unused, seconds] : BreakdownTerms(run.breakdown_seconds()))
       cells.push_back(Milliseconds(seconds));
     cells.push_back(Milliseconds(TotalOf(run.breakdown_seconds())));
     table.AddRow(std::move(cells));
@@ -176,6 +168,13 @@ void AddTraffic(const v1::TrafficBytes& bytes, Table* table) {
 
 }  // namespace
 
+std::vector<std::pair<std::string, double>> BreakdownTerms(const v1::Breakdown& breakdown) {
+  return {{"compute", breakdown.compute()},         {"software", breakdown.software()},
+          {"queueing", breakdown.queueing()},       {"serialization", breakdown.serialization()},
+          {"propagation", breakdown.propagation()}, {"jitter", breakdown.jitter()},
+          {"straggler", breakdown.straggler()}};
+}
+
 std::string TrainTable(const v1::RunSummary& run) {
   Table table({{"run", Align::kLeft}, {run.run(), Align::kLeft}});
   table.AddRow({"model, pattern", absl::StrCat(run.model(), ", ", run.pattern())});
@@ -194,7 +193,7 @@ std::string TrainTable(const v1::RunSummary& run) {
                                             " per step and rank, ", run.sync_points_forward(),
                                             " sync points, ", run.allreduce_algorithm())});
   std::vector<std::string> terms;
-  for (const auto& [name, seconds] : Terms(run.breakdown_seconds())) {
+  for (const auto& [name, seconds] : BreakdownTerms(run.breakdown_seconds())) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
   }
   table.AddRow({"a mean step", absl::StrJoin(terms, ", ")});

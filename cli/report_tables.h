@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "edgetp/v1/control.pb.h"
@@ -22,5 +23,8 @@ std::string PlanTable(const v1::PlanReport& plan);
 std::string BenchTable(const v1::BenchReport& bench);
 std::string EvalTable(const v1::EvalReport& eval);
 std::string StatusTable(const v1::StatusResponse& status);
+
+// The terms of a breakdown, in the order in which a step meets them.
+std::vector<std::pair<std::string, double>> BreakdownTerms(const v1::Breakdown& breakdown);
 
 }  // namespace edgetp

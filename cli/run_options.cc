@@ -41,6 +41,8 @@ void LoadPresets(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.model.has_value() || !config->has_model()) {
     *config->mutable_model() = faults->Take(library.Model(flags.model.value_or(kDefaultModel)));
   }
+  if (flags.device.has_value())
+    *config->mutable_device() = faults->Take(library.Device(*flags.device));
 }
 
 void ApplyWire(const RunFlags& flags, v1::CollectiveConfig* collective) {

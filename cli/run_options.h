@@ -22,6 +22,7 @@ struct RunFlags {
   std::optional<std::string> pattern;
   std::optional<int> workers;
   std::optional<std::string> network;  // preset or file
+  std::optional<std::string> device;   // preset or file
   LinkFlags link;
   std::optional<std::string> allreduce;
   std::optional<std::string> wire;  // both directions

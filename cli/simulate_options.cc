@@ -1,0 +1,213 @@
+#include "cli/simulate_options.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/base/status_macros.h"
+#include "common/collective/registry.h"
+#include "common/config/convert.h"
+#include "common/config/device_mix.h"
+#include "common/config/load.h"
+#include "common/config/suggest.h"
+#include "common/config/units.h"
+#include "common/config/validate.h"
+#include "common/network/network_profile.h"
+
+namespace edgetp {
+namespace {
+
+constexpr int64_t kElementBytes = 4;  // float32
+
+template <typename T>
+std::vector<std::optional<T>> OrNone(const std::vector<T>& values) {
+  if (values.empty()) return {std::nullopt};
+  return {values.begin(), values.end()};
+}
+
+// The same fault in many combinations is told once.
+class FaultsOnce {
+ public:
+  explicit FaultsOnce(Faults* faults) : faults_(*faults) {}
+  void Add(const absl::Status& status) {
+    if (status.ok()) return;
+    const std::vector<std::string> lines = absl::StrSplit(std::string(status.message()), '\n');
+    for (const std::string& line : lines) {
+      if (std::find(told_.begin(), told_.end(), line) != told_.end()) continue;
+      told_.push_back(line);
+      faults_.Add(absl::InvalidArgumentError(line));
+    }
+  }
+
+ private:
+  Faults& faults_;
+  std::vector<std::string> told_;
+};
+
+absl::Status NoDevice(const RunFlags& flags) {
+  const auto known = ConfigLibrary::Default(flags.config_path).Names(ConfigKind::kDevice);
+  return absl::InvalidArgumentError(
+      absl::StrCat("--device: must be given: a device profile is what compute times come from "
+                   "(known: ",
+                   absl::StrJoin(known, ", "), "; or a file)"));
+}
+
+// Config and device profiles of one combination.
+struct Resolved {
+  v1::RunConfig config;
+  std::vector<v1::DeviceProfile> devices;
+};
+
+// Each part of a mixture goes through the whole resolution, so that --set means the same for all.
+absl::StatusOr<Resolved> ResolveDevices(RunFlags flags, const std::string& mix) {
+  ASSIGN_OR_RETURN(const std::vector<DevicePart> parts, ParseDeviceMix(mix));
+  Resolved resolved;
+  for (const DevicePart& part : parts) {
+    flags.device = part.name;
+    ASSIGN_OR_RETURN(resolved.config, ResolvePlan(flags));
+    resolved.devices.insert(resolved.devices.end(), part.count.value_or(1),
+                            resolved.config.device());
+  }
+  const int workers = resolved.config.workers();
+  const bool counted = parts.size() > 1 || parts.front().count.has_value();
+  if (counted && static_cast<int>(resolved.devices.size()) != workers) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--device: \"", mix, "\" has ", resolved.devices.size(),
+                     " devices for workers=", workers, ": one for all, or one per rank"));
+  }
+  return resolved;
+}
+
+absl::StatusOr<Resolved> ResolveConfig(const RunFlags& flags,
+                                       const std::optional<std::string>& device) {
+  if (device.has_value()) return ResolveDevices(flags, *device);
+  Resolved resolved;
+  ASSIGN_OR_RETURN(resolved.config, ResolvePlan(flags));
+  if (!resolved.config.has_device()) return NoDevice(flags);
+  resolved.devices = {resolved.config.device()};
+  return resolved;
+}
+
+absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFlags& run,
+                                         const std::optional<std::string>& device) {
+  ASSIGN_OR_RETURN(const Resolved resolved, ResolveConfig(run, device));
+  const v1::RunConfig& config = resolved.config;
+  SimulateCell cell;
+  ForecastCase& forecast = cell.run.forecast;
+  ASSIGN_OR_RETURN(forecast.plan, ToPlanOptions(config));
+  forecast.devices = resolved.devices;
+  forecast.network = config.has_network() ? config.network() : UnlimitedNetwork();
+  forecast.algorithm = config.collective().algorithm();
+  forecast.segment_bytes = config.collective().segment_bytes();
+  forecast.seed = config.seed();
+  forecast.steps = flags.steps;
+  cell.run.model = config.model().name();
+  cell.run.device = device.value_or(config.device().name());
+  cell.pattern = run.pattern.value_or(config.pattern());
+  cell.allreduce = forecast.algorithm;
+  if (flags.max_step.has_value()) {
+    const auto limit = ParseDelay(*flags.max_step);
+    if (!limit.ok()) return Annotate(limit.status(), "--max_step");
+    cell.run.max_step = *limit;
+  }
+  return cell;
+}
+
+absl::StatusOr<int64_t> ParseSize(const std::string& text) {
+  const auto bytes = ParseBytes(text);
+  if (!bytes.ok()) return Annotate(bytes.status(), "--bytes");
+  if (*bytes >= kElementBytes && *bytes % kElementBytes == 0) return *bytes;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--bytes: must be a positive multiple of 4, a float32 (got ", text, ")"));
+}
+
+// What one message costs in software; nothing where no device is named.
+absl::StatusOr<absl::Duration> MessageOverhead(const SimulateFlags& flags) {
+  if (flags.devices.empty()) return absl::ZeroDuration();
+  if (flags.devices.size() > 1) {
+    return absl::InvalidArgumentError("--device: all-reduces by size take one device for all");
+  }
+  ASSIGN_OR_RETURN(const v1::DeviceProfile device,
+                   ConfigLibrary::Default(flags.run.config_path).Device(flags.devices[0]));
+  RETURN_IF_ERROR(ValidateDevice(device, "--device"));
+  return ToDeviceOptions(device).message_overhead;
+}
+
+}  // namespace
+
+std::vector<std::string> ResolveAlgorithms(const SimulateFlags& flags, Faults* faults) {
+  std::vector<std::string> names;
+  std::vector<std::string> known = {"auto", "all"};
+  for (const Algorithm& algorithm : Algorithms()) known.push_back(algorithm.name);
+  const auto add = [&names](const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  for (const std::string& asked : flags.algorithms) {
+    if (asked == "all") {
+      for (const Algorithm& algorithm : Algorithms()) add(algorithm.name);
+    } else if (std::find(known.begin(), known.end(), asked) == known.end()) {
+      faults->Add(absl::InvalidArgumentError(
+          absl::StrCat("--allreduce: \"", asked, "\" is no value", KnownNames(asked, known))));
+    } else {
+      add(asked);
+    }
+  }
+  return names;
+}
+
+std::vector<SimulateCell> ResolveSimulation(const SimulateFlags& flags, Faults* faults) {
+  FaultsOnce once(faults);
+  std::vector<SimulateCell> cells;
+  const auto algorithms = OrNone(ResolveAlgorithms(flags, faults));
+  RunFlags run = flags.run;
+  for (const auto& network : OrNone(flags.networks)) {
+    for (const auto& workers : OrNone(flags.workers)) {
+      for (const auto& device : OrNone(flags.devices)) {
+        for (const auto& pattern : OrNone(flags.patterns)) {
+          for (const auto& algorithm : algorithms) {
+            run.network = network;
+            run.workers = workers;
+            run.pattern = pattern;
+            run.allreduce = algorithm;
+            auto cell = ResolveCell(flags, run, device);
+            once.Add(cell.status());
+            if (cell.ok()) cells.push_back(*std::move(cell));
+          }
+        }
+      }
+    }
+  }
+  return cells;
+}
+
+std::vector<AllReduceProblem> ResolveAllReduces(const SimulateFlags& flags, Faults* faults) {
+  std::vector<AllReduceProblem> problems;
+  FaultsOnce once(faults);
+  AllReduceProblem problem;
+  problem.message_overhead = faults->Take(MessageOverhead(flags));
+  std::vector<int64_t> sizes;
+  for (const std::string& size : flags.bytes) sizes.push_back(faults->Take(ParseSize(size)));
+  const std::vector<int> default_workers = {2};
+  RunFlags run = flags.run;
+  for (const auto& network : OrNone(flags.networks)) {
+    for (const int workers : flags.workers.empty() ? default_workers : flags.workers) {
+      run.network = network;
+      const auto profile = ResolveNetworkFlags(run, workers);
+      once.Add(profile.status());
+      if (!profile.ok()) continue;
+      const auto options = ResolveNetwork(profile->value_or(UnlimitedNetwork()), workers);
+      once.Add(options.status());
+      if (!options.ok()) continue;
+      problem.network = *options;
+      problem.world_size = workers;
+      for (const int64_t size : sizes) {
+        problem.elements = size / kElementBytes;
+        problems.push_back(problem);
+      }
+    }
+  }
+  return problems;
+}
+
+}  // namespace edgetp
