@@ -1,7 +1,5 @@
 #include "common/simulate/allreduce_report.h"
 
-#include <algorithm>
-
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
 
@@ -11,11 +9,16 @@ absl::Status AppendPrices(const AllReduceProblem& problem,
                           const std::vector<std::string>& algorithms, v1::AllReduceReport* report) {
   const std::string chosen = ChooseAlgorithm(problem);
   const double bytes = static_cast<double>(problem.elements) * problem.bytes_per_element;
-  const int first = report->rows_size();
+  int cheapest = -1;
+  absl::Duration lowest = absl::InfiniteDuration();
   for (const std::string& asked : algorithms) {
     const std::string& name = asked == "auto" ? chosen : asked;
     ASSIGN_OR_RETURN(const Algorithm* algorithm, FindAlgorithm(name));
     ASSIGN_OR_RETURN(const absl::Duration price, PriceAllReduce(problem, name));
+    if (ClearlyCheaper(price, lowest)) {
+      cheapest = report->rows_size();
+      lowest = price;
+    }
     v1::AllReducePrice* row = report->add_rows();
     row->set_bytes(bytes);
     row->set_workers(problem.world_size);
@@ -27,11 +30,7 @@ absl::Status AppendPrices(const AllReduceProblem& problem,
                                         algorithm->elements_sent_per_element(problem.world_size));
     row->set_chosen_by_auto(name == chosen);
   }
-  auto* rows = report->mutable_rows();
-  const auto cheapest =
-      std::min_element(rows->begin() + first, rows->end(),
-                       [](const auto& a, const auto& b) { return a.seconds() < b.seconds(); });
-  if (cheapest != rows->end()) cheapest->set_cheapest(true);
+  if (cheapest >= 0) report->mutable_rows(cheapest)->set_cheapest(true);
   return absl::OkStatus();
 }
 

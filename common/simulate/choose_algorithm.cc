@@ -79,13 +79,19 @@ absl::StatusOr<absl::Duration> PriceAllReduce(const AllReduceProblem& problem,
   return sum / repetitions;
 }
 
+bool ClearlyCheaper(absl::Duration price, absl::Duration than) {
+  constexpr int64_t kRelativeRounding = 1'000'000;
+  if (than == absl::InfiniteDuration()) return price < than;
+  return price < than - std::max(absl::Nanoseconds(10), than / kRelativeRounding);
+}
+
 std::string ChooseAlgorithm(const AllReduceProblem& problem) {
   std::string best;
   absl::Duration best_price = absl::InfiniteDuration();
   for (const Algorithm& algorithm : Algorithms()) {
     if (!algorithm.sums_in_rank_order) continue;
     const absl::StatusOr<absl::Duration> price = PriceAllReduce(problem, algorithm.name);
-    if (price.ok() && *price < best_price) {
+    if (price.ok() && ClearlyCheaper(*price, best_price)) {
       best = algorithm.name;
       best_price = *price;
     }

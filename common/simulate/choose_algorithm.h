@@ -29,6 +29,9 @@ struct AllReduceProblem {
 absl::StatusOr<absl::Duration> PriceAllReduce(const AllReduceProblem& problem,
                                               const std::string& algorithm);
 
+// True if the difference is more than what rounding of single segments adds up to.
+bool ClearlyCheaper(absl::Duration price, absl::Duration than);
+
 // The cheapest algorithm of those that sum in rank order: they have equal bits, so that the choice
 // changes times and never losses. Of equally cheap ones, the first of the registry.
 std::string ChooseAlgorithm(const AllReduceProblem& problem);

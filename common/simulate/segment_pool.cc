@@ -15,7 +15,9 @@ int SegmentPool::Add(const FlyingSegment& segment) {
 }
 
 void SegmentPool::Enqueue(int id) {
-  Queue& queue = queues_[at(id).destination][at(id).source];
+  std::vector<Queue>& senders = queues_[at(id).destination];
+  if (senders.empty()) senders.resize(world_size_);
+  Queue& queue = senders[at(id).source];
   if (queue.head == kNone) {
     queue.head = id;
   } else {
@@ -25,8 +27,8 @@ void SegmentPool::Enqueue(int id) {
 }
 
 int SegmentPool::Front(int source, int destination) const {
-  const auto found = queues_[destination].find(source);
-  return found == queues_[destination].end() ? kNone : found->second.head;
+  const std::vector<Queue>& senders = queues_[destination];
+  return senders.empty() ? kNone : senders[source].head;
 }
 
 void SegmentPool::PopFront(int source, int destination) {

@@ -1,11 +1,10 @@
 // The segments that are under way in a simulation, and for each link those that its receiver has
-// not taken yet. Memory follows what is in flight, not the number of links. Not thread-safe.
+// not taken yet. Not thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "common/network/link_model.h"
 
@@ -24,7 +23,7 @@ class SegmentPool {
  public:
   static constexpr int kNone = -1;
 
-  explicit SegmentPool(int world_size) : queues_(world_size) {}
+  explicit SegmentPool(int world_size) : world_size_(world_size), queues_(world_size) {}
 
   int Add(const FlyingSegment& segment);
   FlyingSegment& at(int id) { return nodes_[id].segment; }
@@ -51,8 +50,11 @@ class SegmentPool {
   std::vector<Node> nodes_;
   int free_ = kNone;
   int64_t in_flight_ = 0;
-  // By receiver, then by sender: what one rank looks at next lies together.
-  std::vector<absl::flat_hash_map<int, Queue>> queues_;
+  const int world_size_;
+  // By receiver, then by sender; of a receiver without any, empty. A table of P x P queues has 8 MB
+  // for a thousand ranks, and a rank that takes messages in the order of their senders reads it
+  // from front to back.
+  std::vector<std::vector<Queue>> queues_;
 };
 
 }  // namespace edgetp

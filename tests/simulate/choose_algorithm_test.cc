@@ -28,6 +28,16 @@ TEST(ChooseAlgorithmTest, TwoRanksExchangeDirectly) {
   EXPECT_EQ(ChooseAlgorithm(Problem(2, 9 << 20)), "direct");
 }
 
+// On a shared medium, two ranks move the same bytes whatever they do; only roundings differ.
+TEST(ChooseAlgorithmTest, OfEquallyCheapOnesTheFirstIsTaken) {
+  for (int64_t elements = 100; elements < 1'000'000; elements = elements * 3 / 2) {
+    AllReduceProblem problem = Problem(2, elements);
+    problem.network.link.delay = absl::ZeroDuration();
+    problem.network.shared_medium = true;
+    EXPECT_EQ(ChooseAlgorithm(problem), "direct") << elements;
+  }
+}
+
 TEST(ChooseAlgorithmTest, AHubIsUsedWhereOnlyItsLinksAreFast) {
   AllReduceProblem problem = Problem(4, 100);
   LinkOptions fast = problem.network.link;
