@@ -78,20 +78,33 @@ std::string Minutes(double seconds) {
   return absl::StrFormat("%.*f minutes", minutes < 9.95 ? 1 : 0, minutes);
 }
 
-// Why nobody would wait for it; empty if somebody would. Names the largest term of the breakdown.
+// Which share of a mean step is waiting for the network, or computing, and on what.
+std::string LargestShare(const v1::SimulateReport& report) {
+  const v1::Breakdown& terms = report.breakdown_seconds();
+  const std::pair<const char*, double> waits[] = {{"queueing", terms.queueing()},
+                                                  {"serialization", terms.serialization()},
+                                                  {"propagation", terms.propagation()},
+                                                  {"jitter", terms.jitter()},
+                                                  {"stragglers", terms.straggler()}};
+  double network = 0;
+  for (const auto& [name, seconds] : waits) network += seconds;
+  const auto percent = [&](double seconds) { return 100 * seconds / report.mean_step_seconds(); };
+  if (network < std::max(terms.compute(), terms.software())) {
+    const bool compute = terms.compute() >= terms.software();
+    return absl::StrFormat("%s is %.0f %% of it", compute ? "compute" : "software",
+                           percent(compute ? terms.compute() : terms.software()));
+  }
+  const auto* largest = std::max_element(
+      std::begin(waits), std::end(waits),
+      [](const auto& left, const auto& right) { return left.second < right.second; });
+  return absl::StrFormat("the network is %.0f %% of it, most of that %s", percent(network),
+                         largest->first);
+}
+
+// Why nobody would wait for it; empty if somebody would.
 std::string TimeReason(const SimulateCase& run, const v1::SimulateReport& report) {
   if (report.step_seconds() <= absl::ToDoubleSeconds(run.max_step)) return "";
-  const v1::Breakdown& terms = report.breakdown_seconds();
-  const std::pair<const char*, double> rows[] = {
-      {"compute", terms.compute()},         {"software", terms.software()},
-      {"queueing", terms.queueing()},       {"serialization", terms.serialization()},
-      {"propagation", terms.propagation()}, {"jitter", terms.jitter()},
-      {"straggler", terms.straggler()}};
-  const auto* largest = std::max_element(
-      std::begin(rows), std::end(rows),
-      [](const auto& left, const auto& right) { return left.second < right.second; });
-  return absl::StrFormat("%s per step: %s is %.0f %% of it", Minutes(report.step_seconds()),
-                         largest->first, 100 * largest->second / report.mean_step_seconds());
+  return absl::StrCat(Minutes(report.step_seconds()), " per step: ", LargestShare(report));
 }
 
 void Judge(const SimulateCase& run, v1::SimulateReport* report) {

@@ -134,9 +134,17 @@ TEST(SimulateTest, AHopelessLinkIsInfeasibleAndSaysWhatLimitsIt) {
   run.forecast.network.mutable_link()->set_rate_bits_per_second(5470);
   const auto report = Simulate(run);
   EXPECT_FALSE(report->feasible());
-  EXPECT_THAT(report->reason(), HasSubstr("minutes per step: serialization is 100 % of it"));
+  EXPECT_THAT(
+      report->reason(),
+      HasSubstr("minutes per step: the network is 100 % of it, most of that serialization"));
   run.max_step = absl::Hours(24);
   EXPECT_THAT(Simulate(run)->reason(), IsEmpty());
+}
+
+TEST(SimulateTest, AHopelessDeviceIsInfeasibleToo) {
+  SimulateCase run = MiniGpt("tttt", 2);
+  run.forecast.devices = {Board(1e6, 1e9)};
+  EXPECT_THAT(Simulate(run)->reason(), HasSubstr("minutes per step: compute is 100 % of it"));
 }
 
 TEST(SimulateTest, ATooLargeStepIsNotTraced) {
