@@ -122,7 +122,8 @@ edgetp() { compose exec -T server edgetp "$@"; }
 # A job on the cluster, in the background: job NAME OUTPUT ARGUMENTS...
 job() { compose run --rm -T --name "$project-job" train edgetp "$@"; }
 
-step_seconds='sum(rate(edgetp_run_step_seconds_sum[6s])) / sum(rate(edgetp_run_step_seconds_count[6s]))'
+# Of the run that check_live_tuning starts.
+step_seconds='sum(rate(edgetp_run_step_seconds_sum{run="tuned"}[6s])) / sum(rate(edgetp_run_step_seconds_count{run="tuned"}[6s]))'
 
 cleanup() {
   local status=$?
@@ -177,16 +178,17 @@ check_live_tuning() {
   say "changing the network under a run"
   job train --pattern=tttt --network=none --workers=2 --steps=100000 --run=tuned >"$work/tuned.log" 2>&1 &
   local run=$!
-  wait_for 60 "fast steps" holds "$step_seconds" '< 0.15'
+  wait_for 60 "fast steps" holds "$step_seconds" '< 0.4'
   edgetp network set --delay=50ms >/dev/null
   # 16 all-reduces of at least one 50 ms delay each.
   wait_for 20 "slow steps after --delay=50ms" holds "$step_seconds" '> 0.8'
-  edgetp network set --link=0:1 --delay=100ms >/dev/null
-  wait_for 20 "slower steps after --link=0:1 --delay=100ms" holds "$step_seconds" '> 1.3'
+  # One direction of two: an all-reduce then costs the mean of both, 125 ms.
+  edgetp network set --link=0:1 --delay=200ms >/dev/null
+  wait_for 30 "slower steps after --link=0:1 --delay=200ms" holds "$step_seconds" '> 1.6'
   edgetp network set --partition=0:1 --for=3s >/dev/null
-  wait_for 30 "steps after a partition of 3 s" holds 'sum(rate(edgetp_run_step_seconds_count[6s]))' '> 0'
+  wait_for 30 "steps after a partition of 3 s" holds 'sum(rate(edgetp_run_step_seconds_count{run="tuned"}[6s]))' '> 0'
   edgetp network set none >/dev/null
-  wait_for 20 "fast steps after 'network set none'" holds "$step_seconds" '< 0.15'
+  wait_for 20 "fast steps after 'network set none'" holds "$step_seconds" '< 0.4'
   holds 'count(edgetp_network_info{profile="none"} == 1)' '> 0' || fail "the profile in force is not none"
   edgetp stop tuned >/dev/null
   wait "$run" || true  # a stopped run is not a success
@@ -209,8 +211,10 @@ check_killed_worker() {
   wait_for 60 "the end of the alert" alert_is EdgetpWorkerGone 0
 
   say "killing the process in a worker's container: the restart policy brings it back"
-  docker exec "$(compose ps -q worker | head -1)" sh -c 'kill -9 -1' || true
-  wait_for 30 "one worker gone" holds 'edgetp_workers{state="idle"}' '== 1'
+  local lost
+  lost="$(ask edgetp_workers_lost_total)"
+  docker exec "$(compose ps -q worker | head -1)" sh -c 'kill -9 -1' || true  # it kills its own shell, too
+  wait_for 30 "the loss of the worker" holds edgetp_workers_lost_total "> $lost"
   wait_for 60 "the worker's return" holds 'edgetp_workers{state="idle"}' '== 2'
   job train --pattern=tttt --network=none --workers=2 --steps=5 >"$work/after.log" 2>&1 ||
     { cat "$work/after.log" >&2; fail "the cluster does not take the next run"; }
@@ -225,8 +229,8 @@ check_bad_input() {
   expect_line "$work/bad.log" 'none.txt'
   job train --network=wifi-55 --steps=1 >"$work/bad.log" 2>&1 && fail "an unknown network was taken"
   expect_line "$work/bad.log" 'wifi-5'
-  job train --model=gpt2-xl --set model.vocabulary=50257 --set train.batch=64 --pattern='t*48' --steps=1 \
-    >"$work/bad.log" 2>&1 && fail "a model that does not fit was taken"
+  job train --model=gpt2-large --pattern='t*36' --set train.batch=1 --network=none --steps=1 >"$work/bad.log" 2>&1 &&
+    fail "a model that does not fit was taken"
   expect_line "$work/bad.log" '(memory|GiB)'
 }
 
