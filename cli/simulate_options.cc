@@ -14,6 +14,7 @@
 #include "common/config/units.h"
 #include "common/config/validate.h"
 #include "common/network/network_profile.h"
+#include "common/network/scenario.h"
 
 namespace edgetp {
 namespace {
@@ -134,6 +135,60 @@ absl::StatusOr<absl::Duration> MessageOverhead(const SimulateFlags& flags) {
   return ToDeviceOptions(device).message_overhead;
 }
 
+bool SameButForTheName(v1::NetworkProfile left, v1::NetworkProfile right) {
+  left.clear_name();
+  right.clear_name();
+  return left.SerializeAsString() == right.SerializeAsString();
+}
+
+// A profile with a timeline is as many networks as it has different states; a state that cuts ranks
+// off from one another has no step time.
+std::vector<v1::NetworkProfile> StatesOf(const v1::NetworkProfile& profile) {
+  if (profile.events().empty()) return {profile};
+  std::vector<v1::NetworkProfile> states;
+  for (const NetworkState& state : UnrollNetwork(profile)) {
+    const bool known = std::any_of(states.begin(), states.end(), [&](const auto& other) {
+      return SameButForTheName(other, state.network);
+    });
+    if (!known && state.network.partition().empty()) states.push_back(state.network);
+  }
+  return states;
+}
+
+absl::StatusOr<std::vector<NetworkOptions>> ResolveStates(const RunFlags& run, int workers) {
+  ASSIGN_OR_RETURN(const auto profile, ResolveNetworkFlags(run, workers));
+  std::vector<NetworkOptions> networks;
+  for (const v1::NetworkProfile& state : StatesOf(profile.value_or(UnlimitedNetwork()))) {
+    ASSIGN_OR_RETURN(networks.emplace_back(), ResolveNetwork(state, workers));
+  }
+  return networks;
+}
+
+// All combinations on one network, as it was asked for.
+std::vector<SimulateCell> ResolveCells(const SimulateFlags& flags,
+                                       const std::optional<std::string>& network,
+                                       const std::vector<std::optional<std::string>>& algorithms,
+                                       FaultsOnce* faults) {
+  std::vector<SimulateCell> cells;
+  RunFlags run = flags.run;
+  run.network = network;
+  for (const auto& workers : OrNone(flags.workers)) {
+    for (const auto& device : OrNone(flags.devices)) {
+      for (const auto& pattern : OrNone(flags.patterns)) {
+        for (const auto& algorithm : algorithms) {
+          run.workers = workers;
+          run.pattern = pattern;
+          run.allreduce = algorithm;
+          auto cell = ResolveCell(flags, run, device);
+          faults->Add(cell.status());
+          if (cell.ok()) cells.push_back(*std::move(cell));
+        }
+      }
+    }
+  }
+  return cells;
+}
+
 }  // namespace
 
 std::vector<std::string> ResolveAlgorithms(const SimulateFlags& flags, Faults* faults) {
@@ -160,21 +215,13 @@ std::vector<SimulateCell> ResolveSimulation(const SimulateFlags& flags, Faults* 
   FaultsOnce once(faults);
   std::vector<SimulateCell> cells;
   const auto algorithms = OrNone(ResolveAlgorithms(flags, faults));
-  RunFlags run = flags.run;
   for (const auto& network : OrNone(flags.networks)) {
-    for (const auto& workers : OrNone(flags.workers)) {
-      for (const auto& device : OrNone(flags.devices)) {
-        for (const auto& pattern : OrNone(flags.patterns)) {
-          for (const auto& algorithm : algorithms) {
-            run.network = network;
-            run.workers = workers;
-            run.pattern = pattern;
-            run.allreduce = algorithm;
-            auto cell = ResolveCell(flags, run, device);
-            once.Add(cell.status());
-            if (cell.ok()) cells.push_back(*std::move(cell));
-          }
-        }
+    const std::vector<SimulateCell> asked = ResolveCells(flags, network, algorithms, &once);
+    if (asked.empty()) continue;
+    for (const v1::NetworkProfile& state : StatesOf(asked.front().run.forecast.network)) {
+      for (SimulateCell cell : asked) {
+        cell.run.forecast.network = state;
+        cells.push_back(std::move(cell));
       }
     }
   }
@@ -193,17 +240,16 @@ std::vector<AllReduceProblem> ResolveAllReduces(const SimulateFlags& flags, Faul
   for (const auto& network : OrNone(flags.networks)) {
     for (const int workers : flags.workers.empty() ? default_workers : flags.workers) {
       run.network = network;
-      const auto profile = ResolveNetworkFlags(run, workers);
-      once.Add(profile.status());
-      if (!profile.ok()) continue;
-      const auto options = ResolveNetwork(profile->value_or(UnlimitedNetwork()), workers);
-      once.Add(options.status());
-      if (!options.ok()) continue;
-      problem.network = *options;
+      const auto networks = ResolveStates(run, workers);
+      once.Add(networks.status());
+      if (!networks.ok()) continue;
       problem.world_size = workers;
-      for (const int64_t size : sizes) {
-        problem.elements = size / kElementBytes;
-        problems.push_back(problem);
+      for (const NetworkOptions& state : *networks) {
+        problem.network = state;
+        for (const int64_t size : sizes) {
+          problem.elements = size / kElementBytes;
+          problems.push_back(problem);
+        }
       }
     }
   }

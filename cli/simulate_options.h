@@ -35,8 +35,8 @@ struct SimulateCell {
 };
 
 // Network by network, then by workers, device, pattern and algorithm: the first row of the same
-// network, workers and device is what the others are compared with. Faults go to `faults`, each
-// once.
+// network, workers and device is what the others are compared with. A profile with a timeline gives
+// a network for each of its different states but partitions. Faults go to `faults`, each once.
 std::vector<SimulateCell> ResolveSimulation(const SimulateFlags& flags, Faults* faults);
 
 // The sizes of --bytes for each network and world size, with the message overhead of --device, if

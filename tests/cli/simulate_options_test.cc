@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "cli/command.h"
 #include "cli/output.h"
 #include "common/config/load.h"
@@ -51,6 +53,29 @@ TEST(SimulateOptionsTest, EveryCombinationIsACellAndPatternsChangeBeforeNetworks
   EXPECT_EQ(cells[1].run.forecast.plan.world_size, 2);
   EXPECT_EQ(cells[2].run.forecast.plan.world_size, 4);
   EXPECT_EQ(cells[4].run.forecast.network.name(), "lte");
+}
+
+TEST(SimulateOptionsTest, ATimelineIsANetworkForEachOfItsStatesButPartitions) {
+  SimulateFlags flags = Flags();
+  flags.patterns = {"tttt", "sppp"};
+  const std::string path = testing::TempDir() + "ride.textproto";
+  std::ofstream(path) << R"(
+    name: "ride"
+    link { delay_us: 3000 }
+    events { at_seconds: 5 change { link { delay_us: 70000 } } }
+    events { at_seconds: 10 partition { groups { ranks: 0 } groups { ranks: 1 } } }
+    events { at_seconds: 15 restore {} }
+  )";
+  flags.networks = {path};
+  const std::vector<SimulateCell> cells = Resolved(flags);
+  ASSERT_EQ(cells.size(), 4u);
+  EXPECT_EQ(cells[1].pattern, "sppp");
+  EXPECT_EQ(cells[1].run.forecast.network.name(), "ride");
+  EXPECT_EQ(cells[2].run.forecast.network.name(), "ride@5s:links");
+  EXPECT_EQ(cells[2].run.forecast.network.overrides(0).link().delay_us(), 70000);
+  flags.bytes = {"4"};
+  Faults faults;
+  EXPECT_EQ(ResolveAllReduces(flags, &faults).size(), 2u);
 }
 
 TEST(SimulateOptionsTest, WithoutListsItIsOneCellOfTheDefaults) {
