@@ -13,6 +13,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/units.h"
 #include "common/data/bytes.h"
+#include "common/rpc/signals.h"
 #include "common/simulate/allreduce_report.h"
 #include "common/simulate/crossover.h"
 #include "common/simulate/trace.h"
@@ -195,6 +196,7 @@ ExitCode RunAllReduces(const Flags& flags) {
   if (!faults.status().ok()) return Report(faults.status());
   v1::AllReduceReport report;
   for (const AllReduceProblem& problem : problems) {
+    if (ShutdownSignal() != 0) return kExitInterrupted;
     const absl::Status priced = AppendPrices(problem, algorithms, &report);
     if (!priced.ok()) return Report(priced);
   }

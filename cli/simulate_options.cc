@@ -15,6 +15,7 @@
 #include "common/config/validate.h"
 #include "common/network/network_profile.h"
 #include "common/network/scenario.h"
+#include "common/rpc/signals.h"
 
 namespace edgetp {
 namespace {
@@ -103,6 +104,7 @@ absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFl
   forecast.segment_bytes = config.collective().segment_bytes();
   forecast.seed = config.seed();
   forecast.steps = flags.steps;
+  forecast.stop = [] { return ShutdownSignal() != 0; };
   cell.run.model = config.model().name();
   cell.run.device = device.value_or(config.device().name());
   cell.pattern = run.pattern.value_or(config.pattern());

@@ -14,6 +14,9 @@ namespace {
 // Above it, about 1.5 GiB would be under way: an all-to-all of thousands of ranks.
 constexpr int64_t kMaxSegmentsInFlight = 8 << 20;
 
+// About every 10 ms.
+constexpr int64_t kEventsBetweenStopChecks = 1 << 15;
+
 DeviceOptions DeviceOf(const std::vector<DeviceOptions>& devices, int rank) {
   if (devices.empty()) return {};
   return devices.size() == 1 ? devices.front() : devices[rank];
@@ -138,7 +141,9 @@ absl::Status TimelineSimulator::Engine::Drain() {
   absl::Time now = absl::InfinitePast();
   while (!events_.empty()) {
     const Event event = events_.Pop();
-    ++counts_.events;
+    if (++counts_.events % kEventsBetweenStopChecks == 0 && options_.stop && options_.stop()) {
+      return absl::CancelledError("simulate: stopped");
+    }
     if (event.at < now) return absl::InternalError("simulate step: time went backwards");
     now = event.at;
     RETURN_IF_ERROR(event.rank == Event::kNobody ? Reach(event.segment)

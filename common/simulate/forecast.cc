@@ -24,6 +24,7 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast,
   options.seed = forecast.seed;
   options.algorithm = forecast.algorithm;
   options.segment_bytes = forecast.segment_bytes;
+  options.stop = forecast.stop;
   for (const v1::DeviceProfile& device : forecast.devices) {
     options.devices.push_back(ToDeviceOptions(device));
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,7 +25,8 @@ struct ForecastCase {
   std::string algorithm = "auto";
   int64_t segment_bytes = kDefaultSegmentBytes;
   uint64_t seed = 0;
-  std::optional<int> steps;  // absent: ForecastSteps
+  std::optional<int> steps;    // absent: ForecastSteps
+  std::function<bool()> stop;  // TimelineOptions::stop
 };
 
 // Steps that are simulated where nobody says how many: enough for a p99 where the network is

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,6 +37,8 @@ struct TimelineOptions {
   // Takes the timeline of an all-reduce from an identical one before, where the network is
   // deterministic (fold.h). Changes no result; only tests turn it off.
   bool fold = true;
+  // Asked now and then while a step is simulated, where there is one: true ends it.
+  std::function<bool()> stop;
 };
 
 // One rank's step on the virtual clock, which starts at the Unix epoch.
@@ -73,6 +76,7 @@ class TimelineSimulator {
   // Errors: InvalidArgument if plan or compute do not fit the world size or one another;
   // Unavailable if a partition
   //   separates ranks that must talk; ResourceExhausted if too many segments are under way at once;
+  //   Cancelled if `stop` said so;
   //   Internal if a schedule does not end, or something is received before it can be. After an
   //   error the simulator is of no more use.
   // `observer` is told of everything in this step; nothing is folded then.

@@ -131,6 +131,15 @@ TEST(TimelineTest, ANewNetworkHoldsFromTheNextStepOn) {
   EXPECT_EQ(simulator.RunStep(plan, NoCompute(plan))->duration, absl::ZeroDuration());
 }
 
+TEST(TimelineTest, ALongStepCanBeStopped) {
+  TimelineOptions options = UniformOptions(64, "ring");
+  const StepPlan plan = AllReducePlan(64, std::vector<int64_t>(6, kElements));
+  int asked = 0;
+  options.stop = [&asked] { return ++asked == 2; };
+  EXPECT_EQ(TimelineSimulator::Create(options)->RunStep(plan, NoCompute(plan)).status().code(),
+            absl::StatusCode::kCancelled);
+}
+
 TEST(TimelineTest, OneRankOnlyComputes) {
   const StepPlan plan = AllReducePlan(1, {});
   const StepTimeline step = RunOnce(UniformOptions(1, "auto"), plan, {{absl::Milliseconds(9)}});
