@@ -174,7 +174,7 @@ TEST_F(CoordinatorTest, AJobWaitsForWorkersAndSaysForHowMany) {
   Join();
   EXPECT_THAT(PhaseDetails(),
               ElementsAre("a: ", "a: waiting for 2 of 3 workers", "a: waiting for 1 of 3 workers",
-                          "a: 3 workers build their shard"));
+                          "a: 3 workers build their shards"));
 }
 
 TEST_F(CoordinatorTest, AJobThatAsksForMoreWorkersThanJoinFailsAfterTheWait) {
