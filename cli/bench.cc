@@ -9,7 +9,6 @@
 #include "cli/run_options.h"
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
-#include "common/config/units.h"
 
 namespace edgetp {
 namespace {
@@ -18,8 +17,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp bench allreduce --workers=2 --bytes=4KiB,384KiB,36MiB
   edgetp bench allreduce --workers=4 --bytes=384KiB --allreduce=direct,two_phase,ring --network=ethernet-1g)";
 
-constexpr int kWarmup = 10;           // rounds; connections and caches settle within a few
-constexpr int64_t kElementBytes = 4;  // float32
+constexpr int kWarmup = 10;  // rounds; connections and caches settle within a few
 
 struct BenchFlags {
   RunFlags run;
@@ -49,19 +47,12 @@ v1::RunConfig SmallestModel(int workers) {
   return config;
 }
 
-absl::StatusOr<int64_t> ParseSize(const std::string& text) {
-  const auto bytes = ParseBytes(text);
-  if (!bytes.ok()) return Annotate(bytes.status(), "--bytes");
-  if (*bytes >= kElementBytes && *bytes % kElementBytes == 0) return *bytes;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--bytes: must be a positive multiple of 4, a float32 (got ", text, ")"));
-}
-
 absl::StatusOr<v1::JobSpec> MakeJob(const BenchFlags& flags) {
   Faults faults;
   v1::JobSpec spec;
   v1::BenchTask* bench = spec.mutable_bench();
-  for (const std::string& size : flags.bytes) bench->add_bytes(faults.Take(ParseSize(size)));
+  for (const std::string& size : flags.bytes)
+    bench->add_bytes(faults.Take(ParseAllReduceBytes(size)));
   for (const std::string& algorithm : flags.algorithms) bench->add_algorithms(algorithm);
   bench->set_warmup(kWarmup);
   if (flags.iterations.has_value()) bench->set_iterations(*flags.iterations);

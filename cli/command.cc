@@ -7,7 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/remote.h"
+#include "common/base/status_macros.h"
 #include "common/config/suggest.h"
+#include "common/config/units.h"
 
 namespace edgetp {
 namespace {
@@ -58,6 +60,15 @@ CLI::Validator OneOf(const std::vector<std::string>& words) {
         return absl::StrCat("\"", word, "\" is no value", KnownNames(word, words));
       },
       "", "one_of");
+}
+
+absl::StatusOr<int64_t> ParseAllReduceBytes(const std::string& text) {
+  constexpr int64_t kElementBytes = 4;  // float32
+  const auto bytes = ParseBytes(text);
+  if (!bytes.ok()) return Annotate(bytes.status(), "--bytes");
+  if (*bytes >= kElementBytes && *bytes % kElementBytes == 0) return *bytes;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--bytes: must be a positive multiple of 4, a float32 (got ", text, ")"));
 }
 
 ExitCode Report(const absl::Status& status) {

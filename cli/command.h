@@ -3,11 +3,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
 
@@ -38,6 +40,10 @@ CLI::Option* AddServerFlag(CLI::App* command, std::string* server);
 
 // Accepts one of the words; the error suggests the nearest one.
 CLI::Validator OneOf(const std::vector<std::string>& words);
+
+// An item of --bytes, e.g. "384KiB": the payload of an all-reduce.
+// Errors: InvalidArgument unless it is a positive multiple of a float32's size.
+absl::StatusOr<int64_t> ParseAllReduceBytes(const std::string& text);
 
 // "edgetp: <message>" on stderr. Returns the exit code of the status.
 ExitCode Report(const absl::Status& status);

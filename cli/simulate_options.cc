@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "cli/command.h"
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
 #include "common/config/convert.h"
@@ -115,14 +116,6 @@ absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFl
     cell.run.max_step = *limit;
   }
   return cell;
-}
-
-absl::StatusOr<int64_t> ParseSize(const std::string& text) {
-  const auto bytes = ParseBytes(text);
-  if (!bytes.ok()) return Annotate(bytes.status(), "--bytes");
-  if (*bytes >= kElementBytes && *bytes % kElementBytes == 0) return *bytes;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--bytes: must be a positive multiple of 4, a float32 (got ", text, ")"));
 }
 
 // What one message costs in software; nothing where no device is named.
@@ -236,7 +229,8 @@ std::vector<AllReduceProblem> ResolveAllReduces(const SimulateFlags& flags, Faul
   AllReduceProblem problem;
   problem.message_overhead = faults->Take(MessageOverhead(flags));
   std::vector<int64_t> sizes;
-  for (const std::string& size : flags.bytes) sizes.push_back(faults->Take(ParseSize(size)));
+  for (const std::string& size : flags.bytes)
+    sizes.push_back(faults->Take(ParseAllReduceBytes(size)));
   const std::vector<int> default_workers = {2};
   RunFlags run = flags.run;
   for (const auto& network : OrNone(flags.networks)) {
