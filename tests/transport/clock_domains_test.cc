@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/collective/registry.h"
 #include "gmock/gmock.h"
+#include "tests/transport/forwarding_transport.h"
 #include "tests/transport/local_cluster.h"
 
 namespace edgetp {
@@ -11,15 +12,11 @@ namespace {
 constexpr int64_t kCounts[] = {1, 7, 1000, 30'000};
 
 // Its rank's clock is ahead of the others'.
-class OtherClock final : public SegmentTransport {
+class OtherClock final : public ForwardingTransport {
  public:
   OtherClock(std::unique_ptr<SegmentTransport> inner, absl::Duration ahead)
-      : inner_(std::move(inner)), ahead_ns_(absl::ToInt64Nanoseconds(ahead)) {}
+      : ForwardingTransport(std::move(inner)), ahead_ns_(absl::ToInt64Nanoseconds(ahead)) {}
 
-  int rank() const override { return inner_->rank(); }
-  int world_size() const override { return inner_->world_size(); }
-  bool one_clock() const override { return inner_->one_clock(); }
-  bool CanSend(int peer) const override { return inner_->CanSend(peer); }
   absl::Status Send(int peer, const SegmentHeader& header,
                     absl::Span<const std::byte> payload) override {
     SegmentHeader mine = header;
@@ -28,17 +25,10 @@ class OtherClock final : public SegmentTransport {
           &mine.times.last_bit_ns, &mine.times.entered_ns}) {
       if (*stamp != 0) *stamp += ahead_ns_;
     }
-    return inner_->Send(peer, mine, payload);
+    return ForwardingTransport::Send(peer, mine, payload);
   }
-  uint64_t Released(int peer) const override { return inner_->Released(peer); }
-  const ReceivedSegment* Front(int peer) const override { return inner_->Front(peer); }
-  void Pop(int peer) override { inner_->Pop(peer); }
-  absl::Status Poll(absl::Time until) override { return inner_->Poll(until); }
-  bool Closed(int peer) const override { return inner_->Closed(peer); }
-  void Abort(const absl::Status& status) override { inner_->Abort(status); }
 
  private:
-  std::unique_ptr<SegmentTransport> inner_;
   const int64_t ahead_ns_;
 };
 

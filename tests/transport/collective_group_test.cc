@@ -6,6 +6,7 @@
 
 #include "common/collective/registry.h"
 #include "gmock/gmock.h"
+#include "tests/transport/forwarding_transport.h"
 #include "tests/transport/local_cluster.h"
 #include "worker/bench_all_reduce.h"
 
@@ -21,29 +22,18 @@ AllReduceStep Planned(TrafficClass traffic, int64_t elements, int64_t wire_bytes
 }
 
 // Passes everything on, but fails one send.
-class FailingTransport final : public SegmentTransport {
+class FailingTransport final : public ForwardingTransport {
  public:
   FailingTransport(std::unique_ptr<SegmentTransport> inner, int failing_send)
-      : inner_(std::move(inner)), sends_left_(failing_send) {}
+      : ForwardingTransport(std::move(inner)), sends_left_(failing_send) {}
 
-  int rank() const override { return inner_->rank(); }
-  int world_size() const override { return inner_->world_size(); }
-  bool one_clock() const override { return inner_->one_clock(); }
-  bool CanSend(int peer) const override { return inner_->CanSend(peer); }
   absl::Status Send(int peer, const SegmentHeader& header,
                     absl::Span<const std::byte> payload) override {
     if (sends_left_-- == 0) return absl::UnavailableError("injected");
-    return inner_->Send(peer, header, payload);
+    return ForwardingTransport::Send(peer, header, payload);
   }
-  uint64_t Released(int peer) const override { return inner_->Released(peer); }
-  const ReceivedSegment* Front(int peer) const override { return inner_->Front(peer); }
-  void Pop(int peer) override { inner_->Pop(peer); }
-  absl::Status Poll(absl::Time until) override { return inner_->Poll(until); }
-  bool Closed(int peer) const override { return inner_->Closed(peer); }
-  void Abort(const absl::Status& status) override { inner_->Abort(status); }
 
  private:
-  std::unique_ptr<SegmentTransport> inner_;
   int sends_left_;
 };
 
