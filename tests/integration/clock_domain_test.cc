@@ -34,13 +34,9 @@ class ClockDomainTest : public TextFolderTest {
   }
 
   nlohmann::json Train(const std::vector<std::string>& more) {
-    std::vector<std::string> arguments = {"train",       "--data=text.txt", "--pattern=ts",
-                                          "--batch=2",   "--sequence=16",   "--steps=5",
-                                          "--workers=2", "--format=json"};
-    for (const char* set :
-         {"model.layers=2", "model.heads=2", "model.channels=16", "train.eval_windows=4"}) {
-      arguments.push_back(absl::StrCat("--set=", set));
-    }
+    std::vector<std::string> arguments = {"train",     "--data=text.txt", "--pattern=ts",
+                                          "--steps=5", "--workers=2",     "--format=json"};
+    for (const std::string& argument : TinyModel()) arguments.push_back(argument);
     arguments.insert(arguments.end(), more.begin(), more.end());
     const CommandResult result = RunEdgetp(folder_, arguments);
     EXPECT_EQ(result.code, 0) << result.err;

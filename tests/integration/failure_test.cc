@@ -43,7 +43,7 @@ class FailureTest : public TextFolderTest {
  protected:
   // A model that trains thousands of steps a minute. What `more` says comes instead.
   std::vector<std::string> Train(const std::vector<std::string>& more) const {
-    std::vector<std::string> arguments = {"train", "--batch=2", "--sequence=16", "--format=json"};
+    std::vector<std::string> arguments = {"train", "--format=json"};
     for (const char* argument : {"--data=text.txt", "--pattern=ts"}) {
       const std::string option = std::string(argument).substr(0, std::string(argument).find('='));
       const bool given = std::any_of(more.begin(), more.end(), [&](const std::string& other) {
@@ -51,10 +51,7 @@ class FailureTest : public TextFolderTest {
       });
       if (!given) arguments.push_back(argument);
     }
-    for (const char* set :
-         {"model.layers=2", "model.heads=2", "model.channels=16", "train.eval_windows=4"}) {
-      arguments.push_back(absl::StrCat("--set=", set));
-    }
+    for (const std::string& argument : TinyModel()) arguments.push_back(argument);
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }

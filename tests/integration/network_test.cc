@@ -25,13 +25,10 @@ class ChangingNetworkTest : public TextFolderTest {
     std::ofstream(folder_ + "/net.textproto") << profile;
     std::vector<std::string> arguments = {"train",        "--network=./net.textproto",
                                           "--run=net",    "--data=text.txt",
-                                          "--batch=2",    "--sequence=16",
                                           "--workers=2",  "--pattern=ts",
                                           "--format=json"};
-    for (const char* set : {"model.layers=2", "model.heads=2", "model.channels=16",
-                            "train.eval_windows=4", "train.eval_interval=100000"}) {
-      arguments.push_back(absl::StrCat("--set=", set));
-    }
+    for (const std::string& argument : TinyModel()) arguments.push_back(argument);
+    arguments.push_back("--set=train.eval_interval=100000");
     arguments.insert(arguments.end(), more.begin(), more.end());
     return RunEdgetp(folder_, arguments);
   }

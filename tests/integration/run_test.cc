@@ -20,12 +20,8 @@ class RunTest : public TextFolderTest {
  protected:
   // Runs a command on a tiny model and returns what it prints.
   nlohmann::json Json(const std::string& command, const std::vector<std::string>& more) {
-    std::vector<std::string> arguments = {command, "--data=text.txt", "--batch=2", "--sequence=16",
-                                          "--format=json"};
-    for (const char* set :
-         {"model.layers=2", "model.heads=2", "model.channels=16", "train.eval_windows=4"}) {
-      arguments.push_back(absl::StrCat("--set=", set));
-    }
+    std::vector<std::string> arguments = {command, "--data=text.txt", "--format=json"};
+    for (const std::string& argument : TinyModel()) arguments.push_back(argument);
     arguments.insert(arguments.end(), more.begin(), more.end());
     const CommandResult result = RunEdgetp(folder_, arguments);
     EXPECT_EQ(result.code, 0) << result.err;

@@ -7,8 +7,16 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace edgetp {
+
+// Arguments that make any run on the folder's text small: two layers, two heads, two sequences of
+// 16 tokens.
+inline std::vector<std::string> TinyModel() {
+  return {"--batch=2",           "--sequence=16",           "--set=model.layers=2",
+          "--set=model.heads=2", "--set=model.channels=16", "--set=train.eval_windows=4"};
+}
 
 class TextFolderTest : public testing::Test {
  protected:
