@@ -77,6 +77,9 @@ void ActiveJob::Fail(absl::Time now, int rank, const v1::JobFailure& failure) {
   const absl::Status status = Annotate(FromFailure(failure.failure()), Describe(rank));
   if (!failure.secondary()) return End("failed", status);
   if (!echo_.has_value()) echo_ = Echo{status, now + options_.blame_wait};
+  // Whoever waited in vain knows for what; a connection is lost because its other end has failed.
+  if (absl::IsUnavailable(echo_->status) && absl::IsDeadlineExceeded(status))
+    echo_->status = status;
   // Everybody blames somebody else: the first one is as good as it gets.
   if (std::find(failed_.begin(), failed_.end(), false) == failed_.end())
     End("failed", echo_->status);

@@ -71,12 +71,11 @@ class CoordinatorTest : public ::testing::Test {
     Tell(worker, message);
   }
   void Failure(const std::string& worker, const std::string& run, const std::string& text,
-               bool secondary) {
+               bool secondary, absl::StatusCode code = absl::StatusCode::kDataLoss) {
     v1::WorkerMessage message;
     message.mutable_failure()->set_job(run);
     message.mutable_failure()->set_secondary(secondary);
-    message.mutable_failure()->mutable_failure()->set_code(
-        static_cast<int>(absl::StatusCode::kDataLoss));
+    message.mutable_failure()->mutable_failure()->set_code(static_cast<int>(code));
     message.mutable_failure()->mutable_failure()->set_message(text);
     Tell(worker, message);
   }
@@ -288,6 +287,13 @@ TEST_F(CoordinatorTest, WhenEverybodyBlamesSomebodyElseTheFirstFailureStands) {
   Failure("worker-2", "a", "first", true);
   Failure("worker-1", "a", "second", true);
   EXPECT_EQ(FailureText(), "rank 1 (worker-2, pid 102): first");
+}
+
+TEST_F(CoordinatorTest, WhoWaitedInVainIsBelievedRatherThanWhoseConnectionWasLost) {
+  StartRun();
+  Failure("worker-2", "a", "connection lost", true, absl::StatusCode::kUnavailable);
+  Failure("worker-1", "a", "link is partitioned", true, absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(FailureText(), "rank 0 (worker-1, pid 101): link is partitioned");
 }
 
 TEST_F(CoordinatorTest, AWorkerThatLeavesAfterASecondaryFailureIsNotTheCulprit) {
