@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds into build/, incrementally: everything, or the targets that are named.
 #   scripts/build.sh [TARGET...]
+#   EDGETP_BENCH=ON scripts/build.sh    also the programs of bench/
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -20,6 +21,7 @@ jobs_that_fit() {
 
 configure() {
   local options=(-S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release)
+  [[ -z "${EDGETP_BENCH:-}" ]] || options+=(-DEDGETP_BENCH="$EDGETP_BENCH")
   if command -v ccache >/dev/null; then
     options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     export CCACHE_SLOPPINESS=pch_defines,time_macros  # else it keeps nothing that uses a precompiled header
