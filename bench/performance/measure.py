@@ -1,4 +1,4 @@
-"""The blocks of docs/performance.md."""
+"""The blocks of docs/performance.md; each lives in a module of its own."""
 
 import measuring
 
