@@ -1,8 +1,12 @@
 """The blocks of docs/performance.md; each lives in a module of its own."""
 
 import measuring
+import training_step
 
-BLOCKS = {}
+BLOCKS = {
+    "training_step": training_step.minigpt,
+    "training_step_gpt2": training_step.gpt2,
+}
 
 if __name__ == "__main__":
     measuring.measure("performance.md", BLOCKS, measuring.arguments(__doc__).parse_args())
