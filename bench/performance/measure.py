@@ -1,9 +1,11 @@
 """The blocks of docs/performance.md; each lives in a module of its own."""
 
+import allreduce
 import measuring
 import training_step
 
 BLOCKS = {
+    "allreduce": allreduce.block,
     "training_step": training_step.minigpt,
     "training_step_gpt2": training_step.gpt2,
 }
