@@ -74,15 +74,18 @@ class MetricsEndpoint {
   // Errors: Unavailable if the address cannot be bound.
   static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Create(const std::string& address,
                                                                  const MetricSet& metrics);
+  // Blocks until: nothing listens any more; a scrape in progress ends first.
+  ~MetricsEndpoint();
 
   // "host:port" with the port in use.
   const std::string& address() const { return address_; }
 
  private:
-  MetricsEndpoint(std::unique_ptr<prometheus::Exposer> exposer, std::string address);
+  MetricsEndpoint(std::unique_ptr<prometheus::Exposer> exposer, std::string address, int port);
 
   std::unique_ptr<prometheus::Exposer> exposer_;
   std::string address_;
+  int port_;
 };
 
 }  // namespace edgetp
