@@ -162,18 +162,39 @@ absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Create(const std::st
   const bool made = fs::create_directory(path, error);
   RETURN_IF_ERROR(FromErrorCode(error, attempt));
   if (!made) return absl::AlreadyExistsError(absl::StrCat("run ", name, " exists: ", path));
+  absl::StatusOr<std::unique_ptr<RunDirectory>> directory = Fill(path, config, now);
+  // A run that never was leaves nothing behind that takes its name.
+  if (!directory.ok()) fs::remove_all(path, error);
+  return directory;
+}
+
+absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Fill(const std::string& path,
+                                                                 const v1::RunConfig& config,
+                                                                 absl::Time now) {
+  std::error_code error;
   fs::create_directory(path + "/checkpoints", error);
-  RETURN_IF_ERROR(FromErrorCode(error, attempt));
+  RETURN_IF_ERROR(FromErrorCode(error, absl::StrCat("make run directory ", path)));
   RETURN_IF_ERROR(WriteFileAtomically(path + "/config.textproto", ConfigText(config, now)));
   File metrics(std::fopen((path + "/metrics.jsonl").c_str(), "ab"), &std::fclose);
   if (metrics == nullptr)
     return absl::ErrnoToStatus(errno, absl::StrCat("open ", path, "/metrics.jsonl"));
+  // Lines are written whole or not at all: see AppendStep.
+  std::setbuf(metrics.get(), nullptr);
   return std::unique_ptr<RunDirectory>(new RunDirectory(path, std::move(metrics)));
 }
 
 absl::Status RunDirectory::AppendStep(const v1::StepRecord& record) {
-  return WriteAll(metrics_.get(), ToJson(record, false) + "\n",
-                  absl::StrCat("write ", path_, "/metrics.jsonl"));
+  const std::string line = ToJson(record, false) + "\n";
+  absl::Status status =
+      WriteAll(metrics_.get(), line, absl::StrCat("write ", path_, "/metrics.jsonl"));
+  if (status.ok()) {
+    whole_bytes_ += static_cast<int64_t>(line.size());
+    return status;
+  }
+  // Half a line, where the disk became full, is of no use to who reads the file.
+  std::error_code ignored;  // it is readable up to there all the same
+  fs::resize_file(path_ + "/metrics.jsonl", whole_bytes_, ignored);
+  return status;
 }
 
 absl::Status RunDirectory::WriteSummary(const v1::RunSummary& summary) {

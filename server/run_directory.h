@@ -37,7 +37,7 @@ absl::StatusOr<std::string> NewestCheckpoint(const std::string& root, const std:
 
 class RunDirectory {
  public:
-  // Makes the directory and writes config.textproto.
+  // Makes the directory and writes config.textproto, or leaves nothing.
   // Errors: AlreadyExists if there is such a directory, InvalidArgument (name), and what the file
   // system says.
   static absl::StatusOr<std::unique_ptr<RunDirectory>> Create(const std::string& root,
@@ -46,6 +46,7 @@ class RunDirectory {
                                                               absl::Time now);
 
   const std::string& path() const { return path_; }
+  // A whole line, or none.
   absl::Status AppendStep(const v1::StepRecord& record);
   absl::Status WriteSummary(const v1::RunSummary& summary);
 
@@ -53,9 +54,14 @@ class RunDirectory {
   using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
   RunDirectory(std::string path, File metrics);
+  // Of a directory that has just been made.
+  static absl::StatusOr<std::unique_ptr<RunDirectory>> Fill(const std::string& path,
+                                                            const v1::RunConfig& config,
+                                                            absl::Time now);
 
   std::string path_;
   File metrics_;
+  int64_t whole_bytes_ = 0;  // of metrics.jsonl
 };
 
 }  // namespace edgetp

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -120,6 +122,46 @@ TEST_F(RunDirectoryTest, AFullDiskIsAnErrorOfTheWrite) {
   EXPECT_EQ(WriteFileAtomically(root_ + "/a/file", "x").code(),
             absl::StatusCode::kResourceExhausted);
   EXPECT_FALSE(fs::exists(root_ + "/a/file"));
+}
+
+// Files cannot grow beyond `bytes` while it lives: what a full disk looks like to one process.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit = {bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FullDisk() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_;
+};
+
+TEST_F(RunDirectoryTest, ARunThatCannotBeWrittenLeavesNothing) {
+  {
+    const FullDisk full(0);
+    EXPECT_FALSE(RunDirectory::Create(root_, "a", config_, absl::Now()).ok());
+  }
+  EXPECT_FALSE(fs::exists(root_ + "/a"));
+  EXPECT_TRUE(RunDirectory::Create(root_, "a", config_, absl::Now()).ok());
+}
+
+TEST_F(RunDirectoryTest, AStepThatDoesNotFitLeavesNoHalfLine) {
+  const auto directory = RunDirectory::Create(root_, "a", config_, absl::Now());
+  ASSERT_TRUE(directory.ok());
+  v1::StepRecord record;
+  record.set_step(1);
+  ASSERT_TRUE((*directory)->AppendStep(record).ok());
+  const std::string whole = ReadFile(root_ + "/a/metrics.jsonl");
+  {
+    const FullDisk full(whole.size() + 10);
+    EXPECT_FALSE((*directory)->AppendStep(record).ok());
+  }
+  EXPECT_EQ(ReadFile(root_ + "/a/metrics.jsonl"), whole);
+  ASSERT_TRUE((*directory)->AppendStep(record).ok());
+  EXPECT_EQ(ReadFile(root_ + "/a/metrics.jsonl"), whole + whole);
 }
 
 TEST_F(RunDirectoryTest, TheNewestCheckpointIsTheOneWithTheHighestStep) {
