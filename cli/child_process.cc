@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "common/base/clock.h"
 
 namespace edgetp {
 namespace {
@@ -122,7 +123,7 @@ void ChildProcess::Signal(int signal) {
 
 bool ChildProcess::WaitUntil(absl::Time deadline) {
   while (!Ended().has_value()) {
-    if (absl::Now() >= deadline) return false;
+    if (MonotonicNow() >= deadline) return false;
     absl::SleepFor(kPollInterval);
   }
   return true;

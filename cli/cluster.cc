@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/command.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/signals.h"
 
@@ -29,12 +30,12 @@ absl::StatusOr<int> CountWorkers(Remote& remote) {
 
 // Blocks until: that many workers have joined, or `wait`.
 absl::Status AwaitWorkers(Remote& remote, int wanted, absl::Duration wait) {
-  const absl::Time limit = absl::Now() + wait;
+  const absl::Time limit = MonotonicNow() + wait;
   int announced = -1;
   while (true) {
     ASSIGN_OR_RETURN(const int present, CountWorkers(remote));
     if (present >= wanted) return absl::OkStatus();
-    if (absl::Now() >= limit) {
+    if (MonotonicNow() >= limit) {
       return absl::InvalidArgumentError(
           absl::StrCat("--workers: the cluster at ", remote.address(), " has ", present, " of ",
                        wanted, " workers (waited=", absl::FormatDuration(wait), ")"));

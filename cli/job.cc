@@ -2,12 +2,14 @@
 
 #include <grpcpp/client_context.h>
 
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/signals.h"
 #include "common/rpc/status.h"
@@ -39,8 +41,9 @@ class Monitor {
   // Ends the watching. Returns why the stream was, or should be, given up; OK if nothing was seen.
   absl::Status Finish() {
     {
-      absl::MutexLock lock(&mutex_);
+      const std::lock_guard<std::mutex> lock(mutex_);
       done_ = true;
+      changed_.notify_all();
     }
     thread_.join();
     return reason_;
@@ -49,14 +52,14 @@ class Monitor {
  private:
   void Loop() {
     absl::Time give_up = absl::InfiniteFuture();
-    absl::Time probe = absl::Now() + kProbeInterval;
+    absl::Time probe = MonotonicNow() + kProbeInterval;
     while (!Wait()) {
       if (reason_.ok()) {
         reason_ = LookAround(&probe);
         if (!reason_.ok())
-          give_up = absl::Now() + (server_gone_ ? absl::ZeroDuration() : kStopGrace);
+          give_up = MonotonicNow() + (server_gone_ ? absl::ZeroDuration() : kStopGrace);
       }
-      if (absl::Now() >= give_up) {
+      if (MonotonicNow() >= give_up) {
         stream_->TryCancel();
         return;
       }
@@ -65,8 +68,8 @@ class Monitor {
 
   // True once there is nothing more to watch.
   bool Wait() {
-    absl::MutexLock lock(&mutex_);
-    return mutex_.AwaitWithTimeout(absl::Condition(&done_), kTick);
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, absl::ToChronoNanoseconds(kTick), [this] { return done_; });
   }
 
   absl::Status LookAround(absl::Time* probe) {
@@ -77,9 +80,9 @@ class Monitor {
       return absl::CancelledError("interrupted");
     }
     if (cluster_ != nullptr) RETURN_IF_ERROR(cluster_->Check());
-    if (absl::Now() < *probe) return absl::OkStatus();
+    if (MonotonicNow() < *probe) return absl::OkStatus();
     const absl::Status alive = remote_.GetStatus().status();
-    *probe = absl::Now() + kProbeInterval;
+    *probe = MonotonicNow() + kProbeInterval;
     server_gone_ = !alive.ok();
     return alive;
   }
@@ -89,7 +92,8 @@ class Monitor {
   LocalCluster* const cluster_;
   const bool stop_on_signal_;
   grpc::ClientContext* const stream_;
-  absl::Mutex mutex_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
   bool done_ = false;         // guarded by mutex_
   bool server_gone_ = false;  // nobody is left to tell us the end; the thread's own
   absl::Status reason_;       // the thread's own until it is joined
@@ -116,8 +120,8 @@ absl::Status FirstCause(const absl::Status& told, const absl::Status& seen,
 
 // A stream that broke off: the reason may be a child of ours that is just ending.
 absl::Status LookForDeadChild(LocalCluster* cluster) {
-  const absl::Time deadline = absl::Now() + kDeadChildLimit;
-  while (cluster != nullptr && absl::Now() < deadline) {
+  const absl::Time deadline = MonotonicNow() + kDeadChildLimit;
+  while (cluster != nullptr && MonotonicNow() < deadline) {
     RETURN_IF_ERROR(cluster->Check());
     absl::SleepFor(kTick);
   }
@@ -140,7 +144,8 @@ JobOutcome WatchJob(Remote& remote, const std::string& run, LocalCluster* cluste
     Record(event, &outcome);
     on_event(event);
   }
-  const absl::Status stream = FromGrpc(reader->Finish());
+  const absl::Status stream =
+      Annotate(FromGrpc(reader->Finish()), absl::StrCat("edgetp_server at ", remote.address()));
   absl::Status seen = monitor.Finish();
   const bool has_ending = outcome.summary.has_value() || outcome.result.has_value();
   if (!has_ending && seen.ok() && outcome.status.ok()) seen = LookForDeadChild(cluster);

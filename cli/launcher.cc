@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/signals.h"
 
@@ -95,7 +95,7 @@ absl::Status LocalCluster::StartChild(const std::string& program, const std::str
 }
 
 absl::Status LocalCluster::AwaitServer(const std::string& ready_file) {
-  const absl::Time deadline = absl::Now() + options_.start_limit;
+  const absl::Time deadline = MonotonicNow() + options_.start_limit;
   while (true) {
     std::ifstream file(ready_file);
     // The server writes the file elsewhere and renames it, so a file that is there is complete:
@@ -106,7 +106,7 @@ absl::Status LocalCluster::AwaitServer(const std::string& ready_file) {
           absl::StrCat("start server: ", *end, ": ", children_[0].LastLines(1)));
     }
     if (WaitForShutdownSignal(kReadyPollInterval) != 0) return absl::CancelledError("interrupted");
-    if (absl::Now() >= deadline) {
+    if (MonotonicNow() >= deadline) {
       return absl::DeadlineExceededError(absl::StrCat(
           "start server: not ready after ", absl::FormatDuration(options_.start_limit),
           "; the end of ", children_[0].log_path(), ":\n", children_[0].LastLines(kLastLines)));
@@ -128,7 +128,7 @@ void LocalCluster::Stop() {
     children_[i].Signal(SIGTERM);
     children_[i].Signal(SIGCONT);  // one that was stopped can end in order, too
   }
-  const absl::Time deadline = absl::Now() + options_.stop_grace;
+  const absl::Time deadline = MonotonicNow() + options_.stop_grace;
   for (ChildProcess& child : children_) child.WaitUntil(deadline);
   children_.clear();  // the destructor of each kills and reaps
 }

@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "cli/format.h"
+#include "common/base/clock.h"
 #include "common/config/units.h"
 
 namespace edgetp {
@@ -69,7 +69,7 @@ void Progress::ShowStep(const v1::StepRecord& record) {
   const double val_loss = last_.val_loss();
   last_ = record;
   if (keeps_val_loss) last_.set_val_loss(val_loss);
-  const absl::Time now = absl::Now();
+  const absl::Time now = MonotonicNow();
   if (now < next_ && record.step() != steps_) return;
   next_ = now + (terminal_ ? kRedrawInterval : kLogInterval);
   const std::string line = ProgressLine(last_, steps_);

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/blobs.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/status.h"
 
 namespace edgetp {
@@ -44,7 +45,7 @@ absl::StatusOr<Response> Remote::Call(
     grpc::Status (v1::Control::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
     const Request& request) {
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + kCallLimit));
+  context.set_deadline(GrpcDeadline(MonotonicNow() + kCallLimit));
   Response response;
   RETURN_IF_ERROR(Explain(FromGrpc((control_.get()->*method)(&context, request, &response))));
   return response;
@@ -75,13 +76,13 @@ absl::StatusOr<v1::NetworkProfile> Remote::SetNetwork(const v1::SetNetworkReques
 }
 
 absl::StatusOr<std::string> Remote::PutBlob(const std::string& bytes) {
-  auto id = edgetp::PutBlob(blobs_.get(), bytes, absl::Now() + kBlobLimit);
+  auto id = edgetp::PutBlob(blobs_.get(), bytes, MonotonicNow() + kBlobLimit);
   if (!id.ok()) return Explain(id.status());
   return id;
 }
 
 absl::StatusOr<std::string> Remote::GetBlob(const std::string& id) {
-  auto bytes = edgetp::GetBlob(blobs_.get(), id, absl::Now() + kBlobLimit);
+  auto bytes = edgetp::GetBlob(blobs_.get(), id, MonotonicNow() + kBlobLimit);
   if (!bytes.ok()) return Explain(bytes.status());
   return bytes;
 }

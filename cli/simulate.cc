@@ -5,11 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "cli/command.h"
 #include "cli/format.h"
 #include "cli/simulate_options.h"
 #include "cli/simulate_tables.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/config/units.h"
 #include "common/data/bytes.h"
@@ -154,12 +154,12 @@ absl::StatusOr<v1::SimulateReport> SimulateTraced(const SimulateCell& cell,
 absl::StatusOr<v1::SimulateSweepReport> SimulateAll(const SimulateFlags& flags,
                                                     const std::vector<SimulateCell>& cells) {
   v1::SimulateSweepReport sweep;
-  const absl::Time start = absl::Now();
+  const absl::Time start = MonotonicNow();
   for (const SimulateCell& cell : cells) {
     ASSIGN_OR_RETURN(*sweep.add_rows(),
                      flags.trace.empty() ? Simulate(cell.run) : SimulateTraced(cell, flags.trace));
   }
-  PrintSpeed(sweep, absl::Now() - start);
+  PrintSpeed(sweep, MonotonicNow() - start);
   FillSaved(&sweep);
   RETURN_IF_ERROR(MaybeFindCrossovers(flags, cells, &sweep));
   return sweep;

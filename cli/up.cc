@@ -3,11 +3,11 @@
 #include <optional>
 
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "cli/cluster.h"
 #include "cli/command.h"
 #include "cli/report_tables.h"
 #include "cli/run_options.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/signals.h"
 
@@ -32,12 +32,12 @@ struct UpFlags {
 // Blocks until: all workers have joined, a process has ended, a shutdown signal, or the limit.
 absl::StatusOr<v1::StatusResponse> AwaitWorkers(LocalCluster& cluster, int workers) {
   Remote remote(cluster.address());
-  const absl::Time deadline = absl::Now() + kJoinLimit;
+  const absl::Time deadline = MonotonicNow() + kJoinLimit;
   while (true) {
     ASSIGN_OR_RETURN(v1::StatusResponse status, remote.GetStatus());
     if (status.workers_size() >= workers) return status;
     RETURN_IF_ERROR(cluster.Check());
-    if (absl::Now() > deadline) {
+    if (MonotonicNow() > deadline) {
       return absl::DeadlineExceededError(
           absl::StrFormat("up: workers did not join (joined=%d asked=%d waited_s=%d; logs: %s)",
                           status.workers_size(), workers, absl::ToInt64Seconds(kJoinLimit),

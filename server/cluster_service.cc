@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/rpc/status.h"
 #include "server/sink.h"
 #include "server/write_queue.h"
@@ -97,7 +98,7 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
     }
     // From the worker's clock, if that is not everybody's, to this one and back.
     const absl::Duration shift =
-        request_.has_sent_ns() ? SteadyNow() - ToTime(request_.sent_ns()) : absl::ZeroDuration();
+        request_.has_sent_ns() ? MonotonicNow() - ToTime(request_.sent_ns()) : absl::ZeroDuration();
     const absl::Time handover = ToTime(request_.handover_ns()) + shift;
     const absl::Duration airtime = absl::Nanoseconds(request_.airtime_ns());
     const absl::StatusOr<absl::Time> start =

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/version.h"
 #include "common/rpc/status.h"
 #include "server/sink.h"
@@ -80,7 +81,7 @@ grpc::ServerUnaryReactor* ControlService::GetStatus(grpc::CallbackServerContext*
     response->set_version(kVersion);
     response->set_address(facts_.address);
     response->set_metrics_address(facts_.metrics_address);
-    response->set_uptime_seconds(absl::ToDoubleSeconds(SteadyNow() - facts_.started));
+    response->set_uptime_seconds(absl::ToDoubleSeconds(MonotonicNow() - facts_.started));
     dispatcher_->FillStatus(response);
     return absl::OkStatus();
   });

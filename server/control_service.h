@@ -13,7 +13,7 @@ namespace edgetp {
 struct ServerFacts {
   std::string address;
   std::string metrics_address;
-  absl::Time started;  // SteadyNow()
+  absl::Time started;  // MonotonicNow()
 };
 
 class ControlService final : public v1::Control::CallbackService {

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/config/defaults.h"
 #include "common/config/validate.h"
@@ -89,7 +90,7 @@ Dispatcher::Dispatcher(CoordinatorOptions options, const std::string& runs, Blob
 absl::StatusOr<std::string> Dispatcher::Join(const WorkerStream& stream,
                                              const v1::JoinRequest& request) {
   Outputs outputs;
-  absl::StatusOr<std::string> id = coordinator_.Join(SteadyNow(), request, &outputs);
+  absl::StatusOr<std::string> id = coordinator_.Join(MonotonicNow(), request, &outputs);
   if (!id.ok()) {
     spdlog::warn("refused {}: {}", request.member().peer_address(),
                  std::string(id.status().message()));
@@ -104,21 +105,21 @@ absl::StatusOr<std::string> Dispatcher::Join(const WorkerStream& stream,
 
 void Dispatcher::OnMessage(const std::string& worker, const v1::WorkerMessage& message) {
   Outputs outputs;
-  coordinator_.OnMessage(SteadyNow(), worker, message, &outputs);
+  coordinator_.OnMessage(MonotonicNow(), worker, message, &outputs);
   CarryOut(std::move(outputs));
 }
 
 void Dispatcher::OnClosed(const std::string& worker) {
   if (streams_.erase(worker) > 0) spdlog::info("{} is gone: stream closed", worker);
   Outputs outputs;
-  coordinator_.OnStreamClosed(SteadyNow(), worker, &outputs);
+  coordinator_.OnStreamClosed(MonotonicNow(), worker, &outputs);
   CarryOut(std::move(outputs));
 }
 
 void Dispatcher::Tick() {
   Outputs outputs;
-  coordinator_.Tick(SteadyNow(), &outputs);
-  metrics_->ForgetEndedRuns(SteadyNow());
+  coordinator_.Tick(MonotonicNow(), &outputs);
+  metrics_->ForgetEndedRuns(MonotonicNow());
   CarryOut(std::move(outputs));
 }
 
@@ -132,14 +133,14 @@ absl::Status Dispatcher::Submit(const v1::JobSpec& spec, v1::SubmitResponse* res
   response->set_directory(directory);
   spdlog::info("run {}: submitted", run);
   Outputs outputs;
-  RETURN_IF_ERROR(coordinator_.Submit(SteadyNow(), run, job, &outputs));
+  RETURN_IF_ERROR(coordinator_.Submit(MonotonicNow(), run, job, &outputs));
   CarryOut(std::move(outputs));
   return absl::OkStatus();
 }
 
 absl::Status Dispatcher::Stop(const std::string& run) {
   Outputs outputs;
-  RETURN_IF_ERROR(coordinator_.Stop(SteadyNow(), run, &outputs));
+  RETURN_IF_ERROR(coordinator_.Stop(MonotonicNow(), run, &outputs));
   CarryOut(std::move(outputs));
   return absl::OkStatus();
 }
@@ -154,25 +155,25 @@ absl::Status Dispatcher::SetNetwork(const v1::SetNetworkRequest& request) {
   RETURN_IF_ERROR(ValidateNetwork(filled, world_size, "network"));
   ASSIGN_OR_RETURN(const std::optional<absl::Duration> span, CheckSpan(request, active));
   Outputs outputs;
-  coordinator_.SetNetwork(SteadyNow(), filled, span, &outputs);
+  coordinator_.SetNetwork(MonotonicNow(), filled, span, &outputs);
   if (active == nullptr) LogNetwork("no run is active", filled.name());
   CarryOut(std::move(outputs));
   return absl::OkStatus();
 }
 
-v1::NetworkProfile Dispatcher::network() const { return coordinator_.network(SteadyNow()); }
+v1::NetworkProfile Dispatcher::network() const { return coordinator_.network(MonotonicNow()); }
 
 absl::Status Dispatcher::Watch(const std::string& run, RunBook::Watcher watcher) {
   return book_.Watch(run, std::move(watcher));
 }
 
 void Dispatcher::FillStatus(v1::StatusResponse* status) const {
-  coordinator_.FillStatus(SteadyNow(), status);
+  coordinator_.FillStatus(MonotonicNow(), status);
 }
 
 void Dispatcher::Shutdown(const absl::Status& reason) {
   Outputs outputs;
-  coordinator_.Shutdown(SteadyNow(), reason, &outputs);
+  coordinator_.Shutdown(MonotonicNow(), reason, &outputs);
   CarryOut(std::move(outputs));
 }
 
@@ -182,7 +183,7 @@ void Dispatcher::CarryOut(Outputs outputs) {
     if (event.has_step()) metrics_->Step(event.step());
     if (event.has_network()) LogNetwork("run " + run, event.network().name());
     const absl::Status written = book_.Record(run, event);
-    if (!written.ok()) coordinator_.FailRun(SteadyNow(), run, written, &more);
+    if (!written.ok()) coordinator_.FailRun(MonotonicNow(), run, written, &more);
   }
   for (const std::string& run : outputs.begun) Begin(run);
   for (const auto& [worker, message] : outputs.sends) {
@@ -224,7 +225,7 @@ void Dispatcher::LogNetwork(const std::string& whose, const std::string& profile
 
 void Dispatcher::End(const EndedRun& ended) {
   active_run_->End(ended.run);
-  metrics_->EndRun(ended.run, ended.outcome, SteadyNow());
+  metrics_->EndRun(ended.run, ended.outcome, MonotonicNow());
   EndedRun final = ended;
   v1::RunSummary summary = Summarize(final, Predict(final));
   if (const absl::Status written = book_.WriteSummary(ended.run, summary);

@@ -1,14 +1,11 @@
 #include "server/loop.h"
 
-#include <chrono>
 #include <future>
 #include <utility>
 
-namespace edgetp {
+#include "common/base/clock.h"
 
-absl::Time SteadyNow() {
-  return absl::UnixEpoch() + absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
-}
+namespace edgetp {
 
 Loop::Loop(absl::Duration interval, std::function<void()> on_tick)
     : interval_(interval), on_tick_(std::move(on_tick)), thread_([this] { Main(); }) {}
@@ -43,10 +40,10 @@ void Loop::Stop() {
 }
 
 void Loop::Main() {
-  absl::Time next_tick = SteadyNow() + interval_;
+  absl::Time next_tick = MonotonicNow() + interval_;
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
-    changed_.wait_for(lock, absl::ToChronoNanoseconds(next_tick - SteadyNow()),
+    changed_.wait_for(lock, absl::ToChronoNanoseconds(next_tick - MonotonicNow()),
                       [this] { return stopped_ || !closures_.empty(); });
     std::deque<std::function<void()>> batch = std::exchange(closures_, {});
     const bool stop = stopped_ && batch.empty();
@@ -54,9 +51,9 @@ void Loop::Main() {
     if (stop) return;
     for (const std::function<void()>& closure : batch) closure();
     batch.clear();
-    if (SteadyNow() >= next_tick) {
+    if (MonotonicNow() >= next_tick) {
       on_tick_();
-      next_tick = SteadyNow() + interval_;
+      next_tick = MonotonicNow() + interval_;
     }
     lock.lock();
   }

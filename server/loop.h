@@ -12,10 +12,6 @@
 
 namespace edgetp {
 
-// Of the monotonic clock, as a time since an arbitrary epoch: a wall clock that is set must not end
-// a run.
-absl::Time SteadyNow();
-
 // Thread-safe.
 class Loop {
  public:

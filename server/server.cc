@@ -5,13 +5,14 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/metrics/metrics.h"
 #include "common/metrics/server_metrics.h"
+#include "common/rpc/deadline.h"
 #include "server/active_run.h"
 #include "server/blob_store.h"
 #include "server/blobs_service.h"
@@ -28,7 +29,7 @@ namespace {
 constexpr absl::Duration kTick = absl::Milliseconds(25);
 
 // What a stream gets to drain before it is cut.
-constexpr std::chrono::milliseconds kDrain{1500};
+constexpr absl::Duration kDrain = absl::Milliseconds(1500);
 
 }  // namespace
 
@@ -91,7 +92,7 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   address = absl::StrCat(options.listen.substr(0, options.listen.rfind(':')), ":", port);
   loop.Run([this] {
     control_service.SetFacts(ServerFacts{
-        .address = address, .metrics_address = endpoint->address(), .started = SteadyNow()});
+        .address = address, .metrics_address = endpoint->address(), .started = MonotonicNow()});
   });
   return absl::OkStatus();
 }
@@ -113,7 +114,7 @@ const std::string& Server::metrics_address() const { return parts_->endpoint->ad
 void Server::Shutdown(const absl::Status& reason) {
   if (parts_->grpc_server == nullptr) return;
   parts_->loop.Run([&] { parts_->dispatcher.Shutdown(reason); });
-  parts_->grpc_server->Shutdown(std::chrono::system_clock::now() + kDrain);
+  parts_->grpc_server->Shutdown(GrpcDeadline(MonotonicNow() + kDrain));
   parts_->loop.Stop();
   parts_->grpc_server.reset();
 }

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
-#include "worker/peer_clock.h"
 
 namespace edgetp {
 namespace {

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
 #include "worker/holding_transport.h"
-#include "worker/peer_clock.h"
 
 namespace edgetp {
 namespace {

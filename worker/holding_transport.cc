@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "worker/peer_clock.h"
 #include "worker/process_setup.h"
@@ -40,11 +41,6 @@ void Translate(absl::Time arrived, SegmentTimes* times) {
                          &times->last_bit_ns, &times->entered_ns}) {
     *stamp = absl::ToUnixNanos(absl::FromUnixNanos(*stamp) + shift);
   }
-}
-
-// libstdc++'s steady clock is CLOCK_MONOTONIC.
-std::chrono::steady_clock::time_point ToSteady(absl::Time time) {
-  return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(absl::ToUnixNanos(time)));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/data/corpus.h"
 #include "common/network/network_profile.h"
@@ -21,7 +22,6 @@
 #include "worker/collective_group.h"
 #include "worker/medium_client.h"
 #include "worker/memory_check.h"
-#include "worker/peer_clock.h"
 #include "worker/peer_group.h"
 #include "worker/run_recorder.h"
 #include "worker/sample_text.h"
@@ -160,8 +160,8 @@ absl::Status Job::AwaitMemory() {
 
 absl::Status Job::FetchCorpus() {
   if (assign_.spec().corpus_blob().empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string bytes,
-                   GetBlob(blobs_.get(), assign_.spec().corpus_blob(), absl::Now() + kBlobTimeout));
+  ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), assign_.spec().corpus_blob(),
+                                                    MonotonicNow() + kBlobTimeout));
   ASSIGN_OR_RETURN(corpus_, Corpus::Parse(bytes));
   return corpus_->CheckFits(config_.model().sequence(), config_.model().vocabulary());
 }
@@ -224,7 +224,7 @@ absl::Status Job::LoadWeights() {
   const v1::JobSpec& spec = assign_.spec();
   if (spec.weights_blob().empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string bytes,
-                   GetBlob(blobs_.get(), spec.weights_blob(), absl::Now() + kBlobTimeout));
+                   GetBlob(blobs_.get(), spec.weights_blob(), MonotonicNow() + kBlobTimeout));
   ASSIGN_OR_RETURN(const Checkpoint checkpoint, ParseCheckpoint(bytes));
   symbols_ = checkpoint.symbols;
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
@@ -273,7 +273,7 @@ class JobSink : public TrainingSink {
         const std::string bytes,
         SerializeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
     return PutBlobAs(blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), bytes,
-                     absl::Now() + kBlobTimeout)
+                     MonotonicNow() + kBlobTimeout)
         .status();
   }
 
@@ -357,7 +357,7 @@ absl::Status ExecuteJob(const v1::Assign& assign, const JobContext& context) {
   ready.mutable_ready()->set_job(assign.job());
   context.link->Send(std::move(ready));
   const absl::Duration patience = absl::Seconds(assign.ready_deadline_seconds());
-  RETURN_IF_ERROR(context.control->AwaitStart(absl::Now() + patience));
+  RETURN_IF_ERROR(context.control->AwaitStart(MonotonicNow() + patience));
 
   v1::WorkerMessage done;
   done.mutable_result()->set_job(assign.job());

@@ -1,9 +1,9 @@
 #include "worker/job_control.h"
 
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 
 namespace edgetp {
 
@@ -54,8 +54,8 @@ void JobControl::Detach() {
 
 absl::Status JobControl::Await(const bool* condition, const char* what, absl::Time deadline) {
   std::unique_lock lock(mutex_);
-  const bool woken = changed_.wait_until(lock, absl::ToChronoTime(deadline),
-                                         [&] { return *condition || !aborted_.ok(); });
+  const bool woken =
+      changed_.wait_until(lock, ToSteady(deadline), [&] { return *condition || !aborted_.ok(); });
   if (!aborted_.ok()) return aborted_;
   if (!woken) {
     return absl::DeadlineExceededError(

@@ -7,21 +7,20 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/metrics/worker_metrics.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/host.h"
 #include "common/rpc/logging.h"
 #include "common/rpc/signals.h"
 #include "worker/model/trainer.h"
-#include "worker/peer_clock.h"
 #include "worker/peer_endpoint.h"
 #include "worker/process_setup.h"
 #include "worker/session.h"
@@ -106,7 +105,7 @@ absl::StatusOr<std::string> AddressForOthers(const std::string& address, const s
                                              absl::Time deadline) {
   while (true) {
     auto reachable = ReachableAddress(address, server);
-    if (reachable.ok() || !absl::IsUnavailable(reachable.status()) || absl::Now() >= deadline)
+    if (reachable.ok() || !absl::IsUnavailable(reachable.status()) || MonotonicNow() >= deadline)
       return reachable;
     if (WaitForShutdownSignal(absl::Milliseconds(500)) != 0)
       return absl::CancelledError("interrupted");
@@ -115,7 +114,7 @@ absl::StatusOr<std::string> AddressForOthers(const std::string& address, const s
 
 absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const PeerEndpoint& endpoint,
                                                 const std::string& metrics_address) {
-  const absl::Time deadline = absl::Now() + absl::Seconds(flags.connect_seconds);
+  const absl::Time deadline = MonotonicNow() + absl::Seconds(flags.connect_seconds);
   std::string peers = flags.advertise;
   if (peers.empty()) {
     ASSIGN_OR_RETURN(peers, AddressForOthers(endpoint.address(), flags.server, deadline));
@@ -211,7 +210,7 @@ absl::Status Run(const Flags& flags) {
     SignalWatcher watcher(&session);
     status = session.Run();
   }
-  status_server->Shutdown(std::chrono::system_clock::now());
+  status_server->Shutdown(GrpcDeadline(MonotonicNow()));
   return status;
 }
 

@@ -4,9 +4,9 @@
 
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/status.h"
-#include "worker/peer_clock.h"
 
 namespace edgetp {
 

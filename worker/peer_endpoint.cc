@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/rpc/deadline.h"
 #include "grpc/support/time.h"
 #include "worker/segment_codec.h"
 
@@ -17,10 +18,6 @@ constexpr int kFrameBytes = 1 << 20;
 constexpr int kFirstReconnectMs = 20;
 constexpr int kLastReconnectMs = 200;
 constexpr int kMaxMessageBytes = kMaxSegmentBytes + kMaxSegmentHeaderBytes;
-
-gpr_timespec ToGpr(absl::Time time) {
-  return gpr_time_from_nanos(std::max<int64_t>(0, absl::ToUnixNanos(time)), GPR_CLOCK_MONOTONIC);
-}
 
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
@@ -101,7 +98,7 @@ void PeerEndpoint::Retire(std::unique_ptr<PeerStream> stream) {
 void PeerEndpoint::Poll(absl::Time until) {
   void* tag = nullptr;
   bool ok = false;
-  gpr_timespec deadline = ToGpr(until);
+  gpr_timespec deadline = GrpcDeadline(until);
   // After the first completion, take what else is there without waiting.
   while (queue_->AsyncNext(&tag, &ok, deadline) == grpc::CompletionQueue::GOT_EVENT) {
     static_cast<CompletionTag*>(tag)->Complete(ok);

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
-#include "worker/peer_clock.h"
 
 namespace edgetp {
 namespace {

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
-#include "worker/peer_clock.h"
 #include "worker/sampler.h"
 
 namespace edgetp {

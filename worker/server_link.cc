@@ -4,9 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/status.h"
 
 namespace edgetp {
@@ -18,7 +19,7 @@ ServerLink::ServerLink(const ServerLinkOptions& options, Handler handler)
 absl::StatusOr<std::unique_ptr<ServerLink>> ServerLink::Connect(const ServerLinkOptions& options,
                                                                 Handler handler) {
   std::unique_ptr<ServerLink> link(new ServerLink(options, std::move(handler)));
-  const auto deadline = absl::ToChronoTime(absl::Now() + options.connect_timeout);
+  const auto deadline = GrpcDeadline(MonotonicNow() + options.connect_timeout);
   if (!link->channel_->WaitForConnected(deadline)) {
     return absl::UnavailableError(absl::StrCat("join: no server at ", options.server, " (waited ",
                                                absl::FormatDuration(options.connect_timeout), ")"));

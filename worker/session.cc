@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "worker/process_setup.h"
 
@@ -124,11 +124,11 @@ void Session::RunJob(const v1::Assign& assign, ServerLink* link) {
   absl::Status status = ExecuteJob(assign, context);
   ReleaseFreeMemory();
   if (status.ok()) {
-    status = control->AwaitFinish(absl::Now() + kFinishTimeout);
+    status = control->AwaitFinish(MonotonicNow() + kFinishTimeout);
   } else if (control->aborted().ok()) {
     link->Send(FailureMessage(assign.job(), assign.rank(), status));
     // The server answers with the abort that names the culprit; it is what belongs in this log.
-    const absl::Status answer = control->AwaitFinish(absl::Now() + absl::Seconds(5));
+    const absl::Status answer = control->AwaitFinish(MonotonicNow() + absl::Seconds(5));
     if (absl::IsAborted(answer)) status = answer;
   }
   if (status.ok()) {

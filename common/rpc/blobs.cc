@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/digest.h"
 #include "common/rpc/status.h"
 
@@ -30,7 +31,7 @@ absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::strin
                                 const std::string& sha256, const std::string& bytes,
                                 absl::Time deadline) {
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(deadline));
+  context.set_deadline(GrpcDeadline(deadline));
   v1::PutBlobResponse response;
   const std::unique_ptr<grpc::ClientWriterInterface<v1::BlobChunk>> writer =
       stub->Put(&context, &response);
@@ -72,7 +73,7 @@ absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std:
 absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id,
                                     absl::Time deadline) {
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(deadline));
+  context.set_deadline(GrpcDeadline(deadline));
   v1::GetBlobRequest request;
   request.set_id(id);
   const std::unique_ptr<grpc::ClientReaderInterface<v1::BlobChunk>> reader =

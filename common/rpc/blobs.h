@@ -14,7 +14,7 @@ namespace edgetp {
 inline constexpr int64_t kBlobChunkBytes = 1 << 20;
 
 // Stores bytes on the server. Returns the blob's id, "sha256:<hex>".
-// Blocks until: all is stored, or `deadline` (wall clock).
+// Blocks until: all is stored, or `deadline` (monotonic clock).
 // Errors: those of Blobs.Put.
 absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
                                     absl::Time deadline);

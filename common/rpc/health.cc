@@ -4,9 +4,10 @@
 #include <grpcpp/grpcpp.h>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/status.h"
 
 namespace edgetp {
@@ -18,7 +19,7 @@ grpc::Status Ask(const std::string& address, absl::Duration timeout, std::string
   grpc::GenericStub stub(MakeChannel(address));
   grpc::CompletionQueue queue;
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  context.set_deadline(GrpcDeadline(MonotonicNow() + timeout));
   const grpc::Slice empty;
   const auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check",
                                           grpc::ByteBuffer(&empty, 1), &queue);

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 
 namespace edgetp {
 namespace {
@@ -52,9 +52,9 @@ int ShutdownSignal() { return g_signal.load(); }
 int ShutdownFd() { return g_fd.load(); }
 
 int WaitForShutdownSignal(absl::Duration timeout) {
-  const absl::Time deadline = absl::Now() + timeout;
+  const absl::Time deadline = MonotonicNow() + timeout;
   while (ShutdownSignal() == 0) {
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = deadline - MonotonicNow();
     if (left <= absl::ZeroDuration()) return 0;
     pollfd descriptor = {.fd = ShutdownFd(), .events = POLLIN, .revents = 0};
     // Rounded up, so that the last millisecond is not a busy loop; at most a minute, so that it

@@ -12,7 +12,7 @@
 #include <fstream>
 #include <thread>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 
 namespace edgetp {
 namespace {
@@ -153,7 +153,7 @@ TEST_F(LauncherTest, ChildrenEndWithTheThreadThatStartedThem) {
     if (started.ok()) child.emplace(*std::move(started));
   }).join();
   ASSERT_TRUE(child.ok()) << child.status();
-  EXPECT_TRUE(child->WaitUntil(absl::Now() + absl::Seconds(30)));
+  EXPECT_TRUE(child->WaitUntil(MonotonicNow() + absl::Seconds(30)));
   EXPECT_EQ(child->Ended(), "killed by signal 15 (Terminated)");
 }
 

@@ -18,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/version.h"
 #include "common/rpc/blobs.h"
 #include "common/rpc/channel.h"
@@ -127,7 +128,7 @@ class ServerTest : public ::testing::Test {
     config->mutable_model()->set_sequence(8);
     config->mutable_model()->set_vocabulary(65);
     config->mutable_train()->set_steps(2);
-    spec.set_corpus_blob(*PutBlob(blobs_.get(), "some text", absl::Now() + absl::Seconds(10)));
+    spec.set_corpus_blob(*PutBlob(blobs_.get(), "some text", MonotonicNow() + absl::Seconds(10)));
     return spec;
   }
   grpc::Status Submit(const v1::JobSpec& spec, v1::SubmitResponse* response) {
@@ -356,7 +357,7 @@ TEST_F(ServerTest, AMediumIsGrantedOnTheClockOfAWorkerThatSaysItsTime) {
 
 TEST_F(ServerTest, BlobsTravelInChunksAndComeBackEqual) {
   const std::string bytes(3 * kBlobChunkBytes + 17, 'x');
-  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  const absl::Time deadline = MonotonicNow() + absl::Seconds(20);
   for (const std::string& blob : {bytes, std::string("short"), std::string()}) {
     const auto id = PutBlob(blobs_.get(), blob, deadline);
     ASSERT_TRUE(id.ok()) << id.status();
@@ -371,7 +372,7 @@ TEST_F(ServerTest, BlobsTravelInChunksAndComeBackEqual) {
 }
 
 TEST_F(ServerTest, ACheckpointIsTakenFromTheRunningRunOnly) {
-  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  const absl::Time deadline = MonotonicNow() + absl::Seconds(20);
   EXPECT_EQ(PutBlobAs(blobs_.get(), "checkpoint:a/1", "w", deadline).status().code(),
             absl::StatusCode::kInvalidArgument);
   FakeWorker first(server_->address());

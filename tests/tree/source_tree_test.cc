@@ -42,7 +42,8 @@ struct Rule {
 const std::vector<std::string> kTorch = {"torch/", "ATen/", "c10/"};
 const std::vector<std::string> kGrpc = {"grpc", "edgetp/v1/cluster.grpc", "edgetp/v1/control.grpc",
                                         "common/rpc"};
-const std::vector<std::string> kClock = {"absl/time/clock", "chrono", "time.h", "ctime"};
+const std::vector<std::string> kClock = {"absl/time/clock", "common/base/clock", "chrono", "time.h",
+                                         "ctime"};
 const std::vector<std::string> kPrometheus = {"prometheus/", "common/metrics"};
 
 std::vector<std::string> Join(std::initializer_list<std::vector<std::string>> lists) {
