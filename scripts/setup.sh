@@ -24,7 +24,7 @@ with_libtorch=true
 $with_libtorch && packages+=(libtorch-dev libopenblas0-openmp)
 
 # what measurements compare with
-[[ "${1:-}" == --bench ]] && packages+=(libgloo-dev libopenmpi-dev openmpi-bin python3-torch libsimgrid-dev iproute2)
+[[ "${1:-}" == --bench ]] && packages+=(libgloo-dev libopenmpi-dev openmpi-bin python3-torch libsimgrid-dev iproute2 faketime)
 
 # Reference BLAS is about 20 times slower: these two decide which one LibTorch loads.
 alternatives=(libblas.so.3 liblapack.so.3)
