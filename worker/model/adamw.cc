@@ -1,30 +1,53 @@
 #include "worker/model/adamw.h"
 
-#include <algorithm>
+#include <ATen/Parallel.h>
+
 #include <cmath>
+
+#include "worker/model/kernels.h"
 
 namespace edgetp {
 namespace {
 
-// The passes over one piece find it in a core's L2 cache: 5 buffers x 64 KiB. An accelerator
-// prefers one long piece.
-constexpr int64_t kPieceElements = 16 * 1024;
+// Work that is worth a thread of its own.
+constexpr int64_t kElementsPerThread = 64 * 1024;
 
-struct Piece {
-  torch::Tensor value, gradient, exp_avg, exp_avg_sq, scratch;
+struct Buffers {
+  torch::Tensor value, gradient, exp_avg, exp_avg_sq;
 };
 
-void UpdatePiece(const AdamWOptions& options, const AdamWUpdate& update, bool decays, Piece piece) {
+void UpdateOnHost(const kernels::AdamWFactors& factors, const Buffers& on) {
+  float* value = on.value.data_ptr<float>();
+  const float* gradient = on.gradient.data_ptr<float>();
+  float *exp_avg = on.exp_avg.data_ptr<float>(), *exp_avg_sq = on.exp_avg_sq.data_ptr<float>();
+  at::parallel_for(0, on.value.numel(), kElementsPerThread, [&](int64_t begin, int64_t end) {
+    kernels::AdamW(factors, gradient + begin, value + begin, exp_avg + begin, exp_avg_sq + begin,
+                   end - begin);
+  });
+}
+
+void UpdateOnDevice(const kernels::AdamWFactors& factors, const Buffers& on) {
+  on.exp_avg.mul_(factors.beta1).add_(on.gradient, factors.share1);
+  on.exp_avg_sq.mul_(factors.beta2).addcmul_(on.gradient, on.gradient, factors.share2);
+  const torch::Tensor divisor = on.exp_avg_sq.sqrt().div_(factors.correction).add_(factors.epsilon);
+  on.value.mul_(factors.decay).addcdiv_(on.exp_avg, divisor, -factors.rate);
+}
+
+kernels::AdamWFactors FactorsOf(const AdamWOptions& options, const AdamWUpdate& update,
+                                bool decays) {
+  const double scale = update.gradient_scale;
   const double correction1 = 1 - std::pow(options.beta1, update.step + 1);
   const double correction2 = 1 - std::pow(options.beta2, update.step + 1);
-  const double scale = update.gradient_scale;
-  if (decays) piece.value.mul_(1 - update.learning_rate * options.weight_decay);
-  piece.exp_avg.mul_(options.beta1).add_(piece.gradient, (1 - options.beta1) * scale);
-  piece.exp_avg_sq.mul_(options.beta2)
-      .addcmul_(piece.gradient, piece.gradient, (1 - options.beta2) * scale * scale);
-  torch::sqrt_out(piece.scratch, piece.exp_avg_sq);
-  piece.scratch.div_(std::sqrt(correction2)).add_(options.epsilon);
-  piece.value.addcdiv_(piece.exp_avg, piece.scratch, -update.learning_rate / correction1);
+  kernels::AdamWFactors factors;
+  if (decays) factors.decay = static_cast<float>(1 - update.learning_rate * options.weight_decay);
+  factors.beta1 = static_cast<float>(options.beta1);
+  factors.beta2 = static_cast<float>(options.beta2);
+  factors.share1 = static_cast<float>((1 - options.beta1) * scale);
+  factors.share2 = static_cast<float>((1 - options.beta2) * scale * scale);
+  factors.correction = static_cast<float>(std::sqrt(correction2));
+  factors.epsilon = static_cast<float>(options.epsilon);
+  factors.rate = static_cast<float>(update.learning_rate / correction1);
+  return factors;
 }
 
 }  // namespace
@@ -32,19 +55,12 @@ void UpdatePiece(const AdamWOptions& options, const AdamWUpdate& update, bool de
 void ApplyAdamW(const AdamWOptions& options, const AdamWUpdate& update, ParameterStore& store) {
   torch::NoGradGuard no_grad;
   const torch::Tensor values = store.values().detach();
-  const int64_t longest =
-      values.device().is_cpu() ? kPieceElements : std::max<int64_t>(1, values.numel());
-  const torch::Tensor scratch = torch::empty({std::min(longest, values.numel())}, values.options());
   for (const ParameterRange& range : store.ranges()) {
-    for (int64_t begin = 0; begin < range.size; begin += longest) {
-      const int64_t size = std::min(longest, range.size - begin);
-      auto cut = [&](const torch::Tensor& flat) {
-        return flat.narrow(0, range.begin + begin, size);
-      };
-      UpdatePiece(options, update, range.decays,
-                  {cut(values), cut(store.gradients()), cut(store.exp_avg()),
-                   cut(store.exp_avg_sq()), scratch.narrow(0, 0, size)});
-    }
+    if (range.size == 0) continue;
+    const Buffers buffers{range.Of(values), range.Of(store.gradients()), range.Of(store.exp_avg()),
+                          range.Of(store.exp_avg_sq())};
+    const auto factors = FactorsOf(options, update, range.decays);
+    values.device().is_cpu() ? UpdateOnHost(factors, buffers) : UpdateOnDevice(factors, buffers);
   }
 }
 

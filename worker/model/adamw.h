@@ -21,8 +21,8 @@ struct AdamWUpdate {
       1;  // below 1 when clipping; applied here, so that the gradients themselves stay as they are
 };
 
-// Replicated parameters end with the same bits on every rank: their ranges are walked in the same
-// pieces everywhere.
+// An element's update depends on nothing but its own numbers: replicated parameters end with the
+// same bits on every rank.
 void ApplyAdamW(const AdamWOptions& options, const AdamWUpdate& update, ParameterStore& store);
 
 }  // namespace edgetp

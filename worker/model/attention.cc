@@ -2,13 +2,21 @@
 
 #include <cmath>
 
+#include "worker/model/cpu_ops.h"
 #include "worker/model/dropout.h"
 
 namespace edgetp {
 
 torch::Tensor Attention::operator()(const torch::Tensor& u, const ForwardPass& pass) const {
+  const torch::Tensor projected = qkv(u);  // (B*T, 3 C/P)
+  if (cpu::Takes(projected) && pass.dropout == 0)
+    return projection(cpu::Attend(projected, heads, pass.sequence));
+  return projection(Attend(projected, pass));
+}
+
+torch::Tensor Attention::Attend(const torch::Tensor& projected, const ForwardPass& pass) const {
   const int64_t B = pass.batch, T = pass.sequence, D = head_size;
-  const auto parts = qkv(u)                              // (B*T, 3 C/P)
+  const auto parts = projected
                          .view({B, T, 3, heads, D})      //
                          .permute({2, 0, 3, 1, 4})       // (3, B, H/P, T, D)
                          .reshape({3, B * heads, T, D})  //
@@ -20,11 +28,10 @@ torch::Tensor Attention::operator()(const torch::Tensor& u, const ForwardPass& p
       torch::baddbmm(mask, parts[0], parts[1].transpose(1, 2), 1, scale);  // (B*H/P, T, T)
   const torch::Tensor weights =
       DropLocal(torch::softmax(scores, -1), pass, layer, DropoutSite::kAttentionWeights, rank);
-  const torch::Tensor attended = torch::bmm(weights, parts[2])      // (B*H/P, T, D)
-                                     .view({B, heads, T, D})        //
-                                     .transpose(1, 2)               // (B, T, H/P, D)
-                                     .reshape({B * T, heads * D});  // (B*T, C/P)
-  return projection(attended);
+  return torch::bmm(weights, parts[2])  // (B*H/P, T, D)
+      .view({B, heads, T, D})           //
+      .transpose(1, 2)                  // (B, T, H/P, D)
+      .reshape({B * T, heads * D});     // (B*T, C/P)
 }
 
 }  // namespace edgetp

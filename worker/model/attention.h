@@ -20,6 +20,10 @@ struct Attention {
 
   // Shapes: (B*T, C) -> (B*T, C), partial: the sum over ranks is the attention's output.
   torch::Tensor operator()(const torch::Tensor& u, const ForwardPass& pass) const;
+
+ private:
+  // Without the linears, on any device, with dropout. Shapes: (B*T, 3 C/P) -> (B*T, C/P).
+  torch::Tensor Attend(const torch::Tensor& projected, const ForwardPass& pass) const;
 };
 
 }  // namespace edgetp

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "worker/model/cpu_ops.h"
 #include "worker/model/dropout.h"
 
 namespace edgetp {
@@ -71,14 +72,18 @@ Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelCon
   }
 }
 
-torch::Tensor Gpt::Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const {
+torch::Tensor Gpt::Embed(const torch::Tensor& tokens, const ForwardPass& pass) const {
+  if (cpu::Takes(token_table_)) return cpu::Embed(tokens, token_table_, position_table_);
   const torch::Tensor positions = position_table_.size(0) == pass.sequence
                                       ? position_table_
                                       : position_table_.narrow(0, 0, pass.sequence);  // (T, C)
   const torch::Tensor embedded = torch::embedding(token_table_, tokens) + positions;  // (B, T, C)
+  return embedded.view({-1, embedded.size(2)});
+}
+
+torch::Tensor Gpt::Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const {
   ResidualStream stream;
-  stream.x =
-      DropReplicated(embedded.view({-1, embedded.size(2)}), pass, -1, DropoutSite::kEmbedding);
+  stream.x = DropReplicated(Embed(tokens, pass), pass, -1, DropoutSite::kEmbedding);
   for (const auto& block : blocks_) block->Forward(stream, pass);
   return final_norm_(stream.x);
 }
@@ -89,7 +94,9 @@ torch::Tensor Gpt::Logits(const torch::Tensor& hidden) const {
 
 torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& targets,
                         const ForwardPass& pass) const {
-  return torch::cross_entropy_loss(Logits(Hidden(tokens, pass)), targets.view({-1}));
+  const torch::Tensor hidden = Hidden(tokens, pass);
+  if (cpu::Takes(hidden)) return cpu::HeadLoss(hidden, token_table_, targets);
+  return torch::cross_entropy_loss(Logits(hidden), targets.view({-1}));
 }
 
 }  // namespace edgetp

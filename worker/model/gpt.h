@@ -30,6 +30,9 @@ class Gpt {
                      const ForwardPass& pass) const;
 
  private:
+  // Shapes: tokens (B, T) -> (B*T, C).
+  torch::Tensor Embed(const torch::Tensor& tokens, const ForwardPass& pass) const;
+
   torch::Tensor token_table_;     // (V, C), also the head
   torch::Tensor position_table_;  // (T, C)
   std::vector<std::unique_ptr<Block>> blocks_;

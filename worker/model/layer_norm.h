@@ -3,6 +3,8 @@
 
 #include <torch/torch.h>
 
+#include "worker/model/cpu_ops.h"
+
 namespace edgetp {
 
 inline constexpr double kLayerNormEpsilon = 1e-5;  // as in GPT-2
@@ -13,6 +15,7 @@ struct LayerNorm {
 
   // Shapes: (rows, C) -> same.
   torch::Tensor operator()(const torch::Tensor& x) const {
+    if (cpu::Takes(x)) return cpu::LayerNorm(x, weight, bias, kLayerNormEpsilon);
     return torch::layer_norm(x, {x.size(1)}, weight, bias, kLayerNormEpsilon);
   }
 };

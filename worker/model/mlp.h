@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include "worker/model/cpu_ops.h"
 #include "worker/model/parallel_linear.h"
 #include "worker/model/trainer.h"
 
@@ -15,7 +16,9 @@ struct Mlp {
 
   // Shapes: (B*T, C) -> (B*T, C), partial: the sum over ranks is the MLP's output.
   torch::Tensor operator()(const torch::Tensor& v) const {
-    return projection(torch::gelu(expand(v), gelu == GeluKind::kTanh ? "tanh" : "none"));
+    torch::Tensor expanded = expand(v);  // (B*T, 4C/P)
+    if (cpu::Takes(expanded)) return projection(cpu::Gelu(std::move(expanded), gelu));
+    return projection(torch::gelu(expanded, gelu == GeluKind::kTanh ? "tanh" : "none"));
   }
 };
 

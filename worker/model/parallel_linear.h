@@ -4,7 +4,23 @@
 
 #include <torch/torch.h>
 
+#include "worker/model/differentiable.h"
+
 namespace edgetp {
+
+// x @ weight + bias. The weight's gradient is added where it accumulates by the product itself.
+// `bias` may be undefined. Shapes: x (rows, in), weight (in, out), bias (out) -> (rows, out).
+inline torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight,
+                            const torch::Tensor& bias) {
+  const torch::Tensor input = x.detach(), matrix = weight.detach();
+  torch::Tensor y =
+      bias.defined() ? torch::addmm(bias.detach(), input, matrix) : torch::mm(input, matrix);
+  return Differentiable(std::move(y), x, [=](const torch::Tensor& gradient) {
+    GradientOf(weight).addmm_(input.t(), gradient);
+    if (bias.defined()) GradientOf(bias).add_(gradient.sum(0));
+    return torch::mm(gradient, matrix.t());
+  });
+}
 
 // Each rank computes its slice of out_features.
 struct ColumnParallelLinear {
@@ -12,9 +28,7 @@ struct ColumnParallelLinear {
   torch::Tensor bias;    // (out/P), or undefined
 
   // Shapes: (rows, in) -> (rows, out/P).
-  torch::Tensor operator()(const torch::Tensor& x) const {
-    return bias.defined() ? torch::addmm(bias, x, weight) : torch::mm(x, weight);
-  }
+  torch::Tensor operator()(const torch::Tensor& x) const { return Linear(x, weight, bias); }
 };
 
 // Each rank holds a slice of in_features; the sum of all ranks' results is the product. Has no
@@ -23,7 +37,7 @@ struct RowParallelLinear {
   torch::Tensor weight;  // (in/P, out)
 
   // Shapes: (rows, in/P) -> (rows, out), partial.
-  torch::Tensor operator()(const torch::Tensor& x) const { return torch::mm(x, weight); }
+  torch::Tensor operator()(const torch::Tensor& x) const { return Linear(x, weight, {}); }
 };
 
 }  // namespace edgetp

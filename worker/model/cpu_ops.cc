@@ -1,0 +1,201 @@
+#include "worker/model/cpu_ops.h"
+
+#include <ATen/Parallel.h>
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "worker/model/differentiable.h"
+#include "worker/model/kernels.h"
+#include "worker/model/sgemm.h"
+
+namespace edgetp::cpu {
+namespace {
+
+// Work that is worth a thread of its own, in elements.
+constexpr int64_t kElementsPerThread = 32 * 1024;
+// Layer norms sum their weights' gradients over so many rows at a time, whatever the number of
+// threads: the order of a sum must not depend on it.
+constexpr int64_t kRowsPerSum = 64;
+
+int64_t GrainOf(int64_t elements_per_item) {
+  return std::max<int64_t>(1, kElementsPerThread / std::max<int64_t>(1, elements_per_item));
+}
+
+float* DataOrNull(const torch::Tensor& tensor) {
+  return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
+}
+
+torch::Tensor LayerNormInputGradient(const torch::Tensor& gradient, const torch::Tensor& x,
+                                     const torch::Tensor& weight, const torch::Tensor& bias,
+                                     const std::vector<kernels::NormStatistics>& statistics) {
+  const int64_t rows = x.size(0), C = x.size(1), sums = (rows + kRowsPerSum - 1) / kRowsPerSum;
+  const torch::Tensor dy = gradient.contiguous();
+  torch::Tensor dx = torch::empty_like(x);
+  const torch::Tensor partial = torch::zeros({sums, 2, C}, x.options());  // of weight, of bias
+  const float *dy_data = dy.data_ptr<float>(), *x_data = x.data_ptr<float>();
+  const float* weight_data = weight.data_ptr<float>();
+  float *dx_data = dx.data_ptr<float>(), *partial_data = partial.data_ptr<float>();
+  at::parallel_for(0, sums, GrainOf(kRowsPerSum * C), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i * kRowsPerSum, count = std::min(kRowsPerSum, rows - first);
+      float* sum = partial_data + i * 2 * C;
+      kernels::LayerNormBackward(dy_data + first * C, x_data + first * C, weight_data,
+                                 &statistics[first], count, C, dx_data + first * C, sum,
+                                 bias.defined() ? sum + C : nullptr);
+    }
+  });
+  for (int64_t i = 0; i < sums; ++i) {
+    kernels::Add(partial_data + i * 2 * C, GradientOf(weight).data_ptr<float>(), C);
+    if (bias.defined())
+      kernels::Add(partial_data + (i * 2 + 1) * C, GradientOf(bias).data_ptr<float>(), C);
+  }
+  return dx;
+}
+
+// Where a head's slice of the attention's tensors lies.
+struct HeadsLayout {
+  int64_t heads, T, D;
+
+  int64_t width() const { return heads * D; }
+  // Of q; k and v follow at width() and 2 * width(). Rows are 3 * width() apart.
+  int64_t InQkv(int64_t i) const { return i / heads * T * 3 * width() + i % heads * D; }
+  // Rows are width() apart.
+  int64_t InOutput(int64_t i) const { return i / heads * T * width() + i % heads * D; }
+  int64_t grain() const { return GrainOf(T * T + T * D); }
+};
+
+torch::Tensor AttendBackward(const torch::Tensor& gradient, const torch::Tensor& qkv,
+                             const torch::Tensor& weights, const HeadsLayout& layout) {
+  const auto [heads, T, D] = layout;
+  const int64_t width = layout.width(), in_step = 3 * width;
+  const float scale = 1 / std::sqrt(static_cast<float>(D));
+  const torch::Tensor output_gradient = gradient.contiguous();
+  torch::Tensor result = torch::empty_like(qkv);
+  const float *in = qkv.data_ptr<float>(), *saved = weights.data_ptr<float>();
+  const float* dout = output_gradient.data_ptr<float>();
+  float* din = result.data_ptr<float>();
+  at::parallel_for(0, weights.size(0), layout.grain(), [&](int64_t begin, int64_t end) {
+    std::vector<float> scores(T * T);
+    for (int64_t i = begin; i < end; ++i) {
+      const float *q = in + layout.InQkv(i), *k = q + width, *v = k + width;
+      const float *p = saved + i * T * T, *g = dout + layout.InOutput(i);
+      float *dq = din + layout.InQkv(i), *dk = dq + width, *dv = dk + width;
+      Multiply({p, T, true}, {g, width}, {dv, in_step}, T, D, T);
+      Multiply({g, width}, {v, in_step, true}, {scores.data(), T}, T, T, D);
+      kernels::CausalSoftmaxBackward(p, scale, T, scores.data());
+      Multiply({scores.data(), T}, {k, in_step}, {dq, in_step}, T, D, T);
+      Multiply({scores.data(), T, true}, {q, in_step}, {dk, in_step}, T, D, T);
+    }
+  });
+  return result;
+}
+
+void AddRows(const torch::Tensor& tokens, const float* from, float* into, int64_t C) {
+  const int64_t* token = tokens.data_ptr<int64_t>();
+  for (int64_t i = 0; i < tokens.numel(); ++i) kernels::Add(from + i * C, into + token[i] * C, C);
+}
+
+}  // namespace
+
+torch::Tensor Gelu(torch::Tensor x, GeluKind kind) {
+  torch::Tensor slope = x.detach();  // the same memory
+  torch::Tensor y = torch::empty_like(slope);
+  float *slope_data = slope.data_ptr<float>(), *y_data = y.data_ptr<float>();
+  at::parallel_for(0, slope.numel(), kElementsPerThread, [&](int64_t begin, int64_t end) {
+    const auto gelu = kind == GeluKind::kErf ? &kernels::GeluErf : &kernels::GeluTanh;
+    gelu(slope_data + begin, y_data + begin, end - begin);
+  });
+  return Differentiable(std::move(y), x,
+                        [slope](torch::Tensor gradient) { return slope.mul_(gradient); });
+}
+
+torch::Tensor LayerNorm(const torch::Tensor& x, const torch::Tensor& weight,
+                        const torch::Tensor& bias, double epsilon) {
+  const int64_t rows = x.size(0), C = x.size(1);
+  const torch::Tensor input = x.detach();
+  torch::Tensor y = torch::empty_like(input);
+  std::vector<kernels::NormStatistics> statistics(rows);
+  const float *x_data = input.data_ptr<float>(), *weight_data = weight.data_ptr<float>();
+  const float* bias_data = DataOrNull(bias);
+  float* y_data = y.data_ptr<float>();
+  at::parallel_for(0, rows, GrainOf(C), [&](int64_t begin, int64_t end) {
+    kernels::LayerNorm(x_data + begin * C, weight_data, bias_data, static_cast<float>(epsilon),
+                       end - begin, C, y_data + begin * C, &statistics[begin]);
+  });
+  return Differentiable(std::move(y), x,
+                        [=, statistics = std::move(statistics)](const torch::Tensor& gradient) {
+                          return LayerNormInputGradient(gradient, input, weight, bias, statistics);
+                        });
+}
+
+torch::Tensor Attend(const torch::Tensor& qkv, int64_t heads, int64_t T) {
+  const HeadsLayout layout{heads, T, qkv.size(1) / 3 / heads};
+  const int64_t D = layout.D, width = layout.width(), count = qkv.size(0) / T * heads;
+  const float scale = 1 / std::sqrt(static_cast<float>(D));
+  const torch::Tensor input = qkv.detach();
+  const torch::Tensor weights = torch::empty({count, T, T}, input.options());
+  torch::Tensor output = torch::empty({qkv.size(0), width}, input.options());
+  const float* in = input.data_ptr<float>();
+  float *out = output.data_ptr<float>(), *saved = weights.data_ptr<float>();
+  at::parallel_for(0, count, layout.grain(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float *q = in + layout.InQkv(i), *k = q + width, *v = k + width;
+      float* p = saved + i * T * T;
+      Multiply({q, 3 * width}, {k, 3 * width, true}, {p, T}, T, T, D);
+      kernels::CausalSoftmax(p, scale, T);
+      Multiply({p, T}, {v, 3 * width}, {out + layout.InOutput(i), width}, T, D, T);
+    }
+  });
+  return Differentiable(std::move(output), qkv, [=](const torch::Tensor& gradient) {
+    return AttendBackward(gradient, input, weights, layout);
+  });
+}
+
+torch::Tensor Embed(const torch::Tensor& tokens, const torch::Tensor& token_table,
+                    const torch::Tensor& position_table) {
+  const int64_t B = tokens.size(0), T = tokens.size(1), C = token_table.size(1);
+  torch::Tensor x = torch::empty({B * T, C}, token_table.options().requires_grad(false));
+  const float* rows = token_table.data_ptr<float>();
+  const float* positions = position_table.data_ptr<float>();
+  const int64_t* token = tokens.data_ptr<int64_t>();
+  float* into = x.data_ptr<float>();
+  for (int64_t i = 0; i < B * T; ++i, into += C) {
+    const float *row = rows + token[i] * C, *position = positions + i % T * C;
+    for (int64_t c = 0; c < C; ++c) into[c] = row[c] + position[c];
+  }
+  return Differentiable(std::move(x), {}, [=](const torch::Tensor& gradient) {
+    const torch::Tensor dx = gradient.contiguous();
+    const float* from = dx.data_ptr<float>();
+    AddRows(tokens, from, GradientOf(token_table).data_ptr<float>(), C);
+    for (int64_t b = 0; b < B; ++b)
+      kernels::Add(from + b * T * C, GradientOf(position_table).data_ptr<float>(), T * C);
+    return torch::Tensor();
+  });
+}
+
+torch::Tensor HeadLoss(const torch::Tensor& hidden, const torch::Tensor& table,
+                       const torch::Tensor& targets) {
+  const torch::Tensor input = hidden.detach(), weight = table.detach();
+  const torch::Tensor logits = torch::mm(input, weight.t());  // (rows, V), then their gradient
+  const int64_t rows = logits.size(0), V = logits.size(1);
+  const float share = 1 / static_cast<float>(rows);
+  float* data = logits.data_ptr<float>();
+  const int64_t* target = targets.data_ptr<int64_t>();
+  std::vector<double> losses(rows);
+  at::parallel_for(0, rows, GrainOf(V), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      losses[row] = kernels::CrossEntropy(data + row * V, target + row, share, 1, V);
+  });
+  double sum = 0;
+  for (const double loss : losses) sum += loss;
+  const torch::Tensor loss = torch::full({}, sum / static_cast<double>(rows), input.options());
+  return Differentiable(loss, hidden, [=](const torch::Tensor& gradient) {
+    const float factor = gradient.item<float>();
+    GradientOf(table).addmm_(logits.t(), input, 1, factor);
+    return torch::mm(logits, weight).mul_(factor);
+  });
+}
+
+}  // namespace edgetp::cpu

@@ -1,0 +1,40 @@
+// The model's operations on tensors in host memory, each with a hand-written backward pass: fewer
+// passes over memory and fewer calls than LibTorch's own, which serve other devices. Gradients of
+// parameters accumulate where the parameters' .grad() is; autograd sees activations alone. Each is
+// the same function as the plain code beside which it is used; tests compare the two.
+#pragma once
+
+#include <torch/torch.h>
+
+#include "worker/model/trainer.h"
+
+namespace edgetp::cpu {
+
+// Whether these operations take `x`.
+inline bool Takes(const torch::Tensor& x) {
+  return x.device().is_cpu() && x.scalar_type() == torch::kFloat;
+}
+
+// Overwrites `x`, which must be the fresh result of an operation that keeps nothing of it for its
+// backward pass (a product). Shapes: any, contiguous -> same.
+torch::Tensor Gelu(torch::Tensor x, GeluKind kind);
+
+// `bias` may be undefined. Shapes: (rows, C) -> same.
+torch::Tensor LayerNorm(const torch::Tensor& x, const torch::Tensor& weight,
+                        const torch::Tensor& bias, double epsilon);
+
+// Causal self-attention without dropout. Shapes: qkv (B*T, 3 * heads * D), all heads' q, then k,
+// then v -> (B*T, heads * D).
+torch::Tensor Attend(const torch::Tensor& qkv, int64_t heads, int64_t T);
+
+// Rows of both tables, added. Shapes: tokens (B, T), token_table (V, C), position_table (>= T, C)
+// -> (B*T, C).
+torch::Tensor Embed(const torch::Tensor& tokens, const torch::Tensor& token_table,
+                    const torch::Tensor& position_table);
+
+// Mean cross-entropy of hidden @ table^T. Shapes: hidden (rows, C), table (V, C), targets with
+// `rows` elements -> scalar.
+torch::Tensor HeadLoss(const torch::Tensor& hidden, const torch::Tensor& table,
+                       const torch::Tensor& targets);
+
+}  // namespace edgetp::cpu
