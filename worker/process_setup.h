@@ -39,7 +39,9 @@ void PollOwnSocketsOnly();
 // For the calling thread and those that it starts: OpenMP's and OpenBLAS's threads.
 void UseComputeThreads(int threads);
 
-// Makes the calling thread's sleeps end within a microsecond of the asked time instead of 50.
+// Makes the calling thread's sleeps end within a microsecond of the asked time instead of 50, and
+// as soon as the kernel can (Linux 6.12 and later) while all cores compute. Threads that it starts
+// inherit the latter.
 void SharpenTimers();
 
 // The BLAS in use and its kernels, e.g. "OpenBLAS SkylakeX", or "unknown BLAS".

@@ -16,33 +16,19 @@
 #include "common/collective/schedule.h"
 #include "common/collective/segments.h"
 #include "common/network/attribution.h"
+#include "worker/delivery_log.h"
 #include "worker/emulation.h"
 #include "worker/segment_sender.h"
 #include "worker/segment_transport.h"
 
 namespace edgetp {
 
-// One emulated segment's way: what the model asked for, and what the host made of it.
-struct Delivery {
-  int source = -1;
-  int64_t bytes = 0;
-  absl::Duration asked;     // handover to arrival
-  absl::Duration realised;  // handover to hand-on
-  absl::Duration queueing;  // of asked: behind other messages, at either end
-  absl::Duration error;     // of the hold: hand-on minus max(arrival, when it was wanted); >= 0
-  // It was physically there only after its time, while this rank waited; or its sender held it, and
-  // for too long.
-  bool late = false;
-  // The error, where this rank waited: what the host added to the collective's time. Zero where a
-  // later wait made up for it before anything was sent.
-  absl::Duration lost;
-};
-
 struct ExecutionReport {
   absl::Duration elapsed;
   TimeBreakdown time;  // without compute; the sum is `elapsed`
   // Of the software time, what no emulated delay hides: after the last arrival, or all of it where
-  // nothing was emulated. It is what a prediction has to add to the network's time.
+  // nothing was emulated, without what was lost to the host. It is what a prediction has to add to
+  // the network's time.
   absl::Duration exposed_software;
   int64_t messages_sent = 0;
   std::vector<int64_t> bytes_sent;   // by peer; payload after the wire dtype
@@ -98,7 +84,6 @@ class ScheduleExecutor {
                              const ReceivedSegment& got) const;
   void AccountWait(int peer, absl::Time begin, absl::Time physical, bool was_there,
                    absl::Time arrival, const ReceivedSegment& segment);
-  void MakeUpForLosses();
   absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
   absl::Status Progress(absl::Time until);
   absl::Status PastDeadline(const char* direction, const Action& action, absl::Time since) const;
@@ -121,8 +106,7 @@ class ScheduleExecutor {
   ExecutionReport* report_ = nullptr;
   std::vector<Chunk> chunks_;
   absl::Time latest_entry_;
-  absl::Time last_arrival_;   // of the segments that this rank has taken
-  size_t not_passed_on_ = 0;  // of the deliveries: since the last send, or the last full wait
+  DeliveryLog log_;
   int receives_left_ = 0;
 };
 
