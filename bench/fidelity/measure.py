@@ -1,8 +1,26 @@
 """The blocks of docs/fidelity.md."""
 
+import changes
+import kernel
+import links
 import measuring
+import numerics
+import randomness
+import sharing
+import verdict
 
-BLOCKS = {}
+BLOCKS = {
+    "delay": links.delay,
+    "rate": links.rate,
+    "kernel": kernel.kernel,
+    "jitter": randomness.jitter,
+    "loss": randomness.loss,
+    "sharing": sharing.sharing,
+    "changes": changes.changes,
+    "verdict": verdict.verdict,
+    "identical": numerics.identical,
+    "workers": numerics.workers,
+}
 
 if __name__ == "__main__":
     measuring.measure("fidelity.md", BLOCKS, measuring.arguments(__doc__).parse_args())
