@@ -76,13 +76,25 @@ void ActiveJob::Fail(absl::Time now, int rank, const v1::JobFailure& failure) {
   failed_[rank] = true;
   const absl::Status status = Annotate(FromFailure(failure.failure()), Describe(rank));
   if (!failure.secondary()) return End("failed", status);
-  if (!echo_.has_value()) echo_ = Echo{status, now + options_.blame_wait};
+  if (echoes_.empty()) give_up_ = now + options_.blame_wait;
+  echoes_.push_back(Echo{rank, failure.culprit(), status});
+  if (std::find(failed_.begin(), failed_.end(), false) == failed_.end()) End("failed", BestEcho());
+}
+
+absl::Status ActiveJob::BestEcho() const {
+  const auto blamed_in_return = [this](const Echo& echo) {
+    return std::any_of(echoes_.begin(), echoes_.end(), [&](const Echo& other) {
+      return other.rank != echo.rank && other.rank == echo.culprit && other.culprit == echo.rank;
+    });
+  };
   // Whoever waited in vain knows for what; a connection is lost because its other end has failed.
-  if (absl::IsUnavailable(echo_->status) && absl::IsDeadlineExceeded(status))
-    echo_->status = status;
-  // Everybody blames somebody else: the first one is as good as it gets.
-  if (std::find(failed_.begin(), failed_.end(), false) == failed_.end())
-    End("failed", echo_->status);
+  // Two that blame one another are the ends of what broke; a third one saw only what came of it.
+  const auto worth = [&](const Echo& echo) {
+    return std::pair(absl::IsDeadlineExceeded(echo.status), blamed_in_return(echo));
+  };
+  return std::max_element(echoes_.begin(), echoes_.end(),
+                          [&](const Echo& a, const Echo& b) { return worth(a) < worth(b); })
+      ->status;
 }
 
 void ActiveJob::Lose(int rank, const std::string& reason) {
@@ -96,7 +108,7 @@ void ActiveJob::Stop(const absl::Status& reason) { End("stopped", reason); }
 void ActiveJob::FailFromOutside(const absl::Status& reason) { End("failed", reason); }
 
 void ActiveJob::Tick(absl::Time now) {
-  if (echo_.has_value() && now >= echo_->give_up) return End("failed", echo_->status);
+  if (!echoes_.empty() && now >= give_up_) return End("failed", BestEcho());
   if (phase_ != Phase::kPreparing || now < options_.ready_deadline) return;
   const int rank =
       static_cast<int>(std::find(ready_.begin(), ready_.end(), false) - ready_.begin());

@@ -67,11 +67,15 @@ class ActiveJob {
   EndedRun Ended() const;
 
  private:
+  // A failure that blames another rank.
   struct Echo {
+    int rank;
+    int culprit;
     absl::Status status;
-    absl::Time give_up;
   };
 
+  // The failure that tells the most when every one of them blames somebody else.
+  absl::Status BestEcho() const;
   void End(const std::string& outcome, const absl::Status& failure);
   // "rank 1 (worker-2, pid 123)".
   std::string Describe(int rank) const;
@@ -84,7 +88,8 @@ class ActiveJob {
   std::vector<bool> ready_;
   std::vector<std::optional<v1::JobResult>> results_;
   std::vector<bool> failed_;
-  std::optional<Echo> echo_;  // the first failure that blames another rank
+  std::vector<Echo> echoes_;  // in the order of their arrival
+  absl::Time give_up_;  // waiting for a failure that blames nobody else; from the first echo on
   StepAggregator aggregator_;
   NetworkSchedule network_;
   std::string outcome_;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "worker/blame.h"
 
 namespace edgetp {
 namespace {
@@ -25,8 +26,9 @@ void ReleaseOne(void* argument) {
 
 // A status that a peer's stream ended with, as this rank should see it.
 absl::Status PeerGone(int rank, const PeerStream& stream) {
-  return absl::UnavailableError(absl::StrCat("peer connection: the peer is gone (peer=", rank,
-                                             "): ", std::string(stream.status().message())));
+  return Blaming(
+      rank, absl::UnavailableError(absl::StrCat("peer connection: the peer is gone (peer=", rank,
+                                                "): ", std::string(stream.status().message()))));
 }
 
 // An answer that dialling again cannot change.

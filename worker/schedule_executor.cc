@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "worker/blame.h"
 #include "worker/peer_clock.h"
 #include "worker/peer_payload.h"
 
@@ -131,7 +132,7 @@ absl::Status ScheduleExecutor::Send(const Action& action) {
   log_.PassedOn();
   ++report_->messages_sent;
   report_->bytes_sent[action.peer] += segments.chunk_bytes();
-  return Annotate(sender_.Pump(), absl::StrCat("all_reduce send ", Where(action)));
+  return AnnotateBlame(sender_.Pump(), absl::StrCat("all_reduce send ", Where(action)));
 }
 
 absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
@@ -140,8 +141,8 @@ absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
   absl::Time now = since;
   for (; !network_->Connected(action.peer); now = MonotonicNow()) {
     if (now >= execution_.deadline) return PastDeadline("send", action, since);
-    RETURN_IF_ERROR(Annotate(Progress(std::min(execution_.deadline, now + kPartitionPoll)),
-                             absl::StrCat("all_reduce send ", Where(action))));
+    RETURN_IF_ERROR(AnnotateBlame(Progress(std::min(execution_.deadline, now + kPartitionPoll)),
+                                  absl::StrCat("all_reduce send ", Where(action))));
   }
   report_->time.queueing += now - since;
   return absl::OkStatus();
@@ -247,18 +248,18 @@ absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& act
   const ReceivedSegment* segment = transport_->Front(action.peer);
   if (segment == nullptr) {
     if (absl::Status status = Progress(absl::InfinitePast()); !status.ok())
-      return Annotate(status, context());
+      return AnnotateBlame(status, context());
     segment = transport_->Front(action.peer);
   }
   const bool was_there = segment != nullptr;
   while (segment == nullptr) {
     if (transport_->Closed(action.peer)) {
-      return absl::UnavailableError(
-          absl::StrCat("all_reduce recv: the peer has left the job ", Where(action)));
+      return AnnotateBlame(Blaming(action.peer, absl::UnavailableError(Where(action))),
+                           "all_reduce recv: the peer has left the job");
     }
     if (MonotonicNow() >= execution_.deadline) return PastDeadline("recv", action, begin);
     if (absl::Status status = Progress(execution_.deadline); !status.ok())
-      return Annotate(status, context());
+      return AnnotateBlame(status, context());
     segment = transport_->Front(action.peer);
   }
   const SegmentTimes& times = segment->header.times;
@@ -284,8 +285,9 @@ absl::Status ScheduleExecutor::Hold(const Action& action, absl::Time release) {
     // The last nap is one sleep: what arrives meanwhile must not make the release late.
     const bool busy = left > kNap + kSpin && (!sender_.idle() || receives_left_ > 0);
     if (far || busy) {
-      RETURN_IF_ERROR(Annotate(Progress(far ? until - kQueueGranularity : absl::InfinitePast()),
-                               absl::StrCat("all_reduce recv ", Where(action))));
+      const absl::Time wake = far ? until - kQueueGranularity : absl::InfinitePast();
+      RETURN_IF_ERROR(
+          AnnotateBlame(Progress(wake), absl::StrCat("all_reduce recv ", Where(action))));
     }
     if (!far) SleepUntil(busy ? now + kNap : until - kSpin);
   }
@@ -354,12 +356,12 @@ absl::Status ScheduleExecutor::WaitReleased(const Action& action,
   if (!held()) return absl::OkStatus();
   const absl::Time since = MonotonicNow();
   const std::string context = "all_reduce send";
-  RETURN_IF_ERROR(Annotate(sender_.Pump(), context));
+  RETURN_IF_ERROR(AnnotateBlame(sender_.Pump(), context));
   while (held()) {
     const absl::Time now = MonotonicNow();
     if (now >= execution_.deadline) return PastDeadline("send", action, since);
     RETURN_IF_ERROR(
-        Annotate(Progress(std::min(execution_.deadline, now + kQueueGranularity)), context));
+        AnnotateBlame(Progress(std::min(execution_.deadline, now + kQueueGranularity)), context));
   }
   return absl::OkStatus();
 }
@@ -372,10 +374,11 @@ absl::Status ScheduleExecutor::Progress(absl::Time until) {
 absl::Status ScheduleExecutor::PastDeadline(const char* direction, const Action& action,
                                             absl::Time since) const {
   const bool cut = !network_->Connected(action.peer);
-  return absl::DeadlineExceededError(absl::StrCat(
+  const absl::Status late = absl::DeadlineExceededError(absl::StrCat(
       "all_reduce ", direction, cut ? ": link is partitioned" : ": deadline exceeded", " (rank=",
       transport_->rank(), " peer=", action.peer, " step=", execution_.step, " chunk=", action.chunk,
       " waited_ms=", absl::ToInt64Milliseconds(MonotonicNow() - since), ")"));
+  return Blaming(action.peer, late);
 }
 
 std::string ScheduleExecutor::Where(const Action& action) const {

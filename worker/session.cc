@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "worker/blame.h"
 #include "worker/process_setup.h"
 
 namespace edgetp {
@@ -24,7 +25,7 @@ v1::WorkerMessage FailureMessage(const std::string& job, int rank, const absl::S
   // A lost peer or a missed deadline is what the failure of another rank looks like from here.
   failure.set_secondary(absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
                         absl::IsAborted(status));
-  failure.set_culprit(rank);
+  failure.set_culprit(BlamedRank(status).value_or(rank));
   return message;
 }
 

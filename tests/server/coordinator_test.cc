@@ -71,10 +71,12 @@ class CoordinatorTest : public ::testing::Test {
     Tell(worker, message);
   }
   void Failure(const std::string& worker, const std::string& run, const std::string& text,
-               bool secondary, absl::StatusCode code = absl::StatusCode::kDataLoss) {
+               bool secondary, absl::StatusCode code = absl::StatusCode::kDataLoss,
+               int culprit = 0) {
     v1::WorkerMessage message;
     message.mutable_failure()->set_job(run);
     message.mutable_failure()->set_secondary(secondary);
+    message.mutable_failure()->set_culprit(culprit);
     message.mutable_failure()->mutable_failure()->set_code(static_cast<int>(code));
     message.mutable_failure()->mutable_failure()->set_message(text);
     Tell(worker, message);
@@ -294,6 +296,15 @@ TEST_F(CoordinatorTest, WhoWaitedInVainIsBelievedRatherThanWhoseConnectionWasLos
   Failure("worker-2", "a", "connection lost", true, absl::StatusCode::kUnavailable);
   Failure("worker-1", "a", "link is partitioned", true, absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(FailureText(), "rank 0 (worker-1, pid 101): link is partitioned");
+}
+
+TEST_F(CoordinatorTest, TwoThatBlameOneAnotherAreBelievedRatherThanAThird) {
+  for (int worker = 0; worker < 3; ++worker) Join();
+  Submit("a", 3);
+  Failure("worker-3", "a", "waited for rank 0", true, absl::StatusCode::kDeadlineExceeded, 0);
+  Failure("worker-2", "a", "waited for rank 0", true, absl::StatusCode::kDeadlineExceeded, 0);
+  Failure("worker-1", "a", "waited for rank 1", true, absl::StatusCode::kDeadlineExceeded, 1);
+  EXPECT_EQ(FailureText(), "rank 1 (worker-2, pid 102): waited for rank 0");
 }
 
 TEST_F(CoordinatorTest, AWorkerThatLeavesAfterASecondaryFailureIsNotTheCulprit) {

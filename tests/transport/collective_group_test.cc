@@ -9,6 +9,7 @@
 #include "tests/transport/forwarding_transport.h"
 #include "tests/transport/local_cluster.h"
 #include "worker/bench_all_reduce.h"
+#include "worker/blame.h"
 
 namespace edgetp {
 namespace {
@@ -76,6 +77,7 @@ TEST(FailureTest, APeerThatIsGoneIsNamed) {
   });
   EXPECT_EQ(results[0].code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(Message(results[0]), HasSubstr("peer=1"));
+  EXPECT_EQ(BlamedRank(results[0]), 1);
 }
 
 TEST(FailureTest, APeerThatLeavesTooEarlyIsNamed) {
@@ -87,6 +89,7 @@ TEST(FailureTest, APeerThatLeavesTooEarlyIsNamed) {
   });
   EXPECT_EQ(results[0].code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(Message(results[0]), HasSubstr("peer=1"));
+  EXPECT_EQ(BlamedRank(results[0]), 1);
 }
 
 TEST(FailureTest, AbortWakesAWaitingCollectiveAndStays) {
