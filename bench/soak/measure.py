@@ -15,7 +15,7 @@ import faults
 import measuring
 import soak
 
-DISK_MIB = 24
+DISK_MIB = 128  # holds the checkpoints of the longest run
 LANES = 2  # most of a fault is waiting
 QUICK_FAULTS = 20
 # More than this per fault, over so many that it is no accident, is a leak.

@@ -48,10 +48,17 @@ class Soak:
             raise RuntimeError(f"the cluster did not start: {self.cluster.server.log()[-2000:]}")
 
     def await_idle(self):
+        """Everybody lives and rests, and still does a moment later: one that is about to die is not idle."""
         def idle():
             self.cluster.revive()
             return self.cluster.idle()
-        return await_true(idle, IDLE_LIMIT_S)
+
+        def stays_idle():
+            pids = [member.pid for member in self.cluster.members()] if idle() else None
+            if pids is not None:
+                time.sleep(0.1)
+            return pids is not None and idle() and pids == [member.pid for member in self.cluster.members()]
+        return await_true(stays_idle, IDLE_LIMIT_S)
 
     def one(self, fault):
         """Runs a job, strikes, waits for what comes of it, and until the cluster is idle again."""
@@ -239,7 +246,7 @@ class Soak:
     def settle(self, fault, result, run):
         """Ends what still runs, starts who is dead, and looks at what is left."""
         cluster = self.cluster
-        if fault.phase == "shut-down":
+        if fault.phase == "shut-down" and result.outcome:
             late = [member.name for member in cluster.members() if member.end(max(0.1, END_LIMIT_S)) is None]
             if late:
                 result.wrong.append(f"did not shut down: {', '.join(late)}")
