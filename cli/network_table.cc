@@ -8,6 +8,7 @@
 #include "cli/format.h"
 #include "cli/table.h"
 #include "common/config/units.h"
+#include "common/network/mahimahi_trace.h"
 
 namespace edgetp {
 namespace {
@@ -78,6 +79,12 @@ std::string DescribeLink(const v1::LinkConfig& link) {
     terms.push_back(absl::StrCat("loss ", FormatNumber(100 * link.loss()), " %"));
   if (link.has_rate_bits_per_second())
     terms.push_back("rate " + FormatRate(link.rate_bits_per_second()));
+  if (link.trace_ms_size() > 0) {
+    const MahimahiTrace trace({link.trace_ms().begin(), link.trace_ms().end()});
+    terms.push_back(absl::StrCat("rate of a trace, ", FormatRate(trace.MeanBitsPerSecond()),
+                                 " in the mean of ",
+                                 FormatSeconds(1e-3 * *link.trace_ms().rbegin())));
+  }
   if (link.has_ingress_rate_bits_per_second()) {
     terms.push_back("ingress " + FormatRate(link.ingress_rate_bits_per_second()));
   }

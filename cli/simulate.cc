@@ -1,4 +1,5 @@
 // edgetp simulate: what a run would take on devices and networks that nobody has to own.
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -7,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/simulate_boards.h"
 #include "cli/simulate_options.h"
 #include "cli/simulate_tables.h"
 #include "common/base/clock.h"
@@ -27,6 +29,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --pattern=sppp --workers=3 --device='raspberry-pi-5*2+raspberry-pi-4' --set split=1,1,2
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --trace=step.json
   edgetp simulate --bytes=4KiB,384KiB,36MiB --workers=2,8 --network=lte --allreduce=all
+  edgetp simulate --scenario=raspberry-pi-tp
 The first pattern is the one that the others are compared with. Nothing is run and nothing waits.)";
 
 // Beyond it, a search for crossovers would take minutes.
@@ -34,6 +37,7 @@ constexpr double kMaxCrossoverEvents = 1e8;
 
 struct Flags {
   SimulateFlags simulate;
+  std::string scenario;
   OutputFormat format = OutputFormat::kTable;
 };
 
@@ -204,7 +208,20 @@ ExitCode RunAllReduces(const Flags& flags) {
   return kExitDone;
 }
 
-ExitCode Run(const Flags& flags) {
+// A scenario says everything itself.
+ExitCode RunScenario(const CLI::App& command, const Flags& flags) {
+  const std::vector<std::string> fine = {"--scenario", "--format", "--config_path", "--help"};
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() == 0 || std::find(fine.begin(), fine.end(), name) != fine.end()) continue;
+    return Report(absl::InvalidArgumentError(
+        absl::StrCat("--scenario: has its own models, boards and network, and takes no ", name)));
+  }
+  return SimulateBoards(flags.scenario, flags.simulate.run.config_path, flags.format);
+}
+
+ExitCode Run(const CLI::App& command, const Flags& flags) {
+  if (!flags.scenario.empty()) return RunScenario(command, flags);
   return flags.simulate.bytes.empty() ? RunModel(flags) : RunAllReduces(flags);
 }
 
@@ -242,11 +259,14 @@ void AddSimulate(CLI::App& app, Command* command) {
                   "a longer step is called infeasible, e.g. 90s; default: 60s");
   sub->add_option("--trace", simulate->trace,
                   "file for the last step as a Chrome trace (opens in Perfetto)");
+  sub->add_option("--scenario", flags->scenario,
+                  "published measurements of real boards (configs/scenarios) or file, beside "
+                  "predictions");
   AddLinkFlags(sub, &simulate->run.link);
   AddPresetFlags(sub, &simulate->run);
   AddFormatFlag(sub, &flags->format);
   sub->footer(kExamples);
-  sub->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
+  sub->callback([flags, command, sub] { *command = [flags, sub] { return Run(*sub, *flags); }; });
 }
 
 }  // namespace edgetp

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
 #include "common/config/units.h"
+#include "common/network/network_profile.h"
 
 namespace edgetp {
 namespace {
@@ -34,7 +35,7 @@ absl::Status SetJitter(const std::string& text, v1::LinkConfig* link) {
 }
 
 absl::Status SetRate(const std::string& text, v1::LinkConfig* link) {
-  link->clear_rate_bits_per_second();
+  ClearCapacity(link);
   link->clear_ingress_rate_bits_per_second();
   if (text == kUnlimitedRate) return absl::OkStatus();
   ASSIGN_OR_RETURN(const double rate, ParseRate(text));

@@ -19,7 +19,8 @@ struct LinkFlags {
 };
 
 // Changes `link` as asked. --jitter replaces a quantile table by the normal distribution; --delay
-// keeps a table, but raises what would arrive before it was sent; --rate is the rate of both ends.
+// keeps a table, but raises what would arrive before it was sent; --rate is the rate of both ends,
+// and takes the place of a trace.
 // Errors: InvalidArgument naming the flag, its value and the rule; `link` is unchanged then.
 absl::Status ApplyLinkFlags(const LinkFlags& flags, v1::LinkConfig* link);
 

@@ -18,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
 #include "common/config/suggest.h"
+#include "common/network/mahimahi_trace.h"
 
 namespace edgetp {
 namespace {
@@ -48,17 +49,18 @@ class CollectErrors : public google::protobuf::io::ErrorCollector {
   std::vector<std::string> errors_;
 };
 
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
+// `what` it should be, in messages: "config".
+absl::StatusOr<std::string> ReadSmallFile(const std::string& what, const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
                                                              &std::fclose);
-  if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("read config ", path));
+  const std::string attempt = absl::StrCat("read ", what, " ", path);
+  if (file == nullptr) return absl::ErrnoToStatus(errno, attempt);
   std::string text(kMaxConfigBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0)
-    return absl::ErrnoToStatus(errno, absl::StrCat("read config ", path));
+  if (std::ferror(file.get()) != 0) return absl::ErrnoToStatus(errno, attempt);
   if (text.size() > kMaxConfigBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat("read config ", path, ": larger than 1 MiB, this is no config"));
+        absl::StrCat(attempt, ": larger than 1 MiB, this is no ", what));
   }
   return text;
 }
@@ -71,6 +73,8 @@ const char* FolderOf(ConfigKind kind) {
       return "devices";
     case ConfigKind::kNetwork:
       return "networks";
+    case ConfigKind::kScenario:
+      return "scenarios";
     case ConfigKind::kRun:
       break;
   }
@@ -91,6 +95,31 @@ bool IsNameAlone(const v1::NetworkProfile& network) {
   v1::NetworkProfile rest = network;
   rest.clear_name();
   return network.has_name() && rest.ByteSizeLong() == 0;
+}
+
+// The trace that a link of a file in `folder` names becomes its times.
+absl::Status ReadTrace(const fs::path& folder, v1::LinkConfig* link) {
+  // The config of a run that is over has the times already.
+  if (!link->has_trace_file() || link->trace_ms_size() > 0) return absl::OkStatus();
+  const std::string path = (folder / link->trace_file()).lexically_normal().string();
+  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("trace", path));
+  ASSIGN_OR_RETURN(const std::vector<uint32_t> times, ParseMahimahiTrace(text, path));
+  link->mutable_trace_ms()->Assign(times.begin(), times.end());
+  return absl::OkStatus();
+}
+
+absl::Status ReadTraces(const fs::path& folder, v1::NetworkProfile* network) {
+  if (network->has_link()) RETURN_IF_ERROR(ReadTrace(folder, network->mutable_link()));
+  for (v1::LinkOverride& change : *network->mutable_overrides()) {
+    if (change.has_link()) RETURN_IF_ERROR(ReadTrace(folder, change.mutable_link()));
+  }
+  for (v1::NetworkEvent& event : *network->mutable_events()) {
+    if (event.has_network()) RETURN_IF_ERROR(ReadTraces(folder, event.mutable_network()));
+    if (event.change().has_link()) {
+      RETURN_IF_ERROR(ReadTrace(folder, event.mutable_change()->mutable_link()));
+    }
+  }
+  return absl::OkStatus();
 }
 
 void AddFolder(const fs::path& folder, std::vector<std::string>* folders) {
@@ -118,13 +147,15 @@ absl::Status ParseTextproto(const std::string& text, const std::string& origin,
 }
 
 absl::Status LoadTextproto(const std::string& path, google::protobuf::Message* out) {
-  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path));
+  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("config", path));
   return ParseTextproto(text, path, out);
 }
 
 std::string ToTextproto(const google::protobuf::Message& message) {
+  google::protobuf::TextFormat::Printer printer;
+  printer.SetUseShortRepeatedPrimitives(true);  // a trace is one line, not thousands
   std::string text;
-  google::protobuf::TextFormat::PrintToString(message, &text);
+  printer.PrintToString(message, &text);
   return text;
 }
 
@@ -191,10 +222,18 @@ absl::StatusOr<v1::DeviceProfile> ConfigLibrary::Device(const std::string& name)
   return Load<v1::DeviceProfile>(ConfigKind::kDevice, name);
 }
 
-absl::StatusOr<v1::NetworkProfile> ConfigLibrary::Network(const std::string& name) const {
+// Events that name presets still do.
+absl::StatusOr<v1::NetworkProfile> ConfigLibrary::LoadNetwork(const std::string& name) const {
   if (name == kUnlimited) return UnlimitedNetwork();
+  ASSIGN_OR_RETURN(const std::string path, Find(ConfigKind::kNetwork, name));
   ASSIGN_OR_RETURN(v1::NetworkProfile network,
-                   Load<v1::NetworkProfile>(ConfigKind::kNetwork, name));
+                   Load<v1::NetworkProfile>(ConfigKind::kNetwork, path));
+  RETURN_IF_ERROR(ReadTraces(fs::path(path).parent_path(), &network));
+  return network;
+}
+
+absl::StatusOr<v1::NetworkProfile> ConfigLibrary::Network(const std::string& name) const {
+  ASSIGN_OR_RETURN(v1::NetworkProfile network, LoadNetwork(name));
   RETURN_IF_ERROR(Annotate(ResolveEvents(&network), name));
   return network;
 }
@@ -205,8 +244,7 @@ absl::Status ConfigLibrary::ResolveEvents(v1::NetworkProfile* network) const {
     v1::NetworkEvent* const event = network->mutable_events(i);
     if (!event->has_network() || !IsNameAlone(event->network())) continue;
     const std::string& name = event->network().name();
-    absl::StatusOr<v1::NetworkProfile> preset = UnlimitedNetwork();
-    if (name != kUnlimited) preset = Load<v1::NetworkProfile>(ConfigKind::kNetwork, name);
+    absl::StatusOr<v1::NetworkProfile> preset = LoadNetwork(name);
     RETURN_IF_ERROR(Annotate(preset.status(), absl::StrCat("events[", i, "].network")));
     *event->mutable_network() = *std::move(preset);
   }
@@ -214,11 +252,27 @@ absl::Status ConfigLibrary::ResolveEvents(v1::NetworkProfile* network) const {
 }
 
 absl::StatusOr<v1::RunConfig> ConfigLibrary::Run(const std::string& name) const {
-  ASSIGN_OR_RETURN(v1::RunConfig run, Load<v1::RunConfig>(ConfigKind::kRun, name));
+  ASSIGN_OR_RETURN(const std::string path, Find(ConfigKind::kRun, name));
+  ASSIGN_OR_RETURN(v1::RunConfig run, Load<v1::RunConfig>(ConfigKind::kRun, path));
   if (run.has_network()) {
+    RETURN_IF_ERROR(ReadTraces(fs::path(path).parent_path(), run.mutable_network()));
     RETURN_IF_ERROR(Annotate(ResolveEvents(run.mutable_network()), name + ": network"));
   }
   return run;
+}
+
+absl::StatusOr<v1::BoardScenario> ConfigLibrary::Scenario(const std::string& name) const {
+  ASSIGN_OR_RETURN(const std::string path, Find(ConfigKind::kScenario, name));
+  ASSIGN_OR_RETURN(v1::BoardScenario scenario,
+                   Load<v1::BoardScenario>(ConfigKind::kScenario, path));
+  if (IsNameAlone(scenario.network())) {
+    auto network = LoadNetwork(scenario.network().name());
+    RETURN_IF_ERROR(Annotate(network.status(), name + ": network"));
+    *scenario.mutable_network() = *std::move(network);
+    return scenario;
+  }
+  RETURN_IF_ERROR(ReadTraces(fs::path(path).parent_path(), scenario.mutable_network()));
+  return scenario;
 }
 
 v1::NetworkProfile UnlimitedNetwork() {

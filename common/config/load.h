@@ -24,10 +24,10 @@ absl::Status LoadTextproto(const std::string& path, google::protobuf::Message* o
 // Textproto that ParseTextproto reads back. Shortest exact numbers, no trailing state.
 std::string ToTextproto(const google::protobuf::Message& message);
 
-enum class ConfigKind { kModel, kDevice, kNetwork, kRun };
+enum class ConfigKind { kModel, kDevice, kNetwork, kRun, kScenario };
 
-// The presets of a list of folders that each hold models/, devices/, networks/ and runs/. Earlier
-// folders win.
+// The presets of a list of folders that each hold models/, devices/, networks/, runs/ and
+// scenarios/. Earlier folders win.
 class ConfigLibrary {
  public:
   explicit ConfigLibrary(std::vector<std::string> folders) : folders_(std::move(folders)) {}
@@ -43,12 +43,13 @@ class ConfigLibrary {
 
   // `name` is a path (it contains a '/' or ends in .textproto) or a preset's name. A missing `name`
   // field is filled from the file's name, but for runs. Events of a network that name presets get
-  // them.
+  // them, and links that name a trace get its times.
   // Errors: NotFound with the known names; those of LoadTextproto.
   absl::StatusOr<v1::ModelConfig> Model(const std::string& name) const;
   absl::StatusOr<v1::DeviceProfile> Device(const std::string& name) const;
   absl::StatusOr<v1::NetworkProfile> Network(const std::string& name) const;
   absl::StatusOr<v1::RunConfig> Run(const std::string& name) const;
+  absl::StatusOr<v1::BoardScenario> Scenario(const std::string& name) const;
 
   // The file behind a name. Errors: NotFound with the known names.
   absl::StatusOr<std::string> Find(ConfigKind kind, const std::string& name) const;
@@ -56,6 +57,7 @@ class ConfigLibrary {
  private:
   template <typename Config>
   absl::StatusOr<Config> Load(ConfigKind kind, const std::string& name) const;
+  absl::StatusOr<v1::NetworkProfile> LoadNetwork(const std::string& name) const;
   absl::Status ResolveEvents(v1::NetworkProfile* network) const;
 
   std::vector<std::string> folders_;

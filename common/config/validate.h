@@ -26,6 +26,9 @@ absl::Status ValidateNetwork(const v1::NetworkProfile& network, std::optional<in
                              const std::string& place);
 absl::Status ValidateDevice(const v1::DeviceProfile& device, const std::string& place);
 
+// Published measurements of real boards. Errors of shapes are BuildLlamaPlan's.
+absl::Status ValidateScenario(const v1::BoardScenario& scenario, const std::string& place);
+
 // What a profile of this repository must also have: kind and source.
 absl::Status ValidateShipped(const v1::NetworkProfile& network, const std::string& place);
 absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string& place);
@@ -33,9 +36,5 @@ absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string&
 // Run names become folder names: a letter or digit, then at most 63 letters, digits, dots, dashes
 // or underscores.
 bool IsRunName(const std::string& name);
-
-// The link of one pair: the present fields of `overriding` replace those of `base`; quantiles as a
-// whole.
-v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& overriding);
 
 }  // namespace edgetp

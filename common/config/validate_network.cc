@@ -6,6 +6,8 @@
 
 #include "common/config/validate.h"
 #include "common/config/violations.h"
+#include "common/network/mahimahi_trace.h"
+#include "common/network/network_profile.h"
 #include "common/network/scenario.h"
 
 namespace edgetp {
@@ -43,6 +45,21 @@ void CheckQuantiles(const v1::LinkConfig& link, const std::string& path, Violati
   }
 }
 
+void CheckTrace(const v1::LinkConfig& link, const std::string& path, Violations* violations) {
+  if (link.trace_ms_size() == 0) {
+    if (!link.has_trace_file()) return;
+    violations->AddGot(path + ".trace_file",
+                       "names a file only in the file of a network or run profile",
+                       link.trace_file());
+    return;
+  }
+  if (link.has_rate_bits_per_second()) {
+    violations->Add(path + ".rate_bits_per_second", "must be absent where the link has a trace");
+  }
+  violations->Demand(path + ".trace_ms",
+                     CheckOpportunities({link.trace_ms().begin(), link.trace_ms().end()}));
+}
+
 void CheckLink(const v1::LinkConfig& link, const std::string& path, Violations* violations) {
   violations->InRange(path + ".delay_us", link.delay_us(), 0, kMaxDelayUs);
   violations->InRange(path + ".jitter_us", link.jitter_us(), 0, kMaxDelayUs);
@@ -66,6 +83,7 @@ void CheckLink(const v1::LinkConfig& link, const std::string& path, Violations* 
         link.jitter_us());
   }
   CheckQuantiles(link, path, violations);
+  CheckTrace(link, path, violations);
 }
 
 void CheckRank(const std::string& field, int rank, std::optional<int> world_size,
@@ -135,9 +153,15 @@ void CheckState(const v1::NetworkProfile& network, const std::string& path,
                   absl::StrCat(path, "overrides[", i, "]"), world_size, violations);
   }
   CheckPartition(network.partition(), path + "partition", world_size, violations);
-  if (network.shared_medium() && !network.link().has_rate_bits_per_second()) {
+  if (!network.shared_medium()) return;
+  if (!network.link().has_rate_bits_per_second()) {
     violations->Add(path + "link.rate_bits_per_second",
                     "a shared_medium needs a rate: it is what the members share");
+  }
+  for (int i = 0; i < network.overrides_size(); ++i) {
+    if (network.overrides(i).link().trace_ms_size() == 0) continue;
+    violations->Add(absl::StrCat(path, "overrides[", i, "].link.trace_ms"),
+                    "must be absent on a shared_medium");
   }
 }
 
@@ -201,17 +225,6 @@ void CheckTimeline(const v1::NetworkProfile& network, std::optional<int> world_s
 }
 
 }  // namespace
-
-v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& overriding) {
-  v1::LinkConfig link = base;
-  if (overriding.quantiles_size() > 0) link.clear_quantiles();
-  const bool other_distribution =
-      overriding.has_distribution() &&
-      overriding.distribution() != v1::LinkConfig::DISTRIBUTION_QUANTILES;
-  if (other_distribution) link.clear_quantiles();
-  link.MergeFrom(overriding);
-  return link;
-}
 
 void CheckNetwork(const v1::NetworkProfile& network, std::optional<int> world_size,
                   Violations* violations) {

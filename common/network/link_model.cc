@@ -19,7 +19,8 @@ Departure NeverArrives(absl::Time handover) {
           absl::InfiniteFuture(),
           absl::InfiniteFuture(),
           absl::ZeroDuration(),
-          absl::ZeroDuration()};
+          absl::ZeroDuration(),
+          handover};
 }
 
 }  // namespace
@@ -31,7 +32,12 @@ LinkModel::LinkModel(int world_size, NetworkOptions network, uint64_t seed)
       egress_free_(world_size, absl::InfinitePast()),
       ingress_free_(world_size, absl::InfinitePast()) {}
 
-void LinkModel::SetNetwork(NetworkOptions network) { network_ = std::move(network); }
+void LinkModel::SetNetwork(NetworkOptions network) {
+  network_ = std::move(network);
+  for (auto& links : links_) {
+    for (auto& [destination, state] : links) state.trace_begin.reset();
+  }
+}
 
 LinkModel::LinkState& LinkModel::State(int source, int destination) {
   return links_[source][destination];
@@ -54,28 +60,35 @@ absl::Duration LinkModel::Airtime(int source, int destination, int64_t bytes) co
   return TimeOnWire(bytes, network_.Link(source, destination).rate_bits_per_second);
 }
 
+absl::Time LinkModel::EgressEnd(const LinkOptions& link, absl::Time start, int64_t bytes,
+                                LinkState* state) {
+  if (link.trace == nullptr) return start + TimeOnWire(bytes, link.rate_bits_per_second);
+  if (!state->trace_begin) state->trace_begin = start;
+  return *state->trace_begin + link.trace->Finish(start - *state->trace_begin, bytes);
+}
+
 Departure LinkModel::Depart(absl::Time handover, int source, int destination, int64_t bytes,
                             const Impairment& impairment, std::optional<absl::Time> granted_start) {
   if (!network_.Connected(source, destination)) return NeverArrives(handover);
   const LinkOptions& link = network_.Link(source, destination);
-  const absl::Duration airtime = TimeOnWire(bytes, link.rate_bits_per_second);
   LinkState& state = State(source, destination);
 
   absl::Time start = std::max(handover, state.egress_free);
   if (network_.interface_sharing) start = std::max(start, egress_free_[source]);
   if (granted_start) {
     start = std::max(start, *granted_start);
-    medium_.Occupy(start, airtime);
+    medium_.Occupy(start, TimeOnWire(bytes, link.rate_bits_per_second));
   } else if (network_.shared_medium) {
-    start = medium_.Grant(start, airtime);
+    start = medium_.Grant(start, TimeOnWire(bytes, link.rate_bits_per_second));
   }
-  const absl::Time end = start + airtime;
+  const absl::Time end = EgressEnd(link, start, bytes, &state);
   state.egress_free = end;
   egress_free_[source] = std::max(egress_free_[source], end);
 
   Departure departure;
   departure.handover = handover;
   departure.egress_start = start;
+  departure.egress_end = end;
   const absl::Duration flight = link.delay + impairment.jitter + impairment.retransmission;
   departure.first_bit = std::max(start + flight, state.last_bit);
   departure.last_bit = std::max(end + flight, state.last_bit);

@@ -3,13 +3,14 @@
 // emulated transport (real time) and by the simulator (virtual time). Not thread-safe: one owner.
 //
 //   egress_start = max(t, link_free[s,d], egress_free[s] or medium_free)
-//   egress_end   = egress_start + 8 n / rate
+//   egress_end   = egress_start + 8 n / rate            (or as the link's trace says)
 //   first_bit    = egress_start + delay + jitter        (never before an earlier message
 //   last_bit     = egress_end + delay + jitter           of the link)
 //   arrival      = max(last_bit, max(first_bit, ingress_free[d]) + 8 n / ingress_rate)
 //
 // Cut-through, FIFO per link. "Never before": the first bit of a message comes after the last bit
 // of the one before it; what a message waits there for another's jitter counts as jitter.
+// A link's trace begins with its first message under the profile.
 // A partitioned link delivers at InfiniteFuture and leaves all queues alone.
 #pragma once
 
@@ -39,6 +40,7 @@ struct Departure {
   absl::Time last_bit;
   absl::Duration jitter;   // jitter and retransmission, contained in first_bit and last_bit
   absl::Duration ingress;  // 8 n / ingress_rate
+  absl::Time egress_end;
 };
 
 class LinkModel {
@@ -54,7 +56,7 @@ class LinkModel {
   // `bytes` decides how many packets can be lost. common/network/impairment.h has the formulas.
   Impairment Draw(int source, int destination, uint64_t message, int64_t bytes);
 
-  // Time on a shared medium, or on the wire of a link: 8 n / rate.
+  // Time on a shared medium: 8 n / rate.
   absl::Duration Airtime(int source, int destination, int64_t bytes) const;
 
   // Hands a segment to the link and advances its queues. On a shared medium, `granted_start` is the
@@ -75,10 +77,13 @@ class LinkModel {
     absl::Time egress_free = absl::InfinitePast();
     absl::Time last_bit = absl::InfinitePast();      // of the latest message, at the receiver
     absl::Time ingress_free = absl::InfinitePast();  // where interfaces are not shared
+    std::optional<absl::Time> trace_begin;
     std::optional<double> correlated;  // netem's memory: the latest correlated uniform
   };
 
   LinkState& State(int source, int destination);
+  static absl::Time EgressEnd(const LinkOptions& link, absl::Time start, int64_t bytes,
+                              LinkState* state);
 
   NetworkOptions network_;
   const uint64_t seed_;

@@ -9,7 +9,7 @@ bool LinkOptions::Random() const {
 
 bool LinkOptions::Unlimited() const {
   return delay <= absl::ZeroDuration() && !Random() && rate_bits_per_second == 0 &&
-         ingress_rate_bits_per_second == 0;
+         trace == nullptr && ingress_rate_bits_per_second == 0;
 }
 
 const LinkOptions& NetworkOptions::Link(int source, int destination) const {
@@ -26,6 +26,14 @@ bool NetworkOptions::Random() const {
   if (link.Random()) return true;
   for (const auto& [pair, options] : overrides) {
     if (options.Random()) return true;
+  }
+  return false;
+}
+
+bool NetworkOptions::FollowsTrace() const {
+  if (link.trace != nullptr) return true;
+  for (const auto& [pair, options] : overrides) {
+    if (options.trace != nullptr) return true;
   }
   return false;
 }

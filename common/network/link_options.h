@@ -2,11 +2,13 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/network/mahimahi_trace.h"
 
 namespace edgetp {
 
@@ -26,7 +28,8 @@ struct LinkOptions {
   double correlation = 0;
   double loss = 0;  // per packet
   double rate_bits_per_second = 0;
-  double ingress_rate_bits_per_second = 0;  // 0: as rate
+  std::shared_ptr<const MahimahiTrace> trace;  // in place of the rate
+  double ingress_rate_bits_per_second = 0;     // 0: as rate
 
   // True if messages meet random delays.
   bool Random() const;
@@ -48,6 +51,8 @@ struct NetworkOptions {
   bool Connected(int source, int destination) const;
   // True if messages of any link meet random delays.
   bool Random() const;
+  // True if what a message takes depends on when it is sent.
+  bool FollowsTrace() const;
   // True if no message is ever delayed: nothing needs to be stamped or held.
   bool Unlimited() const;
 };

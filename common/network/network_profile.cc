@@ -36,14 +36,12 @@ LinkOptions ToOptions(const v1::LinkConfig& config) {
   link.correlation = config.correlation();
   link.loss = config.loss();
   link.rate_bits_per_second = config.rate_bits_per_second();
+  if (config.trace_ms_size() > 0) {
+    link.trace = std::make_shared<MahimahiTrace>(
+        std::vector<uint32_t>(config.trace_ms().begin(), config.trace_ms().end()));
+  }
   link.ingress_rate_bits_per_second = config.ingress_rate_bits_per_second();
   return link;
-}
-
-// MergeFrom would append the quantiles of one table to those of another.
-void Merge(const v1::LinkConfig& changes, v1::LinkConfig* link) {
-  if (changes.quantiles_size() > 0) link->clear_quantiles();
-  link->MergeFrom(changes);
 }
 
 bool Matches(const v1::LinkOverride& rule, int source, int destination) {
@@ -77,7 +75,7 @@ void ResolveOverrides(const v1::NetworkProfile& profile, int world_size, Network
       bool changed = false;
       for (const v1::LinkOverride& rule : profile.overrides()) {
         if (source == destination || !Matches(rule, source, destination)) continue;
-        Merge(rule.link(), &link);
+        link = MergeLinks(link, rule.link());
         changed = true;
       }
       if (changed) network->overrides[{source, destination}] = ToOptions(link);
@@ -106,6 +104,26 @@ absl::StatusOr<std::vector<int>> PartitionGroups(const v1::NetworkProfile& profi
 }
 
 }  // namespace
+
+v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& overriding) {
+  v1::LinkConfig link = base;
+  // MergeFrom would append the quantiles of one table to those of another.
+  if (overriding.quantiles_size() > 0) link.clear_quantiles();
+  const bool other_distribution =
+      overriding.has_distribution() &&
+      overriding.distribution() != v1::LinkConfig::DISTRIBUTION_QUANTILES;
+  if (other_distribution) link.clear_quantiles();
+  const bool traced = overriding.trace_ms_size() > 0 || overriding.has_trace_file();
+  if (traced || overriding.has_rate_bits_per_second()) ClearCapacity(&link);
+  link.MergeFrom(overriding);
+  return link;
+}
+
+void ClearCapacity(v1::LinkConfig* link) {
+  link->clear_rate_bits_per_second();
+  link->clear_trace_file();
+  link->clear_trace_ms();
+}
 
 absl::StatusOr<NetworkOptions> ResolveNetwork(const v1::NetworkProfile& profile, int world_size) {
   RETURN_IF_ERROR(CheckOverrides(profile, world_size));

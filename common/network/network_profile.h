@@ -15,4 +15,11 @@ namespace edgetp {
 // 0..world_size-1, or of a rank in two groups.
 absl::StatusOr<NetworkOptions> ResolveNetwork(const v1::NetworkProfile& profile, int world_size);
 
+// The link of one pair: the present fields of `overriding` replace those of `base`; quantiles as a
+// whole, and a rate or a trace whichever of the two there was.
+v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& overriding);
+
+// Removes rate and trace.
+void ClearCapacity(v1::LinkConfig* link);
+
 }  // namespace edgetp

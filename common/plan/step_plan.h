@@ -37,10 +37,15 @@ struct ComputeStep {
   double bytes_touched;  // memory traffic: weights and activations read and written
 };
 
+// Training has all-reduces alone. The others are the halves of one through rank 0, of which
+// programs for inference are made (common/collective/rooted.h).
+enum class CollectiveKind { kAllReduce, kGather, kBroadcast, kBroadcastMissing };
+
 struct AllReduceStep {
   CollectiveTag tag;
   int64_t elements;    // float32 elements, of every rank alike
   int64_t wire_bytes;  // elements in the wire dtype of its class
+  CollectiveKind kind = CollectiveKind::kAllReduce;
 };
 
 using PlanStep = std::variant<ComputeStep, AllReduceStep>;

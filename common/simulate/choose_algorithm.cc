@@ -33,6 +33,21 @@ int64_t SegmentBytes(const AllReduceProblem& problem, const Algorithm& algorithm
   return static_cast<int64_t>(bytes / kMaxSegments);
 }
 
+// The price shall hold for the whole run, and a trace changes from second to second.
+void TakeMeanRate(LinkOptions* link) {
+  if (link->trace == nullptr) return;
+  link->rate_bits_per_second = link->trace->MeanBitsPerSecond();
+  link->trace.reset();
+}
+
+NetworkOptions PricedNetwork(const NetworkOptions& network) {
+  NetworkOptions priced = network;
+  priced.partition_group.clear();
+  TakeMeanRate(&priced.link);
+  for (auto& [pair, link] : priced.overrides) TakeMeanRate(&link);
+  return priced;
+}
+
 StepPlan OneAllReduce(const AllReduceProblem& problem) {
   StepPlan plan;
   plan.world_size = problem.world_size;
@@ -59,8 +74,7 @@ absl::StatusOr<absl::Duration> PriceAllReduce(const AllReduceProblem& problem,
   }
   TimelineOptions options;
   options.world_size = problem.world_size;
-  options.network = problem.network;
-  options.network.partition_group.clear();
+  options.network = PricedNetwork(problem.network);
   options.seed = kPricingSeed;
   options.algorithm = algorithm;
   options.segment_bytes = SegmentBytes(problem, *row);

@@ -23,9 +23,10 @@ struct AllReduceProblem {
 };
 
 // Duration of one all-reduce that all ranks enter together; the mean of several where the network
-// has jitter or loss. A partition is ignored: it will be healed. Where an all-reduce has more than
-// a million segments, it is priced with larger ones, so that a choice among thousands of ranks
-// takes seconds. Errors: InvalidArgument for an unknown algorithm or a size below 1.
+// has jitter or loss. A trace counts with its mean rate. A partition is ignored: it will be healed.
+// Where an all-reduce has more than a million segments, it is priced with larger ones, so that a
+// choice among thousands of ranks takes seconds. Errors: InvalidArgument for an unknown algorithm
+// or a size below 1.
 absl::StatusOr<absl::Duration> PriceAllReduce(const AllReduceProblem& problem,
                                               const std::string& algorithm);
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
+#include "common/collective/rooted.h"
 #include "common/simulate/choose_algorithm.h"
 
 namespace edgetp {
@@ -28,17 +29,13 @@ absl::Duration StagingTime(const DeviceOptions& device, int64_t elements) {
                        device.staging_bytes_per_second);
 }
 
-int BytesPerElement(const AllReduceStep& step) {
-  return step.elements == 0 ? int{sizeof(float)}
-                            : static_cast<int>(step.wire_bytes / step.elements);
-}
-
 }  // namespace
 
 TimelineSimulator::Engine::Engine(TimelineOptions options)
     : options_(std::move(options)),
       links_(options_.world_size, options_.network, options_.seed),
       random_(options_.network.Random()),
+      follows_trace_(options_.network.FollowsTrace()),
       steps_(options_.world_size),
       states_(options_.world_size),
       events_(options_.world_size),
@@ -55,12 +52,14 @@ TimelineSimulator::Engine::Engine(TimelineOptions options)
 
 void TimelineSimulator::Engine::SetNetwork(NetworkOptions network) {
   random_ = network.Random();
+  follows_trace_ = network.FollowsTrace();
   if (random_) NumberUncountedMessages();
   memo_.Clear();
   links_.SetNetwork(std::move(network));
 }
 
-std::string TimelineSimulator::Engine::NameFor(int64_t elements, int bytes_per_element) const {
+std::string TimelineSimulator::Engine::AllReduceName(int64_t elements,
+                                                     int bytes_per_element) const {
   if (options_.algorithm != "auto") return options_.algorithm;
   AllReduceProblem problem;
   problem.network = links_.network();
@@ -72,19 +71,37 @@ std::string TimelineSimulator::Engine::NameFor(int64_t elements, int bytes_per_e
   return ChooseAlgorithm(problem);
 }
 
-TimelineSimulator::Engine::KnownSchedule& TimelineSimulator::Engine::Known(int64_t elements,
-                                                                           int bytes_per_element) {
-  const auto key = std::make_pair(elements, bytes_per_element);
+TimelineSimulator::Engine::ScheduleKey TimelineSimulator::Engine::KeyOf(const AllReduceStep& step) {
+  const int bytes =
+      step.elements == 0 ? int{sizeof(float)} : static_cast<int>(step.wire_bytes / step.elements);
+  return {step.kind, step.elements, bytes};
+}
+
+Schedule TimelineSimulator::Engine::Build(const ScheduleKey& key) const {
+  switch (key.kind) {
+    case CollectiveKind::kGather:
+      return BuildGather(options_.world_size, key.elements);
+    case CollectiveKind::kBroadcast:
+      return BuildBroadcast(options_.world_size, key.elements);
+    case CollectiveKind::kBroadcastMissing:
+      return BuildBroadcastMissing(options_.world_size, key.elements);
+    case CollectiveKind::kAllReduce:
+      break;
+  }
+  // Create has checked the name.
+  const Algorithm* algorithm = *FindAlgorithm(AllReduceName(key.elements, key.bytes_per_element));
+  return algorithm->build(options_.world_size, key.elements);
+}
+
+TimelineSimulator::Engine::KnownSchedule& TimelineSimulator::Engine::Known(const ScheduleKey& key) {
   const auto found = schedules_.find(key);
   if (found != schedules_.end()) return found->second;
-  // Create has checked the name.
-  const Algorithm* algorithm = *FindAlgorithm(NameFor(elements, bytes_per_element));
-  KnownSchedule known{algorithm->build(options_.world_size, elements)};
+  KnownSchedule known{Build(key)};
   for (const std::vector<Action>& actions : known.schedule.actions) {
     for (const Action& action : actions) {
       const int64_t size =
           action.kind == ActionKind::kSend ? known.schedule.chunks[action.chunk].size() : 0;
-      known.segments += Segmentation(size, bytes_per_element, options_.segment_bytes).count();
+      known.segments += Segmentation(size, key.bytes_per_element, options_.segment_bytes).count();
       known.elements_sent += static_cast<double>(size);
     }
   }
@@ -187,8 +204,9 @@ void TimelineSimulator::Engine::Compute(int rank) {
   state.stage = Stage::kDone;
   if (state.plan_step == steps.size()) return;
   state.collective = &std::get<AllReduceStep>(steps[state.plan_step++]);
-  state.bytes_per_element = BytesPerElement(*state.collective);
-  state.schedule = &ScheduleFor(state.collective->elements, state.bytes_per_element);
+  const ScheduleKey key = KeyOf(*state.collective);
+  state.bytes_per_element = key.bytes_per_element;
+  state.schedule = &Known(key).schedule;
   state.stage = Stage::kEntering;
   ++entering_;
   events_.PushRank(state.local, rank);
@@ -302,7 +320,7 @@ void TimelineSimulator::Engine::Handover(int rank, int peer, const Segmentation&
     span.first_bit = segment.departure.first_bit;
   }
   if (observer_ == nullptr) return;
-  span.egress_end = segment.departure.egress_start + links_.Airtime(rank, peer, segment.bytes);
+  span.egress_end = segment.departure.egress_end;
   span.last_bit = segment.departure.last_bit;
   observer_->OnMessage(span);
 }
@@ -316,7 +334,7 @@ absl::Status TimelineSimulator::Engine::Reach(int id) {
   // Told from the link alone, whatever queues did: nothing is received before it was sent.
   const absl::Duration link_time =
       links_.network().Link(segment.source, segment.destination).delay + departure.jitter +
-      links_.Airtime(segment.source, segment.destination, segment.bytes);
+      (departure.egress_end - departure.egress_start);
   if (segment.arrival < departure.handover + link_time) {
     return absl::InternalError(
         absl::StrCat("simulate: a segment arrives before it can (source=", segment.source,

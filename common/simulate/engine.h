@@ -2,6 +2,7 @@
 // receive, and segments that reach their receivers. Included by timeline.cc alone.
 #pragma once
 
+#include <compare>
 #include <map>
 #include <optional>
 #include <utility>
@@ -24,15 +25,15 @@ class TimelineSimulator::Engine {
   absl::StatusOr<StepTimeline> RunStep(const StepPlan& plan, const ComputeTable& compute,
                                        TimelineObserver* observer);
   void SetNetwork(NetworkOptions network);
-  const Schedule& ScheduleFor(int64_t elements, int bytes_per_element) {
-    return Known(elements, bytes_per_element).schedule;
+  const Schedule& AllReduceSchedule(int64_t elements, int bytes_per_element) {
+    return Known({CollectiveKind::kAllReduce, elements, bytes_per_element}).schedule;
   }
-  double MeanElementsSent(int64_t elements, int bytes_per_element) {
-    return Known(elements, bytes_per_element).elements_sent / options_.world_size;
+  // By all ranks, in bytes and in segments.
+  double BytesSent(const AllReduceStep& step) {
+    const ScheduleKey key = KeyOf(step);
+    return Known(key).elements_sent * key.bytes_per_element;
   }
-  int64_t SegmentsOf(int64_t elements, int bytes_per_element) {
-    return Known(elements, bytes_per_element).segments;
-  }
+  int64_t SegmentsOf(const AllReduceStep& step) { return Known(KeyOf(step)).segments; }
   const SimulatorCounts& counts() const { return counts_; }
 
  private:
@@ -67,8 +68,17 @@ class TimelineSimulator::Engine {
     uint64_t uncounted_runs = 0;
   };
 
-  KnownSchedule& Known(int64_t elements, int bytes_per_element);
-  std::string NameFor(int64_t elements, int bytes_per_element) const;
+  struct ScheduleKey {
+    CollectiveKind kind = CollectiveKind::kAllReduce;
+    int64_t elements = 0;
+    int bytes_per_element = 0;
+    auto operator<=>(const ScheduleKey& other) const = default;
+  };
+
+  static ScheduleKey KeyOf(const AllReduceStep& step);
+  KnownSchedule& Known(const ScheduleKey& key);
+  Schedule Build(const ScheduleKey& key) const;
+  std::string AllReduceName(int64_t elements, int bytes_per_element) const;
   absl::Status Check(const StepPlan& plan, const ComputeTable& compute) const;
   void Begin();
   absl::Status Drain();
@@ -101,13 +111,14 @@ class TimelineSimulator::Engine {
   TimelineOptions options_;
   std::vector<DeviceOptions> devices_;
   LinkModel links_;
-  bool random_ = false;  // the network: then messages have numbers, and nothing is folded
+  bool random_ = false;         // the network: then messages have numbers, and nothing is folded
+  bool follows_trace_ = false;  // the network: then nothing is folded
   std::vector<RankStep> steps_;
   std::vector<RankState> states_;
   EventQueue events_;
   SegmentPool segments_;
   std::vector<absl::flat_hash_map<int, uint64_t>> next_messages_;  // by sender, then by receiver
-  std::map<std::pair<int64_t, int>, KnownSchedule> schedules_;  // by elements and bytes per element
+  std::map<ScheduleKey, KnownSchedule> schedules_;
   absl::Time last_end_ = absl::UnixEpoch();
   SimulatorCounts counts_;
 

@@ -30,7 +30,7 @@ void TimelineSimulator::Engine::StartTogether(absl::Time now) {
 
 // True if the ranks have left the collective again.
 bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
-  if (!options_.fold || random_ || observer_ != nullptr) return false;
+  if (!options_.fold || random_ || follows_trace_ || observer_ != nullptr) return false;
   // A queue that is free by now is as good as one that was never used.
   if (links_.busy_until() > now) return false;
   // What follows the last collective of a list is known only to the next call.
@@ -38,9 +38,9 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
     if (states_[rank].compute_segment + 1 == (*compute_)[rank].size()) return false;
   }
   const AllReduceStep& collective = *states_.front().collective;
-  CollectiveKey key{collective.elements, states_.front().bytes_per_element, {}};
+  CollectiveKey key{collective.kind, collective.elements, states_.front().bytes_per_element, {}};
   for (const RankState& state : states_) {
-    if (state.collective->elements != key.elements ||
+    if (state.collective->kind != key.kind || state.collective->elements != key.elements ||
         state.bytes_per_element != key.bytes_per_element)
       return false;
     key.entries.push_back(state.local - now);
@@ -101,8 +101,7 @@ void TimelineSimulator::Engine::RecordLeaving(int rank) {
 void TimelineSimulator::Engine::CountRun(const RankState& state) {
   ++counts_.collectives;
   if (random_) return;
-  const auto key = std::make_pair(state.collective->elements, state.bytes_per_element);
-  ++schedules_.at(key).uncounted_runs;
+  ++Known(KeyOf(*state.collective)).uncounted_runs;
 }
 
 void TimelineSimulator::Engine::NumberUncountedMessages() {

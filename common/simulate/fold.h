@@ -12,10 +12,12 @@
 
 #include "absl/time/time.h"
 #include "common/network/attribution.h"
+#include "common/plan/step_plan.h"
 
 namespace edgetp {
 
 struct CollectiveKey {
+  CollectiveKind kind = CollectiveKind::kAllReduce;
   int64_t elements = 0;
   int bytes_per_element = 0;
   std::vector<absl::Duration> entries;  // by rank, since the first one

@@ -57,7 +57,7 @@ std::string ActivationAlgorithm(TimelineSimulator& simulator, const StepPlan& pl
 }  // namespace
 
 int ForecastSteps(const NetworkOptions& network) {
-  return network.Random() ? kRandomSteps : kSettledSteps;
+  return network.Random() || network.FollowsTrace() ? kRandomSteps : kSettledSteps;
 }
 
 double QuantileOf(std::vector<double> samples, double share) {

@@ -30,7 +30,7 @@ struct ForecastCase {
 };
 
 // Steps that are simulated where nobody says how many: enough for a p99 where the network is
-// random, else enough for the ranks' skew at the start to settle.
+// random or follows a trace, else enough for the ranks' skew at the start to settle.
 int ForecastSteps(const NetworkOptions& network);
 
 // A step with more segments is too long to look at: its trace would have more than about 50 MB.

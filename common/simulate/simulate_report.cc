@@ -10,9 +10,8 @@
 #include "common/base/status_macros.h"
 
 namespace edgetp {
-namespace {
 
-void Fill(const TimeBreakdown& terms, v1::Breakdown* out) {
+void FillBreakdown(const TimeBreakdown& terms, v1::Breakdown* out) {
   out->set_compute(absl::ToDoubleSeconds(terms.compute));
   out->set_software(absl::ToDoubleSeconds(terms.software));
   out->set_queueing(absl::ToDoubleSeconds(terms.queueing));
@@ -21,6 +20,8 @@ void Fill(const TimeBreakdown& terms, v1::Breakdown* out) {
   out->set_jitter(absl::ToDoubleSeconds(terms.jitter));
   out->set_straggler(absl::ToDoubleSeconds(terms.straggler));
 }
+
+namespace {
 
 void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateReport* report) {
   const std::vector<double>& seconds = forecast.step_seconds;
@@ -34,10 +35,11 @@ void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateRe
   if (report->step_seconds() > 0) report->set_tokens_per_second(tokens / report->step_seconds());
   TimeBreakdown sum;
   for (const TimeBreakdown& rank : forecast.ranks) {
-    Fill(rank, report->add_breakdown_seconds_per_rank());
+    FillBreakdown(rank, report->add_breakdown_seconds_per_rank());
     sum += rank;
   }
-  Fill(sum / static_cast<int64_t>(forecast.ranks.size()), report->mutable_breakdown_seconds());
+  FillBreakdown(sum / static_cast<int64_t>(forecast.ranks.size()),
+                report->mutable_breakdown_seconds());
 }
 
 const v1::DeviceProfile& DeviceOf(const ForecastCase& forecast, int rank) {

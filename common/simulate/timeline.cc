@@ -45,25 +45,20 @@ void TimelineSimulator::SetNetwork(NetworkOptions network) {
 }
 
 std::string TimelineSimulator::AlgorithmFor(int64_t elements, int bytes_per_element) {
-  return engine_->ScheduleFor(elements, bytes_per_element).algorithm;
+  return engine_->AllReduceSchedule(elements, bytes_per_element).algorithm;
 }
 
 double TimelineSimulator::BytesOnTheWirePerRank(const StepPlan& plan) {
   double bytes = 0;
-  for (const AllReduceStep& step : Collectives(plan.steps.front())) {
-    if (step.elements == 0) continue;
-    const int bytes_per_element = static_cast<int>(step.wire_bytes / step.elements);
-    bytes += bytes_per_element * engine_->MeanElementsSent(step.elements, bytes_per_element);
-  }
-  return bytes;
+  for (const AllReduceStep& step : Collectives(plan.steps.front()))
+    bytes += engine_->BytesSent(step);
+  return bytes / plan.world_size;
 }
 
 int64_t TimelineSimulator::Segments(const StepPlan& plan) {
   int64_t segments = 0;
   for (const AllReduceStep& step : Collectives(plan.steps.front())) {
-    if (step.elements == 0) continue;
-    segments +=
-        engine_->SegmentsOf(step.elements, static_cast<int>(step.wire_bytes / step.elements));
+    segments += engine_->SegmentsOf(step);
   }
   return segments;
 }

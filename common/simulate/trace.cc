@@ -152,6 +152,8 @@ std::string TraceRecorder::Json() const {
                               int64_t{source} * ranks + destination + 1,
                               absl::StrCat(source, " -> ", destination)));
   }
+  std::stable_sort(slices.begin(), slices.end(),
+                   [](const Slice& left, const Slice& right) { return left.begin < right.begin; });
   for (const Slice& slice : slices) {
     events.push_back(
         absl::StrCat("{\"ph\":\"X\",\"name\":", Quoted(slice.name), ",\"pid\":", slice.process,

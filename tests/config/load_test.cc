@@ -119,6 +119,48 @@ TEST(ConfigLibraryTest, EventsThatNamePresetsGetThem) {
   std::filesystem::remove_all(folder);
 }
 
+// A folder of networks with one profile that names a trace.
+class TraceFileTest : public ::testing::Test {
+ protected:
+  TraceFileTest() {
+    std::filesystem::create_directories(folder_ / "networks");
+    std::ofstream(folder_ / "networks" / "cell.textproto") << "link { trace_file: 'cell.trace' }";
+  }
+  ~TraceFileTest() override { std::filesystem::remove_all(folder_); }
+
+  absl::StatusOr<v1::NetworkProfile> Load(const std::string& trace, const std::string& name) {
+    std::ofstream(folder_ / "networks" / "cell.trace") << trace;
+    return ConfigLibrary({folder_.string()}).Network(name);
+  }
+
+  const std::filesystem::path folder_ = std::filesystem::path(::testing::TempDir()) / "my-traces";
+};
+
+TEST_F(TraceFileTest, IsReadFromTheProfilesFolder) {
+  const auto cell = Load("1\n3\n", "cell");
+  ASSERT_TRUE(cell.ok()) << cell.status();
+  EXPECT_THAT(cell->link().trace_ms(), ElementsAre(1, 3));
+  std::ofstream(folder_ / "networks" / "way.textproto")
+      << "link {} events { at_seconds: 1 network { name: 'cell' } } "
+         "events { at_seconds: 2 change { source: 0 link { trace_file: 'cell.trace' } } }";
+  const auto way = Load("1\n3\n", "way");
+  ASSERT_TRUE(way.ok()) << way.status();
+  EXPECT_THAT(way->events(0).network().link().trace_ms(), ElementsAre(1, 3));
+  EXPECT_THAT(way->events(1).change().link().trace_ms(), ElementsAre(1, 3));
+}
+
+TEST_F(TraceFileTest, AWrongLineIsNamedWithItsFileAndRule) {
+  EXPECT_THAT(ErrorOf(Load("1\n2\nfast\n", "cell").status()),
+              HasSubstr("networks/cell.trace:3: must be a whole number of milliseconds"));
+  EXPECT_THAT(ErrorOf(Load("4\n3\n", "cell").status()),
+              HasSubstr("cell.trace:2: must not be below the time before, 4 ms (got 3)"));
+}
+
+TEST_F(TraceFileTest, AMissingOneIsNamed) {
+  std::ofstream(folder_ / "networks" / "cell.textproto") << "link { trace_file: 'no.trace' }";
+  EXPECT_THAT(ErrorOf(Load("1\n", "cell").status()), HasSubstr("networks/no.trace"));
+}
+
 TEST(OverrideTest, SetsFieldsOfEveryType) {
   v1::RunConfig config;
   ASSERT_TRUE(ApplyOverrides({"model.layers=12", "train.learning_rate=1e-3", "model.biases=false",

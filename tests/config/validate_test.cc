@@ -180,6 +180,21 @@ TEST(ValidateNetworkTest, OverridesAreCheckedAsTheLinkThatTheyMake) {
               HasSubstr("must differ"));
 }
 
+TEST(ValidateNetworkTest, ATraceKeepsItsRulesAndStandsAlone) {
+  EXPECT_TRUE(CheckNetworkText("link { trace_ms: [0, 1, 1, 5] }").ok());
+  EXPECT_THAT(ErrorOf(CheckNetworkText("link { trace_ms: [3, 2] }")),
+              HasSubstr("link.trace_ms: time 1 must not be below the time before, 3 ms (got 2)"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("link { trace_ms: [0] }")),
+              HasSubstr("link.trace_ms: a trace must end after 0 ms"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("link { rate_bits_per_second: 5 trace_ms: [1] }")),
+              HasSubstr("link.rate_bits_per_second: must be absent where the link has a trace"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("link { trace_file: '/etc/passwd' }")),
+              HasSubstr("link.trace_file: names a file only in the file of a network"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("shared_medium: true link { rate_bits_per_second: 5 } "
+                                       "overrides { source: 0 link { trace_ms: [1] } }")),
+              HasSubstr("overrides[0].link.trace_ms: must be absent on a shared_medium"));
+}
+
 TEST(ValidateNetworkTest, ARankIsInOnePartitionGroup) {
   EXPECT_TRUE(CheckNetworkText("partition { ranks: [0, 1] } partition { ranks: 2 }", 3).ok());
   EXPECT_THAT(ErrorOf(CheckNetworkText("partition { ranks: [0, 1] } partition { ranks: 1 }")),

@@ -257,5 +257,21 @@ TEST_F(LinkModelTest, FullCorrelationRepeatsTheFirstDraw) {
   EXPECT_EQ(model.Draw(0, 1, 1, 1).jitter, first);
 }
 
+TEST_F(LinkModelTest, ATraceTakesThePlaceOfTheRateAndBeginsWithTheFirstMessage) {
+  NetworkOptions network;
+  network.link.delay = Ms(5);
+  // 1500 bytes in the first millisecond, as many in the nine after it.
+  network.link.trace = std::make_shared<MahimahiTrace>(std::vector<uint32_t>{1, 10});
+  LinkModel model = Make(network);
+  const Departure first = model.Depart(At(100), 0, 1, 3000, {});
+  EXPECT_EQ(first.egress_end, At(110));
+  EXPECT_EQ(first.first_bit, At(105));
+  EXPECT_EQ(model.Arrive(0, 1, first), At(115));
+  EXPECT_EQ(Deliver(&model, At(100), 0, 1, 1500), At(116));
+  EXPECT_EQ(Deliver(&model, At(200), 2, 3, 1500), At(206));
+  model.SetNetwork(network);
+  EXPECT_EQ(Deliver(&model, At(303), 0, 1, 1500), At(309));
+}
+
 }  // namespace
 }  // namespace edgetp

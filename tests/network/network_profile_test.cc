@@ -112,5 +112,19 @@ TEST(MediumArbiterTest, GrantsFirstComeFirstServed) {
             start + absl::Milliseconds(9));
 }
 
+TEST(NetworkProfileTest, ARateAndATraceTakeEachOthersPlace) {
+  const NetworkOptions network = Resolve(R"(link { trace_ms: [1, 2] }
+      overrides { source: 0 destination: 1 link { rate_bits_per_second: 5e6 } }
+      overrides { source: 0 destination: 2 link { delay_us: 7 } }
+      overrides { source: 0 destination: 3 link { trace_ms: [3] } })");
+  EXPECT_EQ(network.link.trace->MeanBitsPerSecond(), 12e6);
+  EXPECT_EQ(network.Link(0, 1).trace, nullptr);
+  EXPECT_EQ(network.Link(0, 1).rate_bits_per_second, 5e6);
+  EXPECT_EQ(network.Link(0, 2).trace->MeanBitsPerSecond(), 12e6);
+  EXPECT_EQ(network.Link(0, 3).trace->MeanBitsPerSecond(), 4e6);
+  EXPECT_TRUE(network.FollowsTrace());
+  EXPECT_FALSE(network.Unlimited());
+}
+
 }  // namespace
 }  // namespace edgetp

@@ -1,0 +1,22 @@
+// Exchanges with rank 0 that are no all-reduce: the halves of a star, as programs use that hold the
+// activations at a root. Plans of such programs name them (common/plan/llama_plan.h); the simulator
+// prices them. Chunk c of EvenChunks(elements, world size) belongs to rank c.
+//
+// Source: how distributed-llama synchronises (github.com/b4rtaz/distributed-llama, src/tasks.cpp).
+#pragma once
+
+#include "common/collective/schedule.h"
+
+namespace edgetp {
+
+// Every rank sends its own chunk to rank 0. 1 dependent step.
+Schedule BuildGather(int world_size, int64_t elements);
+
+// Rank 0 sends everything to everybody, in one message each. 1 dependent step.
+Schedule BuildBroadcast(int world_size, int64_t elements);
+
+// Rank 0 sends to each rank all chunks but its own, a message each, one of everybody's after the
+// other. 1 dependent step; (P-1)^2 messages.
+Schedule BuildBroadcastMissing(int world_size, int64_t elements);
+
+}  // namespace edgetp

@@ -1,0 +1,161 @@
+#include "common/plan/llama_plan.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace edgetp {
+namespace {
+
+// Q40 and Q80 of ggml and distributed-llama: 32 values share a scale of 2 bytes.
+constexpr int kBlockValues = 32;
+constexpr double kWeightBytes = 18.0 / kBlockValues;
+constexpr int kActivationBlockBytes = 34;
+constexpr double kFloatBytes = 4;
+
+// Writes one rank's list. Products are matrix times vector: each weight is read once.
+class LlamaPlanner {
+ public:
+  LlamaPlanner(const LlamaOptions& options, int rank)
+      : sync_(options.sync),
+        ranks_(options.world_size),
+        rank_(rank),
+        layers_(options.shape.layers),
+        context_(options.context),
+        C_(options.shape.channels),
+        kv_(C_ / options.shape.heads * options.shape.kv_heads),
+        hidden_(options.shape.hidden),
+        V_(options.shape.vocabulary) {}
+
+  std::vector<PlanStep> Steps() {
+    for (layer_ = 0; layer_ < layers_; ++layer_) {
+      sync_ == LlamaSync::kSlices ? LayerOfSlices() : LayerOfSums();
+    }
+    layer_ = -1;
+    if (rank_ == 0) Product(C_ * V_);
+    return std::move(steps_);
+  }
+
+  double Weights() const {
+    const double layer = 2 * C_ * C_ + 2 * C_ * kv_ + 3 * C_ * hidden_;
+    return layers_ * layer / ranks_ + (rank_ == 0 ? C_ * V_ : 0);
+  }
+
+  // The root looks up the embedding, whose table is in float32.
+  double ParameterBytes() const {
+    return kWeightBytes * Weights() + (rank_ == 0 ? kFloatBytes * C_ * V_ : 0);
+  }
+
+ private:
+  void LayerOfSlices() {
+    Exchange(CollectiveKind::kBroadcast, C_);
+    Product(C_ * (C_ + 2 * kv_) / ranks_);
+    Exchange(CollectiveKind::kGather, C_);
+    Exchange(CollectiveKind::kGather, kv_);
+    Exchange(CollectiveKind::kGather, kv_);
+    if (rank_ == 0) Attend(1);
+    Exchange(CollectiveKind::kBroadcast, C_);
+    Product(C_ * C_ / ranks_);
+    Exchange(CollectiveKind::kGather, C_);
+    Exchange(CollectiveKind::kBroadcast, C_);
+    Product(2 * C_ * hidden_ / ranks_);
+    Exchange(CollectiveKind::kGather, hidden_);
+    Exchange(CollectiveKind::kBroadcastMissing, hidden_);
+    Product(C_ * hidden_ / ranks_);
+    Exchange(CollectiveKind::kGather, C_);
+  }
+
+  void LayerOfSums() {
+    Product(C_ * (C_ + 2 * kv_) / ranks_);
+    Attend(ranks_);
+    Product(C_ * C_ / ranks_);
+    Exchange(CollectiveKind::kAllReduce, C_);
+    Product(3 * C_ * hidden_ / ranks_);
+    Exchange(CollectiveKind::kAllReduce, C_);
+  }
+
+  void Product(double weights) {
+    steps_.push_back(ComputeStep{Phase::kForward, layer_, 2 * weights, kWeightBytes * weights});
+  }
+
+  // Scores and weighted sum over cached keys and values in float32, divided among `among` ranks.
+  void Attend(int among) {
+    const double cached = (context_ + 1.0) / among;
+    steps_.push_back(
+        ComputeStep{Phase::kForward, layer_, 4 * cached * C_, kFloatBytes * 2 * cached * kv_});
+  }
+
+  void Exchange(CollectiveKind kind, double values) {
+    if (ranks_ == 1) return;
+    const auto blocks = static_cast<int64_t>(values) / kBlockValues;
+    const CollectiveTag tag{TrafficClass::kActivationForward, Phase::kForward, layer_};
+    steps_.push_back(AllReduceStep{tag, blocks, blocks * kActivationBlockBytes, kind});
+  }
+
+  const LlamaSync sync_;
+  const int ranks_;
+  const int rank_;
+  const int layers_;
+  const int context_;
+  const double C_;
+  const double kv_;  // width of keys and values
+  const double hidden_;
+  const double V_;
+  int layer_ = 0;
+  std::vector<PlanStep> steps_;
+};
+
+absl::Status MustDivide(const char* what, int value, int by, const char* rule) {
+  if (value % by == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("llama plan: ", what, "=", value, ": ", rule, " (", by, ")"));
+}
+
+absl::Status CheckLlama(const LlamaOptions& options) {
+  const LlamaShape& shape = options.shape;
+  const std::pair<const char*, int> sizes[] = {
+      {"layers", shape.layers},          {"heads", shape.heads},   {"kv_heads", shape.kv_heads},
+      {"channels", shape.channels},      {"hidden", shape.hidden}, {"vocabulary", shape.vocabulary},
+      {"world_size", options.world_size}};
+  for (const auto& [name, value] : sizes) {
+    if (value >= 1) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("llama plan: ", name, "=", value, ": must be at least 1"));
+  }
+  if (options.context < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("llama plan: context=", options.context, ": must be at least 0"));
+  }
+  RETURN_IF_ERROR(MustDivide("channels", shape.channels, shape.heads, "a multiple of the heads"));
+  RETURN_IF_ERROR(MustDivide("heads", shape.heads, shape.kv_heads, "a multiple of kv_heads"));
+  RETURN_IF_ERROR(MustDivide("kv_heads", shape.kv_heads, options.world_size,
+                             "every rank must own as many: a multiple of the ranks"));
+  const int blocks = kBlockValues * options.world_size;
+  RETURN_IF_ERROR(MustDivide("channels", shape.channels, blocks,
+                             "a rank's slice must be whole blocks of 32: a multiple of"));
+  RETURN_IF_ERROR(MustDivide("channels / heads * kv_heads",
+                             shape.channels / shape.heads * shape.kv_heads, blocks,
+                             "a rank's slice must be whole blocks of 32: a multiple of"));
+  return MustDivide("hidden", shape.hidden, blocks,
+                    "a rank's slice must be whole blocks of 32: a multiple of");
+}
+
+}  // namespace
+
+absl::StatusOr<StepPlan> BuildLlamaPlan(const LlamaOptions& options) {
+  RETURN_IF_ERROR(CheckLlama(options));
+  StepPlan plan;
+  plan.world_size = options.world_size;
+  for (int rank = 0; rank < options.world_size; ++rank) {
+    LlamaPlanner planner(options, rank);
+    plan.steps.push_back(planner.Steps());
+    plan.parameters.push_back(planner.Weights());
+    plan.memory.push_back({.parameters_bytes = planner.ParameterBytes()});
+    plan.total_parameters += planner.Weights();
+  }
+  return plan;
+}
+
+}  // namespace edgetp
