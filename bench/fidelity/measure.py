@@ -6,7 +6,9 @@ import links
 import measuring
 import numerics
 import randomness
+import raspberry_pi
 import sharing
+import simgrid
 import verdict
 
 BLOCKS = {
@@ -20,6 +22,8 @@ BLOCKS = {
     "verdict": verdict.verdict,
     "identical": numerics.identical,
     "workers": numerics.workers,
+    "simgrid": simgrid.block,
+    "raspberry_pi": raspberry_pi.block,
 }
 
 if __name__ == "__main__":

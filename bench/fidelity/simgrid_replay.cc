@@ -1,0 +1,140 @@
+// Replays our schedules in SimGrid (S4U) and prints both durations as JSON: a simulator by other
+// people, on the same platform. Each host has an interface for sending and one for receiving, of
+// the link's rate; a message takes the link's delay and shares the interfaces. SimGrid's factors
+// that imitate TCP are switched off, as our links have none. SimGrid shares an interface fluidly
+// among messages under way, we serve them one after another: single messages end at other times,
+// all-reduces whose ranks wait for everything do not.
+//
+//   simgrid_replay DELAY_US RATE_BITS_PER_SECOND WORKERS ALGORITHM BYTES
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <simgrid/s4u.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/collective/registry.h"
+#include "common/collective/segments.h"
+#include "common/simulate/choose_algorithm.h"
+
+namespace edgetp {
+namespace {
+
+namespace sg4 = simgrid::s4u;
+
+constexpr int kElementBytes = 4;
+
+// What travels: SimGrid wants a pointer and looks at the size alone.
+char payload;
+
+sg4::Mailbox* BoxOf(int source, int destination) {
+  return sg4::Mailbox::by_name("from " + std::to_string(source) + " to " +
+                               std::to_string(destination));
+}
+
+int64_t Segments(const Schedule& schedule, const Action& action) {
+  return Segmentation(schedule.chunks[action.chunk].size(), kElementBytes, kDefaultSegmentBytes)
+      .count();
+}
+
+void Send(const Schedule& schedule, int rank, const Action& action,
+          std::vector<sg4::CommPtr>* sent) {
+  const Segmentation cut(schedule.chunks[action.chunk].size(), kElementBytes, kDefaultSegmentBytes);
+  for (int64_t i = 0; i < cut.count(); ++i) {
+    const auto bytes = static_cast<uint64_t>(cut.at(i).size_bytes);
+    sent->push_back(BoxOf(rank, action.peer)->put_async(&payload, bytes));
+  }
+}
+
+// One rank's list. Receives are posted beforehand: a message travels when it is sent, not when
+// somebody waits for it.
+void Perform(const Schedule& schedule, int rank) {
+  const std::vector<Action>& actions = schedule.actions[rank];
+  char* ignored = nullptr;
+  std::vector<std::vector<sg4::CommPtr>> posted(actions.size());
+  for (size_t i = 0; i < actions.size(); ++i) {
+    if (actions[i].kind == ActionKind::kSend || actions[i].peer < 0) continue;
+    for (int64_t k = Segments(schedule, actions[i]); k > 0; --k) {
+      posted[i].push_back(BoxOf(actions[i].peer, rank)->get_async<char>(&ignored));
+    }
+  }
+  std::vector<sg4::CommPtr> sent;
+  for (size_t i = 0; i < actions.size(); ++i) {
+    if (actions[i].kind == ActionKind::kSend) Send(schedule, rank, actions[i], &sent);
+    for (const sg4::CommPtr& comm : posted[i]) comm->wait();
+  }
+  // Handed over is done; what is still on its way is waited for by its receiver.
+  for (const sg4::CommPtr& comm : sent) comm->wait();
+}
+
+double SimGridSeconds(sg4::Engine* engine, const AllReduceProblem& problem,
+                      const Schedule& schedule) {
+  const LinkOptions& link = problem.network.link;
+  const double bytes_per_second = link.rate_bits_per_second / 8;
+  sg4::NetZone* zone = sg4::create_full_zone("cluster");
+  std::vector<sg4::Host*> hosts;
+  std::vector<sg4::Link*> up;
+  std::vector<sg4::Link*> down;
+  for (int rank = 0; rank < problem.world_size; ++rank) {
+    const std::string name = std::to_string(rank);
+    hosts.push_back(zone->create_host("host " + name, 1e9));
+    up.push_back(zone->create_link("up " + name, bytes_per_second));
+    up.back()->set_latency(absl::ToDoubleSeconds(link.delay))->seal();
+    down.push_back(zone->create_link("down " + name, bytes_per_second));
+    down.back()->set_latency(0)->seal();
+  }
+  for (int source = 0; source < problem.world_size; ++source) {
+    for (int destination = 0; destination < problem.world_size; ++destination) {
+      if (source == destination) continue;
+      zone->add_route(hosts[source]->get_netpoint(), hosts[destination]->get_netpoint(), nullptr,
+                      nullptr, {sg4::LinkInRoute(up[source]), sg4::LinkInRoute(down[destination])},
+                      false);
+    }
+  }
+  zone->seal();
+  for (int rank = 0; rank < problem.world_size; ++rank) {
+    sg4::Actor::create("rank", hosts[rank], [&schedule, rank] { Perform(schedule, rank); });
+  }
+  engine->run();
+  return sg4::Engine::get_clock();
+}
+
+void Configure() {
+  for (const char* setting :
+       {"network/model:CM02", "network/TCP-gamma:0", "network/latency-factor:1",
+        "network/bandwidth-factor:1", "network/weight-S:0", "network/crosstraffic:0",
+        "surf/precision:1e-12"}) {
+    sg4::Engine::set_config(std::string(setting));
+  }
+}
+
+int Main(int argc, char** argv) {
+  sg4::Engine engine(&argc, argv);
+  if (argc != 6) {
+    std::fprintf(stderr,
+                 "usage: simgrid_replay DELAY_US RATE_BITS_PER_SECOND WORKERS ALGORITHM BYTES\n");
+    return 2;
+  }
+  Configure();
+  AllReduceProblem problem;
+  problem.network.link.delay = absl::Nanoseconds(1e3 * std::atof(argv[1]));
+  problem.network.link.rate_bits_per_second = std::atof(argv[2]);
+  problem.world_size = std::atoi(argv[3]);
+  problem.elements = std::atoll(argv[5]) / kElementBytes;
+  const auto algorithm = FindAlgorithm(argv[4]);
+  const auto ours = PriceAllReduce(problem, argv[4]);
+  if (!algorithm.ok() || !ours.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(ours.status().message()).c_str());
+    return 2;
+  }
+  const Schedule schedule = (*algorithm)->build(problem.world_size, problem.elements);
+  std::printf("{\"seconds\": %.9f, \"simgrid_seconds\": %.9f}\n", absl::ToDoubleSeconds(*ours),
+              SimGridSeconds(&engine, problem, schedule));
+  return 0;
+}
+
+}  // namespace
+}  // namespace edgetp
+
+int main(int argc, char** argv) { return edgetp::Main(argc, argv); }
