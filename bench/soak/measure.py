@@ -56,7 +56,8 @@ def endure(plan, folder, name, fake_clocks):
     for number, fault in enumerate(plan, 1):
         result = tried.one(fault)
         results.append(result)
-        lines = [f"{name} {number:3d}/{len(plan)} {fault}: {result.outcome}, idle after {result.idle_s:.1f} s"]
+        server = next((sample for sample in reversed(tried.usage) if sample["name"] == "server"), {"rss_kib": 0})
+        lines = [f"{name} {number:3d}/{len(plan)} {fault}: {result.outcome}, idle after {result.idle_s:.1f} s, server {server['rss_kib']} KiB"]
         lines += [f"     WRONG: {wrong}" for wrong in result.wrong]
         lines += [f"     the client said: {result.error}"] if result.wrong and result.error else []
         print("\n".join(lines), file=sys.stderr, flush=True)
@@ -176,7 +177,7 @@ def block(options):
     WRONG.extend(wrong)
     survived = f"{len(results)} faults in {took_s / 60:.1f} minutes, {LANES} clusters side by side; went wrong: {len(wrong)}."
     parts = [begin, " ".join([survived, *notices]), outcomes(results), phases(results), leak_table]
-    return "\n\n".join(parts + (["\n".join(f"* {each}" for each in wrong)] if wrong else []))
+    return "\n\n".join(parts + (["\n".join("* " + " ".join(each.split()) for each in wrong)] if wrong else []))
 
 
 if __name__ == "__main__":
