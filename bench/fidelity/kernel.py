@@ -34,10 +34,10 @@ def _set_up():
 
 
 def _set_rate(rate):
-    """So that payload flows at `rate`. The bucket holds a millisecond, the least that a kernel keeps up with."""
+    """So that payload flows at `rate`. The bucket holds a millisecond, the queue before it whatever is sent."""
     wire = round(rate / WIRE_SHARE)
     for prefix, device in (("", "here"), (f"ip netns exec {OTHER} ", "there")):
-        _run(f"{prefix}tc qdisc replace dev {device} root tbf rate {wire}bit burst {max(3000, round(wire / 8000))} latency 200ms")
+        _run(f"{prefix}tc qdisc replace dev {device} root tbf rate {wire}bit burst {max(3000, round(wire / 8000))} latency 2s")
 
 
 def _stream_and_exchange(network, rate, quick, **where):
@@ -45,15 +45,15 @@ def _stream_and_exchange(network, rate, quick, **where):
     burst = max(4, min(64, round((0.1 if quick else 0.5) / airtime_s)))
     rounds = 1 if quick else 3
     stream = probe.send(network, [(0, 1)], STREAM_BYTES, burst=burst, rounds=rounds, period_s=1.2 * burst * airtime_s + 0.05, **where)
-    # From the first arrival on: the bucket is full at first.
+    # From the second arrival on: the bucket is full at first, and the host's caches are cold.
     arrivals = [[message.received_ns for message in stream if message.round == number] for number in range(rounds)]
-    seconds = measuring.median([(times[-1] - times[0]) * 1e-9 for times in arrivals])
+    seconds = measuring.median([(times[-1] - times[1]) * 1e-9 for times in arrivals])
     rounds = max(3, min(50, round((0.3 if quick else 1.5) / (8 * EXCHANGE_BYTES / rate))))
     exchange = probe.send(network, [(0, 1), (1, 0)], EXCHANGE_BYTES, rounds=rounds, **where)
     of_round = {}
     for message in exchange:
         of_round[message.round] = max(of_round.get(message.round, 0), message.delay_s)
-    return 8 * STREAM_BYTES * (burst - 1) / seconds, measuring.median(of_round.values())
+    return 8 * STREAM_BYTES * (burst - 2) / seconds, measuring.median(of_round.values())
 
 
 def _inside(quick):

@@ -6,7 +6,7 @@ import tempfile
 
 import measuring
 
-MODEL = ["--batch=4", "--sequence=32", "--set=model.layers=4", "--set=model.heads=4", "--set=model.channels=64", "--set=model.dropout=0",
+MODEL = ["--batch=4", "--sequence=32", "--set=model.layers=4", "--set=model.heads=12", "--set=model.channels=96", "--set=model.dropout=0",
          "--set=train.eval_interval=1000000", "--set=train.eval_windows=10", "--set=train.warmup_steps=10"]
 PATTERNS = ("tttt", "tsts", "ssss", "tspp", "sppp", "pppp")
 

@@ -7,9 +7,11 @@ import measuring
 import probe
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
-JITTER_US = 300
-DELAY_US = 3_000
-TABLE = ((0.0, -500), (0.5, 0), (0.9, 400), (1.0, 2_000))  # probability, jitter in us
+JITTER_US = 1_000
+DELAY_US = 10_000
+PERIOD_S = 0.010
+RANKS = 4  # in a ring: as many links at once
+TABLE = ((0.0, -2_000), (0.5, 0), (0.85, 800), (1.0, 4_000))  # probability, jitter in us
 
 
 def _table_quantile(share):
@@ -38,9 +40,11 @@ def _profile(name, correlation=0.0):
 
 
 def _jitters_us(name, rounds, correlation=0.0):
-    """So far apart that no message waits for the one before."""
-    messages = probe.send(_profile(name, correlation), [(0, 1)], 64, rounds=rounds, period_s=0.004)
-    return [message.delay_s * 1e6 - DELAY_US for message in messages]
+    """By link: (realised, drawn by the model), in us. So far apart that hardly a message waits for the one before."""
+    flows = [(rank, (rank + 1) % RANKS) for rank in range(RANKS)]
+    messages = probe.send(_profile(name, correlation), flows, 64, rounds=rounds, period_s=PERIOD_S)
+    return {source: [(message.delay_s * 1e6 - DELAY_US, message.asked_s * 1e6 - DELAY_US) for message in messages if message.source == source]
+            for source, _ in flows}
 
 
 def _correlation(values):
@@ -48,21 +52,29 @@ def _correlation(values):
     return sum((a - mean) * (b - mean) for a, b in zip(values, values[1:])) / sum((a - mean) ** 2 for a in values)
 
 
+def _spread(values):
+    return probe.quantile(values, 0.75) - probe.quantile(values, 0.1)
+
+
 def jitter(options):
     """The block `jitter`."""
-    rounds = 150 if options.quick else 4_000
+    rounds = 50 if options.quick else 700
     rows = []
     for name, inverse in DISTRIBUTIONS.items():
-        realised = _jitters_us(name, rounds)
-        spread = (probe.quantile(realised, 0.9) - probe.quantile(realised, 0.1)) / (inverse(0.9) - inverse(0.1))
+        pairs = [pair for of_link in _jitters_us(name, rounds).values() for pair in of_link]
+        realised, drawn = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         rows.append((name, *(f"{inverse(share):+.0f} / {probe.quantile(realised, share):+.0f}" for share in SHARES),
-                     f"{100 * (spread - 1):+.1f} %"))
-    header = ("distribution", *(f"{round(100 * share)} %" for share in SHARES), "spread, 10 to 90 %")
-    correlated = [(asked, f"{_correlation(_jitters_us('uniform', rounds, asked)):.2f}") for asked in (0.0, 0.5, 0.9)]
+                     f"{100 * (_spread(realised) / (inverse(0.75) - inverse(0.1)) - 1):+.1f} %",
+                     f"{100 * (_spread(realised) / _spread(drawn) - 1):+.1f} %"))
+    header = ("distribution", *(f"{round(100 * share)} %" for share in SHARES), "spread (10 to 75 %) against the formula", "against the draws")
+    correlated = []
+    for asked in (0.0, 0.5, 0.9):
+        by_link = _jitters_us("uniform", rounds, asked).values()
+        correlated.append(f"{asked:g}: {statistics.mean(_correlation([pair[0] for pair in of_link]) for of_link in by_link):.2f}")
     return "\n\n".join((
-        f"{rounds} messages each over a link of {DELAY_US / 1000:g} ms with jitter {JITTER_US} us; asked (the distribution's formula) / realised, in us:",
+        f"{rounds * RANKS} messages each over links of {DELAY_US / 1000:g} ms with jitter {JITTER_US / 1000:g} ms; asked (the distribution's formula) / realised, in us:",
         measuring.table(header, rows),
-        "Correlation of successive messages (uniform), asked: realised. " + ", ".join(f"{asked:g}: {got}" for asked, got in correlated) + "."))
+        "Correlation of successive messages (uniform), asked: realised. " + ", ".join(correlated) + "."))
 
 
 def _expected_rounds(loss, packets):
@@ -73,7 +85,7 @@ def _expected_rounds(loss, packets):
 
 def loss(options):
     """The block `loss`: as common/network/impairment.h defines it."""
-    rounds = 10 if options.quick else 60
+    rounds = 10 if options.quick else 40
     ranks, size, delay_s = 8, 100 * 1448, 0.010
     flows = [(rank, (rank + 1) % ranks) for rank in range(ranks)]
     rows = []
