@@ -142,6 +142,22 @@ TEST(CpuOpsTest, LinearAddsToTheGradientsThatAreThere) {
              inputs, 1e-6);
 }
 
+TEST(CpuOpsTest, ProductsOfEverySizeAndTranspositionAreLibTorchs) {
+  torch::manual_seed(7);
+  for (const int64_t rows : {1, 7, 300}) {  // the last is large enough for the other library
+    const torch::Tensor a = torch::randn({rows, 65}), b = torch::randn({65, 130});
+    const torch::Tensor want = torch::mm(a.to(torch::kDouble), b.to(torch::kDouble));
+    for (const torch::Tensor& left : {a, a.t().contiguous().t()}) {
+      for (const torch::Tensor& right : {b, b.t().contiguous().t()}) {
+        EXPECT_LT(Difference(cpu::Product(left, right).to(torch::kDouble), want), 1e-4);
+        const torch::Tensor sum = torch::ones({rows, 130});
+        cpu::AddProduct(left, right, 2, sum);
+        EXPECT_LT(Difference(sum.to(torch::kDouble), want * 2 + 1), 1e-4);
+      }
+    }
+  }
+}
+
 TEST(CpuOpsTest, TheNumberOfThreadsChangesNoBit) {
   torch::manual_seed(6);
   const int threads = at::get_num_threads();

@@ -97,7 +97,28 @@ void AddRows(const torch::Tensor& tokens, const float* from, float* into, int64_
   for (int64_t i = 0; i < tokens.numel(); ++i) kernels::Add(from + i * C, into + token[i] * C, C);
 }
 
+// Any tensor as (rows, columns) in steps of rows, or as the transpose of one.
+MatrixView ViewOf(const torch::Tensor& matrix) {
+  const float* data = matrix.data_ptr<float>();
+  if (matrix.is_contiguous()) return {data, matrix.size(1)};
+  TORCH_CHECK(matrix.t().is_contiguous(), "a matrix that is neither contiguous nor a transpose");
+  return {data, matrix.size(0), true};
+}
+
 }  // namespace
+
+torch::Tensor Product(const torch::Tensor& a, const torch::Tensor& b) {
+  torch::Tensor result = torch::empty({a.size(0), b.size(1)}, a.options());
+  Multiply(ViewOf(a), ViewOf(b), {result.data_ptr<float>(), b.size(1)}, a.size(0), b.size(1),
+           a.size(1));
+  return result;
+}
+
+void AddProduct(const torch::Tensor& a, const torch::Tensor& b, float factor,
+                const torch::Tensor& sum) {
+  Multiply(ViewOf(a), ViewOf(b), {sum.data_ptr<float>(), b.size(1)}, a.size(0), b.size(1),
+           a.size(1), {factor, 1});
+}
 
 torch::Tensor Gelu(torch::Tensor x, GeluKind kind) {
   torch::Tensor slope = x.detach();  // the same memory
@@ -178,7 +199,7 @@ torch::Tensor Embed(const torch::Tensor& tokens, const torch::Tensor& token_tabl
 torch::Tensor HeadLoss(const torch::Tensor& hidden, const torch::Tensor& table,
                        const torch::Tensor& targets) {
   const torch::Tensor input = hidden.detach(), weight = table.detach();
-  const torch::Tensor logits = torch::mm(input, weight.t());  // (rows, V), then their gradient
+  const torch::Tensor logits = Product(input, weight.t());  // (rows, V), then their gradient
   const int64_t rows = logits.size(0), V = logits.size(1);
   const float share = 1 / static_cast<float>(rows);
   float* data = logits.data_ptr<float>();
@@ -193,8 +214,8 @@ torch::Tensor HeadLoss(const torch::Tensor& hidden, const torch::Tensor& table,
   const torch::Tensor loss = torch::full({}, sum / static_cast<double>(rows), input.options());
   return Differentiable(loss, hidden, [=](const torch::Tensor& gradient) {
     const float factor = gradient.item<float>();
-    GradientOf(table).addmm_(logits.t(), input, 1, factor);
-    return torch::mm(logits, weight).mul_(factor);
+    AddProduct(logits.t(), input, factor, GradientOf(table));
+    return Product(logits, weight).mul_(factor);
   });
 }
 

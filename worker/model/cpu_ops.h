@@ -15,6 +15,12 @@ inline bool Takes(const torch::Tensor& x) {
   return x.device().is_cpu() && x.scalar_type() == torch::kFloat;
 }
 
+// a b, and sum += factor * a b. Each of a and b is contiguous or the transpose of something that
+// is. Shapes: (m, k), (k, n) -> (m, n). No part of autograd.
+torch::Tensor Product(const torch::Tensor& a, const torch::Tensor& b);
+void AddProduct(const torch::Tensor& a, const torch::Tensor& b, float factor,
+                const torch::Tensor& sum);
+
 // Overwrites `x`, which must be the fresh result of an operation that keeps nothing of it for its
 // backward pass (a product). Shapes: any, contiguous -> same.
 torch::Tensor Gelu(torch::Tensor x, GeluKind kind);

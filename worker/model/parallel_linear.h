@@ -4,23 +4,12 @@
 
 #include <torch/torch.h>
 
-#include "worker/model/differentiable.h"
-
 namespace edgetp {
 
 // x @ weight + bias. The weight's gradient is added where it accumulates by the product itself.
 // `bias` may be undefined. Shapes: x (rows, in), weight (in, out), bias (out) -> (rows, out).
-inline torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight,
-                            const torch::Tensor& bias) {
-  const torch::Tensor input = x.detach(), matrix = weight.detach();
-  torch::Tensor y =
-      bias.defined() ? torch::addmm(bias.detach(), input, matrix) : torch::mm(input, matrix);
-  return Differentiable(std::move(y), x, [=](const torch::Tensor& gradient) {
-    GradientOf(weight).addmm_(input.t(), gradient);
-    if (bias.defined()) GradientOf(bias).add_(gradient.sum(0));
-    return torch::mm(gradient, matrix.t());
-  });
-}
+torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight,
+                     const torch::Tensor& bias);
 
 // Each rank computes its slice of out_features.
 struct ColumnParallelLinear {

@@ -1,5 +1,6 @@
-// Products of small matrices that lie inside larger ones, straight from the BLAS: LibTorch would
-// copy them first. Row-major. Thread-safe.
+// Products of matrices in host memory, which may lie inside larger ones. Large ones go to oneDNN
+// where LibTorch brings it, as it is faster than OpenBLAS on the shapes of a transformer; small
+// ones and all others straight to the BLAS. Row-major. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,14 @@ struct MutableMatrixView {
   int64_t step;
 };
 
-// result = a b. Shapes: a (rows, inner), b (inner, columns), result (rows, columns), each after
-// its transposition.
+struct ProductFactors {
+  float product = 1;
+  float old_result = 0;
+};
+
+// result = factors.product * a b + factors.old_result * result. Shapes: a (rows, inner), b (inner,
+// columns), result (rows, columns), each after its transposition.
 void Multiply(const MatrixView& a, const MatrixView& b, const MutableMatrixView& result,
-              int64_t rows, int64_t columns, int64_t inner);
+              int64_t rows, int64_t columns, int64_t inner, const ProductFactors& factors = {});
 
 }  // namespace edgetp
