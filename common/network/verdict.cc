@@ -45,7 +45,7 @@ v1::Verdict Judge(const v1::Fidelity& worst) {
   } else {
     verdict.set_reason(
         absl::StrFormat("INVALID: host too slow for this profile, use --clock=simulated "
-                        "(late %.1f %% and compute overrun %.1f %% of step time, limit %.0f %% "
+                        "(late %.1f %% and compute overrun %.1f %% of step time, limit %.1f %% "
                         "each; p99 error %.0f us)",
                         100 * verdict.late_share(), 100 * verdict.overrun_share(),
                         100 * kMaxErrorShare, worst.error_p99_us()));
