@@ -14,7 +14,7 @@ KERNELS = {"default kernels": {}, "AVX-512 kernels": {"OPENBLAS_CORETYPE": "SKYL
 AVX512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
 
 MODELS = {
-    "minigpt": dict(title="MiniGPT (L 4, H 4, C 128, T 64, B 12)", patterns=("tttt", "sppp"), rounds=5, steps=40, ours=[]),
+    "minigpt": dict(title="MiniGPT (L 4, H 4, C 128, T 64, B 12)", patterns=("tttt", "sppp"), rounds=3, steps=30, ours=[]),
     "gpt2": dict(title="GPT-2 124M (B 1, T 256)", patterns=("t*12", "(sppp)*3"), rounds=3, steps=3,
                  ours=["--sequence=256", "--batch=1", "--set", "train.eval_windows=1"]),
 }
