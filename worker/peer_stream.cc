@@ -54,7 +54,7 @@ grpc::ByteBuffer PeerStream::TakeMessage() {
 
 void PeerStream::ReadMore() {
   const bool room = queued_bytes_ < kMaxQueuedBytes && queue_.size() < kMaxQueuedMessages;
-  if (reading_ || state_ != State::kOpen || !room) return;
+  if (reading_ || read_ended_ || state_ != State::kOpen || !room) return;
   reading_ = true;
   reader_->Read(&incoming_, read_.Start());
 }
@@ -62,6 +62,7 @@ void PeerStream::ReadMore() {
 void PeerStream::OnRead(bool ok) {
   reading_ = false;
   if (!ok) {
+    read_ended_ = true;
     ReadEnded();
     return;
   }

@@ -117,6 +117,9 @@ class PeerStream {
   State state_ = State::kStarting;
   bool failed_ = false;
   bool reading_ = false;
+  // A read has failed. The stream stays open until its status is there: another read would ask for
+  // that a second time, and gRPC aborts the process.
+  bool read_ended_ = false;
   bool writing_ = false;
   bool half_closed_ = false;
   bool abandoned_ = false;
