@@ -220,6 +220,7 @@ absl::Status Run(const Flags& flags) {
 int main(int argc, char** argv) {
   edgetp::TuneAllocator();
   edgetp::PollOwnSocketsOnly();
+  edgetp::SkipDeadlockDetection();
   CLI::App app(
       "One device of an edgetp cluster: holds a shard of the model and trains it with its peers.");
   edgetp::Flags flags;

@@ -38,7 +38,7 @@ class PeerEndpoint {
   void Retire(std::unique_ptr<PeerStream> stream);
 
   // Makes progress on all streams. Blocks until: an operation completed, Wake, or `until`
-  // (monotonic).
+  // (monotonic; InfinitePast: completes all that is there, and never blocks).
   void Poll(absl::Time until);
 
   // From any thread: makes the Poll under way, or else the next one, return.

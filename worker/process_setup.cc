@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "absl/synchronization/mutex.h"
+
 namespace edgetp {
 namespace {
 
@@ -89,6 +91,10 @@ void TuneAllocator() {
 void ReleaseFreeMemory() { malloc_trim(0); }
 
 void PollOwnSocketsOnly() { setenv("GRPC_POLL_STRATEGY", "poll", /*overwrite=*/0); }
+
+void SkipDeadlockDetection() {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+}
 
 void RestartWithFittingLibraries(char** argv, int threads) {
   if (getenv(kRestartedMarker) != nullptr) return;

@@ -36,6 +36,10 @@ void RestartWithFittingLibraries(char** argv, int threads);
 // before gRPC is used.
 void PollOwnSocketsOnly();
 
+// Debian builds Abseil with its debug checks: every mutex of gRPC's, and an operation takes dozens,
+// would be entered into a graph that finds deadlocks, under one global lock. Turns that off.
+void SkipDeadlockDetection();
+
 // For the calling thread and those that it starts: OpenMP's and OpenBLAS's threads.
 void UseComputeThreads(int threads);
 

@@ -67,7 +67,11 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
 
 absl::Status ScheduleExecutor::RunActions() {
   const size_t count = execution_.schedule->actions[transport_->rank()].size();
-  for (size_t i = 0; i < count; ++i) RETURN_IF_ERROR(RunAction(i));
+  for (size_t i = 0; i < count;) {
+    const size_t end = EndOfReduction(i);
+    RETURN_IF_ERROR(end > i + 1 ? ReduceTogether(i, end) : RunAction(i));
+    i = std::max(i + 1, end);
+  }
   for (size_t chunk = 0; chunk < chunks_.size(); ++chunk) RoundData(static_cast<int>(chunk));
   return WaitReleased(Action(), absl::Span<const std::byte>());
 }
@@ -202,22 +206,12 @@ absl::Status ScheduleExecutor::ReceiveReduce(const Action& action, bool own_part
   return Receive(action, Scratch() + begin, Operation::kCopy);
 }
 
-absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
-  Chunk& chunk = chunks_[action.chunk];
-  if (chunk.state == ChunkState::kOwn) RoundData(action.chunk);
-  if (chunk.state == ChunkState::kScratch) {
-    const ChunkRange& range = Range(action.chunk);
-    float* const own = data_.data() + range.begin;
-    const float* const sum = scratch_.data() + range.begin;
-    RETURN_IF_ERROR(
-        WaitReleased(action, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(own),
-                                                 range.size() * sizeof(float))));
-    execution_.codec->round(own, range.size());
-    for (int64_t i = 0; i < range.size(); ++i) own[i] = sum[i] + own[i];
-    chunk.encoded = chunk.rounded = false;
-  }
-  chunk.state = ChunkState::kData;
-  return absl::OkStatus();
+void ScheduleExecutor::Apply(const ReceivedSegment& segment, Decode decode, float* out) const {
+  ForEachPiece(segment, execution_.codec->bytes_per_element,
+               [&out, decode](const std::byte* in, size_t count) {
+                 decode(in, out, count);
+                 out += count;
+               });
 }
 
 absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Operation operation) {
@@ -230,12 +224,7 @@ absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Oper
     float* out = target + range.offset_bytes / codec.bytes_per_element;
     const size_t bytes = range.size_bytes / codec.bytes_per_element * sizeof(float);
     RETURN_IF_ERROR(WaitReleased(action, {reinterpret_cast<const std::byte*>(out), bytes}));
-    const auto apply = operation == Operation::kCopy ? codec.decode : codec.decode_add;
-    ForEachPiece(*segment, codec.bytes_per_element,
-                 [&out, apply](const std::byte* in, size_t count) {
-                   apply(in, out, count);
-                   out += count;
-                 });
+    Apply(*segment, operation == Operation::kCopy ? codec.decode : codec.decode_add, out);
     transport_->Pop(action.peer);
   }
   return absl::OkStatus();

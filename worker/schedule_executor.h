@@ -67,9 +67,13 @@ class ScheduleExecutor {
     bool rounded = false;  // its current value is one that the wire dtype has
   };
   enum class Operation { kCopy, kAdd };
+  using Decode = decltype(Codec::decode);
 
   absl::Status RunActions();
   absl::Status RunAction(size_t index);
+  size_t EndOfReduction(size_t begin);
+  absl::Status ReduceTogether(size_t begin, size_t end);
+  absl::Status ReduceSegment(absl::Span<const Action> parts, const SegmentRange& range);
   absl::Status Send(const Action& action);
   absl::Status WaitUntilConnected(const Action& action);
   absl::Span<const std::byte> WirePayload(int chunk);
@@ -77,6 +81,7 @@ class ScheduleExecutor {
   void RoundData(int index);
   absl::Status ReceiveReduce(const Action& action, bool own_part_next);
   absl::Status Receive(const Action& action, float* target, Operation operation);
+  void Apply(const ReceivedSegment& segment, Decode decode, float* out) const;
   absl::Status ReduceLocal(const Action& action);
   absl::StatusOr<const ReceivedSegment*> Await(const Action& action);
   absl::Status Hold(const Action& action, absl::Time release);

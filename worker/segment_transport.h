@@ -40,8 +40,8 @@ class SegmentTransport {
   virtual void Pop(int peer) = 0;
 
   // Makes progress. Blocks until: something happened, or `until` (monotonic; in the past: never
-  // blocks). Errors: Unavailable naming a peer that is gone, InvalidArgument naming one that sends
-  // garbage, the status of Abort.
+  // blocks; InfinitePast: takes all that is there). Errors: Unavailable naming a peer that is gone,
+  // InvalidArgument naming one that sends garbage, the status of Abort.
   virtual absl::Status Poll(absl::Time until) = 0;
 
   // True if the stream of `peer` has ended in order: nothing more will come from it.
