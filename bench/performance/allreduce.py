@@ -112,12 +112,12 @@ def block(options):
     parts = [measuring.preamble("scripts/measure.sh performance --only=allreduce", PACKAGES),
              f"float32, one thread per rank, loopback; {rounds} rounds, in each all programs one after another for each size. In brackets: how many times as long as ours, the median of the rounds' "
              "ratios. Open MPI over shared memory does not cross a socket, and is shown for scale."]
-    with cluster.local_cluster(max(WORLDS)) as server:
+    with cluster.local_cluster(max(WORLDS)) as local:
         results = {workers: {size: [] for size in SIZES} for workers in WORLDS}
         for _ in range(rounds):
             for workers in WORLDS:
                 for size in SIZES:
-                    results[workers][size].append(measure_round(server, workers, size, peers))
+                    results[workers][size].append(measure_round(local.address, workers, size, peers))
     worlds = {workers: {size: summary(entries) for size, entries in sizes.items()} for workers, sizes in results.items()}
     for workers, sizes in worlds.items():
         parts += [f"**{workers} ranks**", table_of(sizes, peers)]

@@ -1,5 +1,6 @@
 """A local cluster that stays while a block measures: no start-up between the cells of a table."""
 
+import collections
 import contextlib
 import os
 import re
@@ -12,6 +13,9 @@ import time
 import measuring
 
 START_S = 60
+
+# The server's HOST:PORT, and the process of `edgetp up`.
+Cluster = collections.namedtuple("Cluster", "address pid")
 
 
 def _address(process):
@@ -32,12 +36,12 @@ def _address(process):
 
 @contextlib.contextmanager
 def local_cluster(workers):
-    """Yields the server's HOST:PORT."""
+    """Yields a Cluster."""
     with tempfile.TemporaryDirectory() as runs:
         command = [measuring.BIN / "edgetp", "up", f"--workers={workers}", "--listen=127.0.0.1:0", "--metrics=127.0.0.1:0", f"--runs={runs}"]
         process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
-            yield _address(process)
+            yield Cluster(_address(process), process.pid)
         finally:
             process.send_signal(signal.SIGINT)
             try:

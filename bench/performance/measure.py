@@ -1,13 +1,18 @@
 """The blocks of docs/performance.md; each lives in a module of its own."""
 
 import allreduce
+import growth
 import measuring
+import scale
 import training_step
 
 BLOCKS = {
     "allreduce": allreduce.block,
     "training_step": training_step.minigpt,
     "training_step_gpt2": training_step.gpt2,
+    "growth": growth.growth,
+    "start": growth.start,
+    "scale": scale.block,
 }
 
 if __name__ == "__main__":
