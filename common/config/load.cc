@@ -1,6 +1,7 @@
 #include "common/config/load.h"
 
 #include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/text_format.h>
 
 #include <cerrno>
@@ -87,6 +88,13 @@ std::string WordOf(ConfigKind kind) {
   return folder;
 }
 
+// Text may hold any bytes in its strings; a message that is sent may not.
+bool CanTravel(const google::protobuf::Message& message) {
+  const google::protobuf::LogSilencer silenced;  // it would tell of each such string
+  const std::unique_ptr<google::protobuf::Message> other(message.New());
+  return other->ParsePartialFromString(message.SerializePartialAsString());
+}
+
 bool IsPath(const std::string& name) {
   return absl::StrContains(name, "/") || absl::EndsWith(name, kExtension);
 }
@@ -142,8 +150,10 @@ absl::Status ParseTextproto(const std::string& text, const std::string& origin,
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&collector);
   parser.SetRecursionLimit(kMaxNesting);
-  if (parser.ParseFromString(text, out)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrJoin(collector.errors(), "\n"));
+  if (!parser.ParseFromString(text, out))
+    return absl::InvalidArgumentError(absl::StrJoin(collector.errors(), "\n"));
+  if (CanTravel(*out)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(origin, ": a string is not valid UTF-8"));
 }
 
 absl::Status LoadTextproto(const std::string& path, google::protobuf::Message* out) {

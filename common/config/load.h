@@ -13,7 +13,7 @@ namespace edgetp {
 
 // Replaces `out` by what `text` says. `origin` is the file's name in messages.
 // Errors: InvalidArgument, one "origin:line:column: rule" per fault; unknown and repeated scalar
-// fields are faults.
+// fields are faults, and so is a string that is not UTF-8.
 absl::Status ParseTextproto(const std::string& text, const std::string& origin,
                             google::protobuf::Message* out);
 

@@ -18,6 +18,9 @@ struct Unit {
   double factor;
 };
 
+// In base units. Far beyond every byte, bit per second and second; durations hold it exactly.
+constexpr double kMaxQuantity = 1e18;
+
 std::string UnitNames(const std::vector<Unit>& units) {
   return absl::StrJoin(units, ", ",
                        [](std::string* out, const Unit& unit) { out->append(unit.name); });
@@ -41,7 +44,9 @@ absl::StatusOr<double> ParseQuantity(const std::string& text, const std::string&
   if (number < 0) return error("must not be negative");
   if (unit.empty() && (bare || number == 0)) return number;
   for (const Unit& candidate : units) {
-    if (unit == candidate.name) return number * candidate.factor;
+    if (unit != candidate.name) continue;
+    if (number * candidate.factor <= kMaxQuantity) return number * candidate.factor;
+    return error(absl::StrCat("is more than anything has (limit ", kMaxQuantity, ")"));
   }
   return error(absl::StrCat(unit.empty() ? "has no unit" : "has an unknown unit", "; use one of ",
                             UnitNames(units)));

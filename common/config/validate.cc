@@ -111,8 +111,9 @@ void CheckSplit(const v1::RunConfig& config, Violations* violations) {
     violations->Demand("pattern", Pattern::Parse(config.pattern(), layers).status());
   }
   const v1::ModelConfig& model = config.model();
-  if (model.heads() < 1 || model.channels() < 1 || model.channels() > kMaxChannels ||
-      config.workers() < 1)
+  const auto sound = [](int value, int high) { return value >= 1 && value <= high; };
+  if (!sound(model.heads(), kMaxChannels) || !sound(model.channels(), kMaxChannels) ||
+      !sound(config.workers(), kMaxWorkers))
     return;
   const ModelShape shape{
       .layers = model.layers(), .heads = model.heads(), .channels = model.channels()};
@@ -148,14 +149,24 @@ void CheckSupported(const v1::RunConfig& config, Violations* violations) {
   }
 }
 
+void CheckName(const v1::RunConfig& config, Violations* violations) {
+  if (!config.has_name() || IsRunName(config.name())) return;
+  violations->AddGot("name",
+                     "must be a letter or digit, then at most 63 letters, digits, '.', '_' or '-'",
+                     absl::StrCat("\"", config.name(), "\""));
+}
+
+void CheckRunNetwork(const v1::RunConfig& config, const std::string& place,
+                     Violations* violations) {
+  Violations of_network(place, "network.");
+  CheckNetwork(config.network(), config.workers(), &of_network);
+  violations->Append(of_network);
+}
+
 // What holds for a run whether it is planned or carried out.
 Violations CheckRun(const v1::RunConfig& config, const std::string& place) {
   Violations violations(place);
-  if (config.has_name() && !IsRunName(config.name())) {
-    violations.AddGot("name",
-                      "must be a letter or digit, then at most 63 letters, digits, '.', '_' or '-'",
-                      absl::StrCat("\"", config.name(), "\""));
-  }
+  CheckName(config, &violations);
   CheckModel(config.model(), "model.", &violations);
   if (!config.model().has_vocabulary())
     violations.Add("model.vocabulary", "must be set: no data has given it");
@@ -168,9 +179,7 @@ Violations CheckRun(const v1::RunConfig& config, const std::string& place) {
   if (config.has_clock() && config.clock() == v1::CLOCK_UNSPECIFIED) {
     violations.Add("clock", "must be CLOCK_EMULATED or CLOCK_SIMULATED");
   }
-  Violations of_network(place, "network.");
-  CheckNetwork(config.network(), config.workers(), &of_network);
-  violations.Append(of_network);
+  CheckRunNetwork(config, place, &violations);
   if (config.has_device()) CheckDevice(config.device(), "device.", &violations);
   return violations;
 }
@@ -218,6 +227,15 @@ absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string&
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place) {
   Violations violations = CheckRun(config, place);
   CheckSupported(config, &violations);
+  return violations.ToStatus();
+}
+
+absl::Status ValidateBench(const v1::RunConfig& config, const std::string& place) {
+  Violations violations(place);
+  CheckName(config, &violations);
+  CheckSize("workers", config.has_workers(), config.workers(), kMaxWorkers, &violations);
+  CheckCollective(config.collective(), &violations);
+  CheckRunNetwork(config, place, &violations);
   return violations.ToStatus();
 }
 

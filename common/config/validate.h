@@ -19,6 +19,9 @@ absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place);
 // (`clock: CLOCK_SIMULATED`, `device`) is fine.
 absl::Status ValidatePlan(const v1::RunConfig& config, const std::string& place);
 
+// The same for a job that has no model, a measurement of collectives.
+absl::Status ValidateBench(const v1::RunConfig& config, const std::string& place);
+
 // Absent fields are fine in these three, as far as they have a default or a meaning. With
 // `world_size`, ranks that the profile names must exist.
 absl::Status ValidateModel(const v1::ModelConfig& model, const std::string& place);

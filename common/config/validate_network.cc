@@ -17,6 +17,13 @@ namespace {
 constexpr double kMaxDelayUs = 3.6e9;
 // A year: no run's length.
 constexpr double kMaxSeconds = 3.15e7;
+// Every link of 64 ranks has one.
+constexpr int kMaxOverrides = 4096;
+constexpr int kMaxQuantiles = 1024;
+constexpr int kMaxEvents = 4096;
+// Overrides of all states together, which each event that changes a link adds to: they are kept in
+// memory, some 200 bytes each.
+constexpr int64_t kMaxUnrolled = 1 << 18;
 
 void CheckQuantiles(const v1::LinkConfig& link, const std::string& path, Violations* violations) {
   const bool wanted = link.distribution() == v1::LinkConfig::DISTRIBUTION_QUANTILES;
@@ -27,6 +34,9 @@ void CheckQuantiles(const v1::LinkConfig& link, const std::string& path, Violati
     violations->AddGot(field, "distribution: DISTRIBUTION_QUANTILES needs at least two of them",
                        link.quantiles_size());
   }
+  if (link.quantiles_size() > kMaxQuantiles)
+    return violations->AddGot(field, absl::StrCat("at most ", kMaxQuantiles),
+                              link.quantiles_size());
   for (int i = 0; i < link.quantiles_size(); ++i) {
     const auto& quantile = link.quantiles(i);
     const std::string at = absl::StrCat(field, "[", i, "]");
@@ -224,10 +234,39 @@ void CheckTimeline(const v1::NetworkProfile& network, std::optional<int> world_s
   }
 }
 
+// How many overrides the states of the timeline have together.
+int64_t UnrolledOverrides(const v1::NetworkProfile& network) {
+  int64_t in_force = network.overrides_size();
+  int64_t sum = in_force;
+  for (const v1::NetworkEvent& event : network.events()) {
+    if (event.has_change()) ++in_force;
+    if (event.has_restore()) in_force = network.overrides_size();
+    if (event.has_network()) in_force = event.network().overrides_size();
+    sum += in_force;
+  }
+  return sum;
+}
+
+// True if the profile is of a size that can be looked at: what follows takes time and memory that
+// grow faster than it.
+bool CheckCounts(const v1::NetworkProfile& network, Violations* violations) {
+  const auto at_most = [violations](const std::string& field, int64_t limit, int64_t got) {
+    if (got > limit) violations->AddGot(field, absl::StrCat("at most ", limit), got);
+    return got <= limit;
+  };
+  bool good = at_most("overrides", kMaxOverrides, network.overrides_size());
+  good &= at_most("events", kMaxEvents, network.events_size());
+  for (const v1::NetworkEvent& event : network.events())
+    good &= at_most("events.network.overrides", kMaxOverrides, event.network().overrides_size());
+  return good &&
+         at_most("events: overrides of all states", kMaxUnrolled, UnrolledOverrides(network));
+}
+
 }  // namespace
 
 void CheckNetwork(const v1::NetworkProfile& network, std::optional<int> world_size,
                   Violations* violations) {
+  if (!CheckCounts(network, violations)) return;
   CheckState(network, "", world_size, violations);
   CheckTimeline(network, world_size, violations);
 }

@@ -20,8 +20,13 @@ class Violations {
   explicit Violations(std::string place, std::string prefix = "")
       : place_(std::move(place)), prefix_(std::move(prefix)) {}
 
+  // Keeps the first kMaxLines, and counts the rest: a config can hold a million faults.
   void Add(const std::string& field, const std::string& rule) {
-    lines_.push_back(absl::StrCat(place_, ": ", prefix_, field, ": ", rule));
+    if (lines_.size() < kMaxLines) {
+      lines_.push_back(absl::StrCat(place_, ": ", prefix_, field, ": ", rule));
+    } else {
+      ++more_;
+    }
   }
 
   template <typename T>
@@ -59,17 +64,22 @@ class Violations {
   // Takes over those of a part of the same config.
   void Append(const Violations& part) {
     lines_.insert(lines_.end(), part.lines_.begin(), part.lines_.end());
+    more_ += part.more_;
   }
 
   absl::Status ToStatus() const {
-    return lines_.empty() ? absl::OkStatus()
-                          : absl::InvalidArgumentError(absl::StrJoin(lines_, "\n"));
+    if (lines_.empty()) return absl::OkStatus();
+    const std::string rest = more_ > 0 ? absl::StrCat("\n... and ", more_, " more") : "";
+    return absl::InvalidArgumentError(absl::StrCat(absl::StrJoin(lines_, "\n"), rest));
   }
 
  private:
+  static constexpr size_t kMaxLines = 100;
+
   std::string place_;
   std::string prefix_;
   std::vector<std::string> lines_;
+  size_t more_ = 0;  // that were not kept
 };
 
 // The rules of a profile, added to `violations` (validate_network.cc).

@@ -16,7 +16,9 @@
 namespace edgetp {
 namespace {
 
-using Json = nlohmann::ordered_json;
+// Sorted: an ordered_json looks for a key among all others, so that a header of many names would
+// take its square.
+using Json = nlohmann::json;
 
 constexpr size_t kSizeBytes = 8;
 // The limit of the reference implementation; keeps hostile headers from being parsed.
@@ -231,7 +233,7 @@ absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes) {
 }
 
 absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {
-  Json header = Json::object();
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!file.metadata.empty()) header[kMetadataKey] = file.metadata;
   uint64_t at = 0;
   for (const NamedTensor& tensor : file.tensors) {
@@ -244,7 +246,7 @@ absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {
     header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {at, end}}};
     at = end;
   }
-  std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   text.append((kSizeBytes - text.size() % kSizeBytes) % kSizeBytes, ' ');  // aligns the data
   std::string bytes;
   bytes.reserve(kSizeBytes + text.size() + at);

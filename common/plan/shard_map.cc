@@ -48,6 +48,11 @@ absl::StatusOr<std::vector<Shard>> BuildShardMap(const ModelShape& shape, int wo
                                                    " cannot be split over workers=", world_size,
                                                    ": every worker needs at least one head"));
   }
+  if (int64_t{4} * shape.channels < world_size) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "4 * channels=", 4 * shape.channels, " cannot be split over workers=", world_size,
+        ": every worker needs at least one hidden unit"));
+  }
   std::vector<int> parts = split;
   if (parts.empty()) {
     if (shape.heads % world_size != 0) {

@@ -227,5 +227,11 @@ TEST(SuggestTest, OnlyTypingErrorsAreGuessed) {
   EXPECT_EQ(ClosestName("satellite", {"lte", "wifi-5"}), "");
 }
 
+TEST(ParseTextprotoTest, AStringThatIsNotUtf8IsRefused) {
+  v1::NetworkProfile network;
+  EXPECT_THAT(std::string(ParseTextproto("name: \"wi\\377\"", "here", &network).message()),
+              HasSubstr("here: a string is not valid UTF-8"));
+}
+
 }  // namespace
 }  // namespace edgetp

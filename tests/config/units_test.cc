@@ -72,5 +72,11 @@ TEST(UnitsTest, DurationsGrowIntoMinutesAndHours) {
   EXPECT_EQ(edgetp::FormatDuration(absl::Milliseconds(-3)), "-3 ms");
 }
 
+TEST(UnitsTest, MoreThanAnythingHasIsRefusedRatherThanInfinite) {
+  EXPECT_FALSE(ParseDelay("1e300s").ok());
+  EXPECT_FALSE(ParseRate("1e300tbit").ok());
+  EXPECT_FALSE(ParseBytes("1e308gb").ok());
+}
+
 }  // namespace
 }  // namespace edgetp

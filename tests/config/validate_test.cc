@@ -211,6 +211,30 @@ TEST(ValidateNetworkTest, AnOverrideIsCheckedOnTopOfThoseBeforeIt) {
   EXPECT_FALSE(CheckNetworkText(wobbly + far).ok());
 }
 
+TEST(ValidateNetworkTest, MoreThanCanBeLookedAtIsRefusedAtOnce) {
+  v1::NetworkProfile many;
+  for (int i = 0; i < 1'000'000; ++i) many.add_overrides();
+  EXPECT_THAT(std::string(ValidateNetwork(many, 4, "here").message()),
+              HasSubstr("overrides: at most 4096"));
+  // Each change stays in force in all states that follow.
+  v1::NetworkProfile changing;
+  for (int i = 1; i <= 4000; ++i) {
+    v1::NetworkEvent* const event = changing.add_events();
+    event->set_at_seconds(i);
+    event->mutable_change()->mutable_link()->set_delay_us(i);
+  }
+  EXPECT_THAT(std::string(ValidateNetwork(changing, 4, "here").message()),
+              HasSubstr("overrides of all states"));
+}
+
+TEST(ValidateNetworkTest, AMillionFaultsAreCountedNotListed) {
+  v1::NetworkProfile network;
+  for (int i = 0; i < 1'000'000; ++i) network.add_partition();
+  const std::string error(ValidateNetwork(network, 4, "here").message());
+  EXPECT_LT(error.size(), 20'000u);
+  EXPECT_THAT(error, HasSubstr("more"));
+}
+
 TEST(ValidateNetworkTest, ATimelineRises) {
   const std::string begin = "link {} events { at_seconds: 2 restore {} } ";
   EXPECT_TRUE(CheckNetworkText(begin + "events { at_seconds: 2.5 restore {} }").ok());

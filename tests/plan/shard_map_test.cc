@@ -72,5 +72,9 @@ TEST(ShardMapTest, ErrorsNameTheRule) {
   EXPECT_THAT(ErrorOf(Shape(4, 128), 2, {1, 0}), HasSubstr("split has a part of 0"));
 }
 
+TEST(ShardMapTest, FewerHiddenUnitsThanWorkersAreRefused) {
+  EXPECT_FALSE(BuildShardMap(ModelShape{.heads = 8, .channels = 1}, 8, {}).ok());
+}
+
 }  // namespace
 }  // namespace edgetp

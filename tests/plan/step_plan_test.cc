@@ -172,6 +172,12 @@ TEST(StepPlanTest, RefusesSizesThatCannotBe) {
   EXPECT_EQ(BuildStepPlan(options).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(StepPlanTest, RefusesMoreStepsThanMemoryHolds) {
+  PlanOptions options = Options("t*64", {4, 4096, 4096, 8, 8, false}, 4096);
+  options.micro_batches = 65536;
+  EXPECT_EQ(BuildStepPlan(options).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(PlanReportTest, CountsAreThoseOfTheDesign) {
   auto report = BuildPlanReport("minigpt", Options("(sppp)"));
   ASSERT_TRUE(report.ok());
