@@ -15,6 +15,26 @@ double TokensPerStep(const v1::RunConfig& config) {
          config.model().sequence();
 }
 
+// It goes to every worker, watcher and file: the first pages of it say enough.
+absl::Status Shortened(const absl::Status& status) {
+  constexpr size_t kMaxMessageBytes = 8192;
+  if (status.message().size() <= kMaxMessageBytes) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message().substr(0, kMaxMessageBytes), " ..."));
+}
+
+// Numbers that the prediction adds up as durations.
+absl::Status CheckResult(const v1::JobResult& result) {
+  constexpr double kMaxSeconds = 1e9;
+  const auto is_span = [](double seconds) { return seconds >= 0 && seconds <= kMaxSeconds; };
+  const bool good =
+      std::all_of(result.compute_seconds().begin(), result.compute_seconds().end(), is_span) &&
+      std::all_of(result.step_seconds().begin(), result.step_seconds().end(), is_span) &&
+      is_span(result.message_overhead_us() * 1e-6);
+  if (!good) return absl::InvalidArgumentError("job result: a duration is no duration");
+  return CheckFinite(result.fidelity());
+}
+
 }  // namespace
 
 ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
@@ -22,8 +42,8 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
       ready_(workers.size(), false),
       results_(workers.size()),
       failed_(workers.size(), false),
-      aggregator_(static_cast<int>(workers.size()), TokensPerStep(options_.spec.config()),
-                  options_.spec.train().resume()),
+      aggregator_(static_cast<int>(workers.size()), options_.spec.config().train().steps(),
+                  TokensPerStep(options_.spec.config()), options_.spec.train().resume()),
       network_(options_.spec.config().network()) {
   for (const Worker* worker : workers) {
     workers_.push_back(worker->id);
@@ -65,6 +85,8 @@ std::optional<v1::StepRecord> ActiveJob::Step(int rank, const v1::StepReport& re
 }
 
 void ActiveJob::Result(int rank, const v1::JobResult& result) {
+  if (const absl::Status status = CheckResult(result); !status.ok())
+    return End("failed", Annotate(status, Describe(rank)));
   results_[rank] = result;
   for (const std::optional<v1::JobResult>& each : results_) {
     if (!each.has_value()) return;
@@ -74,7 +96,7 @@ void ActiveJob::Result(int rank, const v1::JobResult& result) {
 
 void ActiveJob::Fail(absl::Time now, int rank, const v1::JobFailure& failure) {
   failed_[rank] = true;
-  const absl::Status status = Annotate(FromFailure(failure.failure()), Describe(rank));
+  const absl::Status status = Annotate(Shortened(FromFailure(failure.failure())), Describe(rank));
   if (!failure.secondary()) return End("failed", status);
   if (echoes_.empty()) give_up_ = now + options_.blame_wait;
   echoes_.push_back(Echo{rank, failure.culprit(), status});

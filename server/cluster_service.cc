@@ -1,6 +1,7 @@
 #include "server/cluster_service.h"
 
 #include <cmath>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -13,21 +14,34 @@
 namespace edgetp {
 namespace {
 
+// Messages that wait for a worker, or grants for one: a stopped process is noticed long before.
+constexpr size_t kMaxQueued = 1024;
+
+// An hour: no message takes as long, and nobody asks so long before it sends. What was granted once
+// keeps all others waiting.
+constexpr double kMaxAirtimeNs = 3.6e12;
+
 // One worker's stream. gRPC, the loop and the dispatcher share it; it holds itself until gRPC is
 // done with it.
 class JoinStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>,
                          public Sink<v1::ServerMessage>,
                          public std::enable_shared_from_this<JoinStream> {
  public:
-  explicit JoinStream(const ClusterServiceOptions& options) : options_(options), writes_(this) {}
+  JoinStream(const ClusterServiceOptions& options, grpc::CallbackServerContext* context)
+      : options_(options), writes_(this, kMaxQueued, [context] { context->TryCancel(); }) {}
 
   void Begin() {
     self_ = shared_from_this();
+    const auto stream = self_;
+    options_.loop->Post([stream] { stream->options_.dispatcher->ExpectJoin(stream); });
     StartRead(&incoming_);
   }
 
-  void Send(const v1::ServerMessage& message) override { writes_.Send(message); }
+  void Send(std::shared_ptr<const v1::ServerMessage> message) override {
+    writes_.Send(std::move(message));
+  }
   void Close(const absl::Status& status) override { writes_.Close(ToGrpc(status)); }
+  bool closed() const override { return writes_.closed(); }
 
   void OnReadDone(bool ok) override {
     const auto stream = shared_from_this();
@@ -35,10 +49,13 @@ class JoinStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::S
       options_.loop->Post([stream] { stream->HandleClosed(); });
       return writes_.Close(grpc::Status::OK);
     }
-    const auto message = std::make_shared<v1::WorkerMessage>(std::move(incoming_));
-    options_.loop->Post([stream, message] { stream->Handle(*message); });
-    incoming_.Clear();
-    StartRead(&incoming_);
+    // The next message is read when this one has been handled: a flood waits in its connection.
+    options_.loop->Post([stream] {
+      stream->Handle(stream->incoming_);
+      if (stream->closed()) return;
+      stream->incoming_.Clear();
+      stream->StartRead(&stream->incoming_);
+    });
   }
   void OnWriteDone(bool ok) override { writes_.OnWriteDone(ok); }
   void OnDone() override { self_.reset(); }
@@ -46,13 +63,11 @@ class JoinStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::S
  private:
   // The rest runs on the loop.
   void Handle(const v1::WorkerMessage& message) {
-    if (refused_) return;
     if (!worker_.empty()) return options_.dispatcher->OnMessage(worker_, message);
     absl::StatusOr<std::string> id =
         absl::InvalidArgumentError("join: the first message is not `join`");
     if (message.has_join()) id = options_.dispatcher->Join(shared_from_this(), message.join());
-    refused_ = !id.ok();
-    if (refused_) return Close(id.status());
+    if (!id.ok()) return Close(id.status());
     worker_ = *id;
   }
 
@@ -64,8 +79,7 @@ class JoinStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::S
   WriteQueue<JoinStream, v1::ServerMessage> writes_;
   v1::WorkerMessage incoming_;
   std::shared_ptr<JoinStream> self_;
-  std::string worker_;    // of the loop
-  bool refused_ = false;  // of the loop
+  std::string worker_;  // of the loop
 };
 
 absl::Time ToTime(int64_t monotonic_ns) {
@@ -75,7 +89,8 @@ absl::Time ToTime(int64_t monotonic_ns) {
 // Answers at once, without the loop: every message of an emulated Wi-Fi cell waits for this.
 class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1::MediumGrant> {
  public:
-  explicit MediumStream(const ClusterServiceOptions& options) : options_(options), writes_(this) {
+  MediumStream(const ClusterServiceOptions& options, grpc::CallbackServerContext* context)
+      : options_(options), writes_(this, kMaxQueued, [context] { context->TryCancel(); }) {
     StartRead(&request_);
   }
 
@@ -83,7 +98,7 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
     if (!ok) return writes_.Close(grpc::Status::OK);
     const absl::StatusOr<v1::MediumGrant> grant = Answer();
     if (!grant.ok()) return writes_.Close(ToGrpc(grant.status()));
-    writes_.Send(*grant);
+    writes_.Send(std::make_shared<v1::MediumGrant>(*grant));
     StartRead(&request_);
   }
   void OnWriteDone(bool ok) override { writes_.OnWriteDone(ok); }
@@ -91,15 +106,20 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
 
  private:
   absl::StatusOr<v1::MediumGrant> Answer() {
-    if (!std::isfinite(request_.airtime_ns()) || request_.airtime_ns() < 0) {
+    if (!(request_.airtime_ns() >= 0 && request_.airtime_ns() <= kMaxAirtimeNs)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("reserve medium: airtime_ns must be finite and not negative (got ",
+          absl::StrCat("reserve medium: airtime_ns must be in [0, ", kMaxAirtimeNs, "] (got ",
                        request_.airtime_ns(), ")"));
     }
     // From the worker's clock, if that is not everybody's, to this one and back.
     const absl::Duration shift =
         request_.has_sent_ns() ? MonotonicNow() - ToTime(request_.sent_ns()) : absl::ZeroDuration();
     const absl::Time handover = ToTime(request_.handover_ns()) + shift;
+    if (handover > MonotonicNow() + absl::Nanoseconds(kMaxAirtimeNs)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("reserve medium: handover_ns is more than an hour ahead (got ",
+                       request_.handover_ns(), ")"));
+    }
     const absl::Duration airtime = absl::Nanoseconds(request_.airtime_ns());
     const absl::StatusOr<absl::Time> start =
         options_.active_run->Grant(request_.job(), handover, airtime);
@@ -119,15 +139,15 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
 }  // namespace
 
 grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* ClusterService::Join(
-    grpc::CallbackServerContext*) {
-  const auto stream = std::make_shared<JoinStream>(options_);
+    grpc::CallbackServerContext* context) {
+  const auto stream = std::make_shared<JoinStream>(options_, context);
   stream->Begin();
   return stream.get();
 }
 
 grpc::ServerBidiReactor<v1::MediumRequest, v1::MediumGrant>* ClusterService::ReserveMedium(
-    grpc::CallbackServerContext*) {
-  return new MediumStream(options_);  // deletes itself
+    grpc::CallbackServerContext* context) {
+  return new MediumStream(options_, context);  // deletes itself
 }
 
 }  // namespace edgetp

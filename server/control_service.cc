@@ -18,18 +18,23 @@ const absl::Status& ShuttingDown() {
   return *status;
 }
 
+// Events that wait for a watcher. All those of a run are sent at once to whoever comes late.
+constexpr size_t kMaxQueued = kEventsKept + 10'000;
+
 // One client that watches a run. gRPC and the run book share it; it holds itself until gRPC is done
 // with it.
 class WatchStream final : public grpc::ServerWriteReactor<v1::RunEvent>,
                           public Sink<v1::RunEvent>,
                           public std::enable_shared_from_this<WatchStream> {
  public:
-  WatchStream() : writes_(this) {}
+  explicit WatchStream(grpc::CallbackServerContext* context)
+      : writes_(this, kMaxQueued, [context] { context->TryCancel(); }) {}
 
   void Begin() { self_ = shared_from_this(); }
 
-  void Send(const v1::RunEvent& event) override { writes_.Send(event); }
+  void Send(std::shared_ptr<const v1::RunEvent> event) override { writes_.Send(std::move(event)); }
   void Close(const absl::Status& status) override { writes_.Close(ToGrpc(status)); }
+  bool closed() const override { return writes_.closed(); }
 
   void OnWriteDone(bool ok) override { writes_.OnWriteDone(ok); }
   void OnCancel() override { writes_.Close(grpc::Status::CANCELLED); }
@@ -57,9 +62,9 @@ grpc::ServerUnaryReactor* ControlService::Submit(grpc::CallbackServerContext* co
   return Answer(context, [=, this] { return dispatcher_->Submit(request->spec(), response); });
 }
 
-grpc::ServerWriteReactor<v1::RunEvent>* ControlService::Watch(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<v1::RunEvent>* ControlService::Watch(grpc::CallbackServerContext* context,
                                                               const v1::WatchRequest* request) {
-  const auto stream = std::make_shared<WatchStream>();
+  const auto stream = std::make_shared<WatchStream>(context);
   stream->Begin();
   const bool posted = loop_->Post([this, stream, run = request->run()] {
     if (const absl::Status status = dispatcher_->Watch(run, stream); !status.ok())

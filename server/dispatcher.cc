@@ -2,12 +2,14 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
@@ -22,6 +24,9 @@
 
 namespace edgetp {
 namespace {
+
+// Workers join within milliseconds of their connection.
+constexpr size_t kMaxStrangers = 1024;
 
 v1::Phase::Name PhaseOf(const std::string& outcome) {
   return outcome == "done"     ? v1::Phase::NAME_DONE
@@ -81,11 +86,32 @@ std::vector<v1::RunEvent> FinalEvents(const EndedRun& ended, const v1::RunSummar
 
 Dispatcher::Dispatcher(CoordinatorOptions options, const std::string& runs, BlobStore* blobs,
                        ActiveRun* active_run, ServerMetrics* metrics)
-    : coordinator_(options),
+    : stranger_limit_(options.heartbeat_limit),
+      coordinator_(options),
       book_(runs),
       blobs_(blobs),
       active_run_(active_run),
       metrics_(metrics) {}
+
+void Dispatcher::ExpectJoin(const WorkerStream& stream) {
+  strangers_.push_back({stream, MonotonicNow()});
+  if (strangers_.size() <= kMaxStrangers) return;
+  stream->Close(absl::ResourceExhaustedError(
+      absl::StrCat("join: too many streams that have said nothing (limit=", kMaxStrangers, ")")));
+}
+
+void Dispatcher::DropStrangers(absl::Time now) {
+  while (!strangers_.empty() && now - strangers_.front().since > stranger_limit_) {
+    const WorkerStream stream = strangers_.front().stream.lock();
+    strangers_.pop_front();
+    if (stream == nullptr || stream->closed()) continue;
+    const bool joined = std::any_of(streams_.begin(), streams_.end(),
+                                    [&](const auto& known) { return known.second == stream; });
+    if (joined) continue;
+    stream->Close(absl::DeadlineExceededError(absl::StrFormat(
+        "join: no first message within %.1f s", absl::ToDoubleSeconds(stranger_limit_))));
+  }
+}
 
 absl::StatusOr<std::string> Dispatcher::Join(const WorkerStream& stream,
                                              const v1::JoinRequest& request) {
@@ -120,6 +146,7 @@ void Dispatcher::Tick() {
   Outputs outputs;
   coordinator_.Tick(MonotonicNow(), &outputs);
   metrics_->ForgetEndedRuns(MonotonicNow());
+  DropStrangers(MonotonicNow());
   CarryOut(std::move(outputs));
 }
 
@@ -188,7 +215,7 @@ void Dispatcher::CarryOut(Outputs outputs) {
   for (const std::string& run : outputs.begun) Begin(run);
   for (const auto& [worker, message] : outputs.sends) {
     if (const auto stream = streams_.find(worker); stream != streams_.end())
-      stream->second->Send(message);
+      stream->second->Send(std::make_shared<const v1::ServerMessage>(message));
   }
   for (const auto& [worker, reason] : outputs.disconnects) {
     spdlog::warn("{} is disconnected: {}", worker, std::string(reason.message()));

@@ -2,6 +2,7 @@
 // streams, disk, metrics and log. Not thread-safe; everything is called on the server's loop.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,6 +28,8 @@ class Dispatcher {
   Dispatcher(CoordinatorOptions options, const std::string& runs, BlobStore* blobs,
              ActiveRun* active_run, ServerMetrics* metrics);
 
+  // A stream that has said nothing yet; it has as long as a heartbeat may take.
+  void ExpectJoin(const WorkerStream& stream);
   // Errors: those of Coordinator::Join.
   absl::StatusOr<std::string> Join(const WorkerStream& stream, const v1::JoinRequest& request);
   void OnMessage(const std::string& worker, const v1::WorkerMessage& message);
@@ -44,12 +47,21 @@ class Dispatcher {
   void Shutdown(const absl::Status& reason);
 
  private:
+  // Ends the streams that have said nothing for too long.
+  void DropStrangers(absl::Time now);
   void CarryOut(Outputs outputs);
   void Begin(const std::string& run);
   void End(const EndedRun& ended);
   void LogNetwork(const std::string& whose, const std::string& profile);
   void UpdateGauges();
 
+  struct Stranger {
+    std::weak_ptr<Sink<v1::ServerMessage>> stream;
+    absl::Time since;
+  };
+
+  const absl::Duration stranger_limit_;
+  std::deque<Stranger> strangers_;  // oldest first; some have joined or gone meanwhile
   Coordinator coordinator_;
   RunBook book_;
   BlobStore* const blobs_;

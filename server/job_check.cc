@@ -1,42 +1,72 @@
 #include "server/job_check.h"
 
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/collective/registry.h"
 #include "common/config/defaults.h"
 #include "common/config/validate.h"
+#include "common/config/violations.h"
 
 namespace edgetp {
 namespace {
 
 constexpr char kPlace[] = "job";
 
+// As large as a config file may be.
+constexpr size_t kMaxConfigBytes = 1 << 20;
+// A worker has as many in memory, twice.
+constexpr int64_t kMaxBenchBytes = int64_t{1} << 32;
+constexpr int kMaxBenchRows = 1000;
+constexpr int kMaxBenchIterations = 1'000'000;
+constexpr int kMaxSampleTokens = 1'000'000;
+
 absl::Status CheckBench(const v1::JobSpec& spec) {
-  const v1::RunConfig& config = spec.config();
-  if (config.workers() < 1)
-    return absl::InvalidArgumentError("job: config.workers: must be at least 1");
-  if (spec.bench().bytes().empty())
-    return absl::InvalidArgumentError("job: bench.bytes: must name a size");
-  for (const int64_t bytes : spec.bench().bytes()) {
-    if (bytes < 1)
-      return absl::InvalidArgumentError(
-          absl::StrCat("job: bench.bytes: must be positive (got ", bytes, ")"));
+  const v1::BenchTask& bench = spec.bench();
+  Violations violations(kPlace, "bench.");
+  if (bench.bytes().empty()) violations.Add("bytes", "must name a size");
+  for (const int64_t bytes : bench.bytes())
+    violations.InRange("bytes", static_cast<double>(bytes), 1, kMaxBenchBytes);
+  for (const std::string& algorithm : bench.algorithms()) {
+    if (algorithm != "auto") violations.Demand("algorithms", FindAlgorithm(algorithm).status());
   }
-  return ValidateNetwork(config.network(), config.workers(), kPlace);
+  violations.InRange("algorithms * bytes", 1.0 * bench.algorithms_size() * bench.bytes_size(), 0,
+                     kMaxBenchRows);
+  violations.InRange("warmup", bench.warmup(), 0, kMaxBenchIterations);
+  if (bench.has_iterations())
+    violations.InRange("iterations", bench.iterations(), 1, kMaxBenchIterations);
+  RETURN_IF_ERROR(violations.ToStatus());
+  return ValidateBench(spec.config(), kPlace);
+}
+
+absl::Status CheckSample(const v1::SampleTask& sample, int vocabulary) {
+  Violations violations(kPlace, "sample.");
+  if (sample.prompt().empty()) violations.Add("prompt", "must hold a token");
+  for (const int32_t token : sample.prompt())
+    violations.InRange("prompt", token, 0, vocabulary - 1);
+  violations.InRange("tokens", sample.tokens(), 0, kMaxSampleTokens);
+  violations.NotNegative("temperature", sample.temperature());
+  if (sample.has_top_k()) violations.InRange("top_k", sample.top_k(), 1, INT32_MAX);
+  return violations.ToStatus();
 }
 
 absl::Status CheckTask(const v1::JobSpec& spec) {
   switch (spec.task_case()) {
-    case v1::JobSpec::kTrain:
     case v1::JobSpec::kEval:
+      if (spec.eval().has_windows() && spec.eval().windows() < 1) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "job: eval.windows: must be at least 1 (got ", spec.eval().windows(), ")"));
+      }
+      [[fallthrough]];
+    case v1::JobSpec::kTrain:
       if (spec.corpus_blob().empty())
         return absl::InvalidArgumentError("job: corpus_blob: this task needs a corpus");
       break;
     case v1::JobSpec::kSample:
-      if (spec.sample().prompt().empty())
-        return absl::InvalidArgumentError("job: sample.prompt: must hold a token");
-      break;
+      RETURN_IF_ERROR(ValidateRun(spec.config(), kPlace));
+      return CheckSample(spec.sample(), spec.config().model().vocabulary());
     case v1::JobSpec::kBench:
       return CheckBench(spec);
     default:
@@ -59,6 +89,10 @@ absl::Status CheckBlob(const char* field, const std::string& id, BlobStore* blob
 absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec,
                                      const v1::NetworkProfile& cluster_network, BlobStore* blobs) {
   v1::JobSpec filled = spec;
+  if (spec.config().ByteSizeLong() > kMaxConfigBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("job: config: ", spec.config().ByteSizeLong(),
+                                                   " bytes: at most ", kMaxConfigBytes));
+  }
   if (!spec.config().has_network()) *filled.mutable_config()->mutable_network() = cluster_network;
   FillDefaults(filled.mutable_config());
   RETURN_IF_ERROR(CheckTask(filled));

@@ -9,6 +9,11 @@
 namespace edgetp {
 namespace {
 
+// Of one field: a host's name has at most 253 characters.
+constexpr size_t kMaxFieldBytes = 256;
+// As many as the largest run may have.
+constexpr int kMaxWorkers = 4096;
+
 // Enough for a person to see what happened; a cluster whose workers come and go must not grow
 // without end.
 constexpr int kGoneWorkersKept = 16;
@@ -22,6 +27,15 @@ absl::Status CheckJoin(const v1::JoinRequest& request) {
   if (request.member().peer_address().empty()) {
     return absl::InvalidArgumentError("join: member.peer_address is missing");
   }
+  for (const std::string* field :
+       {&request.member().peer_address(), &request.member().host(), &request.member().boot_id(),
+        &request.member().clock_domain(), &request.device(), &request.metrics_address(),
+        &request.blas()}) {
+    if (field->size() > kMaxFieldBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("join: a field of ", field->size(), " bytes: at most ", kMaxFieldBytes));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -29,6 +43,11 @@ absl::Status CheckJoin(const v1::JoinRequest& request) {
 
 absl::StatusOr<std::string> Membership::Join(absl::Time now, const v1::JoinRequest& request) {
   if (absl::Status status = CheckJoin(request); !status.ok()) return status;
+  if (std::count_if(workers_.begin(), workers_.end(), [](const Worker& w) { return !w.gone; }) >=
+      kMaxWorkers) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("join: the cluster is full (limit=", kMaxWorkers, ")"));
+  }
   const auto missed =
       std::find_if(workers_.begin(), workers_.end(), [](const Worker& w) { return w.missed; });
   if (missed != workers_.end()) missed->missed = false;

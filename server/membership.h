@@ -28,8 +28,8 @@ class Membership {
  public:
   // Takes a worker in and gives it the next id. It stands in for the one that has been missed for
   // longest.
-  // Errors: InvalidArgument if a field is missing, FailedPrecondition if its version differs from
-  // ours.
+  // Errors: InvalidArgument if a field is missing or too long, FailedPrecondition if its version
+  // differs from ours, ResourceExhausted if there are as many as the largest run may have.
   absl::StatusOr<std::string> Join(absl::Time now, const v1::JoinRequest& request);
 
   // nullptr if there is no such worker, or it is gone.

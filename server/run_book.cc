@@ -13,6 +13,8 @@ namespace {
 // Events of a run of 20,000 steps take some 10 MB; who watches later than this many runs reads the
 // run's directory.
 constexpr size_t kClosedRunsKept = 32;
+// Of runs that have not ended.
+constexpr size_t kMaxWatchers = 256;
 
 }  // namespace
 
@@ -51,8 +53,10 @@ absl::Status RunBook::Record(const std::string& run, const v1::RunEvent& event) 
   const auto found = entries_.find(run);
   if (found == entries_.end() || found->second.closed) return absl::OkStatus();
   Entry& entry = found->second;
-  entry.events.push_back(event);
-  for (const Watcher& watcher : entry.watchers) watcher->Send(event);
+  const auto shared = std::make_shared<const v1::RunEvent>(event);
+  entry.events.push_back(shared);
+  if (entry.events.size() > kEventsKept) entry.events.pop_front();
+  for (const Watcher& watcher : entry.watchers) watcher->Send(shared);
   if (!event.has_step() || entry.directory == nullptr) return absl::OkStatus();
   return entry.directory->AppendStep(event.step());
 }
@@ -75,11 +79,24 @@ void RunBook::Close(const std::string& run) {
   closed_.pop_front();
 }
 
+size_t RunBook::CountWatchers() {
+  size_t count = 0;
+  for (auto& [run, entry] : entries_) {
+    std::erase_if(entry.watchers, [](const Watcher& watcher) { return watcher->closed(); });
+    count += entry.watchers.size();
+  }
+  return count;
+}
+
 absl::Status RunBook::Watch(const std::string& run, Watcher watcher) {
   const auto found = entries_.find(run);
   if (found == entries_.end())
     return absl::NotFoundError(absl::StrCat("watch: no run named ", run));
-  for (const v1::RunEvent& event : found->second.events) watcher->Send(event);
+  if (CountWatchers() >= kMaxWatchers) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("watch: too many watch already (limit=", kMaxWatchers, ")"));
+  }
+  for (const auto& event : found->second.events) watcher->Send(event);
   if (found->second.closed) {
     watcher->Close(absl::OkStatus());
   } else {

@@ -18,6 +18,10 @@
 
 namespace edgetp {
 
+// Events of one run in memory, some 500 bytes each: more than a run that people look at has. Those
+// of a longer one begin with a gap; its directory has all.
+inline constexpr size_t kEventsKept = 100'000;
+
 class RunBook {
  public:
   using Watcher = std::shared_ptr<Sink<v1::RunEvent>>;
@@ -44,17 +48,19 @@ class RunBook {
   void Close(const std::string& run);
 
   // Sends all events so far, and those to come.
-  // Errors: NotFound.
+  // Errors: NotFound; ResourceExhausted if too many watch.
   absl::Status Watch(const std::string& run, Watcher watcher);
 
  private:
   struct Entry {
     std::unique_ptr<RunDirectory> directory;  // null: not training, or closed
-    std::vector<v1::RunEvent> events;
+    std::deque<std::shared_ptr<const v1::RunEvent>> events;
     std::vector<Watcher> watchers;
     bool closed = false;
   };
 
+  // Forgets those who have gone.
+  size_t CountWatchers();
   bool Taken(const std::string& run) const;
 
   const std::string root_;

@@ -1,12 +1,48 @@
 #include "server/step_aggregator.h"
 
 #include <algorithm>
+#include <cmath>
+#include <initializer_list>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
 
 namespace edgetp {
+namespace {
+
+// Each step has an all-reduce in which the ranks meet: one can be ahead of another only by what
+// waits in its stream.
+constexpr int kMaxAhead = 1000;
+constexpr size_t kMaxNetworkNameBytes = 1024;
+// Seconds, or bytes: so much that sums of them stay finite, so little that only nonsense exceeds
+// it.
+constexpr double kMaxNumber = 1e15;
+
+absl::Status CheckNumbers(const char* what, std::initializer_list<double> numbers) {
+  for (const double number : numbers) {
+    if (std::abs(number) <= kMaxNumber) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("report: ", what, ": a number is not finite or too large (got ", number, ")"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckFinite(const v1::Breakdown& part) {
+  return CheckNumbers("breakdown_seconds",
+                      {part.compute(), part.software(), part.queueing(), part.serialization(),
+                       part.propagation(), part.jitter(), part.straggler()});
+}
+
+absl::Status CheckFinite(const v1::Fidelity& fidelity) {
+  return CheckNumbers("fidelity",
+                      {fidelity.messages(), fidelity.late_messages(), fidelity.late_seconds(),
+                       fidelity.error_p99_us(), fidelity.error_max_us(), fidelity.overrun_seconds(),
+                       fidelity.elapsed_seconds()});
+}
 
 void Accumulate(const v1::Breakdown& part, double scale, v1::Breakdown* into) {
   into->set_compute(into->compute() + scale * part.compute());
@@ -23,12 +59,34 @@ double Total(const v1::TrafficBytes& bytes) {
          bytes.control();
 }
 
-StepAggregator::StepAggregator(int world_size, double tokens_per_step, bool resumed)
-    : tokens_per_step_(tokens_per_step), begin_is_open_(resumed), last_step_(world_size, 0) {}
+StepAggregator::StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed)
+    : steps_(steps),
+      tokens_per_step_(tokens_per_step),
+      begin_is_open_(resumed),
+      last_step_(world_size, 0),
+      began_(world_size, false) {}
+
+absl::Status StepAggregator::Check(int rank, const v1::StepReport& report) const {
+  if (report.step() < 0 || report.step() > steps_) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "step report: no such step (rank=", rank, " step=", report.step(), " steps=", steps_, ")"));
+  }
+  if (report.network().size() > kMaxNetworkNameBytes)
+    return absl::InvalidArgumentError(
+        absl::StrCat("step report: the network's name is too long (rank=", rank, ")"));
+  RETURN_IF_ERROR(CheckNumbers("step_seconds", {report.step_seconds(), report.end_seconds()}));
+  RETURN_IF_ERROR(CheckNumbers("bytes", {Total(report.bytes())}));
+  RETURN_IF_ERROR(CheckFinite(report.breakdown_seconds()));
+  return CheckFinite(report.fidelity());
+}
 
 absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
                                                                   const v1::StepReport& report) {
+  RETURN_IF_ERROR(Check(rank, report));
   if (report.step() == 0) {
+    if (began_[rank])
+      return absl::InternalError(absl::StrCat("step report of step 0 twice (rank=", rank, ")"));
+    began_[rank] = true;
     if (report.has_val_loss()) statistics_.val_loss = report.val_loss();
     return Combine({report});
   }
@@ -37,6 +95,11 @@ absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
   if (report.step() != last_step_[rank] + 1) {
     return absl::InternalError(absl::StrCat("step report out of order (rank=", rank, " want=",
                                             last_step_[rank] + 1, " got=", report.step(), ")"));
+  }
+  const int slowest = *std::min_element(last_step_.begin(), last_step_.end());
+  if (report.step() > slowest + kMaxAhead) {
+    return absl::InternalError(absl::StrCat("step report too far ahead (rank=", rank, " step=",
+                                            report.step(), " slowest rank's step=", slowest, ")"));
   }
   last_step_[rank] = report.step();
   std::vector<v1::StepReport>& reports = pending_[report.step()];

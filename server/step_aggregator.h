@@ -28,11 +28,15 @@ struct StepStatistics {
 
 class StepAggregator {
  public:
-  // A resumed run begins where its checkpoint ended: its first report says where.
-  StepAggregator(int world_size, double tokens_per_step, bool resumed);
+  // `steps`: those that the run has. A resumed run begins where its checkpoint ended: its first
+  // report says where.
+  StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed);
 
-  // The record of the step if this was the last rank to report it; a report of step 0 is a record
-  // by itself. Errors: Internal if a rank reports a step twice or out of order.
+  // The record of the step if this was the last rank to report it; a report of step 0, of which
+  // each rank has one, is a record by itself. What is kept of reports that others have not sent yet
+  // is bounded.
+  // Errors: Internal if a rank reports a step twice, out of order, or too far ahead of the others;
+  // InvalidArgument if there is no such step, or a number is none.
   absl::StatusOr<std::optional<v1::StepRecord>> Add(int rank, const v1::StepReport& report);
 
   const StepStatistics& statistics() const { return statistics_; }
@@ -41,9 +45,13 @@ class StepAggregator {
   v1::StepRecord Combine(const std::vector<v1::StepReport>& reports) const;
   void Count(const v1::StepRecord& record, const std::vector<v1::StepReport>& reports);
 
+  absl::Status Check(int rank, const v1::StepReport& report) const;
+
+  const int steps_;
   double tokens_per_step_;
   bool begin_is_open_;          // until the first report
   std::vector<int> last_step_;  // by rank
+  std::vector<bool> began_;     // by rank: has reported step 0
   std::map<int, std::vector<v1::StepReport>> pending_;
   StepStatistics statistics_;
 };
@@ -52,5 +60,10 @@ class StepAggregator {
 void Accumulate(const v1::Breakdown& part, double scale, v1::Breakdown* into);
 
 double Total(const v1::TrafficBytes& bytes);
+
+// Whether every number of a report on time can be added up. Losses may be anything: they are what a
+// diverging run is about. Errors: InvalidArgument.
+absl::Status CheckFinite(const v1::Breakdown& breakdown);
+absl::Status CheckFinite(const v1::Fidelity& fidelity);
 
 }  // namespace edgetp

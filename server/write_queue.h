@@ -1,11 +1,14 @@
 // gRPC's reactors take one write at a time and one Finish at the end; this puts a queue before
-// them. Thread-safe.
+// them, of bounded length: whoever does not read is cut off. Thread-safe.
 #pragma once
 
 #include <grpcpp/support/status.h>
 
 #include <deque>
+#include <functional>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 namespace edgetp {
@@ -15,16 +18,30 @@ namespace edgetp {
 template <typename Reactor, typename Message>
 class WriteQueue {
  public:
-  explicit WriteQueue(Reactor* reactor) : reactor_(reactor) {}
+  // At most `limit` messages wait, then `cancel` must end the call: the write that is under way
+  // would not.
+  WriteQueue(Reactor* reactor, size_t limit, std::function<void()> cancel)
+      : reactor_(reactor), limit_(limit), cancel_(std::move(cancel)) {}
 
-  void Send(const Message& message) {
+  void Send(std::shared_ptr<const Message> message) {
+    const Message* first = nullptr;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (closed_) return;
-      messages_.push_back(message);
-      if (std::exchange(writing_, true)) return;
+      if (messages_.size() < limit_) {
+        messages_.push_back(std::move(message));
+        if (std::exchange(writing_, true)) return;
+        first = messages_.front().get();
+      } else {
+        messages_.resize(1);
+        closed_ = cancelling_ = true;
+        status_ = grpc::Status(
+            grpc::StatusCode::RESOURCE_EXHAUSTED,
+            "the reader is too slow: " + std::to_string(limit_) + " messages wait for it");
+      }
     }
-    reactor_->StartWrite(&messages_.front());
+    if (first == nullptr) return CutOff();
+    reactor_->StartWrite(first);
   }
 
   // The first status wins.
@@ -38,28 +55,46 @@ class WriteQueue {
     reactor_->Finish(status);
   }
 
+  bool closed() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return closed_;
+  }
+
   void OnWriteDone(bool ok) {
-    bool more = false;
+    const Message* next = nullptr;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       messages_.pop_front();
       // A broken stream takes no more; it is finished by whoever closes it.
       if (!ok) messages_.clear();
-      more = !messages_.empty();
-      writing_ = more;
-      if (!more && !closed_) return;
+      writing_ = !messages_.empty();
+      if (writing_) next = messages_.front().get();
+      if (!writing_ && (!closed_ || cancelling_)) return;
     }
-    if (more) return reactor_->StartWrite(&messages_.front());
+    if (next != nullptr) return reactor_->StartWrite(next);
     reactor_->Finish(status_);
   }
 
  private:
+  // Finish may end the call and all that `cancel` needs: it waits until that has returned.
+  void CutOff() {
+    cancel_();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      cancelling_ = false;
+      if (writing_) return;
+    }
+    reactor_->Finish(status_);
+  }
+
   Reactor* const reactor_;
-  std::mutex mutex_;
-  std::deque<Message>
-      messages_;  // the first one is being written while writing_; a deque keeps its address
+  const size_t limit_;
+  const std::function<void()> cancel_;
+  mutable std::mutex mutex_;
+  std::deque<std::shared_ptr<const Message>> messages_;  // the first is being written
   bool writing_ = false;
   bool closed_ = false;
+  bool cancelling_ = false;
   grpc::Status status_;
 };
 

@@ -60,7 +60,7 @@ v1::NetworkProfile Network(double delay_us) {
 
 // Two steps under wifi-5, then two under lte.
 EndedRun DoneRun() {
-  StepAggregator aggregator(1, 10, /*resumed=*/false);
+  StepAggregator aggregator(1, 100, 10, /*resumed=*/false);
   for (int step = 1; step <= 4; ++step)
     EXPECT_TRUE(aggregator.Add(0, Report(step, 0.1 * step)).ok());
   EndedRun ended{.run = "a", .spec = TwoRankJob(), .outcome = "done", .failure = absl::OkStatus()};
@@ -72,7 +72,7 @@ EndedRun DoneRun() {
 }
 
 TEST(StepAggregatorTest, ALossBeforeTheFirstStepIsARecordByItself) {
-  StepAggregator aggregator(2, 10, /*resumed=*/false);
+  StepAggregator aggregator(2, 100, 10, /*resumed=*/false);
   v1::StepReport report;
   report.set_val_loss(4.17);
   const auto record = aggregator.Add(0, report);
@@ -83,7 +83,7 @@ TEST(StepAggregatorTest, ALossBeforeTheFirstStepIsARecordByItself) {
 }
 
 TEST(StepAggregatorTest, BreakdownAndDurationAreMeansOverRanks) {
-  StepAggregator aggregator(2, 10, /*resumed=*/false);
+  StepAggregator aggregator(2, 100, 10, /*resumed=*/false);
   ASSERT_TRUE(aggregator.Add(0, Report(1, 0.1)).ok());
   const auto record = aggregator.Add(1, Report(1, 0.3));
   ASSERT_TRUE(record.ok() && record->has_value());
@@ -93,7 +93,7 @@ TEST(StepAggregatorTest, BreakdownAndDurationAreMeansOverRanks) {
 }
 
 TEST(StepAggregatorTest, AResumedRunBeginsWhereItsFirstReportSays) {
-  StepAggregator aggregator(2, 10, /*resumed=*/true);
+  StepAggregator aggregator(2, 100, 10, /*resumed=*/true);
   ASSERT_TRUE(aggregator.Add(0, Report(5, 0.1)).ok());
   EXPECT_FALSE(aggregator.Add(1, Report(4, 0.1)).ok());
   EXPECT_TRUE((*aggregator.Add(1, Report(5, 0.1)))->step() == 5);
