@@ -4,17 +4,20 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/rpc/deadline.h"
+#include "grpc/impl/codegen/compression_types.h"
 #include "grpc/support/time.h"
 #include "worker/segment_codec.h"
 
 namespace edgetp {
 namespace {
 
-// Strangers that have connected and said nothing; more are refused.
+// Callers that no group has taken yet; more are refused.
 constexpr size_t kMaxArrivals = 64;
 // One HTTP/2 frame for most of a segment.
 constexpr int kFrameBytes = 1 << 20;
+constexpr int kNoCompression = 1 << GRPC_COMPRESS_NONE;
 constexpr int kFirstReconnectMs = 20;
 constexpr int kLastReconnectMs = 200;
 constexpr int kMaxMessageBytes = kMaxSegmentBytes + kMaxSegmentHeaderBytes;
@@ -38,6 +41,8 @@ absl::StatusOr<std::unique_ptr<PeerEndpoint>> PeerEndpoint::Create(
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  // Nobody compresses here, and 4 MiB could unfold into gigabytes.
+  builder.AddChannelArgument(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, kNoCompression);
   builder.RegisterAsyncGenericService(&endpoint->service_);
   endpoint->queue_ = builder.AddCompletionQueue();
   endpoint->server_ = builder.BuildAndStart();
@@ -55,7 +60,7 @@ PeerEndpoint::~PeerEndpoint() { Shutdown(); }
 
 void PeerEndpoint::Shutdown() {
   if (server_ == nullptr) return;
-  for (auto& stream : arrivals_) Retire(std::move(stream));
+  for (Arrival& arrival : arrivals_) Retire(std::move(arrival.stream));
   arrivals_.clear();
   Retire(std::move(accepting_));
   for (auto& stream : retired_) {
@@ -84,6 +89,7 @@ std::unique_ptr<PeerStream> PeerEndpoint::Dial(const std::string& address) {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kLastReconnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, kNoCompression);
   return std::make_unique<DialledStream>(
       grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments),
       queue_.get());
@@ -110,20 +116,42 @@ void PeerEndpoint::Poll(absl::Time until) {
 
 void PeerEndpoint::Tidy() {
   if (accepting_->state() != PeerStream::State::kStarting) {
-    if (arrivals_.size() < kMaxArrivals) {
-      arrivals_.push_back(std::move(accepting_));
-    } else {
-      accepting_->Reject(absl::ResourceExhaustedError("peer: too many callers that no job knows"));
-      Retire(std::move(accepting_));
-    }
+    arrivals_.push_back({std::move(accepting_), MonotonicNow()});
     Accept();
   }
+  if (!arrivals_.empty()) TidyArrivals();
   for (auto& stream : retired_) {
     while (stream->HasMessage()) stream->TakeMessage();  // read on, so that the end is seen
   }
   std::erase_if(retired_, [](const std::unique_ptr<PeerStream>& stream) {
     return stream->idle() && stream->state() == PeerStream::State::kEnded;
   });
+}
+
+void PeerEndpoint::Refuse(std::unique_ptr<PeerStream> stream, const absl::Status& status) {
+  stream->Reject(status);
+  Retire(std::move(stream));
+}
+
+void PeerEndpoint::TidyArrivals() {
+  const absl::Time now = MonotonicNow();
+  const auto is_silent = [](const Arrival& arrival) { return !arrival.stream->HasMessage(); };
+  for (Arrival& arrival : arrivals_) {
+    if (!is_silent(arrival)) continue;
+    if (arrival.stream->state() == PeerStream::State::kEnded) {
+      Retire(std::move(arrival.stream));
+    } else if (now - arrival.since > kSilence) {
+      Refuse(std::move(arrival.stream),
+             absl::DeadlineExceededError("peer: a caller that has said nothing"));
+    }
+  }
+  std::erase_if(arrivals_, [](const Arrival& arrival) { return arrival.stream == nullptr; });
+  if (arrivals_.size() <= kMaxArrivals) return;
+  // The newest one is refused only if all others have a hello for a job to come.
+  const auto victim = std::find_if(arrivals_.begin(), arrivals_.end() - 1, is_silent);
+  Refuse(std::move(victim->stream),
+         absl::ResourceExhaustedError("peer: too many callers that no job knows"));
+  arrivals_.erase(victim);
 }
 
 void PeerEndpoint::Wake() {

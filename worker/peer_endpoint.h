@@ -31,8 +31,16 @@ class PeerEndpoint {
   std::unique_ptr<PeerStream> Dial(const std::string& address);
 
   // Streams that others have opened and that no group has taken yet, oldest first. Their first
-  // message may not be there.
-  std::deque<std::unique_ptr<PeerStream>>& arrivals() { return arrivals_; }
+  // message may not be there; those that send none for kSilence are refused, and so is the oldest
+  // of those when there are too many.
+  struct Arrival {
+    std::unique_ptr<PeerStream> stream;
+    absl::Time since;
+  };
+  std::deque<Arrival>& arrivals() { return arrivals_; }
+
+  // A peer sends its hello with its call.
+  static constexpr absl::Duration kSilence = absl::Seconds(10);
 
   // Closes a stream, unless it was cancelled or rejected, and keeps it until gRPC is done with it.
   void Retire(std::unique_ptr<PeerStream> stream);
@@ -57,6 +65,8 @@ class PeerEndpoint {
   PeerEndpoint() = default;
   void Accept();
   void Tidy();
+  void TidyArrivals();
+  void Refuse(std::unique_ptr<PeerStream> stream, const absl::Status& status);
   void Shutdown();
 
   std::string address_;
@@ -64,7 +74,7 @@ class PeerEndpoint {
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<PeerStream> accepting_;
-  std::deque<std::unique_ptr<PeerStream>> arrivals_;
+  std::deque<Arrival> arrivals_;
   std::vector<std::unique_ptr<PeerStream>> retired_;
 
   std::mutex wake_mutex_;

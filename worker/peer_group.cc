@@ -173,12 +173,13 @@ absl::Status PeerGroup::DialEnded(int r, absl::Time now) {
 absl::Status PeerGroup::TakeArrivals() {
   auto& arrivals = endpoint_->arrivals();
   for (size_t i = arrivals.size(); i > 0; --i) {
-    std::unique_ptr<PeerStream> stream = std::move(arrivals.front());
+    const absl::Time since = arrivals.front().since;
+    std::unique_ptr<PeerStream> stream = std::move(arrivals.front().stream);
     arrivals.pop_front();
     if (stream->state() == PeerStream::State::kEnded && !stream->HasMessage()) {
       endpoint_->Retire(std::move(stream));
     } else if (!stream->HasMessage()) {
-      arrivals.push_back(std::move(stream));
+      arrivals.push_back({std::move(stream), since});
     } else if (const auto hello = DecodeHello(stream->TakeMessage()); hello.ok()) {
       RETURN_IF_ERROR(Welcome(std::move(stream), *hello));
     } else {

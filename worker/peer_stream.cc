@@ -47,13 +47,15 @@ grpc::ByteBuffer PeerStream::TakeMessage() {
   grpc::ByteBuffer message;
   message.Swap(&queue_.front());
   queue_.pop_front();
+  stranger_ = false;
   queued_bytes_ -= static_cast<int64_t>(message.Length());
   ReadMore();
   return message;
 }
 
 void PeerStream::ReadMore() {
-  const bool room = queued_bytes_ < kMaxQueuedBytes && queue_.size() < kMaxQueuedMessages;
+  const size_t max_messages = stranger_ ? 1 : kMaxQueuedMessages;
+  const bool room = queued_bytes_ < kMaxQueuedBytes && queue_.size() < max_messages;
   if (reading_ || read_ended_ || state_ != State::kOpen || !room) return;
   reading_ = true;
   reader_->Read(&incoming_, read_.Start());
@@ -64,6 +66,14 @@ void PeerStream::OnRead(bool ok) {
   if (!ok) {
     read_ended_ = true;
     ReadEnded();
+    return;
+  }
+  if (stranger_ && incoming_.Length() > kMaxFirstBytes) {
+    const absl::Status refusal = absl::InvalidArgumentError(
+        absl::StrCat("peer message: hello too large (bytes=", incoming_.Length(),
+                     " limit=", kMaxFirstBytes, ")"));
+    incoming_.Clear();
+    Reject(refusal);
     return;
   }
   queued_bytes_ += static_cast<int64_t>(incoming_.Length());
@@ -100,7 +110,7 @@ void PeerStream::Close() {
 }
 
 DialledStream::DialledStream(std::shared_ptr<grpc::Channel> channel, grpc::CompletionQueue* queue)
-    : channel_(std::move(channel)) {
+    : PeerStream(/*stranger=*/false), channel_(std::move(channel)) {
   context_.set_wait_for_ready(true);
   call_ = grpc::GenericStub(channel_).PrepareCall(&context_, kExchangeMethod, queue);
   call_->StartCall(start_.Start());
@@ -124,7 +134,7 @@ void DialledStream::Finished(bool ok) { End(!grpc_status_.ok(), ToAbsl(grpc_stat
 
 AcceptedStream::AcceptedStream(grpc::AsyncGenericService* service,
                                grpc::ServerCompletionQueue* queue)
-    : call_(&context_) {
+    : PeerStream(/*stranger=*/true), call_(&context_) {
   context_.AsyncNotifyWhenDone(done_.Start());
   service->RequestCall(&context_, &call_, queue, queue, start_.Start());
 }

@@ -48,6 +48,10 @@ class PeerStream {
   static constexpr int64_t kMaxQueuedBytes = 2 << 20;
   static constexpr size_t kMaxQueuedMessages = 256;
 
+  // Until its first message has been taken, no more than that one is read of a caller whom nobody
+  // knows, and it must be a hello's size.
+  static constexpr size_t kMaxFirstBytes = 4096;
+
   bool HasMessage() const { return !queue_.empty(); }
   grpc::ByteBuffer TakeMessage();
 
@@ -87,7 +91,8 @@ class PeerStream {
     void (PeerStream::*handler_)(bool);
   };
 
-  PeerStream() = default;
+  // `stranger`: see kMaxFirstBytes.
+  explicit PeerStream(bool stranger) : stranger_(stranger) {}
   void Opened(grpc::internal::AsyncReaderInterface<grpc::ByteBuffer>* reader,
               grpc::internal::AsyncWriterInterface<grpc::ByteBuffer>* writer);
   void End(bool failed, const absl::Status& status);
@@ -116,6 +121,7 @@ class PeerStream {
   grpc::internal::AsyncWriterInterface<grpc::ByteBuffer>* writer_ = nullptr;
   State state_ = State::kStarting;
   bool failed_ = false;
+  bool stranger_;
   bool reading_ = false;
   // A read has failed. The stream stays open until its status is there: another read would ask for
   // that a second time, and gRPC aborts the process.

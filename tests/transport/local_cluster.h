@@ -9,7 +9,7 @@
 
 #include "gtest/gtest.h"
 #include "worker/collective_group.h"
-#include "worker/peer_clock.h"
+#include "common/base/clock.h"
 #include "worker/peer_group.h"
 
 namespace edgetp {

@@ -1,8 +1,7 @@
 #include "worker/peer_group.h"
 
-#include "edgetp/v1/peer.grpc.pb.h"
 #include "gmock/gmock.h"
-#include "tests/transport/local_cluster.h"
+#include "tests/transport/plain_client.h"
 
 namespace edgetp {
 namespace {
@@ -10,57 +9,6 @@ namespace {
 using testing::HasSubstr;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
-
-// A peer written with gRPC's ordinary generated client: it plays rank 0 towards the cluster's
-// rank 1.
-class PlainClient {
- public:
-  explicit PlainClient(const std::string& address)
-      : stub_(v1::Peer::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {
-    context_.set_deadline(std::chrono::system_clock::now() + absl::ToChronoSeconds(kTestDeadline));
-    context_.set_wait_for_ready(true);
-    stream_ = stub_->Exchange(&context_);
-  }
-  ~PlainClient() {
-    context_.TryCancel();
-    if (!finished_) stream_->Finish();
-  }
-
-  void SayHello(const std::string& job) {
-    v1::PeerMessage message;
-    message.mutable_hello()->set_job(job);
-    message.mutable_hello()->set_world_size(2);
-    message.mutable_hello()->set_version(kVersion);
-    stream_->Write(message);
-  }
-  void Write(const v1::PeerMessage& message) { stream_->Write(message); }
-  v1::PeerMessage Read() {
-    v1::PeerMessage message;
-    EXPECT_TRUE(stream_->Read(&message));
-    return message;
-  }
-  grpc::Status Finish() {
-    stream_->WritesDone();
-    v1::PeerMessage ignored;
-    while (stream_->Read(&ignored)) {
-    }
-    finished_ = true;
-    return stream_->Finish();
-  }
-
- private:
-  std::unique_ptr<v1::Peer::Stub> stub_;
-  grpc::ClientContext context_;
-  bool finished_ = false;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::PeerMessage, v1::PeerMessage>> stream_;
-};
-
-v1::PeerMessage SegmentOf(uint64_t collective, const std::vector<float>& values) {
-  v1::PeerMessage message;
-  message.mutable_segment()->set_collective(collective);
-  message.mutable_segment()->set_payload(values.data(), values.size() * sizeof(float));
-  return message;
-}
 
 TEST(PeerEndpointTest, APortInUseIsUnavailableAndNamed) {
   const auto first = PeerEndpoint::Create("127.0.0.1:0");
@@ -133,30 +81,6 @@ TEST(PeerGroupTest, AStrangersGarbageDoesNotDisturbTheJob) {
     return absl::OkStatus();
   }));
 }
-
-// Rank 1 of two, with a plain client as rank 0.
-class PlainPeerTest : public testing::Test {
- protected:
-  // What rank 1's all-reduce of `data` gives when the client has written `messages` after its
-  // hello.
-  absl::Status AllReduceAgainst(const std::vector<v1::PeerMessage>& messages,
-                                std::vector<float>& data) {
-    client_.SayHello("job");
-    CollectiveGroupOptions options;
-    options.choose = FixedAlgorithm("direct");
-    options.deadline = kTestDeadline;
-    auto group = CollectiveGroup::Create(cluster_.Connected(1), options);
-    std::thread writer([&] {
-      for (const v1::PeerMessage& message : messages) client_.Write(message);
-    });
-    const absl::Status status = (*group)->AllReduce(kForwardTag, absl::MakeSpan(data));
-    writer.join();
-    return status;
-  }
-
-  LocalCluster cluster_{2};
-  PlainClient client_{cluster_.endpoint(1)->address()};
-};
 
 TEST_F(PlainPeerTest, AnOrdinaryGrpcClientCanTakePart) {
   std::vector<float> data = {10, 20};
