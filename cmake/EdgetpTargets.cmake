@@ -6,7 +6,10 @@ function(edgetp_target_options target)
                                            -Wno-missing-field-initializers)
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
   if(EDGETP_SANITIZE)
-    target_compile_options(${target} PUBLIC -fsanitize=${EDGETP_SANITIZE} -fno-omit-frame-pointer)
+    target_compile_options(${target} PUBLIC -fsanitize=${EDGETP_SANITIZE} -fno-omit-frame-pointer
+                                            -fno-sanitize-recover=all)
+    # g++ warns of its own instrumentation of the standard library.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_link_options(${target} PUBLIC -fsanitize=${EDGETP_SANITIZE})
   endif()
 endfunction()

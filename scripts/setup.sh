@@ -2,6 +2,7 @@
 # Installs what edgetp needs from Debian's own packages (Debian 12 and 13), and selects OpenBLAS as the BLAS.
 # Safe to run again: it touches only what is missing.
 #   scripts/setup.sh --bench                also what bench/ compares with: Gloo, Open MPI, PyTorch, SimGrid, tc
+#   scripts/setup.sh --fuzz                 also clang and its libFuzzer, for scripts/fuzz.sh
 #   EDGETP_LIBTORCH=own scripts/setup.sh    leaves LibTorch and BLAS to you (give CMAKE_PREFIX_PATH to CMake)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -25,6 +26,9 @@ $with_libtorch && packages+=(libtorch-dev libopenblas0-openmp)
 
 # what measurements compare with
 [[ "${1:-}" == --bench ]] && packages+=(libgloo-dev libopenmpi-dev openmpi-bin python3-torch libsimgrid-dev iproute2 faketime)
+
+# what the fuzz targets are built with
+[[ "${1:-}" == --fuzz ]] && packages+=(clang libclang-rt-dev)
 
 # Reference BLAS is about 20 times slower: these two decide which one LibTorch loads.
 alternatives=(libblas.so.3 liblapack.so.3)

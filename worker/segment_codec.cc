@@ -73,6 +73,7 @@ class SliceReader {
     uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {
       const uint8_t byte = Byte();
+      if (shift == 63 && byte > 1) break;  // more than 64 bits
       value |= static_cast<uint64_t>(byte & 0x7f) << shift;
       if ((byte & 0x80) == 0) return value;
     }

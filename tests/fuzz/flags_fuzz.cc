@@ -1,0 +1,85 @@
+// Text that people type after a flag: quantities with units, links, and --set. The first byte
+// chooses which.
+#include <cmath>
+
+#include "common/config/defaults.h"
+#include "common/config/link_flags.h"
+#include "common/config/override.h"
+#include "common/config/units.h"
+#include "tests/fuzz/fuzz.h"
+
+namespace edgetp {
+namespace {
+
+template <typename Value>
+void ExpectFinite(const absl::StatusOr<Value>& value) {
+  if (!value.ok()) return ExpectGoodError(value.status());
+  FUZZ_EXPECT(std::isfinite(static_cast<double>(*value)) && *value >= 0);
+}
+
+void TryDelay(const std::string& text) {
+  const auto delay = ParseDelay(text);
+  if (!delay.ok()) return ExpectGoodError(delay.status());
+  FUZZ_EXPECT(*delay >= absl::ZeroDuration() && *delay < absl::InfiniteDuration());
+  FUZZ_EXPECT(!edgetp::FormatDuration(*delay).empty());
+}
+
+void TryLink(const std::string& text) {
+  int source = -1;
+  int destination = -1;
+  if (const absl::Status status = ParseLinkName(text, &source, &destination); !status.ok())
+    return ExpectGoodError(status);
+  FUZZ_EXPECT(source >= 0 && destination >= 0 && source != destination);
+}
+
+void TryLinkFlags(const std::string& text) {
+  v1::LinkConfig link;
+  const absl::Status status =
+      ApplyLinkFlags({.delay = text, .jitter = text, .rate = text, .loss = text}, &link);
+  if (status.ok()) return;
+  ExpectGoodError(status);
+  FUZZ_EXPECT(link.ByteSizeLong() == 0);
+}
+
+void TryOverride(const std::string& text) {
+  v1::RunConfig config;
+  FillDefaults(&config);
+  const std::string before = config.SerializeAsString();
+  if (const absl::Status status = ApplyOverride(text, &config); !status.ok()) {
+    ExpectGoodError(status);
+    FUZZ_EXPECT(config.SerializeAsString() == before);
+  }
+}
+
+}  // namespace
+}  // namespace edgetp
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace edgetp;
+  FuzzInput input(data, size);
+  const uint8_t choice = input.Byte();
+  const std::string text = input.Text();
+  switch (choice) {
+    case 'd':
+      TryDelay(text);
+      break;
+    case 'r':
+      ExpectFinite(ParseRate(text));
+      break;
+    case 'b':
+      ExpectFinite(ParseBytes(text));
+      break;
+    case '%':
+      ExpectFinite(ParsePercent(text));
+      break;
+    case 'l':
+      TryLink(text);
+      break;
+    case 'f':
+      TryLinkFlags(text);
+      break;
+    default:
+      TryOverride(text);
+  }
+  return 0;
+}

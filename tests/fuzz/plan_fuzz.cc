@@ -1,0 +1,74 @@
+// The step plan of any model, pattern, split and batch that the rules let pass: bounded in size,
+// and with the same collectives on every rank, as many as the pattern promises.
+#include <cmath>
+
+#include "common/config/convert.h"
+#include "common/config/defaults.h"
+#include "common/config/validate.h"
+#include "common/plan/step_plan.h"
+#include "tests/fuzz/fuzz.h"
+
+namespace edgetp {
+namespace {
+
+// Sizes over all magnitudes, beyond every limit, too; their product is what must be bounded.
+int AnySize(FuzzInput* input) { return static_cast<int>(input->Number() >> (input->Byte() % 32)); }
+
+v1::RunConfig AnyConfig(FuzzInput* input) {
+  v1::RunConfig config;
+  v1::ModelConfig* const model = config.mutable_model();
+  model->set_layers(AnySize(input));
+  model->set_heads(AnySize(input));
+  const int head_size = 1 + input->Byte();
+  model->set_channels(input->Byte() % 8 == 0 ? AnySize(input)
+                                             : (model->heads() & 0xffff) * head_size);
+  model->set_sequence(AnySize(input));
+  model->set_vocabulary(AnySize(input));
+  model->set_biases(input->Byte() % 2 == 0);
+  config.set_workers(AnySize(input));
+  config.mutable_train()->set_batch(AnySize(input));
+  config.mutable_train()->set_micro_batches(AnySize(input));
+  if (input->Byte() % 2 == 0) config.mutable_train()->set_clip_norm(1);
+  for (int parts = input->Byte() % 9; parts > 0; --parts) config.add_split(AnySize(input));
+  const std::string pattern = input->Text(64);
+  if (!pattern.empty()) config.set_pattern(pattern);
+  FillDefaults(&config);
+  return config;
+}
+
+void ExpectSound(const PlanOptions& options, const StepPlan& plan) {
+  const size_t world_size = static_cast<size_t>(options.world_size);
+  FUZZ_EXPECT(plan.steps.size() == world_size && plan.memory.size() == world_size);
+  const std::vector<AllReduceStep> first = Collectives(plan.steps[0]);
+  const size_t activations =
+      2 * static_cast<size_t>(options.pattern.ForwardSyncPoints()) * options.micro_batches;
+  if (world_size == 1) {
+    FUZZ_EXPECT(first.empty());
+  } else {
+    FUZZ_EXPECT(first.size() >= activations && first.size() <= activations + 2);
+  }
+  for (size_t rank = 0; rank < world_size; ++rank) {
+    FUZZ_EXPECT(Collectives(plan.steps[rank]).size() == first.size());
+    FUZZ_EXPECT(std::isfinite(plan.memory[rank].total_bytes()) && plan.parameters[rank] > 0);
+  }
+  for (const AllReduceStep& step : first) FUZZ_EXPECT(step.elements > 0 && step.wire_bytes > 0);
+}
+
+}  // namespace
+}  // namespace edgetp
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace edgetp;
+  FuzzInput input(data, size);
+  const v1::RunConfig config = AnyConfig(&input);
+  if (!ValidatePlan(config, "fuzz").ok()) return 0;
+  const auto options = ToPlanOptions(config);
+  FUZZ_EXPECT(options.ok());
+  const auto plan = BuildStepPlan(*options);
+  if (plan.ok()) {
+    ExpectSound(*options, *plan);
+  } else {
+    ExpectGoodError(plan.status());  // too many steps for memory
+  }
+  return 0;
+}
