@@ -65,6 +65,18 @@ absl::StatusOr<std::optional<absl::Duration>> CheckSpan(const v1::SetNetworkRequ
   return span;
 }
 
+// A run remembers every profile that was in force, for its prediction.
+absl::Status CheckKnownProfiles(const ActiveJob* active) {
+  constexpr size_t kMaxBytes = 64 << 20;
+  if (active == nullptr) return absl::OkStatus();
+  size_t bytes = 0;
+  for (const auto& [name, profile] : active->network().profiles()) bytes += profile.ByteSizeLong();
+  if (bytes <= kMaxBytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("network: the run's profiles so far take ",
+                                                   bytes, " bytes (limit=", kMaxBytes,
+                                                   "): stop it first"));
+}
+
 // The events that end a run's stream.
 std::vector<v1::RunEvent> FinalEvents(const EndedRun& ended, const v1::RunSummary& summary) {
   std::vector<v1::RunEvent> events(2);
@@ -181,6 +193,7 @@ absl::Status Dispatcher::SetNetwork(const v1::SetNetworkRequest& request) {
   FillDefaults(&filled);
   RETURN_IF_ERROR(ValidateNetwork(filled, world_size, "network"));
   ASSIGN_OR_RETURN(const std::optional<absl::Duration> span, CheckSpan(request, active));
+  RETURN_IF_ERROR(CheckKnownProfiles(active));
   Outputs outputs;
   coordinator_.SetNetwork(MonotonicNow(), filled, span, &outputs);
   if (active == nullptr) LogNetwork("no run is active", filled.name());
