@@ -7,9 +7,10 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-# Nothing here compiles LibTorch's headers, and nothing takes long. Under TSan, only what has threads.
+# Nothing here compiles LibTorch's headers, and nothing takes long (simulate_test does, with its thousands of ranks). Under
+# TSan, only what has threads.
 unit_tests=(cli_test collective_test config_test coordinator_test data_test network_schedule_test network_test plan_test
-  run_files_test simulate_test summary_test)
+  run_files_test summary_test)
 fuzz_tests=(fuzz_config fuzz_coordinator fuzz_corpus fuzz_flags fuzz_job fuzz_network fuzz_pattern fuzz_plan fuzz_safetensors
   fuzz_segment fuzz_weights)
 threaded_tests=(metrics_test rpc_test server_test transport_test)
