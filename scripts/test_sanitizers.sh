@@ -12,7 +12,7 @@ source "$(dirname "$0")/lib.sh"
 unit_tests=(cli_test collective_test config_test coordinator_test data_test network_schedule_test network_test plan_test
   run_files_test summary_test)
 fuzz_tests=(fuzz_config fuzz_coordinator fuzz_corpus fuzz_flags fuzz_job fuzz_network fuzz_pattern fuzz_plan fuzz_safetensors
-  fuzz_segment fuzz_weights)
+  fuzz_segment fuzz_trace fuzz_weights)
 threaded_tests=(metrics_test rpc_test server_test transport_test)
 
 presets=()

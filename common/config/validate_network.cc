@@ -22,7 +22,7 @@ constexpr int kMaxOverrides = 4096;
 constexpr int kMaxQuantiles = 1024;
 constexpr int kMaxEvents = 4096;
 // Overrides of all states together, which each event that changes a link adds to: they are kept in
-// memory, some 200 bytes each.
+// memory, some 200 bytes each. So are the times of traces, 50 of which take as much.
 constexpr int64_t kMaxUnrolled = 1 << 18;
 
 void CheckQuantiles(const v1::LinkConfig& link, const std::string& path, Violations* violations) {
@@ -234,14 +234,18 @@ void CheckTimeline(const v1::NetworkProfile& network, std::optional<int> world_s
   }
 }
 
+int64_t Weight(const v1::NetworkProfile& network) {
+  return network.overrides_size() + network.link().trace_ms_size() / 50;
+}
+
 // How many overrides the states of the timeline have together.
 int64_t UnrolledOverrides(const v1::NetworkProfile& network) {
-  int64_t in_force = network.overrides_size();
+  int64_t in_force = Weight(network);
   int64_t sum = in_force;
   for (const v1::NetworkEvent& event : network.events()) {
     if (event.has_change()) ++in_force;
-    if (event.has_restore()) in_force = network.overrides_size();
-    if (event.has_network()) in_force = event.network().overrides_size();
+    if (event.has_restore()) in_force = Weight(network);
+    if (event.has_network()) in_force = Weight(event.network());
     sum += in_force;
   }
   return sum;
@@ -258,8 +262,8 @@ bool CheckCounts(const v1::NetworkProfile& network, Violations* violations) {
   good &= at_most("events", kMaxEvents, network.events_size());
   for (const v1::NetworkEvent& event : network.events())
     good &= at_most("events.network.overrides", kMaxOverrides, event.network().overrides_size());
-  return good &&
-         at_most("events: overrides of all states", kMaxUnrolled, UnrolledOverrides(network));
+  return good && at_most("events: overrides and traces of all states", kMaxUnrolled,
+                         UnrolledOverrides(network));
 }
 
 }  // namespace

@@ -224,7 +224,7 @@ TEST(ValidateNetworkTest, MoreThanCanBeLookedAtIsRefusedAtOnce) {
     event->mutable_change()->mutable_link()->set_delay_us(i);
   }
   EXPECT_THAT(std::string(ValidateNetwork(changing, 4, "here").message()),
-              HasSubstr("overrides of all states"));
+              HasSubstr("overrides and traces of all states"));
 }
 
 TEST(ValidateNetworkTest, AMillionFaultsAreCountedNotListed) {

@@ -1,5 +1,5 @@
-// A network profile with its timeline, as people write it (it is where a trace file would be read):
-// text -> rules -> states -> the link model, whose times must always make sense.
+// A network profile with its timeline, as people write it: text -> rules -> states -> the link
+// model, whose times must always make sense.
 #include "common/config/defaults.h"
 #include "common/config/load.h"
 #include "common/config/validate.h"
