@@ -95,6 +95,7 @@ void ActiveJob::Result(int rank, const v1::JobResult& result) {
 }
 
 void ActiveJob::Fail(absl::Time now, int rank, const v1::JobFailure& failure) {
+  if (failed_[rank] && failure.secondary()) return;  // it has said so: it says nothing new
   failed_[rank] = true;
   const absl::Status status = Annotate(Shortened(FromFailure(failure.failure())), Describe(rank));
   if (!failure.secondary()) return End("failed", status);
