@@ -256,8 +256,8 @@ class Soak:
             code = self.client.end(END_LIMIT_S)
             if code != 130:
                 result.wrong.append(f"the client's exit code after SIGINT is {code}")
-        elif result.outcome == faults.CLIENT_ENDS or fault.victim == "client":
-            cluster.stop_run(run)
+        elif server_lived and not self.nothing_runs():
+            cluster.stop_run(run)  # the client is gone, and the run goes on without it
         self.client.signal(signal.SIGKILL)
         self.client.end(5)
         if not self.await_idle():
