@@ -309,6 +309,8 @@ void TimelineSimulator::Engine::Handover(int rank, int peer, const Segmentation&
   }
   FlyingSegment segment{rank, peer};
   segment.entered = state.latest_entry;
+  segment.flight =
+      links_.network().Link(rank, peer).delay + impairment.jitter + impairment.retransmission;
   MessageSpan span{rank, peer, number, cut.chunk_bytes()};
   for (int64_t i = 0; i < cut.count(); ++i) {
     segment.bytes = cut.at(i).size_bytes;
@@ -332,9 +334,7 @@ absl::Status TimelineSimulator::Engine::Reach(int id) {
   const Departure& departure = segment.departure;
   segment.arrival = links_.Arrive(segment.source, segment.destination, departure);
   // Told from the link alone, whatever queues did: nothing is received before it was sent.
-  const absl::Duration link_time =
-      links_.network().Link(segment.source, segment.destination).delay + departure.jitter +
-      (departure.egress_end - departure.egress_start);
+  const absl::Duration link_time = segment.flight + (departure.egress_end - departure.egress_start);
   if (segment.arrival < departure.handover + link_time) {
     return absl::InternalError(
         absl::StrCat("simulate: a segment arrives before it can (source=", segment.source,

@@ -14,6 +14,7 @@ struct FlyingSegment {
   int source = 0;
   int destination = 0;
   int64_t bytes = 0;
+  absl::Duration flight;  // delay and what was drawn, without waiting for earlier messages
   Departure departure;
   absl::Time entered;  // latest time at which a rank on which it depends had entered the collective
   absl::Time arrival;  // known once its first bit is at the receiver

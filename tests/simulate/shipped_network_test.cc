@@ -1,0 +1,32 @@
+#include <gtest/gtest.h>
+
+#include "common/config/load.h"
+#include "common/simulate/forecast.h"
+
+namespace edgetp {
+namespace {
+
+// Jitter, loss, slow and fast interfaces, media, traces: whatever is shipped.
+TEST(ShippedNetworkTest, EveryNetworkCanBeSimulated) {
+  const ConfigLibrary library({EDGETP_SOURCE_DIR "/configs"});
+  ForecastCase forecast;
+  forecast.plan.shape = {
+      .layers = 2, .heads = 4, .channels = 128, .sequence = 64, .vocabulary = 65};
+  forecast.plan.pattern = Pattern::Parse("sp", 2).value();
+  forecast.plan.world_size = 4;
+  forecast.plan.batch = 12;
+  forecast.devices = {library.Device("raspberry-pi-5").value()};
+  const StepPlan plan = BuildStepPlan(forecast.plan).value();
+  for (const std::string& name : library.Names(ConfigKind::kNetwork)) {
+    forecast.network = library.Network(name).value();
+    for (const char* algorithm : {"auto", "ring", "halving_doubling", "star"}) {
+      forecast.algorithm = algorithm;
+      const auto result = RunForecast(forecast, plan);
+      ASSERT_TRUE(result.ok()) << name << " " << algorithm << ": " << result.status();
+      EXPECT_GT(QuantileOf(result->step_seconds, 0.5), 0) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace edgetp
