@@ -1,5 +1,6 @@
 // edgetp_server: the coordinator of a virtual cluster. Flags, wiring, signals; everything else is
 // in the library.
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -118,6 +119,9 @@ int Serve(const Flags& flags) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Blobs come and go in pieces of a megabyte: from the heap they would leave holes that the events
+  // of runs, which stay, take one by one.
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
   CLI::App app(
       "edgetp_server: membership, run queue, network profile and reports of a virtual cluster",
       "edgetp_server");
