@@ -250,7 +250,8 @@ class Soak:
             late = [member.name for member in cluster.members() if member.end(max(0.1, END_LIMIT_S)) is None]
             if late:
                 result.wrong.append(f"did not shut down: {', '.join(late)}")
-        server_lived = cluster.server.alive()
+        killed = (fault.kind, fault.victim) == ("killed", "server")  # it may take a moment to be seen dead
+        server_lived = cluster.server.alive() and not killed
         if self.client.alive():
             self.client.signal(signal.SIGINT)
             code = self.client.end(END_LIMIT_S)
