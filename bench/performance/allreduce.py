@@ -5,7 +5,7 @@ import json
 import cluster
 import measuring
 
-ROUNDS = 5
+ROUNDS = 3
 WORLDS = (2, 4)
 PACKAGES = ("libgrpc++1.51", "libgloo0", "libopenmpi3", "openmpi-bin")
 # bytes: (name, iterations of a cell) for about a third of a second with two ranks
