@@ -23,7 +23,7 @@ FREE_LINK = "--rate=8000gbit"
 
 
 def ms(seconds):
-    return f"{seconds * 1000:.1f} ms"
+    return f"{seconds * 1000:.1f} ms" if seconds >= 0.001 else f"{seconds * 1e6:.0f} us"
 
 
 def percent(share):
