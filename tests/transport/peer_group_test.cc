@@ -22,6 +22,40 @@ TEST(PeerEndpointTest, AnAddressWithoutPortIsInvalid) {
   EXPECT_EQ(PeerEndpoint::Create("localhost").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+// Between the end of reading and the status of the call, which come one poll after another, a
+// message is taken: that must not read again.
+TEST(PeerEndpointTest, MessagesMayBeTakenWhileAnEndedStreamWaitsForItsStatus) {
+  constexpr int kMessages = 8;
+  auto accepting = *PeerEndpoint::Create("127.0.0.1:0");
+  auto dialling = *PeerEndpoint::Create("127.0.0.1:0");
+  const auto soon = [] { return MonotonicNow() + absl::Milliseconds(1); };
+  std::unique_ptr<PeerStream> stream = dialling->Dial(accepting->address());
+  for (; accepting->arrivals().empty(); dialling->Poll(soon())) accepting->Poll(soon());
+  PeerStream& sender = *accepting->arrivals().front().stream;
+  for (int i = 0; i < kMessages; ++i) {
+    for (; !sender.CanWrite(); dialling->Poll(soon())) accepting->Poll(soon());
+    sender.Write(EncodeHello(v1::Hello()));
+  }
+  sender.Close();
+  for (; !sender.closed(); accepting->Poll(soon())) {
+  }
+  int taken = 0;
+  for (int polls = 0; stream->state() != PeerStream::State::kEnded; ++polls) {
+    ASSERT_LT(polls, 10'000);
+    accepting->Poll(absl::InfinitePast());
+    dialling->Poll(soon());
+    if (stream->HasMessage()) {
+      stream->TakeMessage();
+      ++taken;
+    }
+  }
+  for (; stream->HasMessage(); ++taken) stream->TakeMessage();
+  while (!stream->idle()) dialling->Poll(soon());
+  EXPECT_EQ(taken, kMessages);
+  EXPECT_FALSE(stream->failed());
+  dialling->Retire(std::move(stream));
+}
+
 TEST(PeerGroupTest, ARankThatNeverComesIsNamedAtTheDeadline) {
   LocalCluster cluster(3);
   PeerGroup group(cluster.endpoint(1), cluster.Options(1));
