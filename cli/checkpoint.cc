@@ -93,8 +93,9 @@ absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& wei
 
 absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::string& run) {
   Checkpoint checkpoint;
-  if (!flags.server.empty()) {
-    ASSIGN_OR_RETURN(checkpoint.weights, Remote(flags.server).GetBlob("run:" + run));
+  if (!flags.server.address.empty()) {
+    ASSIGN_OR_RETURN(Remote remote, Remote::Open(flags.server));
+    ASSIGN_OR_RETURN(checkpoint.weights, remote.GetBlob("run:" + run));
     ASSIGN_OR_RETURN(*checkpoint.config.mutable_model(),
                      ModelOfWeights(checkpoint.weights, "run:" + run));
     return checkpoint;

@@ -1,12 +1,14 @@
 #include "cli/cluster.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/command.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/security_flags.h"
 #include "common/rpc/signals.h"
 
 namespace edgetp {
@@ -70,7 +72,7 @@ std::vector<CLI::Option*> AddLocalFlags(CLI::App* command, LauncherOptions* opti
 
 void AddClusterFlags(CLI::App* command, ClusterFlags* flags) {
   CLI::Option* server = command
-                            ->add_option("--server", flags->server,
+                            ->add_option("--server", flags->server.address,
                                          "HOST:PORT of a running cluster; default: start one here")
                             ->envname("EDGETP_SERVER")
                             ->group(kGroup);
@@ -80,21 +82,24 @@ void AddClusterFlags(CLI::App* command, ClusterFlags* flags) {
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str()
       ->group(kGroup);
+  AddSecurityFlags(command, Role::kClient, &flags->server.security);
   for (CLI::Option* option : AddLocalFlags(command, &flags->local)) option->excludes(server);
 }
 
 absl::StatusOr<Cluster> Cluster::Open(const ClusterFlags& flags, int workers) {
   Cluster cluster;
-  if (!flags.server.empty()) {
-    cluster.remote_ = std::make_unique<Remote>(flags.server);
+  if (!flags.server.address.empty()) {
+    ASSIGN_OR_RETURN(Remote remote, Remote::Open(flags.server));
+    cluster.remote_ = std::make_unique<Remote>(std::move(remote));
     RETURN_IF_ERROR(
         AwaitWorkers(*cluster.remote_, workers, absl::Seconds(flags.worker_wait_seconds)));
     return cluster;
   }
   LauncherOptions options = flags.local;
   options.workers = workers;
+  options.private_token = true;
   ASSIGN_OR_RETURN(cluster.local_, LocalCluster::Start(options));
-  cluster.remote_ = std::make_unique<Remote>(cluster.local_->address());
+  cluster.remote_ = std::make_unique<Remote>(cluster.local_->address(), cluster.local_->security());
   return cluster;
 }
 

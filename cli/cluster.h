@@ -15,7 +15,7 @@
 namespace edgetp {
 
 struct ClusterFlags {
-  std::string server;  // empty: start a local cluster
+  ServerFlags server;               // address empty: start a local cluster
   double worker_wait_seconds = 30;  // for a running cluster's workers to join
   LauncherOptions local;
 };
@@ -24,7 +24,7 @@ struct ClusterFlags {
 // nothing to a running one.
 std::vector<CLI::Option*> AddLocalFlags(CLI::App* command, LauncherOptions* options);
 
-// --server, --worker_wait_seconds, and those of AddLocalFlags.
+// --server with the flags of security.h, --worker_wait_seconds, and those of AddLocalFlags.
 void AddClusterFlags(CLI::App* command, ClusterFlags* flags);
 
 class Cluster {

@@ -6,10 +6,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "cli/remote.h"
 #include "common/base/status_macros.h"
 #include "common/config/suggest.h"
 #include "common/config/units.h"
+#include "common/rpc/security_flags.h"
 
 namespace edgetp {
 namespace {
@@ -43,12 +43,13 @@ void AddFormatFlag(CLI::App* command, OutputFormat* format) {
       ->check(OneOf({"table", "json"}));
 }
 
-CLI::Option* AddServerFlag(CLI::App* command, std::string* server) {
-  *server = DefaultServer();
-  return command
-      ->add_option("--server", *server,
+void AddServerFlag(CLI::App* command, ServerFlags* server) {
+  server->address = DefaultServer();
+  command
+      ->add_option("--server", server->address,
                    "HOST:PORT of the cluster's server; default: $EDGETP_SERVER")
       ->capture_default_str();
+  AddSecurityFlags(command, Role::kClient, &server->security);
 }
 
 CLI::Validator OneOf(const std::vector<std::string>& words) {

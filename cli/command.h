@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/remote.h"
 
 namespace edgetp {
 
@@ -35,8 +36,8 @@ void AddWatch(CLI::App& app, Command* command);
 // --format=table|json into `format`, which holds the default until then.
 void AddFormatFlag(CLI::App* command, OutputFormat* format);
 
-// --server=HOST:PORT with its default.
-CLI::Option* AddServerFlag(CLI::App* command, std::string* server);
+// --server=HOST:PORT with its default, and the flags of security.h.
+void AddServerFlag(CLI::App* command, ServerFlags* server);
 
 // Accepts one of the words; the error suggests the nearest one.
 CLI::Validator OneOf(const std::vector<std::string>& words);

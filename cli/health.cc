@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "common/base/status_macros.h"
 #include "common/config/units.h"
+#include "common/rpc/security_flags.h"
 
 namespace edgetp {
 namespace {
@@ -15,17 +16,23 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   edgetp health 127.0.0.1:50051
   edgetp health worker-1:50052 --timeout=500ms
+  edgetp health worker-1:50052 --worker --tls_ca=ca.crt --tls_cert=client.crt --tls_key=client.key
 Exit codes: 0 it is serving, 1 it is not or does not answer, 2 bad input.)";
 
 struct Flags {
   std::string address;
   std::string timeout = "2s";
+  SecurityOptions security;
+  bool worker = false;
 };
 
 ExitCode Run(const Flags& flags) {
   const auto timeout = ParseDelay(flags.timeout);
   if (!timeout.ok()) return Report(Annotate(timeout.status(), "--timeout"));
-  const absl::Status health = CheckHealth(flags.address, *timeout);
+  const auto security = Security::Load(flags.security, Role::kClient);
+  if (!security.ok()) return Report(security.status());
+  const absl::Status health =
+      CheckHealth(flags.address, *timeout, *security, flags.worker ? Role::kWorker : Role::kServer);
   if (health.ok()) {
     absl::PrintF("%s is serving\n", flags.address);
     return kExitDone;
@@ -45,6 +52,9 @@ void AddHealth(CLI::App& app, Command* command) {
                    "HOST:PORT of edgetp_server, or of --status of edgetp_worker")
       ->required();
   health->add_option("--timeout", flags->timeout, "for the answer")->capture_default_str();
+  health->add_flag("--worker", flags->worker,
+                   "it is a worker: with TLS, its certificate must be one");
+  AddSecurityFlags(health, Role::kClient, &flags->security);
   health->footer(kExamples);
   health->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }

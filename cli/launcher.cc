@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,9 +11,11 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/security_flags.h"
 #include "common/rpc/signals.h"
 
 namespace edgetp {
@@ -38,6 +41,18 @@ absl::StatusOr<std::string> MakeLogDirectory() {
   return path;
 }
 
+// The folder around it is this user's alone.
+absl::Status WriteToken(const std::string& path) {
+  unsigned char bytes[32];
+  if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+    return absl::ErrnoToStatus(errno, "make a token");
+  const std::string_view view(reinterpret_cast<const char*>(bytes), sizeof(bytes));
+  std::ofstream file(path);
+  file << absl::BytesToHexString({view.data(), view.size()}) << "\n";
+  file.close();
+  return file ? absl::OkStatus() : absl::UnavailableError(absl::StrCat("write ", path));
+}
+
 std::string Describe(ChildProcess& child, const std::string& end) {
   return absl::StrCat(child.name(), " (pid=", child.pid(), ") ", end, "; the end of ",
                       child.log_path(), ":\n", child.LastLines(kLastLines));
@@ -51,6 +66,7 @@ absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(const Launcher
     ASSIGN_OR_RETURN(cluster->options_.program_directory, OwnDirectory());
   }
   ASSIGN_OR_RETURN(cluster->log_directory_, MakeLogDirectory());
+  RETURN_IF_ERROR(cluster->SetUpSecurity());
   const absl::Status started = cluster->StartChildren();
   if (!started.ok()) {
     // A child that ended has its last words in the message; one that hangs has left only its log.
@@ -62,19 +78,49 @@ absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(const Launcher
 
 absl::Status LocalCluster::StartChildren() {
   const std::string ready_file = log_directory_ + "/ready";
-  RETURN_IF_ERROR(StartChild("edgetp_server", "server",
-                             {"--listen=" + options_.listen, "--metrics=" + options_.metrics,
-                              "--runs=" + options_.runs_directory, "--ready_file=" + ready_file,
-                              "--log_level=" + options_.log_level}));
+  std::vector<std::string> arguments = SecurityArguments();
+  if (options_.security.insecure) arguments.push_back("--insecure");
+  if (options_.security.insecure_metrics) arguments.push_back("--insecure_metrics");
+  arguments.insert(arguments.end(),
+                   {"--listen=" + options_.listen, "--metrics=" + options_.metrics,
+                    "--runs=" + options_.runs_directory, "--ready_file=" + ready_file,
+                    "--log_level=" + options_.log_level});
+  RETURN_IF_ERROR(StartChild("edgetp_server", "server", arguments));
   RETURN_IF_ERROR(AwaitServer(ready_file));
-  for (int i = 0; i < options_.workers; ++i) {
-    RETURN_IF_ERROR(
-        StartChild("edgetp_worker", absl::StrCat("worker ", i),
+  arguments = SecurityArguments();
+  arguments.insert(arguments.end(),
                    {"--server=" + address_, "--listen=127.0.0.1:0", "--device=" + options_.device,
                     absl::StrCat("--threads=", options_.threads), "--metrics=127.0.0.1:0",
-                    "--log_level=" + options_.log_level}));
-  }
+                    "--log_level=" + options_.log_level});
+  for (int i = 0; i < options_.workers; ++i)
+    RETURN_IF_ERROR(StartChild("edgetp_worker", absl::StrCat("worker ", i), arguments));
   return absl::OkStatus();
+}
+
+absl::Status LocalCluster::SetUpSecurity() {
+  // They are meant for running clusters: the children would else take the client's certificate.
+  ForgetSecurityVariables();
+  if (options_.private_token) {
+    options_.security = {.token_file = log_directory_ + "/token"};
+    RETURN_IF_ERROR(WriteToken(options_.security.token_file));
+  }
+  ASSIGN_OR_RETURN(security_, Security::Load(options_.security, Role::kClient));
+  return absl::OkStatus();
+}
+
+// What every process needs. On the command line, where others can look, are the names of files.
+std::vector<std::string> LocalCluster::SecurityArguments() const {
+  const SecurityOptions& security = options_.security;
+  std::vector<std::string> arguments;
+  const std::pair<const char*, const std::string&> files[] = {
+      {"--tls_ca=", security.tls_ca},
+      {"--tls_cert=", security.tls_cert},
+      {"--tls_key=", security.tls_key},
+      {"--token_file=", security.token_file}};
+  for (const auto& [flag, file] : files) {
+    if (!file.empty()) arguments.push_back(flag + file);
+  }
+  return arguments;
 }
 
 absl::Status LocalCluster::StartChild(const std::string& program, const std::string& name,

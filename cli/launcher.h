@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/child_process.h"
+#include "common/rpc/security.h"
 
 namespace edgetp {
 
@@ -23,6 +24,10 @@ struct LauncherOptions {
   std::string listen = "127.0.0.1:0";   // of the server
   std::string metrics = "127.0.0.1:0";  // of the server
   std::string log_level = "info";
+  SecurityOptions security;  // of all processes
+  // Other users of this machine cannot reach the cluster: a new token, in a file that only this
+  // user can read. Instead of security.token_file.
+  bool private_token = false;
   absl::Duration start_limit = absl::Seconds(20);  // until the server listens
   absl::Duration stop_grace = absl::Seconds(3);    // between SIGTERM and SIGKILL
 };
@@ -30,8 +35,8 @@ struct LauncherOptions {
 class LocalCluster {
  public:
   // Blocks until: the server listens and all workers are started (they join on their own), or
-  // `start_limit`. Errors: NotFound (a program is missing), Unavailable (a child ended; its last
-  // words are in the message),
+  // `start_limit`. Errors: those of Security::Load, NotFound (a program is missing), Unavailable (a
+  // child ended; its last words are in the message),
   //   DeadlineExceeded, Cancelled (a shutdown signal).
   static absl::StatusOr<std::unique_ptr<LocalCluster>> Start(const LauncherOptions& options);
 
@@ -40,6 +45,8 @@ class LocalCluster {
 
   const std::string& address() const { return address_; }
   const std::string& log_directory() const { return log_directory_; }
+  // What its server wants to see.
+  const Security& security() const { return security_; }
 
   // Errors: Unavailable naming the first child that has ended, and how. Never blocks.
   absl::Status Check();
@@ -53,12 +60,16 @@ class LocalCluster {
 
  private:
   explicit LocalCluster(const LauncherOptions& options) : options_(options) {}
+  absl::Status SetUpSecurity();
   absl::Status StartChildren();
   absl::Status StartChild(const std::string& program, const std::string& name,
                           const std::vector<std::string>& arguments);
   absl::Status AwaitServer(const std::string& ready_file);
 
+  std::vector<std::string> SecurityArguments() const;
+
   LauncherOptions options_;
+  Security security_;
   std::string log_directory_;
   std::string address_;
   std::vector<ChildProcess> children_;  // the server first

@@ -33,7 +33,7 @@ run, at once. A collective that a partition cuts off waits for its end; one that
 (30 s by default) ends the run with an error.)";
 
 struct Flags {
-  std::string server;
+  ServerFlags server;
   std::string config_path;
   std::string name;
   std::string link;
@@ -74,7 +74,11 @@ ExitCode ShowPreset(const Flags& flags) {
   return Show(flags, ConfigLibrary::Default(flags.config_path).Network(flags.name));
 }
 
-ExitCode Get(const Flags& flags) { return Show(flags, Remote(flags.server).GetNetwork()); }
+ExitCode Get(const Flags& flags) {
+  auto remote = Remote::Open(flags.server);
+  if (!remote.ok()) return Report(remote.status());
+  return Show(flags, remote->GetNetwork());
+}
 
 // "0,1:2,3": groups of ranks that can reach one another; "none" joins them again.
 absl::Status ApplyPartition(const std::string& text, v1::NetworkProfile* profile) {
@@ -137,8 +141,9 @@ ExitCode Set(const Flags& flags) {
     return Report(absl::InvalidArgumentError(
         "network set: give a profile's NAME, link options or --partition"));
   }
-  Remote remote(flags.server);
-  return Show(flags, Change(flags, remote));
+  auto remote = Remote::Open(flags.server);
+  if (!remote.ok()) return Report(remote.status());
+  return Show(flags, Change(flags, *remote));
 }
 
 CLI::App* Add(CLI::App* network, const char* name, const char* text, ExitCode (*run)(const Flags&),

@@ -24,8 +24,15 @@ std::string DefaultServer() {
   return server != nullptr && *server != '\0' ? server : "127.0.0.1:50051";
 }
 
-Remote::Remote(const std::string& address) : address_(address) {
-  const auto channel = MakeChannel(address);
+absl::StatusOr<Remote> Remote::Open(const ServerFlags& flags) {
+  ASSIGN_OR_RETURN(const Security security, Security::Load(flags.security, Role::kClient));
+  RETURN_IF_ERROR(security.CheckDial("--server", flags.address));
+  return Remote(flags.address, security);
+}
+
+Remote::Remote(const std::string& address, const Security& security)
+    : tls_(security.tls()), address_(address) {
+  const auto channel = MakeChannel(address, security);
   control_ = v1::Control::NewStub(channel);
   blobs_ = v1::Blobs::NewStub(channel);
 }
@@ -33,7 +40,9 @@ Remote::Remote(const std::string& address) : address_(address) {
 absl::Status Remote::Explain(const absl::Status& status) const {
   if (absl::IsUnavailable(status)) {
     return Annotate(status, absl::StrCat("no edgetp_server answers at ", address_,
-                                         " (start one with `edgetp up`)"));
+                                         tls_ ? " with a certificate of --tls_ca"
+                                              : " (start one with `edgetp up`; one with TLS wants "
+                                                "--tls_ca, --tls_cert and --tls_key)"));
   }
   if (absl::IsDeadlineExceeded(status))
     return Annotate(status, absl::StrCat("edgetp_server at ", address_));

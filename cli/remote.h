@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/rpc/security.h"
 #include "edgetp/v1/control.grpc.pb.h"
 
 namespace edgetp {
@@ -15,10 +16,18 @@ namespace edgetp {
 // $EDGETP_SERVER, else 127.0.0.1:50051.
 std::string DefaultServer();
 
+// A server, and what to show it.
+struct ServerFlags {
+  std::string address;
+  SecurityOptions security;
+};
+
 class Remote {
  public:
   // `address`: "host:port". Never blocks.
-  explicit Remote(const std::string& address);
+  Remote(const std::string& address, const Security& security);
+  // Errors: those of Security::Load and CheckDial. Never blocks.
+  static absl::StatusOr<Remote> Open(const ServerFlags& flags);
 
   // Each blocks until: the answer, at most 10 s.
   // Errors: those of Control; Unavailable or DeadlineExceeded names the address.
@@ -44,6 +53,7 @@ class Remote {
                                 const Request& request);
   absl::Status Explain(const absl::Status& status) const;
 
+  bool tls_;
   std::string address_;
   std::unique_ptr<v1::Control::Stub> control_;
   std::unique_ptr<v1::Blobs::Stub> blobs_;

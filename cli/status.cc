@@ -14,20 +14,24 @@ namespace edgetp {
 namespace {
 
 struct Flags {
-  std::string server;
+  ServerFlags server;
   std::string run;
   OutputFormat format = OutputFormat::kTable;
 };
 
 ExitCode ShowStatus(const Flags& flags) {
-  const auto status = Remote(flags.server).GetStatus();
+  auto remote = Remote::Open(flags.server);
+  if (!remote.ok()) return Report(remote.status());
+  const auto status = remote->GetStatus();
   if (!status.ok()) return Report(status.status());
   PrintResult(flags.format, *status, StatusTable(*status));
   return kExitDone;
 }
 
 ExitCode StopRun(const Flags& flags) {
-  const absl::Status status = Remote(flags.server).Stop(flags.run);
+  auto remote = Remote::Open(flags.server);
+  if (!remote.ok()) return Report(remote.status());
+  const absl::Status status = remote->Stop(flags.run);
   if (!status.ok()) return Report(status);
   absl::FPrintF(stderr, "stopped %s\n", flags.run);
   return kExitDone;
@@ -45,13 +49,14 @@ absl::StatusOr<v1::StatusResponse::Run> FindRun(Remote& remote, const std::strin
 }
 
 ExitCode WatchRun(const Flags& flags) {
-  Remote remote(flags.server);
-  const auto run = FindRun(remote, flags.run);
+  auto remote = Remote::Open(flags.server);
+  if (!remote.ok()) return Report(remote.status());
+  const auto run = FindRun(*remote, flags.run);
   if (!run.ok()) return Report(run.status());
   JobOutcome outcome;
   {
     Progress progress(run->run() + ": ", run->steps());
-    outcome = WatchJob(remote, run->run(), /*cluster=*/nullptr, /*stop_on_signal=*/false,
+    outcome = WatchJob(*remote, run->run(), /*cluster=*/nullptr, /*stop_on_signal=*/false,
                        [&](const v1::RunEvent& event) { progress.Show(event); });
   }
   if (outcome.summary.has_value())

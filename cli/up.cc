@@ -9,6 +9,7 @@
 #include "cli/run_options.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/security_flags.h"
 #include "common/rpc/signals.h"
 
 namespace edgetp {
@@ -18,6 +19,8 @@ constexpr char kExamples[] = R"(Examples:
   edgetp up --workers=4
   edgetp up --workers=4 --network=wifi-5
   edgetp up --workers=2 --listen=127.0.0.1:0 --runs=/tmp/runs
+  edgetp up --workers=2 --token_file=token
+  edgetp up --workers=2 --listen=0.0.0.0:50051 --tls_ca=ca.crt --tls_cert=local.crt --tls_key=local.key
 Then, in another terminal: edgetp train --server=HOST:PORT ..., edgetp status, edgetp watch, edgetp network set lte)";
 
 constexpr absl::Duration kJoinLimit = absl::Seconds(30);
@@ -31,7 +34,7 @@ struct UpFlags {
 
 // Blocks until: all workers have joined, a process has ended, a shutdown signal, or the limit.
 absl::StatusOr<v1::StatusResponse> AwaitWorkers(LocalCluster& cluster, int workers) {
-  Remote remote(cluster.address());
+  Remote remote(cluster.address(), cluster.security());
   const absl::Time deadline = MonotonicNow() + kJoinLimit;
   while (true) {
     ASSIGN_OR_RETURN(v1::StatusResponse status, remote.GetStatus());
@@ -58,14 +61,24 @@ absl::StatusOr<v1::StatusResponse> Prepare(LocalCluster& cluster, int workers,
   if (network.has_value()) {
     v1::SetNetworkRequest request;
     *request.mutable_network() = *network;
-    RETURN_IF_ERROR(Remote(cluster.address()).SetNetwork(request).status());
+    RETURN_IF_ERROR(Remote(cluster.address(), cluster.security()).SetNetwork(request).status());
   }
   return AwaitWorkers(cluster, workers);
+}
+
+// Before the server says the same in its log.
+absl::Status CheckAddresses(const LauncherOptions& options) {
+  ASSIGN_OR_RETURN(const Security security, Security::Load(options.security, Role::kServer));
+  RETURN_IF_ERROR(Security::Load(options.security, Role::kWorker).status());
+  RETURN_IF_ERROR(security.CheckListen("--listen", options.listen));
+  return security.CheckMetrics(options.metrics);
 }
 
 ExitCode Run(const UpFlags& flags) {
   const auto network = ResolveNetworkFlags(flags.run, flags.launcher.workers);
   if (!network.ok()) return Report(network.status());
+  if (const absl::Status allowed = CheckAddresses(flags.launcher); !allowed.ok())
+    return Report(allowed);
   auto cluster = LocalCluster::Start(flags.launcher);
   if (!cluster.ok()) return Report(cluster.status());
   const auto status = Prepare(**cluster, flags.launcher.workers, *network);
@@ -95,6 +108,7 @@ void AddUp(CLI::App& app, Command* command) {
       ->capture_default_str();
   up->add_option("--metrics", options->metrics, "HOST:PORT of the server's Prometheus endpoint")
       ->capture_default_str();
+  AddSecurityFlags(up, Role::kServer, &options->security);
   AddNetworkFlag(up, &flags->run);
   up->add_option("--config_path", flags->run.config_path,
                  "folders to search for presets, separated by ':'");

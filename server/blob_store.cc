@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -23,6 +24,9 @@ namespace fs = std::filesystem;
 constexpr char kSha256Prefix[] = "sha256:";
 constexpr char kRunPrefix[] = "run:";
 constexpr char kCheckpointPrefix[] = "checkpoint:";
+constexpr char kUnfinished[] = ".tmp";
+// Longer than any upload may take: what is left of one that a killed server was taking.
+constexpr std::chrono::hours kUnfinishedKept{1};
 
 struct CheckpointId {
   std::string run;
@@ -56,7 +60,12 @@ std::vector<StoredFile> OldestFirst(const std::string& directory) {
     std::error_code raced;  // another process may have removed it
     StoredFile file{at->last_write_time(raced), at->path(),
                     static_cast<int64_t>(at->file_size(raced))};
-    if (!raced) files.push_back(std::move(file));
+    if (raced) continue;
+    if (file.path.extension() != kUnfinished) {
+      files.push_back(std::move(file));
+    } else if (fs::file_time_type::clock::now() - file.time > kUnfinishedKept) {
+      fs::remove(file.path, raced);
+    }
   }
   std::sort(files.begin(), files.end(),
             [](const auto& a, const auto& b) { return a.time < b.time; });
@@ -65,10 +74,17 @@ std::vector<StoredFile> OldestFirst(const std::string& directory) {
 
 }  // namespace
 
-IncomingBlob::IncomingBlob(v1::BlobHeader header, std::string temporary, std::string path)
-    : header_(std::move(header)), temporary_(std::move(temporary)), path_(std::move(path)) {}
+IncomingBlob::IncomingBlob(v1::BlobHeader header, std::string temporary, std::string path,
+                           std::shared_ptr<std::atomic<int64_t>> announced_bytes)
+    : header_(std::move(header)),
+      temporary_(std::move(temporary)),
+      path_(std::move(path)),
+      announced_bytes_(std::move(announced_bytes)) {
+  *announced_bytes_ += header_.size_bytes();
+}
 
 IncomingBlob::~IncomingBlob() {
+  *announced_bytes_ -= header_.size_bytes();
   if (file_ != nullptr) std::fclose(file_);
   std::error_code ignored;  // after Commit there is nothing to remove
   fs::remove(temporary_, ignored);
@@ -149,6 +165,11 @@ absl::StatusOr<std::string> BlobStore::Find(const std::string& id) {
 
 absl::StatusOr<std::unique_ptr<IncomingBlob>> BlobStore::Begin(const v1::BlobHeader& header) {
   RETURN_IF_ERROR(CheckHeader(header));
+  if (header.size_bytes() > limit_bytes_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("put blob: larger than the server's limit (bytes=", header.size_bytes(),
+                     " limit=", limit_bytes_, ")"));
+  }
   std::string path;
   if (absl::StartsWith(header.id(), kCheckpointPrefix)) {
     ASSIGN_OR_RETURN(const CheckpointId id, ParseCheckpointId(header.id()));
@@ -160,8 +181,9 @@ absl::StatusOr<std::unique_ptr<IncomingBlob>> BlobStore::Begin(const v1::BlobHea
     path = PathOf(header.sha256());
   }
   // Beside its final place, so that the rename stays within one file system.
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".", temporaries_++, ".tmp");
-  auto blob = std::unique_ptr<IncomingBlob>(new IncomingBlob(header, temporary, path));
+  const std::string temporary = absl::StrCat(path, ".", getpid(), ".", temporaries_++, kUnfinished);
+  auto blob =
+      std::unique_ptr<IncomingBlob>(new IncomingBlob(header, temporary, path, announced_bytes_));
   RETURN_IF_ERROR(blob->Open());
   return blob;
 }
@@ -172,7 +194,7 @@ absl::Status BlobStore::MakeRoom(int64_t bytes) {
   fs::create_directories(directory_, error);
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("put blob: make ", directory_));
   const std::vector<StoredFile> files = OldestFirst(directory_);
-  int64_t used_bytes = bytes;
+  int64_t used_bytes = bytes + *announced_bytes_;
   for (const StoredFile& file : files) used_bytes += file.bytes;
   for (const StoredFile& file : files) {
     if (used_bytes <= limit_bytes_) break;

@@ -31,12 +31,14 @@ class IncomingBlob {
 
  private:
   friend class BlobStore;
-  IncomingBlob(v1::BlobHeader header, std::string temporary, std::string path);
+  IncomingBlob(v1::BlobHeader header, std::string temporary, std::string path,
+               std::shared_ptr<std::atomic<int64_t>> announced_bytes);
   absl::Status Open();
 
   v1::BlobHeader header_;
   std::string temporary_;
   std::string path_;
+  std::shared_ptr<std::atomic<int64_t>> announced_bytes_;  // of all that are on their way
   std::FILE* file_ = nullptr;
   int64_t received_bytes_ = 0;
   Sha256 digest_;
@@ -70,6 +72,9 @@ class BlobStore {
   const std::string directory_;
   const int64_t limit_bytes_;
   std::atomic<int> temporaries_{0};
+  // Uploads count as if all of them were here.
+  const std::shared_ptr<std::atomic<int64_t>> announced_bytes_ =
+      std::make_shared<std::atomic<int64_t>>(0);
   std::mutex mutex_;
   std::set<std::string> in_use_;  // digests
 };

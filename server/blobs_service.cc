@@ -1,27 +1,87 @@
 #include "server/blobs_service.h"
 
+#include <grpcpp/alarm.h>
+#include <spdlog/spdlog.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/blobs.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/digest.h"
 #include "common/rpc/status.h"
 
 namespace edgetp {
+namespace {
 
-grpc::Status BlobsService::Put(grpc::ServerContext*, grpc::ServerReader<v1::BlobChunk>* reader,
+// Cancels a call that takes too long: reads and writes of a synchronous service wait for ever.
+class TransferLimit {
+ public:
+  TransferLimit(grpc::ServerContext* context, absl::Duration limit)
+      : call_(std::make_shared<Call>(context)) {
+    alarm_.Set(GrpcDeadline(MonotonicNow() + limit), [call = call_](bool expired) {
+      const std::lock_guard<std::mutex> lock(call->mutex);
+      if (!expired || call->context == nullptr) return;
+      call->cut_off = true;
+      call->context->TryCancel();
+    });
+  }
+  // The alarm may be about to ring: from here on it finds nothing to cancel.
+  ~TransferLimit() {
+    const std::lock_guard<std::mutex> lock(call_->mutex);
+    call_->context = nullptr;
+  }
+
+  bool cut_off() const {
+    const std::lock_guard<std::mutex> lock(call_->mutex);
+    return call_->cut_off;
+  }
+
+ private:
+  struct Call {
+    explicit Call(grpc::ServerContext* context) : context(context) {}
+    std::mutex mutex;
+    grpc::ServerContext* context;
+    bool cut_off = false;
+  };
+
+  std::shared_ptr<Call> call_;
+  grpc::Alarm alarm_;
+};
+
+}  // namespace
+
+grpc::Status BlobsService::Put(grpc::ServerContext* context,
+                               grpc::ServerReader<v1::BlobChunk>* reader,
                                v1::PutBlobResponse* response) {
-  return ToGrpc(Receive(reader, response));
+  if (const absl::Status admitted = options_.security->Admit(context->client_metadata());
+      !admitted.ok()) {
+    return ToGrpc(admitted);
+  }
+  const TransferLimit limit(context, options_.transfer_limit);
+  const absl::Status received = Receive(reader, response);
+  if (limit.cut_off()) {
+    spdlog::warn("put blob {}: cut off after {}: slower than the server waits", response->id(),
+                 absl::FormatDuration(options_.transfer_limit));
+  }
+  return ToGrpc(received);
 }
 
-grpc::Status BlobsService::Get(grpc::ServerContext*, const v1::GetBlobRequest* request,
+grpc::Status BlobsService::Get(grpc::ServerContext* context, const v1::GetBlobRequest* request,
                                grpc::ServerWriter<v1::BlobChunk>* writer) {
+  if (const absl::Status admitted = options_.security->Admit(context->client_metadata());
+      !admitted.ok()) {
+    return ToGrpc(admitted);
+  }
+  const TransferLimit limit(context, options_.transfer_limit);
   return ToGrpc(SendFile(request->id(), writer));
 }
 
@@ -35,13 +95,13 @@ absl::Status BlobsService::Receive(grpc::ServerReader<v1::BlobChunk>* reader,
   RETURN_IF_ERROR(BlobStore::CheckHeader(header));
   response->set_id(header.id());
   const std::string run = BlobStore::RunOfCheckpoint(header.id());
-  if (!run.empty() && !active_run_->Is(run)) {
+  if (!run.empty() && !options_.active_run->Is(run)) {
     return absl::InvalidArgumentError(
         absl::StrCat("put blob ", header.id(), ": that run is not running"));
   }
   // What is here already need not travel again.
-  if (run.empty() && store_->Find(header.id()).ok()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::unique_ptr<IncomingBlob> blob, store_->Begin(header));
+  if (run.empty() && options_.store->Find(header.id()).ok()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::unique_ptr<IncomingBlob> blob, options_.store->Begin(header));
   do {
     RETURN_IF_ERROR(blob->Append(chunk.data()));
   } while (reader->Read(&chunk));
@@ -50,7 +110,7 @@ absl::Status BlobsService::Receive(grpc::ServerReader<v1::BlobChunk>* reader,
 
 absl::Status BlobsService::SendFile(const std::string& id,
                                     grpc::ServerWriter<v1::BlobChunk>* writer) {
-  ASSIGN_OR_RETURN(const std::string path, store_->Find(id));
+  ASSIGN_OR_RETURN(const std::string path, options_.store->Find(id));
   ASSIGN_OR_RETURN(const std::string sha256, Sha256HexOfFile(path));
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
                                                              &std::fclose);

@@ -2,17 +2,25 @@
 // gRPC's own threads, so that neither the loop nor the callback threads ever wait for a disk.
 #pragma once
 
+#include "absl/time/time.h"
+#include "common/rpc/security.h"
 #include "edgetp/v1/control.grpc.pb.h"
 #include "server/active_run.h"
 #include "server/blob_store.h"
 
 namespace edgetp {
 
+// The pointers must outlive the service.
+struct BlobsServiceOptions {
+  BlobStore* store;
+  const ActiveRun* active_run;
+  const Security* security;
+  absl::Duration transfer_limit;
+};
+
 class BlobsService final : public v1::Blobs::Service {
  public:
-  // The pointers must outlive the service.
-  BlobsService(BlobStore* store, const ActiveRun* active_run)
-      : store_(store), active_run_(active_run) {}
+  explicit BlobsService(BlobsServiceOptions options) : options_(options) {}
 
   // Checkpoints are taken from the running run only.
   grpc::Status Put(grpc::ServerContext* context, grpc::ServerReader<v1::BlobChunk>* reader,
@@ -24,8 +32,7 @@ class BlobsService final : public v1::Blobs::Service {
   absl::Status Receive(grpc::ServerReader<v1::BlobChunk>* reader, v1::PutBlobResponse* response);
   absl::Status SendFile(const std::string& id, grpc::ServerWriter<v1::BlobChunk>* writer);
 
-  BlobStore* const store_;
-  const ActiveRun* const active_run_;
+  const BlobsServiceOptions options_;
 };
 
 }  // namespace edgetp

@@ -30,8 +30,9 @@ class JoinStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::S
   JoinStream(const ClusterServiceOptions& options, grpc::CallbackServerContext* context)
       : options_(options), writes_(this, kMaxQueued, [context] { context->TryCancel(); }) {}
 
-  void Begin() {
+  void Begin(const absl::Status& admitted) {
     self_ = shared_from_this();
+    if (!admitted.ok()) return Close(admitted);
     const auto stream = self_;
     options_.loop->Post([stream] { stream->options_.dispatcher->ExpectJoin(stream); });
     StartRead(&incoming_);
@@ -91,7 +92,12 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
  public:
   MediumStream(const ClusterServiceOptions& options, grpc::CallbackServerContext* context)
       : options_(options), writes_(this, kMaxQueued, [context] { context->TryCancel(); }) {
-    StartRead(&request_);
+    const absl::Status admitted = options_.security->Admit(context->client_metadata());
+    if (admitted.ok()) {
+      StartRead(&request_);
+    } else {
+      writes_.Close(ToGrpc(admitted));
+    }
   }
 
   void OnReadDone(bool ok) override {
@@ -141,7 +147,7 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
 grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* ClusterService::Join(
     grpc::CallbackServerContext* context) {
   const auto stream = std::make_shared<JoinStream>(options_, context);
-  stream->Begin();
+  stream->Begin(options_.security->Admit(context->client_metadata()));
   return stream.get();
 }
 

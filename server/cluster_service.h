@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "common/metrics/server_metrics.h"
+#include "common/rpc/security.h"
 #include "edgetp/v1/cluster.grpc.pb.h"
 #include "server/active_run.h"
 #include "server/dispatcher.h"
@@ -17,6 +18,7 @@ struct ClusterServiceOptions {
   Dispatcher* dispatcher;
   ActiveRun* active_run;
   ServerMetrics* metrics;
+  const Security* security;
 };
 
 class ClusterService final : public v1::Cluster::CallbackService {

@@ -50,6 +50,10 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::RunEvent>,
 grpc::ServerUnaryReactor* ControlService::Answer(grpc::CallbackServerContext* context,
                                                  std::function<absl::Status()> work) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  if (const absl::Status admitted = security_->Admit(context->client_metadata()); !admitted.ok()) {
+    reactor->Finish(ToGrpc(admitted));
+    return reactor;
+  }
   const bool posted =
       loop_->Post([reactor, work = std::move(work)] { reactor->Finish(ToGrpc(work())); });
   if (!posted) reactor->Finish(ToGrpc(ShuttingDown()));
@@ -66,6 +70,10 @@ grpc::ServerWriteReactor<v1::RunEvent>* ControlService::Watch(grpc::CallbackServ
                                                               const v1::WatchRequest* request) {
   const auto stream = std::make_shared<WatchStream>(context);
   stream->Begin();
+  if (const absl::Status admitted = security_->Admit(context->client_metadata()); !admitted.ok()) {
+    stream->Close(admitted);
+    return stream.get();
+  }
   const bool posted = loop_->Post([this, stream, run = request->run()] {
     if (const absl::Status status = dispatcher_->Watch(run, stream); !status.ok())
       stream->Close(status);

@@ -1,8 +1,10 @@
-// Adapter of service Control: every call becomes a closure on the loop. Handlers never block.
+// Adapter of service Control: every call that is admitted becomes a closure on the loop. Handlers
+// never block.
 #pragma once
 
 #include <functional>
 
+#include "common/rpc/security.h"
 #include "edgetp/v1/control.grpc.pb.h"
 #include "server/dispatcher.h"
 #include "server/loop.h"
@@ -19,7 +21,8 @@ struct ServerFacts {
 class ControlService final : public v1::Control::CallbackService {
  public:
   // The pointers must outlive the service and its calls.
-  ControlService(Loop* loop, Dispatcher* dispatcher) : loop_(loop), dispatcher_(dispatcher) {}
+  ControlService(Loop* loop, Dispatcher* dispatcher, const Security* security)
+      : loop_(loop), dispatcher_(dispatcher), security_(security) {}
 
   // Once the ports are known, before anybody can ask.
   void SetFacts(ServerFacts facts) { facts_ = std::move(facts); }
@@ -48,6 +51,7 @@ class ControlService final : public v1::Control::CallbackService {
 
   Loop* const loop_;
   Dispatcher* const dispatcher_;
+  const Security* const security_;
   ServerFacts facts_;
 };
 

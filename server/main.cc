@@ -9,8 +9,10 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/rpc/logging.h"
+#include "common/rpc/security_flags.h"
 #include "common/rpc/signals.h"
 #include "server/run_directory.h"
 #include "server/server.h"
@@ -22,11 +24,15 @@ constexpr int kBadInput = 2;
 constexpr char kExamples[] =
     "Examples:\n"
     "  edgetp_server\n"
-    "  edgetp_server --listen=0.0.0.0:50051 --metrics=0.0.0.0:9090 --runs=/var/lib/edgetp\n"
+    "  edgetp_server --listen=0.0.0.0:50051 --tls_ca=ca.crt --tls_cert=server.crt "
+    "--tls_key=server.key --token_file=token\n"
+    "  edgetp_server --listen=0.0.0.0:50051 --metrics=0.0.0.0:9090 --insecure "
+    "--runs=/var/lib/edgetp\n"
     "  edgetp_server --listen=127.0.0.1:0 --ready_file=/tmp/server.address\n";
 
 struct Flags {
   edgetp::ServerOptions server;
+  edgetp::SecurityOptions security;
   double heartbeat_seconds = 0.5;
   double heartbeat_limit_seconds = 5;
   double worker_wait_seconds = 30;
@@ -66,14 +72,20 @@ void Declare(CLI::App* app, Flags* flags) {
   app->add_option("--blob_limit_gib", flags->blob_limit_gib, "bound on stored corpora and weights")
       ->check(CLI::Range(0.001, 65536.0))
       ->capture_default_str();
+  app->add_option("--max_queued_runs", flags->server.coordinator.max_queued,
+                  "jobs that may wait; more are refused")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  edgetp::AddSecurityFlags(app, edgetp::Role::kServer, &flags->security);
   app->add_option("--ready_file", flags->ready_file,
                   "write the address to this file once the server listens");
   app->add_option("--log_level", flags->log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str();
 }
 
-edgetp::ServerOptions Resolve(const Flags& flags) {
+absl::StatusOr<edgetp::ServerOptions> Resolve(const Flags& flags) {
   edgetp::ServerOptions options = flags.server;
+  ASSIGN_OR_RETURN(options.security, edgetp::Security::Load(flags.security, edgetp::Role::kServer));
   options.coordinator.heartbeat = absl::Seconds(flags.heartbeat_seconds);
   options.coordinator.heartbeat_limit = absl::Seconds(flags.heartbeat_limit_seconds);
   options.coordinator.worker_wait = absl::Seconds(flags.worker_wait_seconds);
@@ -96,7 +108,9 @@ int Serve(const Flags& flags) {
   if (absl::Status status = edgetp::InitLogging("edgetp_server", flags.log_level); !status.ok())
     return Fail(status);
   if (absl::Status status = edgetp::CatchShutdownSignals(); !status.ok()) return Fail(status);
-  auto server = edgetp::Server::Start(Resolve(flags));
+  const auto options = Resolve(flags);
+  if (!options.ok()) return Fail(options.status());
+  auto server = edgetp::Server::Start(*options);
   if (!server.ok()) return Fail(server.status());
   const std::string& address = (*server)->address();
   std::printf("edgetp_server listening on %s metrics %s\n", address.c_str(),

@@ -13,6 +13,7 @@
 #include "common/metrics/metrics.h"
 #include "common/metrics/server_metrics.h"
 #include "common/rpc/deadline.h"
+#include "common/rpc/server_limits.h"
 #include "server/active_run.h"
 #include "server/blob_store.h"
 #include "server/blobs_service.h"
@@ -28,6 +29,10 @@ namespace {
 // tick costs microseconds.
 constexpr absl::Duration kTick = absl::Milliseconds(25);
 
+// Transfers of corpora and weights at one time; more are refused. A cluster has a few: its workers
+// fetch a corpus together.
+constexpr int kMaxBlobThreads = 300;
+
 // What a stream gets to drain before it is cut.
 constexpr absl::Duration kDrain = absl::Milliseconds(1500);
 
@@ -36,14 +41,16 @@ constexpr absl::Duration kDrain = absl::Milliseconds(1500);
 // In the order of construction; the loop goes first, because it calls the dispatcher.
 struct Server::Parts {
   explicit Parts(const ServerOptions& options)
-      : metrics(&metric_set),
+      : security(options.security),
+        metrics(&metric_set),
         blobs(options.runs, options.blob_limit_bytes),
         dispatcher(options.coordinator, options.runs, &blobs, &active_run, &metrics),
         loop(kTick, [this] { dispatcher.Tick(); }),
-        cluster_service({&loop, &dispatcher, &active_run, &metrics}),
-        control_service(&loop, &dispatcher),
-        blobs_service(&blobs, &active_run) {}
+        cluster_service({&loop, &dispatcher, &active_run, &metrics, &security}),
+        control_service(&loop, &dispatcher, &security),
+        blobs_service({&blobs, &active_run, &security, options.transfer_limit}) {}
 
+  const Security security;
   MetricSet metric_set;
   ServerMetrics metrics;
   ActiveRun active_run;
@@ -61,6 +68,8 @@ struct Server::Parts {
 };
 
 absl::Status Server::Parts::Listen(const ServerOptions& options) {
+  RETURN_IF_ERROR(security.CheckListen("--listen", options.listen));
+  RETURN_IF_ERROR(security.CheckMetrics(options.metrics));
   absl::StatusOr<std::unique_ptr<MetricsEndpoint>> metrics_endpoint =
       MetricsEndpoint::Create(options.metrics, metric_set);
   RETURN_IF_ERROR(Annotate(metrics_endpoint.status(), "--metrics"));
@@ -69,13 +78,12 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   int port = 0;
-  // Without this, a second server on the same port would share it silently.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  LimitConnections(&builder);
   // Clients and workers ping every second to notice a server that was stopped or cut off
   // (common/rpc/channel.cc).
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(options.listen, security.server_credentials(), &port);
   builder.RegisterService(&cluster_service);
   builder.RegisterService(&control_service);
   builder.RegisterService(&blobs_service);
@@ -83,6 +91,8 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
+  // An upload or download holds a thread for as long as it takes.
+  builder.SetResourceQuota(grpc::ResourceQuota("edgetp_server").SetMaxThreads(kMaxBlobThreads));
   grpc_server = builder.BuildAndStart();
   if (grpc_server == nullptr || port == 0) {
     return absl::UnavailableError(

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/rpc/security.h"
 #include "server/coordinator.h"
 
 namespace edgetp {
@@ -17,12 +18,16 @@ struct ServerOptions {
   std::string metrics = "127.0.0.1:0";
   std::string runs = "runs";
   int64_t blob_limit_bytes = int64_t{8} << 30;
+  // A transfer of a blob that takes longer is cut off.
+  absl::Duration transfer_limit = absl::Minutes(10);
+  Security security;
   CoordinatorOptions coordinator;
 };
 
 class Server {
  public:
-  // Errors: Unavailable if an address cannot be bound.
+  // Errors: InvalidArgument if an address is beyond loopback and nothing allows that; Unavailable
+  // if it cannot be bound.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
   ~Server();
 

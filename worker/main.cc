@@ -19,6 +19,8 @@
 #include "common/rpc/deadline.h"
 #include "common/rpc/host.h"
 #include "common/rpc/logging.h"
+#include "common/rpc/security_flags.h"
+#include "common/rpc/server_limits.h"
 #include "common/rpc/signals.h"
 #include "worker/model/trainer.h"
 #include "worker/peer_endpoint.h"
@@ -34,7 +36,8 @@ constexpr int kExitBadInput = 2;
 constexpr char kExamples[] = R"(Examples:
   edgetp_worker --server=127.0.0.1:50051
   edgetp_worker --server=10.0.0.1:50051 --listen=0.0.0.0:50100 --advertise=10.0.0.2:50100 --threads=4
-  edgetp_worker --server=10.0.0.1:50051 --device=cuda:0
+                --tls_ca=ca.crt --tls_cert=worker.crt --tls_key=worker.key --token_file=token
+  edgetp_worker --server=10.0.0.1:50051 --listen=0.0.0.0:50100 --insecure --device=cuda:0
 )";
 
 struct Flags {
@@ -48,6 +51,7 @@ struct Flags {
   std::string log_level = "info";
   int threads = 1;
   double connect_seconds = 30;
+  SecurityOptions security;
 };
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -78,6 +82,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--log_level", flags.log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str();
+  AddSecurityFlags(&app, Role::kWorker, &flags.security);
   app.set_version_flag("--version", std::string("edgetp_worker ") + kVersion);
   app.footer(kExamples);
 }
@@ -85,16 +90,18 @@ void AddFlags(CLI::App& app, Flags& flags) {
 // Health checking and reflection, on a port of their own: the peers' port is polled by the
 // computing thread alone.
 absl::StatusOr<std::unique_ptr<grpc::Server>> StartStatusServer(const std::string& address,
+                                                                const Security& security,
                                                                 int* port) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), port);
+  LimitConnections(&builder);
+  builder.AddListeningPort(address, security.server_credentials(), port);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || *port == 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", address, ": the port is in use or the address is not this host's"));
+    return absl::UnavailableError(
+        absl::StrCat("--status: cannot listen on ", address,
+                     ": the port is in use or the address is not this host's"));
   }
   return server;
 }
@@ -112,7 +119,8 @@ absl::StatusOr<std::string> AddressForOthers(const std::string& address, const s
   }
 }
 
-absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const PeerEndpoint& endpoint,
+absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const Security& security,
+                                                const PeerEndpoint& endpoint,
                                                 const std::string& metrics_address) {
   const absl::Time deadline = MonotonicNow() + absl::Seconds(flags.connect_seconds);
   std::string peers = flags.advertise;
@@ -123,6 +131,7 @@ absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const PeerEn
   const auto metrics = ReachableAddress(metrics_address, flags.server);
   ServerLinkOptions options;
   options.server = flags.server;
+  options.security = security;
   options.connect_timeout = absl::Seconds(flags.connect_seconds);
   v1::JoinRequest& join = options.join;
   join.set_version(kVersion);
@@ -181,18 +190,28 @@ absl::StatusOr<T> NamingFlag(const char* flag, absl::StatusOr<T> value) {
   return value;
 }
 
+// Before anything listens.
+absl::Status CheckAddresses(const Flags& flags, const Security& security) {
+  RETURN_IF_ERROR(security.CheckListen("--listen", flags.listen));
+  RETURN_IF_ERROR(security.CheckListen("--status", flags.status));
+  RETURN_IF_ERROR(security.CheckMetrics(flags.metrics));
+  return security.CheckDial("--server", flags.server);
+}
+
 absl::Status Run(const Flags& flags) {
   RETURN_IF_ERROR(InitLogging("edgetp_worker", flags.log_level));
   RETURN_IF_ERROR(CatchShutdownSignals());
+  ASSIGN_OR_RETURN(const Security security, Security::Load(flags.security, Role::kWorker));
+  RETURN_IF_ERROR(CheckAddresses(flags, security));
   UseComputeThreads(flags.threads);
   SharpenTimers();
   WarnOfSlowBlas();
 
   ASSIGN_OR_RETURN(std::unique_ptr<PeerEndpoint> endpoint,
-                   NamingFlag("--listen", PeerEndpoint::Create(flags.listen)));
+                   NamingFlag("--listen", PeerEndpoint::Create(flags.listen, security)));
   int status_port = 0;
   ASSIGN_OR_RETURN(std::unique_ptr<grpc::Server> status_server,
-                   NamingFlag("--status", StartStatusServer(flags.status, &status_port)));
+                   StartStatusServer(flags.status, security, &status_port));
   MetricSet metric_set;
   ASSIGN_OR_RETURN(std::unique_ptr<MetricsEndpoint> metrics_endpoint,
                    NamingFlag("--metrics", MetricsEndpoint::Create(flags.metrics, metric_set)));
@@ -203,7 +222,7 @@ absl::Status Run(const Flags& flags) {
 
   const JobEnvironment environment{endpoint.get(), &metrics, flags.device};
   ASSIGN_OR_RETURN(const ServerLinkOptions link,
-                   LinkOptionsOf(flags, *endpoint, metrics_endpoint->address()));
+                   LinkOptionsOf(flags, security, *endpoint, metrics_endpoint->address()));
   Session session(link, &environment);
   absl::Status status;
   {
@@ -234,6 +253,7 @@ int main(int argc, char** argv) {
   const absl::Status status = edgetp::Run(flags);
   if (status.ok()) return 0;
   spdlog::error("{}", status.ToString());
-  const bool bad_input = absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status);
+  const bool bad_input = absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) ||
+                         absl::IsUnauthenticated(status);
   return bad_input ? edgetp::kExitBadInput : edgetp::kExitFailed;
 }

@@ -5,7 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/channel.h"
 #include "common/rpc/deadline.h"
+#include "common/rpc/server_limits.h"
 #include "grpc/impl/codegen/compression_types.h"
 #include "grpc/support/time.h"
 #include "worker/segment_codec.h"
@@ -20,7 +23,9 @@ constexpr int kFrameBytes = 1 << 20;
 constexpr int kNoCompression = 1 << GRPC_COMPRESS_NONE;
 constexpr int kFirstReconnectMs = 20;
 constexpr int kLastReconnectMs = 200;
-constexpr int kMaxMessageBytes = kMaxSegmentBytes + kMaxSegmentHeaderBytes;
+// What one attempt may take under TLS: two round trips more, of a slow link.
+constexpr int kHandshakeMs = 5000;
+constexpr int kMaxPeerMessageBytes = kMaxSegmentBytes + kMaxSegmentHeaderBytes;
 
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
@@ -29,18 +34,18 @@ std::string WithPort(const std::string& address, int port) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PeerEndpoint>> PeerEndpoint::Create(
-    const std::string& listen_address) {
+    const std::string& listen_address, const Security& security) {
   if (listen_address.rfind(':') == std::string::npos) {
     return absl::InvalidArgumentError(
         absl::StrCat("peer endpoint: want host:port (address=", listen_address, ")"));
   }
-  std::unique_ptr<PeerEndpoint> endpoint(new PeerEndpoint());
+  RETURN_IF_ERROR(security.CheckListen("peer endpoint", listen_address));
+  std::unique_ptr<PeerEndpoint> endpoint(new PeerEndpoint(security));
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(listen_address, grpc::InsecureServerCredentials(), &port);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort(listen_address, security.server_credentials(), &port);
+  LimitConnections(&builder, kMaxPeerMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   // Nobody compresses here, and 4 MiB could unfold into gigabytes.
   builder.AddChannelArgument(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, kNoCompression);
   builder.RegisterAsyncGenericService(&endpoint->service_);
@@ -75,7 +80,7 @@ void PeerEndpoint::Shutdown() {
 }
 
 void PeerEndpoint::Accept() {
-  accepting_ = std::make_unique<AcceptedStream>(&service_, queue_.get());
+  accepting_ = std::make_unique<AcceptedStream>(&service_, queue_.get(), &security_);
 }
 
 std::unique_ptr<PeerStream> PeerEndpoint::Dial(const std::string& address) {
@@ -86,13 +91,15 @@ std::unique_ptr<PeerStream> PeerEndpoint::Dial(const std::string& address) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // Peers come up at different times: ask again soon.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kLastReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+                   security_.tls() ? kHandshakeMs : kLastReconnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
-  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxReceiveMessageSize(kMaxPeerMessageBytes);
   arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, kNoCompression);
+  ExpectRole(security_, Role::kWorker, &arguments);
   return std::make_unique<DialledStream>(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments),
-      queue_.get());
+      grpc::CreateCustomChannel(address, security_.channel_credentials(), arguments), queue_.get(),
+      security_);
 }
 
 void PeerEndpoint::Retire(std::unique_ptr<PeerStream> stream) {

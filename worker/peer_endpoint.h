@@ -12,16 +12,18 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/rpc/security.h"
 #include "worker/peer_stream.h"
 
 namespace edgetp {
 
 class PeerEndpoint {
  public:
-  // `listen_address` is host:port; port 0 takes a free one.
-  // Errors: InvalidArgument (no port), Unavailable naming the address (in use, or not of this
-  // host).
-  static absl::StatusOr<std::unique_ptr<PeerEndpoint>> Create(const std::string& listen_address);
+  // `listen_address` is host:port; port 0 takes a free one. `security` is for both directions.
+  // Errors: InvalidArgument (no port, or beyond loopback without leave), Unavailable naming the
+  // address (in use, or not of this host).
+  static absl::StatusOr<std::unique_ptr<PeerEndpoint>> Create(const std::string& listen_address,
+                                                              const Security& security = {});
   ~PeerEndpoint();
 
   // host:port with the real port.
@@ -62,13 +64,14 @@ class PeerEndpoint {
     PeerEndpoint* endpoint_;
   };
 
-  PeerEndpoint() = default;
+  explicit PeerEndpoint(const Security& security) : security_(security) {}
   void Accept();
   void Tidy();
   void TidyArrivals();
   void Refuse(std::unique_ptr<PeerStream> stream, const absl::Status& status);
   void Shutdown();
 
+  const Security security_;
   std::string address_;
   grpc::AsyncGenericService service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;

@@ -35,6 +35,7 @@ absl::Status PeerGone(int rank, const PeerStream& stream) {
 bool IsFinal(const absl::Status& status) {
   return status.code() == absl::StatusCode::kFailedPrecondition ||
          status.code() == absl::StatusCode::kInvalidArgument ||
+         status.code() == absl::StatusCode::kUnauthenticated ||
          status.code() == absl::StatusCode::kUnimplemented;
 }
 
@@ -111,6 +112,14 @@ std::string PeerGroup::MissingRanks() const {
   return missing;
 }
 
+std::string PeerGroup::LastDialError() const {
+  for (int r = rank() + 1; r < world_size(); ++r) {
+    if (!peers_[r].ready && !peers_[r].dial_error.ok())
+      return absl::StrCat(": peer=", r, ": ", std::string(peers_[r].dial_error.message()));
+  }
+  return "";
+}
+
 absl::Status PeerGroup::Connect(absl::Time deadline) {
   const absl::Time begin = MonotonicNow();
   for (;;) {
@@ -121,7 +130,7 @@ absl::Status PeerGroup::Connect(absl::Time deadline) {
     if (now >= deadline) {
       return Fail(absl::DeadlineExceededError(absl::StrCat(
           "peer connect: deadline exceeded (rank=", rank(), " missing=", MissingRanks(),
-          " waited_ms=", absl::ToInt64Milliseconds(now - begin), ")")));
+          " waited_ms=", absl::ToInt64Milliseconds(now - begin), ")", LastDialError())));
     }
     endpoint_->Poll(std::min(deadline, now + kDialAgainAfter));
   }
@@ -164,6 +173,7 @@ absl::Status PeerGroup::DialEnded(int r, absl::Time now) {
   endpoint_->Retire(std::move(peer.stream));
   peer.hello_sent = false;
   peer.dial_again = now + kDialAgainAfter;
+  peer.dial_error = status;
   if (r > rank() && IsFinal(status))
     return Annotate(status, absl::StrCat("peer connect (peer=", r, ")"));
   return absl::OkStatus();

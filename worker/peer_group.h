@@ -67,6 +67,7 @@ class PeerGroup final : public SegmentTransport {
     bool hello_sent = false;
     bool ready = false;                    // hellos went both ways
     absl::Time dial_again;                 // where a dialled stream has failed
+    absl::Status dial_error;               // why, at last
     std::optional<ReceivedSegment> front;  // decoded, not yet taken
     uint64_t sent = 0;
     // Shared with gRPC's slices, which may outlive the group.
@@ -84,6 +85,7 @@ class PeerGroup final : public SegmentTransport {
   absl::Status DecodeFront(int rank);
   bool AllReady() const;
   std::string MissingRanks() const;
+  std::string LastDialError() const;
   absl::Status Fail(const absl::Status& status);
   absl::Status status() const;
   void ReleasePayloads();

@@ -109,9 +109,11 @@ void PeerStream::Close() {
   }
 }
 
-DialledStream::DialledStream(std::shared_ptr<grpc::Channel> channel, grpc::CompletionQueue* queue)
+DialledStream::DialledStream(std::shared_ptr<grpc::Channel> channel, grpc::CompletionQueue* queue,
+                             const Security& security)
     : PeerStream(/*stranger=*/false), channel_(std::move(channel)) {
-  context_.set_wait_for_ready(true);
+  context_.set_wait_for_ready(!security.tls());
+  if (!security.token().empty()) context_.AddMetadata(kTokenKey, security.token());
   call_ = grpc::GenericStub(channel_).PrepareCall(&context_, kExchangeMethod, queue);
   call_->StartCall(start_.Start());
 }
@@ -133,8 +135,8 @@ void DialledStream::ReadEnded() { call_->Finish(&grpc_status_, finish_.Start());
 void DialledStream::Finished(bool ok) { End(!grpc_status_.ok(), ToAbsl(grpc_status_)); }
 
 AcceptedStream::AcceptedStream(grpc::AsyncGenericService* service,
-                               grpc::ServerCompletionQueue* queue)
-    : PeerStream(/*stranger=*/true), call_(&context_) {
+                               grpc::ServerCompletionQueue* queue, const Security* security)
+    : PeerStream(/*stranger=*/true), security_(security), call_(&context_) {
   context_.AsyncNotifyWhenDone(done_.Start());
   service->RequestCall(&context_, &call_, queue, queue, start_.Start());
 }
@@ -146,11 +148,11 @@ void AcceptedStream::Started(bool ok) {
     return;
   }
   started_ = true;
-  if (context_.method() == kExchangeMethod) {
-    Opened(&call_, &call_);
-  } else {
-    Reject(absl::UnimplementedError(absl::StrCat("peer: no method ", context_.method())));
-  }
+  if (context_.method() != kExchangeMethod)
+    return Reject(absl::UnimplementedError(absl::StrCat("peer: no method ", context_.method())));
+  if (const absl::Status admitted = security_->Admit(context_.client_metadata()); !admitted.ok())
+    return Reject(admitted);
+  Opened(&call_, &call_);
 }
 
 void AcceptedStream::HalfClose() {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "common/rpc/security.h"
 #include "grpcpp/alarm.h"
 #include "grpcpp/generic/async_generic_service.h"
 #include "grpcpp/generic/generic_stub.h"
@@ -136,10 +137,12 @@ class PeerStream {
   int64_t queued_bytes_ = 0;
 };
 
-// This side calls the other's Exchange. Retries the connection until `deadline` by itself.
+// This side calls the other's Exchange. Retries the connection by itself, except under TLS: a
+// handshake that fails once fails for ever, and its reason is wanted.
 class DialledStream final : public PeerStream {
  public:
-  DialledStream(std::shared_ptr<grpc::Channel> channel, grpc::CompletionQueue* queue);
+  DialledStream(std::shared_ptr<grpc::Channel> channel, grpc::CompletionQueue* queue,
+                const Security& security);
   void Cancel() override { context_.TryCancel(); }
   void Reject(const absl::Status& status) override { Cancel(); }
 
@@ -156,10 +159,13 @@ class DialledStream final : public PeerStream {
   grpc::Status grpc_status_;
 };
 
-// Waits for one call of the other side. Unless the method is Exchange, the call is refused.
+// Waits for one call of the other side. Unless the method is Exchange and the cluster's token came
+// with it, the call is refused.
 class AcceptedStream final : public PeerStream {
  public:
-  AcceptedStream(grpc::AsyncGenericService* service, grpc::ServerCompletionQueue* queue);
+  // `security` must outlive the stream.
+  AcceptedStream(grpc::AsyncGenericService* service, grpc::ServerCompletionQueue* queue,
+                 const Security* security);
   void Cancel() override;
   void Reject(const absl::Status& status) override;
 
@@ -170,6 +176,7 @@ class AcceptedStream final : public PeerStream {
   void Finished(bool ok) override {}
   void Done(bool ok) override;
 
+  const Security* const security_;
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter call_;
   bool started_ = false;

@@ -11,9 +11,15 @@
 #include "common/rpc/status.h"
 
 namespace edgetp {
+namespace {
+
+constexpr absl::Duration kLastTry = absl::Seconds(1);
+
+}  // namespace
+
 ServerLink::ServerLink(const ServerLinkOptions& options, Handler handler)
     : handler_(std::move(handler)),
-      channel_(MakeChannel(options.server)),
+      channel_(MakeChannel(options.server, options.security)),
       stub_(v1::Cluster::NewStub(channel_)) {}
 
 absl::StatusOr<std::unique_ptr<ServerLink>> ServerLink::Connect(const ServerLinkOptions& options,
@@ -21,8 +27,12 @@ absl::StatusOr<std::unique_ptr<ServerLink>> ServerLink::Connect(const ServerLink
   std::unique_ptr<ServerLink> link(new ServerLink(options, std::move(handler)));
   const auto deadline = GrpcDeadline(MonotonicNow() + options.connect_timeout);
   if (!link->channel_->WaitForConnected(deadline)) {
+    // A call that does not wait is told why: nobody listens, or the handshake failed.
+    link->context_.set_deadline(GrpcDeadline(MonotonicNow() + kLastTry));
+    const absl::Status reason = link->Join(options.join);
     return absl::UnavailableError(absl::StrCat("join: no server at ", options.server, " (waited ",
-                                               absl::FormatDuration(options.connect_timeout), ")"));
+                                               absl::FormatDuration(options.connect_timeout),
+                                               "): ", std::string(reason.message())));
   }
   RETURN_IF_ERROR(Annotate(link->Join(options.join), absl::StrCat("join ", options.server)));
   link->reader_ = std::thread(&ServerLink::ReadLoop, link.get());

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/rpc/security.h"
 #include "edgetp/v1/cluster.grpc.pb.h"
 
 namespace edgetp {
@@ -23,6 +24,7 @@ struct ServerLinkOptions {
   v1::JoinRequest join;
   absl::Duration
       connect_timeout;  // a server that starts later than its workers is waited for this long
+  Security security;
 };
 
 class ServerLink {

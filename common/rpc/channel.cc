@@ -2,12 +2,52 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <utility>
+#include <vector>
+
+#include "common/rpc/server_limits.h"
 
 namespace edgetp {
+namespace {
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+namespace hook = grpc::experimental;
+
+// Puts the token into the metadata of a call. gRPC's own call credentials would need TLS.
+class TokenSender final : public hook::Interceptor {
+ public:
+  explicit TokenSender(const std::string& token) : token_(token) {}
+  void Intercept(hook::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(
+            hook::InterceptionHookPoints::PRE_SEND_INITIAL_METADATA))
+      methods->GetSendInitialMetadata()->emplace(kTokenKey, token_);
+    methods->Proceed();
+  }
+
+ private:
+  const std::string& token_;
+};
+
+class TokenSenders final : public hook::ClientInterceptorFactoryInterface {
+ public:
+  explicit TokenSenders(std::string token) : token_(std::move(token)) {}
+  hook::Interceptor* CreateClientInterceptor(hook::ClientRpcInfo*) override {
+    return new TokenSender(token_);  // the call owns it, and the channel, which outlives it, us
+  }
+
+ private:
+  const std::string token_;
+};
+
+}  // namespace
+
+void ExpectRole(const Security& security, Role dialled, grpc::ChannelArguments* arguments) {
+  if (security.tls()) arguments->SetSslTargetNameOverride(CertificateName(dialled));
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Security& security,
+                                           Role dialled) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // gRPC starts at 1 s and grows to 2 min: a worker that is started before its server would join
@@ -24,7 +64,13 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // One connection per channel: tests and reconnects must not share one that is dying.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  ExpectRole(security, dialled, &arguments);
+  std::vector<std::unique_ptr<hook::ClientInterceptorFactoryInterface>> interceptors;
+  if (!security.token().empty())
+    interceptors.push_back(std::make_unique<TokenSenders>(security.token()));
+  return hook::CreateCustomChannelWithInterceptors(address, security.channel_credentials(),
+                                                   arguments, std::move(interceptors));
 }
 
 }  // namespace edgetp

@@ -3,6 +3,8 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
@@ -15,8 +17,9 @@ namespace {
 
 // Sends an empty HealthCheckRequest: the health of the server as a whole. By hand: gRPC installs no
 // generated code for this service.
-grpc::Status Ask(const std::string& address, absl::Duration timeout, std::string* answer) {
-  grpc::GenericStub stub(MakeChannel(address));
+grpc::Status Ask(const std::shared_ptr<grpc::Channel>& channel, absl::Duration timeout,
+                 std::string* answer) {
+  grpc::GenericStub stub(channel);
   grpc::CompletionQueue queue;
   grpc::ClientContext context;
   context.set_deadline(GrpcDeadline(MonotonicNow() + timeout));
@@ -38,9 +41,11 @@ grpc::Status Ask(const std::string& address, absl::Duration timeout, std::string
 
 }  // namespace
 
-absl::Status CheckHealth(const std::string& address, absl::Duration timeout) {
+absl::Status CheckHealth(const std::string& address, absl::Duration timeout,
+                         const Security& security, Role dialled) {
   std::string answer;
-  const absl::Status status = FromGrpc(Ask(address, timeout, &answer));
+  const absl::Status status =
+      FromGrpc(Ask(MakeChannel(address, security, dialled), timeout, &answer));
   RETURN_IF_ERROR(Annotate(status, absl::StrCat("health of ", address)));
   // HealthCheckResponse: field 1, an enum, is SERVING.
   if (answer == "\x08\x01") return absl::OkStatus();

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/rpc/security.h"
 
 namespace edgetp {
 
@@ -12,6 +13,7 @@ namespace edgetp {
 // Blocks until: the answer, at most `timeout`.
 // Errors: Unavailable if it says anything else; what gRPC says if there is no answer, naming the
 // address.
-absl::Status CheckHealth(const std::string& address, absl::Duration timeout);
+absl::Status CheckHealth(const std::string& address, absl::Duration timeout,
+                         const Security& security = Security(), Role dialled = Role::kServer);
 
 }  // namespace edgetp

@@ -88,4 +88,13 @@ std::string BootId() {
   return id;
 }
 
+absl::StatusOr<bool> IsLoopback(const std::string& address) {
+  ASSIGN_OR_RETURN(const HostPort own, Split(address));
+  if (own.host == "localhost") return true;
+  in_addr v4 = {};
+  if (::inet_pton(AF_INET, own.host.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+  in6_addr v6 = {};
+  return ::inet_pton(AF_INET6, own.host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
 }  // namespace edgetp

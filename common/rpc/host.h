@@ -21,4 +21,9 @@ std::string BootId();
 // nothing leads there. Blocks until: the name is resolved.
 absl::StatusOr<std::string> ReachableAddress(const std::string& address, const std::string& other);
 
+// Whether only this machine can reach what listens at `address` (HOST:PORT): 127.0.0.0/8, ::1 and
+// localhost. Other names are not resolved: they lead elsewhere.
+// Errors: InvalidArgument if it is not HOST:PORT.
+absl::StatusOr<bool> IsLoopback(const std::string& address);
+
 }  // namespace edgetp

@@ -1,0 +1,86 @@
+// Rules of common/rpc/security.h that need no second process.
+#include "common/rpc/security.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "common/rpc/host.h"
+
+namespace edgetp {
+namespace {
+
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class SecurityRulesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = absl::StrCat(::testing::TempDir(), "/security_rules_test.", getpid());
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  absl::StatusOr<Security> WithToken(const std::string& contents) {
+    std::ofstream(folder_ + "/token") << contents;
+    return Security::Load({.token_file = folder_ + "/token"}, Role::kClient);
+  }
+
+  std::string folder_;
+};
+
+TEST(LoopbackTest, OnlyAddressesOfThisMachineAreLoopback) {
+  for (const char* own : {"127.0.0.1:1", "127.8.9.10:0", "[::1]:50051", "localhost:1"})
+    EXPECT_TRUE(*IsLoopback(own)) << own;
+  for (const char* other : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "server:1", "127.1:1",
+                            "localhost.example.com:1", "127.0.0.1:1,0.0.0.0:2"})
+    EXPECT_FALSE(*IsLoopback(other)) << other;
+  EXPECT_FALSE(IsLoopback("50051").ok());
+}
+
+TEST_F(SecurityRulesTest, ATokenIsLongPrintableAndNeverPartOfAMessage) {
+  EXPECT_EQ(WithToken("0123456789abcdef\n")->token(), "0123456789abcdef");
+  for (const std::string& bad : {std::string(), std::string("\n"), std::string("secret"),
+                                 std::string("secret with blanks!"), std::string(2000, 's')}) {
+    const absl::Status status = WithToken(bad).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bad;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("--token_file: " + folder_));
+    EXPECT_EQ(std::string(status.message()).find("secret"), std::string::npos);
+  }
+}
+
+TEST_F(SecurityRulesTest, OnlyTheClustersOwnTokenIsAdmitted) {
+  const Security security = *WithToken("0123456789abcdef");
+  const auto admit = [&](const std::string& token) {
+    return security.Admit({{kTokenKey, token}}).code();
+  };
+  EXPECT_EQ(admit("0123456789abcdef"), absl::StatusCode::kOk);
+  for (const char* other : {"", "0123456789abcde", "0123456789abcdef0", "0123456789abcdeg"})
+    EXPECT_EQ(admit(other), absl::StatusCode::kUnauthenticated) << other;
+  EXPECT_EQ(security.Admit({}).code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_TRUE(Security().Admit({}).ok()) << "no token, none wanted";
+}
+
+TEST_F(SecurityRulesTest, TlsAndInsecureContradict) {
+  SecurityOptions options{.tls_ca = "a", .tls_cert = "b", .tls_key = "c", .insecure = true};
+  EXPECT_THAT(std::string(Security::Load(options, Role::kServer).status().message()),
+              HasSubstr("--insecure: contradicts"));
+}
+
+TEST_F(SecurityRulesTest, InsecureCoversMetricsAndInsecureMetricsNothingElse) {
+  const Security all = *Security::Load({.insecure = true}, Role::kServer);
+  EXPECT_TRUE(all.CheckListen("--listen", "0.0.0.0:1").ok());
+  EXPECT_TRUE(all.CheckMetrics("0.0.0.0:1").ok());
+  const Security metrics = *Security::Load({.insecure_metrics = true}, Role::kServer);
+  EXPECT_FALSE(metrics.CheckListen("--listen", "0.0.0.0:1").ok());
+  EXPECT_TRUE(metrics.CheckMetrics("0.0.0.0:1").ok());
+}
+
+}  // namespace
+}  // namespace edgetp
