@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -117,6 +119,38 @@ TEST(SourceTreeTest, EveryHeaderSaysWhatItIs) {
     EXPECT_EQ(file.lines[0].rfind("// ", 0), 0u)
         << file.path << " should open with what it is and who uses it";
   }
+}
+
+// docs/security.md: no rpc runs a command that a client names.
+TEST(SourceTreeTest, NoRpcCanStartAProgram) {
+  for (const SourceFile& file : ReadSources()) {
+    // The launcher, a worker that starts itself again, and the command line's download of a text.
+    const bool known = file.path == "cli/child_process.cc" ||
+                       file.path == "worker/process_setup.cc" ||
+                       file.path == "common/data/resolve.cc";
+    if (known || file.path.rfind("tests/", 0) == 0) continue;
+    for (const std::string& line : file.lines) {
+      for (const char* call : {"execv", "execl", "popen(", "posix_spawn", " system(", "fork()"})
+        EXPECT_EQ(line.find(call), std::string::npos) << file.path << ": " << line;
+    }
+  }
+}
+
+TEST(SourceTreeTest, EveryTestThatThePageOnSecurityNamesExists) {
+  std::string tests;
+  for (const SourceFile& file : ReadSources()) {
+    if (file.path.rfind("tests/", 0) != 0) continue;
+    for (const std::string& line : file.lines) tests += line + "\n";
+  }
+  std::ifstream page(fs::path(EDGETP_SOURCE_DIR) / "docs/security.md");
+  const std::string text((std::istreambuf_iterator<char>(page)), std::istreambuf_iterator<char>());
+  const std::regex name("`([A-Za-z]+Test)\\.([A-Za-z]+)`");
+  int named = 0;
+  for (std::sregex_iterator at(text.begin(), text.end(), name), end; at != end; ++at, ++named) {
+    const std::string declared = (*at)[1].str() + ", " + (*at)[2].str() + ")";
+    EXPECT_NE(tests.find(declared), std::string::npos) << at->str() << " is no test";
+  }
+  EXPECT_GE(named, 15);
 }
 
 }  // namespace
