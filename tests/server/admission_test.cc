@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -129,6 +130,28 @@ TEST_F(AdmissionTest, AMessageAboveTheLimitIsRefused) {
   v1::SubmitResponse response;
   EXPECT_EQ(stub->Submit(&context, request, &response).error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(AdmissionTest, AWorkersCertificateDoesNotPassForTheServers) {
+  const std::string command = absl::StrCat("\"" EDGETP_SOURCE_DIR "/scripts/make_test_ca.sh\" \"",
+                                           folder_, "/ca\" 2>/dev/null");
+  ASSERT_EQ(std::system(command.c_str()), 0) << "openssl is needed";
+  const auto of = [&](const std::string& who, Role role) {
+    const std::string stem = folder_ + "/ca/" + who;
+    return *Security::Load(
+        {.tls_ca = folder_ + "/ca/ca.crt", .tls_cert = stem + ".crt", .tls_key = stem + ".key"},
+        role);
+  };
+  ServerOptions options;
+  options.runs = folder_ + "/impostor";
+  options.security = of("worker", Role::kWorker);
+  const auto impostor = Server::Start(options);
+  ASSERT_TRUE(impostor.ok()) << impostor.status();
+  const Security client = of("client", Role::kClient);
+  const std::string& address = (*impostor)->address();
+  EXPECT_EQ(CheckHealth(address, kLimit, client, Role::kServer).code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(CheckHealth(address, kLimit, client, Role::kWorker), absl::OkStatus());
 }
 
 TEST_F(AdmissionTest, AServerBeyondLoopbackNeedsLeave) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -88,6 +89,29 @@ TEST_F(BlobStoreTest, AnIdThatIsNotTheDigestIsRefused) {
 TEST_F(BlobStoreTest, ABlobAboveTheLimitIsRefused) {
   BlobStore store(runs_, 4);
   EXPECT_EQ(Put(&store, HeaderOf("hello"), "hello").code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(BlobStoreTest, UploadsCountAsIfAllOfThemWereHere) {
+  BlobStore store(runs_, 10);
+  {
+    const auto first = store.Begin(HeaderOf("hello!"));
+    ASSERT_TRUE(first.ok()) << first.status();
+    EXPECT_EQ(store.Begin(HeaderOf("world!")).status().code(),
+              absl::StatusCode::kResourceExhausted);
+  }
+  EXPECT_TRUE(store.Begin(HeaderOf("world!")).ok()) << "the first was given up";
+}
+
+TEST_F(BlobStoreTest, WhatAKilledServerLeftOfAnUploadGoesAfterAnHour) {
+  fs::create_directories(runs_ + "/.blobs");
+  for (const char* name : {"old.1.0.tmp", "new.1.0.tmp"})
+    std::ofstream(runs_ + "/.blobs/" + name) << "half";
+  fs::last_write_time(runs_ + "/.blobs/old.1.0.tmp",
+                      fs::file_time_type::clock::now() - std::chrono::hours(2));
+  BlobStore store(runs_, 100);
+  ASSERT_TRUE(Put(&store, HeaderOf("hello"), "hello").ok());
+  EXPECT_FALSE(fs::exists(runs_ + "/.blobs/old.1.0.tmp"));
+  EXPECT_TRUE(fs::exists(runs_ + "/.blobs/new.1.0.tmp"));
 }
 
 TEST_F(BlobStoreTest, BlobsOfAnEarlierServerMakeRoomAndThoseOfThisOneDoNot) {
