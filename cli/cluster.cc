@@ -17,10 +17,51 @@ namespace {
 constexpr char kGroup[] = "Cluster";
 constexpr absl::Duration kWorkerPoll = absl::Milliseconds(250);
 
-std::string CheckDevice(const std::string& device) {
+// What a worker computes on, as opposed to the name of a device profile.
+bool IsHardware(const std::string& device) {
   const bool cuda = device.rfind("cuda:", 0) == 0 && device.size() > 5 &&
                     device.find_first_not_of("0123456789", 5) == std::string::npos;
-  return device == "cpu" || cuda ? "" : absl::StrCat("\"", device, "\" is neither cpu nor cuda:N");
+  return device == "cpu" || cuda;
+}
+
+CLI::Option* AddHardwareFlag(CLI::App* command, LauncherOptions* options) {
+  const auto check = [](const std::string& name) {
+    return IsHardware(name) ? "" : absl::StrCat("\"", name, "\" is neither cpu nor cuda:N");
+  };
+  return command->add_option("--device", options->device, "cpu or cuda:N, of every local worker")
+      ->check(CLI::Validator([check](std::string& name) { return check(name); }, ""))
+      ->capture_default_str()
+      ->group(kGroup);
+}
+
+// --threads --runs --log_level. Returns the options that mean nothing to a running cluster.
+std::vector<CLI::Option*> AddProcessFlags(CLI::App* command, LauncherOptions* options) {
+  CLI::Option* threads =
+      command->add_option("--threads", options->threads, "computing threads of every local worker")
+          ->check(CLI::Range(1, 1024));
+  CLI::Option* runs =
+      command->add_option("--runs", options->runs_directory, "where run directories are kept");
+  CLI::Option* level =
+      command->add_option("--log_level", options->log_level, "of local server and workers")
+          ->check(OneOf({"trace", "debug", "info", "warn", "error", "off"}));
+  for (CLI::Option* option : {threads, runs, level}) option->capture_default_str()->group(kGroup);
+  return {threads, level};
+}
+
+CLI::Option* AddServerFlags(CLI::App* command, ClusterFlags* flags) {
+  CLI::Option* server = command
+                            ->add_option("--server", flags->server.address,
+                                         "HOST:PORT of a running cluster; default: start one here")
+                            ->envname("EDGETP_SERVER")
+                            ->group(kGroup);
+  command
+      ->add_option("--worker_wait_seconds", flags->worker_wait_seconds,
+                   "how long to wait for the workers of a running cluster to join")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str()
+      ->group(kGroup);
+  AddSecurityFlags(command, Role::kClient, &flags->server.security);
+  return server;
 }
 
 absl::StatusOr<int> CountWorkers(Remote& remote) {
@@ -54,36 +95,41 @@ absl::Status AwaitWorkers(Remote& remote, int wanted, absl::Duration wait) {
 }  // namespace
 
 std::vector<CLI::Option*> AddLocalFlags(CLI::App* command, LauncherOptions* options) {
-  CLI::Option* device =
-      command->add_option("--device", options->device, "cpu or cuda:N, of every local worker")
-          ->check(CLI::Validator([](std::string& name) { return CheckDevice(name); }, ""));
-  CLI::Option* threads =
-      command->add_option("--threads", options->threads, "computing threads of every local worker")
-          ->check(CLI::Range(1, 1024));
-  CLI::Option* runs =
-      command->add_option("--runs", options->runs_directory, "where run directories are kept");
-  CLI::Option* level =
-      command->add_option("--log_level", options->log_level, "of local server and workers")
-          ->check(OneOf({"trace", "debug", "info", "warn", "error", "off"}));
-  for (CLI::Option* option : {device, threads, runs, level})
-    option->capture_default_str()->group(kGroup);
-  return {device, threads, level};
+  std::vector<CLI::Option*> added = {AddHardwareFlag(command, options)};
+  for (CLI::Option* option : AddProcessFlags(command, options)) added.push_back(option);
+  return added;
 }
 
 void AddClusterFlags(CLI::App* command, ClusterFlags* flags) {
-  CLI::Option* server = command
-                            ->add_option("--server", flags->server.address,
-                                         "HOST:PORT of a running cluster; default: start one here")
-                            ->envname("EDGETP_SERVER")
-                            ->group(kGroup);
-  command
-      ->add_option("--worker_wait_seconds", flags->worker_wait_seconds,
-                   "how long to wait for the workers of a running cluster to join")
-      ->check(CLI::Range(0.0, 86400.0))
-      ->capture_default_str()
-      ->group(kGroup);
-  AddSecurityFlags(command, Role::kClient, &flags->server.security);
+  CLI::Option* server = AddServerFlags(command, flags);
   for (CLI::Option* option : AddLocalFlags(command, &flags->local)) option->excludes(server);
+}
+
+void AddPacedClusterFlags(CLI::App* command, ClusterFlags* flags,
+                          std::optional<std::string>* profile) {
+  CLI::Option* server = AddServerFlags(command, flags);
+  for (CLI::Option* option : AddProcessFlags(command, &flags->local)) option->excludes(server);
+  const auto take = [=](const std::vector<std::string>& names) {
+    bool hardware = false;
+    for (const std::string& name : names) {
+      const bool again = IsHardware(name) ? std::exchange(hardware, true) : profile->has_value();
+      if (again) throw CLI::ValidationError("--device", "one cpu or cuda:N, and one profile");
+      if (!IsHardware(name)) {
+        *profile = name;
+        continue;
+      }
+      if (server->count() > 0) throw CLI::ExcludesError("--device=" + name, "--server");
+      flags->local.device = name;
+    }
+  };
+  command
+      ->add_option_function<std::vector<std::string>>(
+          "--device", take,
+          "what compute is paced to: a device profile (configs/devices) or file, of several kinds "
+          "NAME*RANKS+NAME*RANKS; or what local workers compute on: cpu (default) or cuda:N; both, "
+          "separated by ','")
+      ->delimiter(',')
+      ->group(kGroup);
 }
 
 absl::StatusOr<Cluster> Cluster::Open(const ClusterFlags& flags, int workers) {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ std::vector<CLI::Option*> AddLocalFlags(CLI::App* command, LauncherOptions* opti
 
 // --server with the flags of security.h, --worker_wait_seconds, and those of AddLocalFlags.
 void AddClusterFlags(CLI::App* command, ClusterFlags* flags);
+
+// The same where --device takes both what local workers compute on and, for `profile`, the device
+// that they are paced to: the name says which it is.
+void AddPacedClusterFlags(CLI::App* command, ClusterFlags* flags,
+                          std::optional<std::string>* profile);
 
 class Cluster {
  public:

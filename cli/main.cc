@@ -28,8 +28,8 @@ Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted.)";
 
 // One row per subcommand, in the order of the help page.
 constexpr void (*kCommands[])(CLI::App&, Command*) = {
-    &AddTrain,  &AddSweep, &AddPlan,   &AddSimulate, &AddNetwork, &AddBench, &AddEval,
-    &AddSample, &AddUp,    &AddStatus, &AddWatch,    &AddStop,    &AddHealth};
+    &AddTrain, &AddSweep,  &AddPlan, &AddSimulate, &AddCalibrate, &AddNetwork, &AddBench,
+    &AddEval,  &AddSample, &AddUp,   &AddStatus,   &AddWatch,     &AddStop,    &AddHealth};
 
 int Main(int argc, char** argv) {
   // gRPC reports broken connections by itself; we say it once, in our words.

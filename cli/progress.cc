@@ -32,12 +32,14 @@ std::string ProgressLine(const v1::StepRecord& record, int steps) {
   if (record.has_train_loss()) absl::StrAppend(&line, "  loss ", FormatLoss(record.train_loss()));
   if (record.has_val_loss()) absl::StrAppend(&line, "  val ", FormatLoss(record.val_loss()));
   if (record.step_seconds() > 0)
-    absl::StrAppend(&line, "  ", FormatSeconds(record.step_seconds()), "/step");
+    absl::StrAppend(&line, "  ", FormatSeconds(record.step_seconds()), "/step",
+                    record.has_host_seconds() ? " (simulated)" : "");
   if (record.tokens_per_second() > 0) {
     absl::StrAppend(&line, "  ", FormatCount(record.tokens_per_second()), " tokens/s");
   }
   if (record.step() > 0 && record.step() < steps) {
-    const double remaining = record.wall_seconds() / record.step() * (steps - record.step());
+    const double passed = record.has_host_seconds() ? record.host_seconds() : record.wall_seconds();
+    const double remaining = passed / record.step() * (steps - record.step());
     absl::StrAppend(&line, "  ETA ", FormatSeconds(remaining));
   }
   if (!record.network().empty()) absl::StrAppend(&line, "  ", record.network());

@@ -1,5 +1,7 @@
 #include "cli/report_tables.h"
 
+#include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -23,11 +25,18 @@ std::string ValLoss(const v1::RunSummary& run) {
   return run.final().has_val_loss() ? FormatLoss(run.final().val_loss()) : "-";
 }
 
+// Times of a run that did not wait are no measurements.
+bool IsSimulated(const v1::RunSummary& run) { return run.has_host_seconds(); }
+bool AnySimulated(const v1::SweepReport& sweep) {
+  return std::any_of(sweep.rows().begin(), sweep.rows().end(), IsSimulated);
+}
+
 bool HasSteps(const v1::RunSummary& run) { return run.step_seconds().median() > 0; }
 bool IsDone(const v1::RunSummary& run) { return run.status() == "done" || run.status().empty(); }
 
 std::string VerdictWord(const v1::RunSummary& run) {
   if (!IsDone(run)) return run.status();
+  if (IsSimulated(run)) return "simulated";
   return run.verdict().valid() ? "valid" : "INVALID";
 }
 
@@ -70,10 +79,16 @@ std::string SweepResults(const v1::SweepReport& sweep, const std::vector<std::st
   const bool workers = SeveralWorldSizes(sweep);
   std::vector<Column> columns = {{"network", Align::kLeft}, {"pattern", Align::kLeft}};
   if (workers) columns.push_back({"P"});
-  for (const char* header : {"sync\npoints", "MiB per\nstep", "step ms\nmeasured",
-                             "step ms\npredicted", "time\nsaved", "train\nloss", "val\nloss"}) {
+  // All rows have one clock. What a simulated one charges is no measurement, and a prediction
+  // beside it would say the same.
+  const bool simulated = AnySimulated(sweep);
+  const std::string step = simulated ? "step ms\nsimulated" : "step ms\nmeasured";
+  for (const std::string& header :
+       {std::string("sync\npoints"), std::string("MiB per\nstep"), step})
     columns.push_back({header});
-  }
+  if (!simulated) columns.push_back({"step ms\npredicted"});
+  for (const char* header : {"time\nsaved", "train\nloss", "val\nloss"})
+    columns.push_back({header});
   columns.push_back({"verdict", Align::kLeft});
   Table table(columns);
   for (int i = 0; i < sweep.rows_size(); ++i) {
@@ -84,8 +99,10 @@ std::string SweepResults(const v1::SweepReport& sweep, const std::vector<std::st
     cells.push_back(absl::StrCat(run.sync_points_forward()));
     cells.push_back(steps ? Mebibytes(run.bytes_on_the_wire_per_rank()) : "-");
     cells.push_back(steps ? Milliseconds(run.step_seconds().median()) : "-");
-    cells.push_back(run.predicted_step_seconds() > 0 ? Milliseconds(run.predicted_step_seconds())
-                                                     : "-");
+    if (!simulated) {
+      cells.push_back(run.predicted_step_seconds() > 0 ? Milliseconds(run.predicted_step_seconds())
+                                                       : "-");
+    }
     cells.push_back(TimeSaved(sweep, run));
     cells.push_back(TrainLoss(run));
     cells.push_back(ValLoss(run));
@@ -116,8 +133,9 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
     table.AddRow(std::move(cells));
   }
   if (table.empty()) return "";
-  return "\nWhere the time of a mean step goes, ms (measured, mean over ranks):\n\n" +
-         table.Render();
+  return absl::StrCat("\nWhere the time of a mean step goes, ms (",
+                      AnySimulated(sweep) ? "simulated" : "measured", ", mean over ranks):\n\n",
+                      table.Render());
 }
 
 // "20 steps under lte, 3 under lte#2".
@@ -159,6 +177,31 @@ void AddNetworks(const v1::RunSummary& run, Table* table) {
   }
 }
 
+std::string StepsOf(const v1::RunSummary& run) {
+  const std::string steps = absl::StrCat(run.steps(), " in ", FormatSeconds(run.wall_seconds()));
+  if (!IsSimulated(run)) return steps;
+  return absl::StrCat(steps, " of simulated time (", FormatSeconds(run.host_seconds()),
+                      " on this host)");
+}
+
+// "two_phase", or, where sizes differ: "direct up to 4 KiB, two_phase above".
+std::string AlgorithmsOf(const v1::RunSummary& run) {
+  std::map<double, std::string> by_bytes;
+  for (const v1::AllReduceChoice& choice : run.allreduce_choices())
+    by_bytes[choice.bytes()] = choice.algorithm();
+  std::vector<std::string> parts;
+  std::string algorithm;
+  double last = 0;
+  for (const auto& [bytes, name] : by_bytes) {
+    if (!algorithm.empty() && name != algorithm)
+      parts.push_back(absl::StrCat(algorithm, " up to ", FormatBytes(last)));
+    algorithm = name;
+    last = bytes;
+  }
+  if (parts.empty()) return run.allreduce_algorithm();
+  return absl::StrCat(absl::StrJoin(parts, ", "), ", ", algorithm, " above");
+}
+
 void AddTraffic(const v1::TrafficBytes& bytes, Table* table) {
   table->AddRow({"  activations, forward", FormatBytes(bytes.activation_fwd())});
   table->AddRow({"  activations, backward", FormatBytes(bytes.activation_bwd())});
@@ -180,18 +223,20 @@ std::string TrainTable(const v1::RunSummary& run) {
   table.AddRow({"model, pattern", absl::StrCat(run.model(), ", ", run.pattern())});
   table.AddRow({"workers, network",
                 absl::StrCat(run.workers(), ", ", run.network(), " (", run.clock(), ")")});
-  table.AddRow({"steps", absl::StrCat(run.steps(), " in ", FormatSeconds(run.wall_seconds()))});
+  if (!run.device().empty()) table.AddRow({"device", run.device()});
+  table.AddRow({"steps", StepsOf(run)});
   table.AddRow({"loss", absl::StrCat("train ", TrainLoss(run), ", validation ", ValLoss(run))});
-  table.AddRow(
-      {"step, measured", absl::StrCat(FormatSeconds(run.step_seconds().median()), " median, ",
-                                      FormatSeconds(run.step_seconds().p99()), " p99")});
+  table.AddRow({IsSimulated(run) ? "step, simulated" : "step, measured",
+                absl::StrCat(FormatSeconds(run.step_seconds().median()), " median, ",
+                             FormatSeconds(run.step_seconds().p99()), " p99")});
   if (run.predicted_step_seconds() > 0) {
     table.AddRow({"step, predicted", FormatSeconds(run.predicted_step_seconds())});
   }
   AddNetworks(run, &table);
-  table.AddRow({"on the wire", absl::StrCat(FormatBytes(run.bytes_on_the_wire_per_rank()),
-                                            " per step and rank, ", run.sync_points_forward(),
-                                            " sync points, ", run.allreduce_algorithm())});
+  table.AddRow({"on the wire",
+                absl::StrCat(FormatBytes(run.bytes_on_the_wire_per_rank()), " per step and rank, ",
+                             run.sync_points_forward(), " sync points")});
+  table.AddRow({"all-reduce", AlgorithmsOf(run)});
   std::vector<std::string> terms;
   for (const auto& [name, seconds] : BreakdownTerms(run.breakdown_seconds())) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
@@ -254,6 +299,29 @@ std::string BenchTable(const v1::BenchReport& bench) {
                   absl::StrCat(row.iterations())});
   }
   return absl::StrCat(table.Render(), "network: ", bench.network(), "\n");
+}
+
+std::string CalibrateTable(const v1::CalibrateReport& report) {
+  const auto giga = [](double value, const char* unit) {
+    return absl::StrCat(FormatNumber(value * 1e-9), " ", unit);
+  };
+  Table table({{"measured", Align::kLeft}, {report.host(), Align::kLeft}});
+  table.AddRow({"model, threads, BLAS",
+                absl::StrCat(report.model(), ", ", report.threads(), ", ", report.blas())});
+  for (const v1::CalibrateReport::Gemm& gemm : report.gemms()) {
+    table.AddRow({absl::StrCat("product, ", gemm.name()),
+                  absl::StrCat(giga(gemm.flops_per_second(), "GFLOP/s, "), gemm.rows(), " x ",
+                               gemm.inner(), " x ", gemm.columns())});
+  }
+  table.AddRow({"training step, one of two ranks",
+                absl::StrCat(FormatSeconds(report.step_compute_seconds()), " of compute")});
+  table.AddRow({"sustained over a step", giga(report.flops_per_second(), "GFLOP/s")});
+  table.AddRow({"memory, copying", giga(report.memory_bytes_per_second(), "GB/s")});
+  table.AddRow({"software of a message, each end",
+                absl::StrCat(FormatNumber(report.message_overhead_us()), " us")});
+  table.AddRow({"loopback, large all-reduce", giga(report.loopback_bytes_per_second(), "GB/s")});
+  table.AddRow({"memory", FormatBytes(report.memory_bytes())});
+  return table.Render();
 }
 
 std::string EvalTable(const v1::EvalReport& eval) {

@@ -9,6 +9,7 @@
 #include "common/collective/codec.h"
 #include "common/collective/registry.h"
 #include "common/config/defaults.h"
+#include "common/config/device_mix.h"
 #include "common/config/load.h"
 #include "common/config/override.h"
 #include "common/config/units.h"
@@ -41,8 +42,10 @@ void LoadPresets(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.model.has_value() || !config->has_model()) {
     *config->mutable_model() = faults->Take(library.Model(flags.model.value_or(kDefaultModel)));
   }
-  if (flags.device.has_value())
+  if (flags.device.has_value()) {
     *config->mutable_device() = faults->Take(library.Device(*flags.device));
+    config->clear_devices();
+  }
 }
 
 void ApplyWire(const RunFlags& flags, v1::CollectiveConfig* collective) {
@@ -84,10 +87,9 @@ void ApplyNetwork(const RunFlags& flags, Faults* faults, v1::RunConfig* config) 
   faults->Add(ApplyLinkFlags(link, config->mutable_network()->mutable_link()));
 }
 
-using Validator = absl::Status (*)(const v1::RunConfig& config, const std::string& place);
-
-absl::StatusOr<v1::RunConfig> Resolve(const RunFlags& flags, const v1::RunConfig& base,
-                                      std::optional<int> vocabulary, Validator validate) {
+// flags.device names at most one device.
+absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunConfig& base,
+                                         std::optional<int> vocabulary) {
   Faults faults;
   v1::RunConfig config = base;
   LoadPresets(flags, &faults, &config);
@@ -101,9 +103,34 @@ absl::StatusOr<v1::RunConfig> Resolve(const RunFlags& flags, const v1::RunConfig
     config.mutable_model()->set_vocabulary(*vocabulary);
   const bool has_network = config.has_network();
   FillDefaults(&config);
-  faults.Add(validate(config, kPlace));
+  faults.Add(ValidateRun(config, kPlace));
   RETURN_IF_ERROR(faults.status());
   if (!has_network) config.clear_network();
+  return config;
+}
+
+// Each part of a mixture goes through the whole resolution, so that --set means the same for all.
+absl::StatusOr<v1::RunConfig> Resolve(RunFlags flags, const v1::RunConfig& base,
+                                      std::optional<int> vocabulary) {
+  if (!flags.device.has_value()) return ResolveOne(flags, base, vocabulary);
+  const std::string mix = *flags.device;
+  absl::StatusOr<std::vector<DevicePart>> parts = ParseDeviceMix(mix);
+  RETURN_IF_ERROR(Annotate(parts.status(), "--device"));
+  v1::RunConfig config;
+  std::vector<v1::DeviceProfile> devices;
+  for (const DevicePart& part : *parts) {
+    flags.device = part.name;
+    ASSIGN_OR_RETURN(config, ResolveOne(flags, base, vocabulary));
+    devices.insert(devices.end(), part.count.value_or(1), config.device());
+  }
+  if (parts->size() == 1 && !parts->front().count.has_value()) return config;
+  if (static_cast<int>(devices.size()) != config.workers()) {
+    return absl::InvalidArgumentError(absl::StrCat("--device: \"", mix, "\" has ", devices.size(),
+                                                   " devices for workers=", config.workers(),
+                                                   ": one for all, or one per rank"));
+  }
+  config.clear_device();
+  *config.mutable_devices() = {devices.begin(), devices.end()};
   return config;
 }
 
@@ -182,7 +209,11 @@ void AddTrainFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--steps", flags->steps, "optimizer updates; default: 2000");
   command->add_option("--seed", flags->seed,
                       "of weights, batches, dropout and the network; default: 1337");
-  command->add_option("--clock", flags->clock, "emulated: real waiting (default)")
+  command
+      ->add_option(
+          "--clock", flags->clock,
+          "emulated: real waiting (default); simulated: no waiting, every step is charged what "
+          "the simulator says")
       ->check(OneOf({kEmulated, kSimulated}));
 }
 
@@ -200,11 +231,11 @@ void AddRunNameFlag(CLI::App* command, RunFlags* flags) {
 
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
                                          std::optional<int> vocabulary) {
-  return Resolve(flags, base, vocabulary, &ValidateRun);
+  return Resolve(flags, base, vocabulary);
 }
 
 absl::StatusOr<v1::RunConfig> ResolvePlan(const RunFlags& flags) {
-  return Resolve(flags, v1::RunConfig(), kAssumedVocabulary, &ValidatePlan);
+  return Resolve(flags, v1::RunConfig(), kAssumedVocabulary);
 }
 
 absl::StatusOr<std::optional<v1::NetworkProfile>> ResolveNetworkFlags(const RunFlags& flags,

@@ -22,7 +22,7 @@ struct RunFlags {
   std::optional<std::string> pattern;
   std::optional<int> workers;
   std::optional<std::string> network;  // preset or file
-  std::optional<std::string> device;   // preset or file
+  std::optional<std::string> device;   // preset or file, or a mixture of them (device_mix.h)
   LinkFlags link;
   std::optional<std::string> allreduce;
   std::optional<std::string> wire;  // both directions
@@ -59,7 +59,7 @@ void AddRunNameFlag(CLI::App* command, RunFlags* flags);  // --run
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
                                          std::optional<int> vocabulary);
 
-// The same for a run that is only planned, which may have what this version cannot run.
+// The same for a run that is only planned: with the vocabulary that plans assume.
 absl::StatusOr<v1::RunConfig> ResolvePlan(const RunFlags& flags);
 
 // What --network and the link options say; absent: nothing.

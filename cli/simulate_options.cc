@@ -9,7 +9,6 @@
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
 #include "common/config/convert.h"
-#include "common/config/device_mix.h"
 #include "common/config/load.h"
 #include "common/config/suggest.h"
 #include "common/config/units.h"
@@ -56,50 +55,16 @@ absl::Status NoDevice(const RunFlags& flags) {
                    absl::StrJoin(known, ", "), "; or a file)"));
 }
 
-// Config and device profiles of one combination.
-struct Resolved {
-  v1::RunConfig config;
-  std::vector<v1::DeviceProfile> devices;
-};
-
-// Each part of a mixture goes through the whole resolution, so that --set means the same for all.
-absl::StatusOr<Resolved> ResolveDevices(RunFlags flags, const std::string& mix) {
-  ASSIGN_OR_RETURN(const std::vector<DevicePart> parts, ParseDeviceMix(mix));
-  Resolved resolved;
-  for (const DevicePart& part : parts) {
-    flags.device = part.name;
-    ASSIGN_OR_RETURN(resolved.config, ResolvePlan(flags));
-    resolved.devices.insert(resolved.devices.end(), part.count.value_or(1),
-                            resolved.config.device());
-  }
-  const int workers = resolved.config.workers();
-  const bool counted = parts.size() > 1 || parts.front().count.has_value();
-  if (counted && static_cast<int>(resolved.devices.size()) != workers) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--device: \"", mix, "\" has ", resolved.devices.size(),
-                     " devices for workers=", workers, ": one for all, or one per rank"));
-  }
-  return resolved;
-}
-
-absl::StatusOr<Resolved> ResolveConfig(const RunFlags& flags,
-                                       const std::optional<std::string>& device) {
-  if (device.has_value()) return ResolveDevices(flags, *device);
-  Resolved resolved;
-  ASSIGN_OR_RETURN(resolved.config, ResolvePlan(flags));
-  if (!resolved.config.has_device()) return NoDevice(flags);
-  resolved.devices = {resolved.config.device()};
-  return resolved;
-}
-
 absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFlags& run,
                                          const std::optional<std::string>& device) {
-  ASSIGN_OR_RETURN(const Resolved resolved, ResolveConfig(run, device));
-  const v1::RunConfig& config = resolved.config;
+  RunFlags with_device = run;
+  if (device.has_value()) with_device.device = device;
+  ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(with_device));
   SimulateCell cell;
   ForecastCase& forecast = cell.run.forecast;
   ASSIGN_OR_RETURN(forecast.plan, ToPlanOptions(config));
-  forecast.devices = resolved.devices;
+  forecast.devices = DevicesOf(config);
+  if (forecast.devices.empty()) return NoDevice(run);
   forecast.network = config.has_network() ? config.network() : UnlimitedNetwork();
   forecast.algorithm = config.collective().algorithm();
   forecast.segment_bytes = config.collective().segment_bytes();
@@ -107,7 +72,7 @@ absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFl
   forecast.steps = flags.steps;
   forecast.stop = [] { return ShutdownSignal() != 0; };
   cell.run.model = config.model().name();
-  cell.run.device = device.value_or(config.device().name());
+  cell.run.device = device.value_or(DescribeDevices(config));
   cell.pattern = run.pattern.value_or(config.pattern());
   cell.allreduce = forecast.algorithm;
   if (flags.max_step.has_value()) {

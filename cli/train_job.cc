@@ -18,7 +18,7 @@ void AddTrainJobFlags(CLI::App* command, TrainFlags* flags) {
   command->add_option("--init_from", flags->init_from,
                       "start from the weights of a safetensors file");
   AddFormatFlag(command, &flags->format);
-  AddClusterFlags(command, &flags->cluster);
+  AddPacedClusterFlags(command, &flags->cluster, &flags->run.device);
 }
 
 TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {

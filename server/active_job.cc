@@ -42,9 +42,14 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
       ready_(workers.size(), false),
       results_(workers.size()),
       failed_(workers.size(), false),
+      network_(options_.spec.config().network()),
+      announced_network_(network_.current().name()),
+      clock_(options_.spec.config().clock() == v1::CLOCK_SIMULATED
+                 ? std::make_unique<SimulatedClock>(&options_.spec.config())
+                 : nullptr),
       aggregator_(static_cast<int>(workers.size()), options_.spec.config().train().steps(),
-                  TokensPerStep(options_.spec.config()), options_.spec.train().resume()),
-      network_(options_.spec.config().network()) {
+                  TokensPerStep(options_.spec.config()), options_.spec.train().resume(),
+                  Charger()) {
   for (const Worker* worker : workers) {
     workers_.push_back(worker->id);
     members_.push_back(worker->join.member());
@@ -64,8 +69,21 @@ v1::Assign ActiveJob::Assignment(int rank, absl::Duration ready_limit) const {
 
 void ActiveJob::SetNetwork(absl::Time now, const v1::NetworkProfile& network,
                            std::optional<absl::Duration> span) {
-  if (span.has_value()) return network_.Hold(now, network, *span);
-  network_.Replace(now, network);
+  if (span.has_value()) return network_.Hold(NetworkTime(now), network, *span);
+  network_.Replace(NetworkTime(now), network);
+}
+
+bool ActiveJob::AdvanceNetwork(absl::Time now) {
+  network_.Advance(NetworkTime(now));
+  const std::string& name = network_.current().name();
+  return std::exchange(announced_network_, name) != name;
+}
+
+StepCharger ActiveJob::Charger() {
+  if (clock_ == nullptr) return nullptr;
+  return [this](const std::vector<v1::StepReport>& reports, v1::StepRecord* record) {
+    return clock_->Charge(reports, &network_, record);
+  };
 }
 
 bool ActiveJob::Ready(absl::Time now, int rank) {
@@ -73,7 +91,7 @@ bool ActiveJob::Ready(absl::Time now, int rank) {
   const bool all = std::find(ready_.begin(), ready_.end(), false) == ready_.end();
   if (phase_ != Phase::kPreparing || !all) return false;
   phase_ = Phase::kRunning;
-  network_.Begin(now);
+  network_.Begin(NetworkTime(now));
   return true;
 }
 

@@ -2,6 +2,7 @@
 // was. It decides; the coordinator carries out. Pure (time is an argument); one owner.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "server/membership.h"
 #include "server/network_schedule.h"
 #include "server/outputs.h"
+#include "server/simulated_clock.h"
 #include "server/step_aggregator.h"
 
 namespace edgetp {
@@ -43,11 +45,15 @@ class ActiveJob {
 
   // spec() keeps the profile that the job was submitted with.
   const NetworkSchedule& network() const { return network_; }
+  // What is in force, and what follows.
+  v1::NetworkProfile NetworkOutlook(absl::Time now) const {
+    return network_.Outlook(NetworkTime(now));
+  }
   // With `span`, for so long only. AdvanceNetwork then says whether anything has changed.
   void SetNetwork(absl::Time now, const v1::NetworkProfile& network,
                   std::optional<absl::Duration> span);
   // True if another profile is in force since the last call.
-  bool AdvanceNetwork(absl::Time now) { return network_.Advance(now); }
+  bool AdvanceNetwork(absl::Time now);
 
   // True if this was the last rank to get ready: start. The network's timeline begins.
   bool Ready(absl::Time now, int rank);
@@ -77,6 +83,9 @@ class ActiveJob {
   // The failure that tells the most when every one of them blames somebody else.
   absl::Status BestEcho() const;
   void End(const std::string& outcome, const absl::Status& failure);
+  StepCharger Charger();
+  // What the network's timeline goes by: simulated time, where there is such a clock.
+  absl::Time NetworkTime(absl::Time now) const { return clock_ ? clock_->now() : now; }
   // "rank 1 (worker-2, pid 123)".
   std::string Describe(int rank) const;
 
@@ -90,8 +99,10 @@ class ActiveJob {
   std::vector<bool> failed_;
   std::vector<Echo> echoes_;  // in the order of their arrival
   absl::Time give_up_;  // waiting for a failure that blames nobody else; from the first echo on
-  StepAggregator aggregator_;
   NetworkSchedule network_;
+  std::string announced_network_;
+  std::unique_ptr<SimulatedClock> clock_;  // null: times are measured
+  StepAggregator aggregator_;
   std::string outcome_;
   absl::Status failure_;
 };

@@ -113,9 +113,9 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
  private:
   absl::StatusOr<v1::MediumGrant> Answer() {
     if (!(request_.airtime_ns() >= 0 && request_.airtime_ns() <= kMaxAirtimeNs)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("reserve medium: airtime_ns must be in [0, ", kMaxAirtimeNs, "] (got ",
-                       request_.airtime_ns(), ")"));
+      return absl::InvalidArgumentError(absl::StrCat("reserve medium: airtime_ns must be in [0, ",
+                                                     kMaxAirtimeNs, "] (got ",
+                                                     request_.airtime_ns(), ")"));
     }
     // From the worker's clock, if that is not everybody's, to this one and back.
     const absl::Duration shift =

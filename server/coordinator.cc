@@ -112,6 +112,7 @@ void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage
       break;
     case v1::WorkerMessage::kStep:
       OnStep(rank, message.step(), out);
+      FollowNetwork(now, out);  // a simulated clock has moved
       break;
     case v1::WorkerMessage::kResult:
       active_->Result(rank, message.result());
@@ -243,7 +244,7 @@ void Coordinator::FollowNetwork(absl::Time now, Outputs* out) {
 }
 
 v1::NetworkProfile Coordinator::network(absl::Time now) const {
-  return active_ != nullptr ? active_->network().Outlook(now) : cluster_network_;
+  return active_ != nullptr ? active_->NetworkOutlook(now) : cluster_network_;
 }
 
 void Coordinator::FillStatus(absl::Time now, v1::StatusResponse* status) const {

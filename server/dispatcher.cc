@@ -37,6 +37,8 @@ v1::Phase::Name PhaseOf(const std::string& outcome) {
 // Nothing where there is no prediction.
 Prediction Predict(const EndedRun& ended) {
   if (ended.outcome != "done" || !ended.spec.has_train()) return {};
+  // Its steps are what a prediction would say.
+  if (ended.spec.config().clock() == v1::CLOCK_SIMULATED) return {};
   absl::StatusOr<Prediction> prediction = PredictSteps(ended);
   if (prediction.ok()) return *std::move(prediction);
   spdlog::warn("run {}: no prediction: {}", ended.run, std::string(prediction.status().message()));

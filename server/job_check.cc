@@ -69,8 +69,11 @@ absl::Status CheckTask(const v1::JobSpec& spec) {
       return CheckSample(spec.sample(), spec.config().model().vocabulary());
     case v1::JobSpec::kBench:
       return CheckBench(spec);
+    case v1::JobSpec::kCalibrate:
+      break;
     default:
-      return absl::InvalidArgumentError("job: task: must be train, eval, sample or bench");
+      return absl::InvalidArgumentError(
+          "job: task: must be train, eval, sample, bench or calibrate");
   }
   return ValidateRun(spec.config(), kPlace);
 }

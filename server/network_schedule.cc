@@ -59,6 +59,15 @@ v1::NetworkProfile NetworkSchedule::Outlook(absl::Time now) const {
   return outlook;
 }
 
+std::optional<absl::Duration> NetworkSchedule::NextChange(absl::Time now) const {
+  const absl::Duration held = Holds(now) ? held_->until - now : absl::ZeroDuration();
+  if (held > absl::ZeroDuration() && StateAt(held_->until) != current_) return held;
+  for (const State& state : Upcoming(now)) {
+    if (state.at > held && state.profile != current_) return state.at;
+  }
+  return std::nullopt;
+}
+
 NetworkSchedule::Profile NetworkSchedule::Know(v1::NetworkProfile profile) {
   const std::string name = WithoutNumber(profile.name());
   for (int number = 1;; ++number) {

@@ -34,6 +34,8 @@ class NetworkSchedule {
   // current(), with what is still to come as its events, in seconds from now; of a timeline that
   // repeats, its next round. Before Begin: the timeline from its beginning.
   v1::NetworkProfile Outlook(absl::Time now) const;
+  // How long after `now` another profile comes into force by itself; absent: never.
+  std::optional<absl::Duration> NextChange(absl::Time now) const;
   // All that have been or may come to be in force, by name.
   const std::map<std::string, v1::NetworkProfile>& profiles() const { return profiles_; }
 

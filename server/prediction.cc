@@ -21,6 +21,14 @@ namespace {
 // of the run's steps gets one at least.
 constexpr double kMaxSteps = 200;
 
+// Empty: the run had no device profiles.
+std::vector<DeviceOptions> ProfiledDevices(const EndedRun& ended) {
+  std::vector<DeviceOptions> devices;
+  for (const v1::DeviceProfile& device : DevicesOf(ended.spec.config()))
+    devices.push_back(ToDeviceOptions(device));
+  return devices;
+}
+
 // Warm-up steps are slower than the model, but a median does not see them.
 absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPlan& plan) {
   ComputeTable table;
@@ -50,6 +58,8 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const EndedRun& ended,
   options.seed = config.seed();
   options.algorithm = algorithm;
   options.segment_bytes = config.collective().segment_bytes();
+  options.devices = ProfiledDevices(ended);
+  if (!options.devices.empty()) return TimelineSimulator::Create(std::move(options));
   for (const v1::JobResult& result : ended.results) {
     options.devices.push_back(
         DeviceOptions{.message_overhead = absl::Microseconds(result.message_overhead_us())});
@@ -83,9 +93,7 @@ absl::StatusOr<std::vector<double>> SimulateSteps(TimelineSimulator& simulator,
   std::vector<double> seconds;
   for (int step = 0; step < count; ++step) {
     ASSIGN_OR_RETURN(const StepTimeline timeline, simulator.RunStep(plan, compute));
-    absl::Duration sum;
-    for (const RankStep& rank : timeline.ranks) sum += rank.end - rank.begin;
-    seconds.push_back(absl::ToDoubleSeconds(sum) / static_cast<double>(timeline.ranks.size()));
+    seconds.push_back(timeline.MeanSeconds());
   }
   return seconds;
 }
@@ -99,7 +107,13 @@ absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended) {
   }
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(ended.spec.config()));
   ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
-  ASSIGN_OR_RETURN(const ComputeTable compute, MeasuredCompute(ended, plan));
+  const std::vector<DeviceOptions> devices = ProfiledDevices(ended);
+  ComputeTable compute;
+  if (devices.empty()) {
+    ASSIGN_OR_RETURN(compute, MeasuredCompute(ended, plan));
+  } else {
+    compute = BuildComputeTable(plan, devices);
+  }
   const std::vector<std::string>& networks = ended.statistics.networks;
   std::map<std::string, int> steps;
   for (const std::string& network : networks) ++steps[network];

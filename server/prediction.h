@@ -1,6 +1,6 @@
 // What the link model says that a run's steps should have taken: the same StepPlan, network, seed
-// and algorithm as the run had, with the compute times that its ranks measured. Pure;
-// deterministic.
+// and algorithm as the run had, with the compute times of its device profiles, or else those that
+// its ranks measured. Pure; deterministic.
 #pragma once
 
 #include <map>

@@ -50,6 +50,8 @@ const char* TaskName(const v1::JobSpec& spec) {
       return "sample";
     case v1::JobSpec::kBench:
       return "bench";
+    case v1::JobSpec::kCalibrate:
+      return "calibrate";
     default:
       return "train";
   }

@@ -59,12 +59,14 @@ double Total(const v1::TrafficBytes& bytes) {
          bytes.control();
 }
 
-StepAggregator::StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed)
+StepAggregator::StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed,
+                               StepCharger charge)
     : steps_(steps),
       tokens_per_step_(tokens_per_step),
       begin_is_open_(resumed),
       last_step_(world_size, 0),
-      began_(world_size, false) {}
+      began_(world_size, false),
+      charge_(std::move(charge)) {}
 
 absl::Status StepAggregator::Check(int rank, const v1::StepReport& report) const {
   if (report.step() < 0 || report.step() > steps_) {
@@ -102,12 +104,17 @@ absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
                                             report.step(), " slowest rank's step=", slowest, ")"));
   }
   last_step_[rank] = report.step();
-  std::vector<v1::StepReport>& reports = pending_[report.step()];
-  reports.push_back(report);
-  if (reports.size() < last_step_.size()) return std::optional<v1::StepRecord>();
-  v1::StepRecord record = Combine(reports);
-  Count(record, reports);
+  std::map<int, v1::StepReport>& by_rank = pending_[report.step()];
+  by_rank[rank] = report;
+  if (by_rank.size() < last_step_.size()) return std::optional<v1::StepRecord>();
+  std::vector<v1::StepReport> reports;
+  for (auto& [unused, each] : by_rank) reports.push_back(std::move(each));
   pending_.erase(report.step());
+  v1::StepRecord record = Combine(reports);
+  if (charge_ != nullptr) RETURN_IF_ERROR(charge_(reports, &record));
+  if (record.step_seconds() > 0)
+    record.set_tokens_per_second(tokens_per_step_ / record.step_seconds());
+  Count(record, reports);
   return record;
 }
 
@@ -128,8 +135,6 @@ v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& report
     if (report.has_gradient_norm()) record.set_gradient_norm(report.gradient_norm());
     if (record.network().empty()) record.set_network(report.network());
   }
-  if (record.step_seconds() > 0)
-    record.set_tokens_per_second(tokens_per_step_ / record.step_seconds());
   return record;
 }
 
@@ -145,6 +150,7 @@ void StepAggregator::Count(const v1::StepRecord& record,
   if (record.has_train_loss()) s.train_loss = record.train_loss();
   if (record.has_val_loss()) s.val_loss = record.val_loss();
   s.networks.push_back(record.network());
+  if (record.has_host_seconds()) s.host_seconds = record.host_seconds();
 }
 
 }  // namespace edgetp

@@ -2,6 +2,7 @@
 // Pure; one owner.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,20 +24,26 @@ struct StepStatistics {
   int last_step = 0;
   std::optional<double> train_loss;  // the last ones reported
   std::optional<double> val_loss;
-  std::vector<std::string> networks;  // profile in force at the end of each step
+  std::vector<std::string> networks;   // profile in force at the end of each step
+  std::optional<double> host_seconds;  // under the simulated clock
 };
+
+// Gives a record of a step other times than those that its reports, by rank, have measured.
+using StepCharger =
+    std::function<absl::Status(const std::vector<v1::StepReport>& reports, v1::StepRecord* record)>;
 
 class StepAggregator {
  public:
   // `steps`: those that the run has. A resumed run begins where its checkpoint ended: its first
-  // report says where.
-  StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed);
+  // report says where. `charge` may be null: measured times count.
+  StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed,
+                 StepCharger charge = nullptr);
 
   // The record of the step if this was the last rank to report it; a report of step 0, of which
   // each rank has one, is a record by itself. What is kept of reports that others have not sent yet
   // is bounded.
   // Errors: Internal if a rank reports a step twice, out of order, or too far ahead of the others;
-  // InvalidArgument if there is no such step, or a number is none.
+  // InvalidArgument if there is no such step, or a number is none; those of `charge`.
   absl::StatusOr<std::optional<v1::StepRecord>> Add(int rank, const v1::StepReport& report);
 
   const StepStatistics& statistics() const { return statistics_; }
@@ -49,10 +56,11 @@ class StepAggregator {
 
   const int steps_;
   double tokens_per_step_;
-  bool begin_is_open_;          // until the first report
-  std::vector<int> last_step_;  // by rank
-  std::vector<bool> began_;     // by rank: has reported step 0
-  std::map<int, std::vector<v1::StepReport>> pending_;
+  bool begin_is_open_;                                    // until the first report
+  std::vector<int> last_step_;                            // by rank
+  std::vector<bool> began_;                               // by rank: has reported step 0
+  std::map<int, std::map<int, v1::StepReport>> pending_;  // by step and rank
+  StepCharger charge_;
   StepStatistics statistics_;
 };
 

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "common/config/convert.h"
 #include "common/network/verdict.h"
 #include "common/plan/pattern.h"
 
@@ -17,6 +19,13 @@ void FillFidelity(const EndedRun& ended, v1::RunSummary* summary) {
     summary->mutable_verdict()->set_reason("the run did not finish");
     return;
   }
+  if (ended.spec.config().clock() == v1::CLOCK_SIMULATED) {
+    summary->mutable_verdict()->set_valid(true);
+    summary->mutable_verdict()->set_reason(absl::StrCat(
+        "simulated: nothing was emulated; compute is ",
+        summary->device().empty() ? "what each step took on this host" : "what the device takes"));
+    return;
+  }
   std::vector<v1::Fidelity> ranks;
   for (const v1::JobResult& result : ended.results) ranks.push_back(result.fidelity());
   *summary->mutable_fidelity() = WorstOf(ranks);
@@ -26,6 +35,7 @@ void FillFidelity(const EndedRun& ended, v1::RunSummary* summary) {
 void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
   summary->set_steps(statistics.last_step);
   summary->set_wall_seconds(statistics.wall_seconds);
+  if (statistics.host_seconds.has_value()) summary->set_host_seconds(*statistics.host_seconds);
   if (statistics.train_loss.has_value())
     summary->mutable_final()->set_train_loss(*statistics.train_loss);
   if (statistics.val_loss.has_value()) summary->mutable_final()->set_val_loss(*statistics.val_loss);
@@ -81,12 +91,15 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   summary.set_workers(config.workers());
   summary.set_network(config.network().name());
   summary.set_clock(config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated");
+  summary.set_device(DescribeDevices(config));
   FillSteps(ended.statistics, &summary);
   FillFidelity(ended, &summary);
   FillNetworks(ended.statistics, prediction, &summary);
   summary.set_predicted_step_seconds(prediction.step_seconds);
   if (!ended.results.empty())
     summary.set_allreduce_algorithm(ended.results[0].allreduce_algorithm());
+  if (!ended.results.empty())
+    *summary.mutable_allreduce_choices() = ended.results[0].allreduce_choices();
   summary.set_status(ended.outcome);
   summary.set_error(std::string(ended.failure.message()));
   return summary;

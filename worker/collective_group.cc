@@ -57,7 +57,8 @@ CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
       backward_(backward),
       network_(transport_->rank(), transport_->world_size(), options_.network, options_.seed,
                options_.medium),
-      executor_(transport_.get(), &network_, options_.segment_bytes) {}
+      clock_(options_.device),
+      executor_(transport_.get(), &network_, &clock_, options_.segment_bytes) {}
 
 v1::Fidelity CollectiveGroup::TotalFidelity() const {
   v1::Fidelity fidelity = stats_.TotalFidelity();
@@ -89,6 +90,20 @@ absl::StatusOr<std::string> CollectiveGroup::AlgorithmFor(TrafficClass traffic, 
   return schedule->algorithm;
 }
 
+google::protobuf::RepeatedPtrField<v1::AllReduceChoice> CollectiveGroup::Choices() const {
+  google::protobuf::RepeatedPtrField<v1::AllReduceChoice> choices;
+  for (const auto& [key, schedule] : schedules_) {
+    const auto [wire_id, elements] = key;
+    const Codec* const codec = wire_id == forward_->wire_id    ? forward_
+                               : wire_id == backward_->wire_id ? backward_
+                                                               : fp32_;
+    v1::AllReduceChoice* const choice = choices.Add();
+    choice->set_bytes(static_cast<double>(elements) * codec->bytes_per_element);
+    choice->set_algorithm(schedule.algorithm);
+  }
+  return choices;
+}
+
 absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
                                     const Codec& codec) {
   const int64_t wire_bytes = elements * codec.bytes_per_element;
@@ -111,23 +126,23 @@ absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
 
 absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<float> data) {
   if (world_size() == 1) return absl::OkStatus();
-  const absl::Time begin = MonotonicNow();
+  const absl::Time begin = in_step_ ? EndSegment() : clock_.Now();
   const Codec& codec = CodecFor(tag.traffic);
   const int64_t elements = static_cast<int64_t>(data.size());
-  if (in_step_) {
-    RETURN_IF_ERROR(Audit(tag, elements, codec));
-    stats_.AddCompute(begin - gap_begin_);
-  }
+  if (in_step_) RETURN_IF_ERROR(Audit(tag, elements, codec));
   ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(codec, elements));
   Execution execution;
   execution.schedule = schedule;
   execution.codec = &codec;
   execution.collective = collectives_++;
   execution.step = step_;
-  execution.deadline = begin + options_.deadline;
+  execution.deadline = MonotonicNow() + options_.deadline;
   ExecutionReport report;
+  clock_.SpendStaging(elements);
   RETURN_IF_ERROR(executor_.Run(execution, data, &report));
-  gap_begin_ = MonotonicNow();
+  clock_.SpendStaging(elements);
+  clock_.BeginSegment();
+  gap_begin_ = clock_.Now();
   // What this layer took around the executor is software, too.
   const absl::Duration around = gap_begin_ - begin - report.elapsed;
   report.time.software += around;
@@ -155,18 +170,31 @@ void CollectiveGroup::Observe(const CollectiveTag& tag, const Schedule& schedule
   for (const Delivery& delivery : report.deliveries) options_.observer->OnDelivery(delivery);
 }
 
-void CollectiveGroup::BeginStep(int step, std::vector<AllReduceStep> expected) {
+absl::Time CollectiveGroup::EndSegment() {
+  const HostLag lag = clock_.EndSegment();
+  const absl::Time end = clock_.Now();
+  stats_.AddCompute(end - gap_begin_);
+  stats_.AddLag(lag);
+  return end;
+}
+
+void CollectiveGroup::BeginStep(int step, std::vector<AllReduceStep> expected,
+                                std::vector<absl::Duration> compute) {
   in_step_ = true;
   step_ = step;
   expected_ = std::move(expected);
   next_expected_ = 0;
-  step_begin_ = gap_begin_ = MonotonicNow();
+  step_begin_ = clock_.BeginStep(std::move(compute));
+  gap_begin_ = clock_step_begin_ = clock_.paced() ? clock_.Now() : step_begin_;
 }
 
 absl::Status CollectiveGroup::EndStep() {
-  const absl::Time now = MonotonicNow();
-  stats_.AddCompute(now - gap_begin_);
-  stats_.AddElapsed(now - step_begin_);
+  const bool paced = clock_.paced();
+  const absl::Time end = EndSegment();
+  const absl::Duration elapsed = clock_.EndStep() - step_begin_;
+  // A paced host wakes up a little after the device's time; its steps are what was measured.
+  if (paced) stats_.AddElapsed(elapsed, elapsed - (end - clock_step_begin_));
+  if (!paced) stats_.AddElapsed(end - step_begin_, absl::ZeroDuration());
   in_step_ = false;
   if (next_expected_ == expected_.size()) return absl::OkStatus();
   const AllReduceStep& want = expected_[next_expected_];

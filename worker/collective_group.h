@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "common/network/link_options.h"
 #include "common/plan/step_plan.h"
 #include "worker/collective_stats.h"
+#include "worker/device_clock.h"
 #include "worker/emulation.h"
 #include "worker/model/communicator.h"
 #include "worker/schedule_executor.h"
@@ -40,7 +42,8 @@ struct CollectiveGroupOptions {
   absl::Duration deadline = absl::Seconds(30);  // of one collective
   int64_t segment_bytes = kDefaultSegmentBytes;
   NetworkOptions network;
-  uint64_t seed = 0;  // of jitter and loss
+  std::optional<DeviceOptions> device;  // what messages and staging cost in steps that are paced
+  uint64_t seed = 0;                    // of jitter and loss
   MediumReservation* medium =
       nullptr;  // must outlive the group; null: every rank is its own arbiter
   CollectiveObserver* observer = nullptr;  // must outlive the group
@@ -61,8 +64,11 @@ class CollectiveGroup final : public Communicator {
   absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override;
 
   // Between BeginStep and EndStep each collective must be the next of `expected`, and time is
-  // accounted; outside, neither.
-  void BeginStep(int step, std::vector<AllReduceStep> expected);
+  // accounted; outside, neither. With a device and `compute`, the durations of the step's compute
+  // segments on it, the step is padded to what it takes there.
+  void BeginStep(int step, std::vector<AllReduceStep> expected,
+                 std::vector<absl::Duration> compute = {});
+  // Blocks until: the device would be done with the step's last segment.
   // Errors: Internal "plan audit: ..." if collectives of the plan are missing.
   absl::Status EndStep();
 
@@ -73,6 +79,9 @@ class CollectiveGroup final : public Communicator {
   // What AllReduce uses for that many elements of a class.
   // Errors: InvalidArgument (the chooser's name is unknown), those of the chooser.
   absl::StatusOr<std::string> AlgorithmFor(TrafficClass traffic, int64_t elements);
+
+  // The algorithm of each size that there has been so far.
+  google::protobuf::RepeatedPtrField<v1::AllReduceChoice> Choices() const;
 
   // Replaces the chooser and forgets its answers; all ranks must do so between the same two
   // collectives.
@@ -93,6 +102,8 @@ class CollectiveGroup final : public Communicator {
                   const Codec* fp32, const Codec* forward, const Codec* backward);
   const Codec& CodecFor(TrafficClass traffic) const;
   absl::StatusOr<const Schedule*> ScheduleFor(const Codec& codec, int64_t elements);
+  // Ends the compute segment under way; returns when, on the rank's clock.
+  absl::Time EndSegment();
   absl::Status Audit(const CollectiveTag& tag, int64_t elements, const Codec& codec);
   void Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements,
                const ExecutionReport& report);
@@ -104,6 +115,7 @@ class CollectiveGroup final : public Communicator {
   const Codec* forward_;
   const Codec* backward_;
   EmulatedNetwork network_;
+  DeviceClock clock_;
   ScheduleExecutor executor_;
   std::map<std::pair<uint32_t, int64_t>, Schedule> schedules_;  // by wire id and elements
   uint64_t collectives_ = 0;
@@ -113,8 +125,9 @@ class CollectiveGroup final : public Communicator {
   int step_ = -1;
   std::vector<AllReduceStep> expected_;
   size_t next_expected_ = 0;
-  absl::Time step_begin_;
-  absl::Time gap_begin_;
+  absl::Time step_begin_;        // on the host's clock
+  absl::Time clock_step_begin_;  // on the rank's, which differs where the step is paced
+  absl::Time gap_begin_;         // on the rank's
 };
 
 }  // namespace edgetp

@@ -76,40 +76,42 @@ void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionRepo
   }
 }
 
-void StatsCollector::AddElapsed(absl::Duration elapsed) {
+void StatsCollector::AddLag(const HostLag& lag) {
+  for (Emulation* emulation : {&step_, &total_}) {
+    emulation->lost += lag.late;
+    emulation->overrun += lag.overrun;
+  }
+}
+
+void StatsCollector::AddElapsed(absl::Duration elapsed, absl::Duration rest) {
+  time_.compute += rest;
   elapsed_ += elapsed;
   step_.elapsed += elapsed;
   total_.elapsed += elapsed;
 }
 
-v1::Fidelity StatsCollector::ToProto(const Emulation& emulation) {
+v1::Fidelity StatsCollector::FidelityOf(const Emulation& emulation) {
   v1::Fidelity fidelity;
   fidelity.set_messages(static_cast<double>(emulation.messages));
   fidelity.set_late_messages(static_cast<double>(emulation.late_messages));
   fidelity.set_late_seconds(absl::ToDoubleSeconds(emulation.lost));
+  fidelity.set_overrun_seconds(absl::ToDoubleSeconds(emulation.overrun));
   fidelity.set_error_p99_us(emulation.errors.P99Microseconds());
   fidelity.set_error_max_us(emulation.errors.MaxMicroseconds());
   fidelity.set_elapsed_seconds(absl::ToDoubleSeconds(emulation.elapsed));
   return fidelity;
 }
 
-v1::Fidelity StatsCollector::TotalFidelity() const { return ToProto(total_); }
+v1::Fidelity StatsCollector::TotalFidelity() const { return FidelityOf(total_); }
 
 StepStats StatsCollector::Take() {
   StepStats stats;
   stats.elapsed = elapsed_;
-  v1::Breakdown& seconds = stats.breakdown_seconds;
-  seconds.set_compute(absl::ToDoubleSeconds(time_.compute));
-  seconds.set_software(absl::ToDoubleSeconds(time_.software));
-  seconds.set_queueing(absl::ToDoubleSeconds(time_.queueing));
-  seconds.set_serialization(absl::ToDoubleSeconds(time_.serialization));
-  seconds.set_propagation(absl::ToDoubleSeconds(time_.propagation));
-  seconds.set_jitter(absl::ToDoubleSeconds(time_.jitter));
-  seconds.set_straggler(absl::ToDoubleSeconds(time_.straggler));
+  stats.breakdown_seconds = ToProto(time_);
   stats.bytes = bytes_;
   stats.exposed_software = exposed_software_;
   stats.messages = messages_;
-  stats.fidelity = ToProto(step_);
+  stats.fidelity = FidelityOf(step_);
   stats.compute_gaps = std::move(gaps_);
   elapsed_ = absl::ZeroDuration();
   time_ = TimeBreakdown();

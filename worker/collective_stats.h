@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "common/plan/step_plan.h"
 #include "edgetp/v1/report.pb.h"
+#include "worker/device_clock.h"
 #include "worker/schedule_executor.h"
 
 namespace edgetp {
@@ -66,7 +67,10 @@ class StatsCollector {
   void AddCompute(absl::Duration gap);
   // `in_step`: counts towards the step's time.
   void AddCollective(const CollectiveTag& tag, const ExecutionReport& report, bool in_step);
-  void AddElapsed(absl::Duration elapsed);
+  // What a paced step lost to the host.
+  void AddLag(const HostLag& lag);
+  // `rest`: of `elapsed`, what no compute and no collective has accounted for; counts as compute.
+  void AddElapsed(absl::Duration elapsed, absl::Duration rest);
   StepStats Take();
   // Of everything so far.
   v1::Fidelity TotalFidelity() const;
@@ -76,10 +80,11 @@ class StatsCollector {
     int64_t messages = 0;
     int64_t late_messages = 0;
     absl::Duration lost;
+    absl::Duration overrun;
     absl::Duration elapsed;
     ErrorSamples errors;
   };
-  static v1::Fidelity ToProto(const Emulation& emulation);
+  static v1::Fidelity FidelityOf(const Emulation& emulation);
 
   absl::Duration elapsed_;
   TimeBreakdown time_;

@@ -4,8 +4,9 @@
 
 namespace edgetp {
 
-void DeliveryLog::Begin(std::vector<Delivery>* out) {
+void DeliveryLog::Begin(std::vector<Delivery>* out, bool paced) {
   out_ = out;
+  paced_ = paced;
   last_arrival_ = absl::InfinitePast();
   lost_since_last_arrival_ = absl::ZeroDuration();
   not_passed_on_ = 0;
@@ -17,7 +18,7 @@ void DeliveryLog::Add(Delivery delivery, absl::Time begin, absl::Time arrival, b
     for (; not_passed_on_ < out_->size(); ++not_passed_on_)
       (*out_)[not_passed_on_].lost = absl::ZeroDuration();
   }
-  if (!was_there || arrival > begin) delivery.lost = delivery.error;
+  if (!paced_ && (!was_there || arrival > begin)) delivery.lost = delivery.error;
   if (arrival > last_arrival_) lost_since_last_arrival_ = absl::ZeroDuration();
   last_arrival_ = std::max(last_arrival_, arrival);
   lost_since_last_arrival_ += delivery.lost;

@@ -29,8 +29,9 @@ struct Delivery {
 
 class DeliveryLog {
  public:
-  // Begins a collective whose deliveries go to `out`.
-  void Begin(std::vector<Delivery>* out);
+  // Begins a collective whose deliveries go to `out`. A paced rank catches up within its next compute
+  // segment: what it does not is counted there, and nothing is lost here.
+  void Begin(std::vector<Delivery>* out, bool paced);
 
   // The rank wanted the segment at `begin`, when it was there physically or not; the network
   // delivers it at `arrival`.
@@ -45,6 +46,7 @@ class DeliveryLog {
 
  private:
   std::vector<Delivery>* out_ = nullptr;
+  bool paced_ = false;
   absl::Time last_arrival_;
   absl::Duration lost_since_last_arrival_;
   size_t not_passed_on_ = 0;  // of the deliveries: since the last send, or the last full wait

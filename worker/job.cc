@@ -12,12 +12,14 @@
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/config/convert.h"
 #include "common/data/corpus.h"
 #include "common/network/network_profile.h"
 #include "common/rpc/blobs.h"
 #include "common/simulate/choose_algorithm.h"
 #include "edgetp/v1/control.grpc.pb.h"
 #include "worker/bench_all_reduce.h"
+#include "worker/calibrate.h"
 #include "worker/checkpoint.h"
 #include "worker/collective_group.h"
 #include "worker/medium_client.h"
@@ -33,25 +35,32 @@ namespace {
 
 // What `auto` assumes of a network without limits: a host's loopback, where copies are what costs.
 constexpr double kLoopbackBitsPerSecond = 2e10;
-// Software cost of one message, as measured on hosts of today; decides only between algorithms that
-// are about equal.
-constexpr absl::Duration kAssumedMessageOverhead = absl::Microseconds(20);
 // Blobs are large: a model of 1.5 billion parameters has 6 GB.
 constexpr absl::Duration kBlobTimeout = absl::Minutes(10);
 // Another process of the last job may still be giving its memory back.
 constexpr absl::Duration kMemoryPatience = absl::Seconds(2);
 constexpr absl::Duration kMemoryPoll = absl::Milliseconds(100);
 
+// The device of a rank, if the run names any.
+std::optional<DeviceOptions> DeviceOf(const v1::RunConfig& config, int rank) {
+  const std::vector<v1::DeviceProfile> devices = DevicesOf(config);
+  if (devices.empty()) return std::nullopt;
+  return ToDeviceOptions(devices.size() == 1 ? devices[0] : devices.at(rank));
+}
+
 AlgorithmChooser ChooserFor(const v1::RunConfig& config, NetworkOptions network) {
   const std::string& name = config.collective().algorithm();
   if (name != "auto") return FixedAlgorithm(name);
   AllReduceProblem problem;
   problem.network = std::move(network);
-  if (problem.network.Unlimited())
+  // What the simulator assumes, wherever it has a say, so that both choose alike.
+  const std::optional<DeviceOptions> device = DeviceOf(config, 0);
+  const bool on_host = !device.has_value() && config.clock() != v1::CLOCK_SIMULATED;
+  if (on_host && problem.network.Unlimited())
     problem.network.link.rate_bits_per_second = kLoopbackBitsPerSecond;
   problem.world_size = config.workers();
   problem.segment_bytes = config.collective().segment_bytes();
-  problem.message_overhead = kAssumedMessageOverhead;
+  problem.message_overhead = device.has_value() ? device->message_overhead : kHostMessageOverhead;
   return [problem](int64_t elements, const Codec& codec) mutable -> absl::StatusOr<std::string> {
     problem.elements = elements;
     problem.bytes_per_element = codec.bytes_per_element;
@@ -99,7 +108,7 @@ class Job {
         medium_(context.link->channel(), assign.job(), ShareOneClock(members_)),
         network_name_(config_.network().name()),
         recorder_(context.environment->metrics->BeginRun(assign.job(), assign.rank()),
-                  assign.rank()) {}
+                  assign.rank(), config_.clock() == v1::CLOCK_SIMULATED) {}
 
   ~Job() { context_.control->Detach(); }
 
@@ -183,6 +192,10 @@ absl::Status Job::Connect(absl::Time deadline) {
   CollectiveGroupOptions options;
   ASSIGN_OR_RETURN(options.network, ResolveNetwork(config_.network(), world_size));
   options.choose = ChooserFor(config_, options.network);
+  // The server charges for network and devices; here nobody waits for either.
+  const bool simulated = config_.clock() == v1::CLOCK_SIMULATED;
+  if (simulated) options.network = NetworkOptions();
+  if (!simulated) options.device = DeviceOf(config_, assign_.rank());
   options.wire_forward = config_.collective().wire_forward();
   options.wire_backward = config_.collective().wire_backward();
   options.deadline = absl::Seconds(config_.collective().deadline_seconds());
@@ -202,12 +215,12 @@ absl::Status Job::Connect(absl::Time deadline) {
         group_->Abort(status);
         medium_.Cancel();
       },
-      [this, world_size](const v1::NetworkProfile& profile) {
+      [this, world_size, simulated](const v1::NetworkProfile& profile) {
         absl::StatusOr<NetworkOptions> network = ResolveNetwork(profile, world_size);
         // The server has validated the profile; if it is refused here all the same, the run must
         // not go on under another.
         if (!network.ok()) return group_->Abort(Annotate(network.status(), "network update"));
-        group_->SetNetwork(*std::move(network));
+        if (!simulated) group_->SetNetwork(*std::move(network));
         network_name_.Set(profile.name());
       });
   return context_.control->aborted();
@@ -336,10 +349,17 @@ absl::Status Job::RunTask(v1::JobResult* result) {
                        BenchAllReduce(spec.bench(), config_.network().name(), group_.get()));
       break;
     }
+    case v1::JobSpec::kCalibrate: {
+      ASSIGN_OR_RETURN(v1::CalibrateReport report, Calibrate(config_, context_.environment->threads,
+                                                             trainer_.get(), group_.get()));
+      if (assign_.rank() == 0) *result->mutable_calibrate() = std::move(report);
+      break;
+    }
     case v1::JobSpec::TASK_NOT_SET:
       return absl::InvalidArgumentError("job spec: no task is set");
   }
   *result->mutable_fidelity() = group_->TotalFidelity();
+  *result->mutable_allreduce_choices() = group_->Choices();
   ASSIGN_OR_RETURN(
       *result->mutable_allreduce_algorithm(),
       group_->AlgorithmFor(TrafficClass::kActivationForward, int64_t{config_.train().batch()} *

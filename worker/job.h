@@ -19,6 +19,7 @@ struct JobEnvironment {
   PeerEndpoint* endpoint = nullptr;
   WorkerMetrics* metrics = nullptr;
   std::string device = "cpu";
+  int threads = 1;
 };
 
 struct JobContext {

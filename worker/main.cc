@@ -220,7 +220,7 @@ absl::Status Run(const Flags& flags) {
                endpoint->address(), status_port, metrics_endpoint->address(), flags.device,
                flags.threads, BlasName());
 
-  const JobEnvironment environment{endpoint.get(), &metrics, flags.device};
+  const JobEnvironment environment{endpoint.get(), &metrics, flags.device, flags.threads};
   ASSIGN_OR_RETURN(const ServerLinkOptions link,
                    LinkOptionsOf(flags, security, *endpoint, metrics_endpoint->address()));
   Session session(link, &environment);

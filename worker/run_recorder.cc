@@ -6,7 +6,7 @@
 namespace edgetp {
 
 void RunRecorder::OnCollective(const CollectiveObservation& observation) {
-  metrics_->AllReduce(observation.tag, observation.algorithm, observation.seconds);
+  if (!simulated_) metrics_->AllReduce(observation.tag, observation.algorithm, observation.seconds);
 }
 
 void RunRecorder::OnSent(int destination, int64_t bytes) {
@@ -29,7 +29,7 @@ LinkMetrics& RunRecorder::Link(int source, int destination) {
 }
 
 void RunRecorder::OnStep(const StepStats& stats, const v1::StepReport& report) {
-  metrics_->Step(report);
+  simulated_ ? metrics_->UntimedStep(report) : metrics_->Step(report);
   step_seconds_.push_back(static_cast<float>(report.step_seconds()));
   StepCost& cost = recent_.emplace_back();
   cost.compute_seconds = stats.breakdown_seconds.compute();

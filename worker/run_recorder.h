@@ -15,8 +15,10 @@ namespace edgetp {
 
 class RunRecorder : public CollectiveObserver {
  public:
-  explicit RunRecorder(std::unique_ptr<RunMetrics> metrics, int rank)
-      : metrics_(std::move(metrics)), rank_(rank) {}
+  // `simulated`: the run's times are the server's to tell, so that this host's are kept out of the
+  // metrics.
+  RunRecorder(std::unique_ptr<RunMetrics> metrics, int rank, bool simulated)
+      : metrics_(std::move(metrics)), rank_(rank), simulated_(simulated) {}
 
   void OnCollective(const CollectiveObservation& observation) override;
   void OnSent(int destination, int64_t bytes) override;
@@ -44,6 +46,7 @@ class RunRecorder : public CollectiveObserver {
 
   std::unique_ptr<RunMetrics> metrics_;
   const int rank_;
+  const bool simulated_;
   std::map<std::pair<int, int>, LinkMetrics> links_;
   std::vector<float> step_seconds_;
   std::deque<StepCost> recent_;

@@ -25,22 +25,19 @@ constexpr absl::Duration kPartitionPoll = absl::Milliseconds(5);
 // A sender that holds lets a segment go within this after its time, unless its host is too busy.
 constexpr absl::Duration kHoldPrecision = absl::Microseconds(250);
 
-bool Receives(const Action& action) {
-  return action.kind == ActionKind::kRecvReduce || action.kind == ActionKind::kRecvCopy;
-}
-
 }  // namespace
 
 ScheduleExecutor::ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network,
-                                   int64_t segment_bytes)
+                                   DeviceClock* clock, int64_t segment_bytes)
     : transport_(transport),
       network_(network),
+      clock_(clock),
       segment_bytes_(std::min(segment_bytes, kMaxSegmentBytes)),
       sender_(transport) {}
 
 absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float> data,
                                    ExecutionReport* report) {
-  const absl::Time begin = MonotonicNow();
+  const absl::Time begin = clock_->Now();
   const std::vector<Action>& actions = execution.schedule->actions[transport_->rank()];
   execution_ = execution;
   data_ = data;
@@ -49,7 +46,7 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
   report->bytes_sent.assign(transport_->world_size(), 0);
   chunks_.assign(execution.schedule->chunks.size(), Chunk());
   latest_entry_ = begin;
-  log_.Begin(&report->deliveries);
+  log_.Begin(&report->deliveries, clock_->paced());
   receives_left_ = static_cast<int>(std::count_if(actions.begin(), actions.end(), Receives));
 
   if (absl::Status status = RunActions(); !status.ok()) {
@@ -58,7 +55,7 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
     transport_->Poll(absl::InfinitePast()).IgnoreError();  // it repeats `status`
     return status;
   }
-  const absl::Time end = MonotonicNow();
+  const absl::Time end = clock_->Now();
   report->elapsed = end - begin;
   report->time.software = report->elapsed - (report->time.total() - report->time.software);
   report->exposed_software = log_.ExposedSoftware(begin, end, report->time.software);
@@ -113,14 +110,14 @@ float* ScheduleExecutor::Sum(int chunk) {
 absl::Status ScheduleExecutor::Send(const Action& action) {
   const Codec& codec = *execution_.codec;
   RETURN_IF_ERROR(WaitUntilConnected(action));
+  clock_->SpendMessage();
   RETURN_IF_ERROR(EncodeChunk(action));
   const absl::Span<const std::byte> payload = WirePayload(action.chunk);
   const Segmentation segments(Range(action.chunk).size(), codec.bytes_per_element, segment_bytes_);
   std::vector<SegmentTimes> times(segments.count());
-  if (network_->active()) {
-    std::vector<int64_t> sizes;
-    for (int64_t i = 0; i < segments.count(); ++i) sizes.push_back(segments.at(i).size_bytes);
-    ASSIGN_OR_RETURN(times, network_->Stamp(action.peer, MonotonicNow(), sizes));
+  // A paced rank's clock is not the host's: its receivers must be told, whatever the network.
+  if (network_->active() || clock_->paced()) {
+    ASSIGN_OR_RETURN(times, network_->Stamp(action.peer, clock_->Now(), segments.SizesBytes()));
   }
   for (int64_t i = 0; i < segments.count(); ++i) {
     const SegmentRange range = segments.at(i);
@@ -141,6 +138,7 @@ absl::Status ScheduleExecutor::Send(const Action& action) {
 
 absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
   if (network_->Connected(action.peer)) return absl::OkStatus();
+  const absl::Time cut_off = clock_->Now();
   const absl::Time since = MonotonicNow();
   absl::Time now = since;
   for (; !network_->Connected(action.peer); now = MonotonicNow()) {
@@ -148,7 +146,8 @@ absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
     RETURN_IF_ERROR(AnnotateBlame(Progress(std::min(execution_.deadline, now + kPartitionPoll)),
                                   absl::StrCat("all_reduce send ", Where(action))));
   }
-  report_->time.queueing += now - since;
+  clock_->Reach(now);
+  report_->time.queueing += clock_->Now() - cut_off;
   return absl::OkStatus();
 }
 
@@ -227,12 +226,14 @@ absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Oper
     Apply(*segment, operation == Operation::kCopy ? codec.decode : codec.decode_add, out);
     transport_->Pop(action.peer);
   }
+  clock_->SpendMessage();
   return absl::OkStatus();
 }
 
 // The next segment of the peer, at the time at which the emulated network delivers it.
 absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& action) {
   const absl::Time begin = MonotonicNow();
+  WaitTimes wait{clock_->paced() ? clock_->Now() : begin, begin, begin, begin};
   const auto context = [this, &action] { return absl::StrCat("all_reduce recv ", Where(action)); };
   const ReceivedSegment* segment = transport_->Front(action.peer);
   if (segment == nullptr) {
@@ -240,7 +241,7 @@ absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& act
       return AnnotateBlame(status, context());
     segment = transport_->Front(action.peer);
   }
-  const bool was_there = segment != nullptr;
+  wait.was_there = segment != nullptr;
   while (segment == nullptr) {
     if (transport_->Closed(action.peer)) {
       return AnnotateBlame(Blaming(action.peer, absl::UnavailableError(Where(action))),
@@ -252,14 +253,13 @@ absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& act
     segment = transport_->Front(action.peer);
   }
   const SegmentTimes& times = segment->header.times;
-  absl::Time physical = begin;
-  absl::Time arrival = begin;
-  if (!was_there) physical = MonotonicNow();
+  if (!wait.was_there) wait.physical = MonotonicNow();
   if (times.last_bit_ns != 0) {
-    arrival = network_->Arrive(action.peer, times);
-    RETURN_IF_ERROR(Hold(action, arrival));
+    wait.arrival = network_->Arrive(action.peer, times);
+    RETURN_IF_ERROR(Hold(action, wait.arrival));
+    clock_->Reach(wait.arrival);
   }
-  AccountWait(action.peer, begin, physical, was_there, arrival, *segment);
+  AccountWait(action.peer, wait, *segment);
   return segment;
 }
 
@@ -283,8 +283,9 @@ absl::Status ScheduleExecutor::Hold(const Action& action, absl::Time release) {
   return absl::OkStatus();
 }
 
-void ScheduleExecutor::AccountWait(int peer, absl::Time begin, absl::Time physical, bool was_there,
-                                   absl::Time arrival, const ReceivedSegment& segment) {
+void ScheduleExecutor::AccountWait(int peer, const WaitTimes& waited,
+                                   const ReceivedSegment& segment) {
+  const auto [wanted, begin, physical, arrival, was_there] = waited;
   const SegmentTimes& times = segment.header.times;
   const absl::Time entered = absl::FromUnixNanos(times.entered_ns);
   latest_entry_ = std::max(latest_entry_, entered);
@@ -293,7 +294,8 @@ void ScheduleExecutor::AccountWait(int peer, absl::Time begin, absl::Time physic
     return;
   }
   const absl::Time end = MonotonicNow();
-  SegmentWait wait{begin, end, ToDeparture(times), arrival, entered};
+  SegmentWait wait{wanted, clock_->paced() ? clock_->Now() : end, ToDeparture(times), arrival,
+                   entered};
   report_->time += AttributeWait(wait);
   Delivery delivery;
   delivery.source = peer;

@@ -17,6 +17,7 @@
 #include "common/collective/segments.h"
 #include "common/network/attribution.h"
 #include "worker/delivery_log.h"
+#include "worker/device_clock.h"
 #include "worker/emulation.h"
 #include "worker/segment_sender.h"
 #include "worker/segment_transport.h"
@@ -45,9 +46,10 @@ struct Execution {
 
 class ScheduleExecutor {
  public:
-  // Both must outlive the executor. `segment_bytes` is the same on all ranks, at most
-  // kMaxSegmentBytes.
-  ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network, int64_t segment_bytes);
+  // All must outlive the executor. `segment_bytes` is the same on all ranks, at most
+  // kMaxSegmentBytes. Times of the report are those of `clock`.
+  ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network, DeviceClock* clock,
+                   int64_t segment_bytes);
 
   // Blocks until: the sum is in `data` and nothing reads `data` any more, or the deadline.
   // Errors: DeadlineExceeded (rank, peer, step, chunk, waited_ms), DataLoss (a segment is not the
@@ -68,6 +70,14 @@ class ScheduleExecutor {
   };
   enum class Operation { kCopy, kAdd };
   using Decode = decltype(Codec::decode);
+  // Of one awaited segment.
+  struct WaitTimes {
+    absl::Time wanted;    // on the rank's clock
+    absl::Time begin;     // the same, on the host's, as the rest
+    absl::Time physical;  // when it was there
+    absl::Time arrival;   // when the emulated network delivers it; `begin` without one
+    bool was_there = false;
+  };
 
   absl::Status RunActions();
   absl::Status RunAction(size_t index);
@@ -87,8 +97,7 @@ class ScheduleExecutor {
   absl::Status Hold(const Action& action, absl::Time release);
   absl::Status CheckExpected(const Action& action, const SegmentRange& want,
                              const ReceivedSegment& got) const;
-  void AccountWait(int peer, absl::Time begin, absl::Time physical, bool was_there,
-                   absl::Time arrival, const ReceivedSegment& segment);
+  void AccountWait(int peer, const WaitTimes& wait, const ReceivedSegment& segment);
   absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
   absl::Status Progress(absl::Time until);
   absl::Status PastDeadline(const char* direction, const Action& action, absl::Time since) const;
@@ -100,6 +109,7 @@ class ScheduleExecutor {
 
   SegmentTransport* transport_;
   EmulatedNetwork* network_;
+  DeviceClock* clock_;
   const int64_t segment_bytes_;
   SegmentSender sender_;
   std::vector<float> scratch_;

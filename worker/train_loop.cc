@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
+#include "common/simulate/compute_cost.h"
 #include "worker/learning_rate.h"
 
 namespace edgetp {
@@ -33,11 +34,31 @@ struct TrainedStep {
   v1::StepReport report;
 };
 
+// What one step of this rank does, and how long its compute takes on the device, if there is one.
+struct ExpectedStep {
+  std::vector<AllReduceStep> collectives;
+  std::vector<absl::Duration> compute;
+  bool measured = false;  // somebody charges by what the compute takes here
+};
+
+absl::StatusOr<ExpectedStep> ExpectStep(const v1::RunConfig& config, int rank) {
+  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
+  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
+  ExpectedStep expected;
+  expected.collectives = Collectives(plan.steps[rank]);
+  const std::vector<v1::DeviceProfile> devices = DevicesOf(config);
+  expected.measured = devices.empty() && config.clock() == v1::CLOCK_SIMULATED;
+  if (devices.empty()) return expected;
+  const v1::DeviceProfile& device = devices.size() == 1 ? devices[0] : devices.at(rank);
+  expected.compute = SegmentDurations(plan.steps[rank], ToDeviceOptions(device));
+  return expected;
+}
+
 absl::StatusOr<TrainedStep> TrainStep(const TrainLoopParts& parts, int step,
-                                      const std::vector<AllReduceStep>& expected) {
+                                      const ExpectedStep& expected) {
   const std::vector<TokenBatch> batches = DrawBatches(parts, step);
   const double learning_rate = LearningRate(parts.config->train(), step);
-  parts.group->BeginStep(step, expected);
+  parts.group->BeginStep(step, expected.collectives, expected.compute);
   ASSIGN_OR_RETURN(const StepResult result, parts.trainer->TrainStep(step, batches, learning_rate));
   RETURN_IF_ERROR(parts.group->EndStep());
   if (!std::isfinite(result.loss)) {
@@ -52,6 +73,10 @@ absl::StatusOr<TrainedStep> TrainStep(const TrainLoopParts& parts, int step,
   *report.mutable_breakdown_seconds() = trained.stats.breakdown_seconds;
   *report.mutable_bytes() = trained.stats.bytes;
   *report.mutable_fidelity() = trained.stats.fidelity;
+  if (expected.measured) {
+    for (const absl::Duration gap : trained.stats.compute_gaps)
+      report.add_compute_seconds(static_cast<float>(absl::ToDoubleSeconds(gap)));
+  }
   report.set_learning_rate(learning_rate);
   report.set_gradient_norm(result.gradient_norm);
   if (parts.group->rank() == 0) report.set_train_loss(result.loss);
@@ -69,10 +94,7 @@ absl::Status SaveCheckpoint(const TrainLoopParts& parts, int steps_done) {
 
 absl::Status Train(const TrainLoopParts& parts) {
   const v1::TrainConfig& train = parts.config->train();
-  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(*parts.config));
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
-  const std::vector<AllReduceStep> expected = Collectives(plan.steps[parts.group->rank()]);
-
+  ASSIGN_OR_RETURN(const ExpectedStep expected, ExpectStep(*parts.config, parts.group->rank()));
   for (int step = parts.first_step; step < train.steps(); ++step) {
     RETURN_IF_ERROR(parts.control->aborted());
     ASSIGN_OR_RETURN(TrainedStep trained, TrainStep(parts, step, expected));

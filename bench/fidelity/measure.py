@@ -1,5 +1,6 @@
 """The blocks of docs/fidelity.md."""
 
+import agreement
 import changes
 import kernel
 import links
@@ -22,6 +23,7 @@ BLOCKS = {
     "verdict": verdict.verdict,
     "identical": numerics.identical,
     "workers": numerics.workers,
+    "agreement": agreement.agreement,
     "simgrid": simgrid.block,
     "raspberry_pi": raspberry_pi.block,
 }

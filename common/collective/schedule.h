@@ -32,6 +32,10 @@ struct Action {
   int chunk = 0;
 };
 
+inline bool Receives(const Action& action) {
+  return action.kind == ActionKind::kRecvReduce || action.kind == ActionKind::kRecvCopy;
+}
+
 // Half-open range of elements. Chunks may be empty; an empty chunk is neither sent nor received.
 struct ChunkRange {
   int64_t begin = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace edgetp {
 
@@ -32,6 +33,12 @@ class Segmentation {
   SegmentRange at(int64_t index) const {
     const int64_t offset = index * segment_bytes_;
     return {offset, std::min(segment_bytes_, chunk_bytes_ - offset)};
+  }
+
+  std::vector<int64_t> SizesBytes() const {
+    std::vector<int64_t> sizes;
+    for (int64_t i = 0; i < count(); ++i) sizes.push_back(at(i).size_bytes);
+    return sizes;
   }
 
  private:

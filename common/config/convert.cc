@@ -43,4 +43,21 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   return options;
 }
 
+std::vector<v1::DeviceProfile> DevicesOf(const v1::RunConfig& config) {
+  if (config.has_device()) return {config.device()};
+  return {config.devices().begin(), config.devices().end()};
+}
+
+std::string DescribeDevices(const v1::RunConfig& config) {
+  if (config.has_device()) return config.device().name();
+  std::string text;
+  for (int i = 0; i < config.devices_size();) {
+    const std::string& name = config.devices(i).name();
+    int count = 0;
+    for (; i < config.devices_size() && config.devices(i).name() == name; ++i) ++count;
+    absl::StrAppend(&text, text.empty() ? "" : "+", name, "*", count);
+  }
+  return text;
+}
+
 }  // namespace edgetp

@@ -1,6 +1,9 @@
 // From config messages to the plain structs that plan, model and simulator take. Pure.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "common/plan/model_shape.h"
 #include "common/plan/step_plan.h"
@@ -14,5 +17,11 @@ absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model);
 // Of a run whose defaults are filled.
 // Errors: those of ToModelShape, Pattern::Parse and FindCodec.
 absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config);
+
+// The devices of a run: none (the host as it is), one for all ranks, or one per rank.
+std::vector<v1::DeviceProfile> DevicesOf(const v1::RunConfig& config);
+
+// Their names, as ParseDeviceMix reads them: "raspberry-pi-5*2+raspberry-pi-4"; empty without any.
+std::string DescribeDevices(const v1::RunConfig& config);
 
 }  // namespace edgetp

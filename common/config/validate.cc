@@ -138,14 +138,15 @@ void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Viola
   violations->Below(path + "variability", device.variability(), 0, 1);
 }
 
-// What would be ignored is refused: nobody shall take a figure for something that it is not.
-void CheckSupported(const v1::RunConfig& config, Violations* violations) {
-  if (config.clock() == v1::CLOCK_SIMULATED) {
-    violations->Add("clock", "not supported by this version: CLOCK_SIMULATED (runs are emulated)");
-  }
-  if (config.has_device()) {
-    violations->Add("device",
-                    "not supported by this version: compute takes what it takes on this host");
+void CheckDevices(const v1::RunConfig& config, Violations* violations) {
+  if (config.has_device()) CheckDevice(config.device(), "device.", violations);
+  for (int i = 0; i < config.devices_size(); ++i)
+    CheckDevice(config.devices(i), absl::StrCat("devices[", i, "]."), violations);
+  if (config.devices().empty()) return;
+  if (config.has_device()) violations->Add("devices", "must be empty where `device` is set");
+  if (config.devices_size() != config.workers()) {
+    violations->AddGot("devices", absl::StrCat("must be one per rank, workers=", config.workers()),
+                       config.devices_size());
   }
 }
 
@@ -163,7 +164,6 @@ void CheckRunNetwork(const v1::RunConfig& config, const std::string& place,
   violations->Append(of_network);
 }
 
-// What holds for a run whether it is planned or carried out.
 Violations CheckRun(const v1::RunConfig& config, const std::string& place) {
   Violations violations(place);
   CheckName(config, &violations);
@@ -180,7 +180,7 @@ Violations CheckRun(const v1::RunConfig& config, const std::string& place) {
     violations.Add("clock", "must be CLOCK_EMULATED or CLOCK_SIMULATED");
   }
   CheckRunNetwork(config, place, &violations);
-  if (config.has_device()) CheckDevice(config.device(), "device.", &violations);
+  CheckDevices(config, &violations);
   return violations;
 }
 
@@ -225,9 +225,7 @@ absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string&
 }
 
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place) {
-  Violations violations = CheckRun(config, place);
-  CheckSupported(config, &violations);
-  return violations.ToStatus();
+  return CheckRun(config, place).ToStatus();
 }
 
 absl::Status ValidateBench(const v1::RunConfig& config, const std::string& place) {
@@ -237,10 +235,6 @@ absl::Status ValidateBench(const v1::RunConfig& config, const std::string& place
   CheckCollective(config.collective(), &violations);
   CheckRunNetwork(config, place, &violations);
   return violations.ToStatus();
-}
-
-absl::Status ValidatePlan(const v1::RunConfig& config, const std::string& place) {
-  return CheckRun(config, place).ToStatus();
 }
 
 }  // namespace edgetp

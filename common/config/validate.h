@@ -15,10 +15,6 @@ namespace edgetp {
 // Errors: InvalidArgument with all violations; so for all functions here.
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place);
 
-// The same for a run that is only planned: what this version can describe and not yet carry out
-// (`clock: CLOCK_SIMULATED`, `device`) is fine.
-absl::Status ValidatePlan(const v1::RunConfig& config, const std::string& place);
-
 // The same for a job that has no model, a measurement of collectives.
 absl::Status ValidateBench(const v1::RunConfig& config, const std::string& place);
 

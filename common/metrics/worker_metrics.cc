@@ -21,6 +21,13 @@ void RunMetrics::Step(const v1::StepReport& report) {
   Add(report);
 }
 
+void RunMetrics::UntimedStep(const v1::StepReport& report) {
+  metrics_->Counter("edgetp_steps_total", {run_, rank_}).Increment();
+  v1::StepReport bytes;
+  *bytes.mutable_bytes() = report.bytes();
+  Add(bytes);
+}
+
 void RunMetrics::Add(const v1::StepReport& report) {
   // Counters only ever rise: a negative remainder of a breakdown counts as nothing.
   const auto add = [&](const char* name, const char* label, double value) {

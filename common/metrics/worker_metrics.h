@@ -35,6 +35,9 @@ class RunMetrics {
   // step.
   void Step(const v1::StepReport& report);
 
+  // The same without the times.
+  void UntimedStep(const v1::StepReport& report);
+
   // One finished all-reduce.
   void AllReduce(const CollectiveTag& tag, const std::string& algorithm, double seconds);
 

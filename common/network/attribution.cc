@@ -122,4 +122,16 @@ TimeBreakdown AttributeWait(const SegmentWait& wait) {
   return out;
 }
 
+v1::Breakdown ToProto(const TimeBreakdown& terms) {
+  v1::Breakdown out;
+  out.set_compute(absl::ToDoubleSeconds(terms.compute));
+  out.set_software(absl::ToDoubleSeconds(terms.software));
+  out.set_queueing(absl::ToDoubleSeconds(terms.queueing));
+  out.set_serialization(absl::ToDoubleSeconds(terms.serialization));
+  out.set_propagation(absl::ToDoubleSeconds(terms.propagation));
+  out.set_jitter(absl::ToDoubleSeconds(terms.jitter));
+  out.set_straggler(absl::ToDoubleSeconds(terms.straggler));
+  return out;
+}
+
 }  // namespace edgetp

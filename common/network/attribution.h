@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "common/network/link_model.h"
+#include "edgetp/v1/report.pb.h"
 
 namespace edgetp {
 
@@ -46,5 +47,7 @@ struct SegmentWait {
 //   to arrival            serialization by a slower ingress, then queueing behind others there
 //   arrival to end                 software
 TimeBreakdown AttributeWait(const SegmentWait& wait);
+
+v1::Breakdown ToProto(const TimeBreakdown& terms);
 
 }  // namespace edgetp

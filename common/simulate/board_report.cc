@@ -139,7 +139,7 @@ void FillRow(const v1::BoardRow& row, const Token& token, v1::BoardRowReport* ou
   out->set_transfer_seconds(token.seconds - out->compute_seconds());
   out->set_published_transfer_bytes(1024 * row.transfer_kib());
   out->set_transfer_bytes(token.transfer_bytes);
-  FillBreakdown(token.terms, out->mutable_breakdown_seconds());
+  *out->mutable_breakdown_seconds() = ToProto(token.terms);
 }
 
 // The row with the same model and the next smaller number of boards.

@@ -26,6 +26,12 @@ DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile) {
   return device;
 }
 
+absl::Duration StagingTime(const DeviceOptions& device, int64_t elements) {
+  if (device.staging_bytes_per_second == 0) return absl::ZeroDuration();
+  return absl::Seconds(static_cast<double>(elements) * sizeof(float) /
+                       device.staging_bytes_per_second);
+}
+
 std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
                                              const DeviceOptions& device) {
   std::vector<absl::Duration> durations(1);

@@ -2,6 +2,7 @@
 // measured. Read by the simulator, and by workers that pad their compute to a device profile. Pure.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -26,6 +27,9 @@ struct DeviceOptions {
 };
 
 DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile);
+
+// Between accelerator and network buffers, one way, of that many float32 elements.
+absl::Duration StagingTime(const DeviceOptions& device, int64_t elements);
 
 // The durations of one rank's compute segments. A ComputeStep takes as long as its arithmetic or
 // its memory traffic, whichever takes longer.

@@ -23,12 +23,6 @@ DeviceOptions DeviceOf(const std::vector<DeviceOptions>& devices, int rank) {
   return devices.size() == 1 ? devices.front() : devices[rank];
 }
 
-absl::Duration StagingTime(const DeviceOptions& device, int64_t elements) {
-  if (device.staging_bytes_per_second == 0) return absl::ZeroDuration();
-  return absl::Seconds(static_cast<double>(elements) * sizeof(float) /
-                       device.staging_bytes_per_second);
-}
-
 }  // namespace
 
 TimelineSimulator::Engine::Engine(TimelineOptions options)

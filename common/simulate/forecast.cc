@@ -31,12 +31,6 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast,
   return TimelineSimulator::Create(std::move(options));
 }
 
-double MeanOverRanks(const StepTimeline& timeline) {
-  absl::Duration sum;
-  for (const RankStep& rank : timeline.ranks) sum += rank.end - rank.begin;
-  return absl::ToDoubleSeconds(sum) / static_cast<double>(timeline.ranks.size());
-}
-
 absl::Status CheckObservable(int64_t segments) {
   if (segments <= kMaxObservedSegments) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
@@ -83,7 +77,7 @@ absl::StatusOr<Forecast> RunForecast(const ForecastCase& forecast, const StepPla
   for (int step = 1; step <= steps; ++step) {
     ASSIGN_OR_RETURN(const StepTimeline timeline,
                      simulator.RunStep(plan, compute, step == steps ? observer : nullptr));
-    result.step_seconds.push_back(MeanOverRanks(timeline));
+    result.step_seconds.push_back(timeline.MeanSeconds());
     for (int rank = 0; rank < plan.world_size; ++rank) {
       result.ranks[rank] += timeline.ranks[rank].breakdown;
     }

@@ -10,17 +10,6 @@
 #include "common/base/status_macros.h"
 
 namespace edgetp {
-
-void FillBreakdown(const TimeBreakdown& terms, v1::Breakdown* out) {
-  out->set_compute(absl::ToDoubleSeconds(terms.compute));
-  out->set_software(absl::ToDoubleSeconds(terms.software));
-  out->set_queueing(absl::ToDoubleSeconds(terms.queueing));
-  out->set_serialization(absl::ToDoubleSeconds(terms.serialization));
-  out->set_propagation(absl::ToDoubleSeconds(terms.propagation));
-  out->set_jitter(absl::ToDoubleSeconds(terms.jitter));
-  out->set_straggler(absl::ToDoubleSeconds(terms.straggler));
-}
-
 namespace {
 
 void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateReport* report) {
@@ -35,11 +24,10 @@ void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateRe
   if (report->step_seconds() > 0) report->set_tokens_per_second(tokens / report->step_seconds());
   TimeBreakdown sum;
   for (const TimeBreakdown& rank : forecast.ranks) {
-    FillBreakdown(rank, report->add_breakdown_seconds_per_rank());
+    *report->add_breakdown_seconds_per_rank() = ToProto(rank);
     sum += rank;
   }
-  FillBreakdown(sum / static_cast<int64_t>(forecast.ranks.size()),
-                report->mutable_breakdown_seconds());
+  *report->mutable_breakdown_seconds() = ToProto(sum / static_cast<int64_t>(forecast.ranks.size()));
 }
 
 const v1::DeviceProfile& DeviceOf(const ForecastCase& forecast, int rank) {

@@ -24,8 +24,6 @@ struct SimulateCase {
 absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run,
                                             TimelineObserver* observer = nullptr);
 
-void FillBreakdown(const TimeBreakdown& terms, v1::Breakdown* out);
-
 // The smallest world size that splits the heads evenly and whose shards all fit into
 // `device_bytes`; absent if there is none. Activations do not shrink in full: embeddings, head and
 // the residual stream are on every rank. Errors: those of BuildEvaluationPlan.

@@ -13,6 +13,12 @@ TimeBreakdown StepTimeline::MeanBreakdown() const {
   return sum / static_cast<int64_t>(ranks.size());
 }
 
+double StepTimeline::MeanSeconds() const {
+  absl::Duration sum;
+  for (const RankStep& rank : ranks) sum += rank.end - rank.begin;
+  return absl::ToDoubleSeconds(sum) / static_cast<double>(ranks.size());
+}
+
 absl::StatusOr<TimelineSimulator> TimelineSimulator::Create(TimelineOptions options) {
   if (options.world_size < 1 || options.segment_bytes < 1) {
     return absl::InvalidArgumentError(

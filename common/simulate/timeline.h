@@ -52,6 +52,8 @@ struct StepTimeline {
   absl::Duration duration;  // from the last rank's end of the step before to the last rank's end
   std::vector<RankStep> ranks;
   TimeBreakdown MeanBreakdown() const;
+  // Mean over ranks of end - begin: what a measured step time is, too.
+  double MeanSeconds() const;
 };
 
 // What a simulator has gone through so far.

@@ -48,12 +48,22 @@ TEST(RunOptionsTest, LinkOptionsAloneOverrideTheUnlimitedNetwork) {
   EXPECT_EQ(Resolved(flags).network().link().delay_us(), 7000);
 }
 
-TEST(RunOptionsTest, WhatThisVersionCannotRunItCanPlan) {
+TEST(RunOptionsTest, ADeviceIsForAllRanksAndAMixtureOnePerRank) {
   RunFlags flags = Flags();
-  flags.clock = "simulated";
-  EXPECT_TRUE(ResolvePlan(flags).ok());
-  const absl::Status status = ResolveRun(flags, v1::RunConfig(), 65).status();
-  EXPECT_THAT(std::string(status.message()), HasSubstr("clock: not supported by this version"));
+  flags.device = "raspberry-pi-5";
+  EXPECT_EQ(Resolved(flags).device().name(), "raspberry-pi-5");
+  flags.workers = 4;
+  flags.device = "raspberry-pi-5*3+raspberry-pi-4";
+  flags.set = {"device.watts=3"};
+  const v1::RunConfig config = Resolved(flags);
+  EXPECT_FALSE(config.has_device());
+  ASSERT_EQ(config.devices_size(), 4);
+  EXPECT_EQ(config.devices(2).name(), "raspberry-pi-5");
+  EXPECT_EQ(config.devices(3).name(), "raspberry-pi-4");
+  for (const v1::DeviceProfile& device : config.devices()) EXPECT_EQ(device.watts(), 3);
+  flags.workers = 2;
+  EXPECT_THAT(std::string(ResolveRun(flags, v1::RunConfig(), 65).status().message()),
+              HasSubstr("has 4 devices for workers=2"));
 }
 
 TEST(RunOptionsTest, ANetworkIsResolvedByItself) {

@@ -84,14 +84,19 @@ INSTANTIATE_TEST_SUITE_P(
              "network.link.quantiles: distribution: DISTRIBUTION_QUANTILES needs"},
         Rule{"network.shared_medium=true",
              "network.link.rate_bits_per_second: a shared_medium needs a rate"},
-        Rule{"device.watts=3", "device.flops_per_second: must be set"},
-        Rule{"device.flops_per_second=1e9", "device: not supported by this version: "},
-        Rule{"clock=simulated", "clock: not supported by this version: CLOCK_SIMULATED"}));
+        Rule{"device.watts=3", "device.flops_per_second: must be set"}));
 
-TEST(ValidatePlanTest, WhatThisVersionCannotRunItCanPlan) {
-  const v1::RunConfig config = CompleteRun({"clock=simulated", "device.flops_per_second=1e9"});
-  EXPECT_EQ(ValidatePlan(config, "plan"), absl::OkStatus());
-  EXPECT_FALSE(ValidateRun(config, "run").ok());
+TEST(ValidateRunTest, DevicesAreOneForAllOrOnePerRank) {
+  v1::RunConfig config = CompleteRun({"workers=2"});
+  config.add_devices()->set_flops_per_second(1e9);
+  const auto says = [&] { return std::string(ValidateRun(config, "run").message()); };
+  EXPECT_THAT(says(), HasSubstr("run: devices: must be one per rank, workers=2 (got 1)"));
+  config.add_devices()->set_flops_per_second(-1);
+  EXPECT_THAT(says(), HasSubstr("run: devices[1].flops_per_second: must be a finite number above"));
+  config.mutable_devices(1)->set_flops_per_second(1e9);
+  EXPECT_EQ(ValidateRun(config, "run"), absl::OkStatus());
+  config.mutable_device()->set_flops_per_second(1e9);
+  EXPECT_THAT(says(), HasSubstr("run: devices: must be empty where `device` is set"));
 }
 
 TEST(ValidateRunTest, ACompleteRunIsFine) {

@@ -100,8 +100,11 @@ TEST_F(FailureTest, BadInputIsRefusedAtOnceWithPlaceAndRule) {
       {{"--steps=0"}, "steps"},
       {{"--allreduce=rng"}, "ring"},
       {{"--patern=ts"}, "--pattern"},
-      {{"--clock=simulated"}, "not supported by this version"},
-      {{"--set=device.flops_per_second=1e9"}, "not supported by this version"},
+      {{"--clock=simulatd"}, "simulated"},
+      {{"--device=raspberry-pi-6"}, "raspberry-pi-5"},
+      {{"--device=raspberry-pi-5*3"}, "3 devices for workers=2"},
+      {{"--device=cpu", "--server=127.0.0.1:1"}, "--server"},
+      {{"--set=device.watts=3"}, "device.flops_per_second: must be set"},
   };
   for (const Refusal& refusal : refusals) {
     const CommandResult result = RunEdgetp(folder_, Train(refusal.arguments));

@@ -12,7 +12,7 @@ absl::Time At(double ms) { return absl::UnixEpoch() + absl::Milliseconds(ms); }
 
 class DeliveryLogTest : public testing::Test {
  protected:
-  void SetUp() override { log_.Begin(&deliveries_); }
+  void SetUp() override { log_.Begin(&deliveries_, /*paced=*/false); }
 
   // Wanted at `begin`, delivered by the network at `arrival`, handed on at `end`.
   void Take(double begin, double arrival, double end, bool was_there = true) {

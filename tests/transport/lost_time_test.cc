@@ -83,7 +83,8 @@ class FakePeer final : public SegmentTransport {
 std::vector<Delivery> DeliveriesOf(const Script& script) {
   FakePeer transport(script);
   EmulatedNetwork network(1, 2, NetworkOptions(), 0, nullptr);
-  ScheduleExecutor executor(&transport, &network, sizeof(float));
+  DeviceClock clock(std::nullopt);
+  ScheduleExecutor executor(&transport, &network, &clock, sizeof(float));
   const Schedule schedule = BuildDirect(2, script.segments);
   Execution execution;
   execution.schedule = &schedule;

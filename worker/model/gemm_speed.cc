@@ -2,10 +2,32 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "worker/model/trainer.h"
 
 namespace edgetp {
+
+double MeasureGemmSeconds(const GemmShape& shape, const std::function<double()>& now_seconds) {
+  constexpr double kBudgetSeconds = 0.2;
+  constexpr size_t kMinRepeats = 5;
+  constexpr size_t kMaxRepeats = 1000;
+  torch::NoGradGuard no_grad;
+  const torch::Tensor a = torch::ones({shape.rows, shape.inner});
+  const torch::Tensor b = torch::ones({shape.inner, shape.columns});
+  torch::Tensor product = torch::empty({shape.rows, shape.columns});
+  torch::mm_out(product, a, b);  // wakes up the BLAS
+  std::vector<double> seconds;
+  const double begin = now_seconds();
+  while (seconds.size() < kMinRepeats ||
+         (now_seconds() - begin < kBudgetSeconds && seconds.size() < kMaxRepeats)) {
+    const double start = now_seconds();
+    torch::mm_out(product, a, b);
+    seconds.push_back(now_seconds() - start);
+  }
+  std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
+  return seconds[seconds.size() / 2];
+}
 
 double MeasureGemmGflops(const std::function<double()>& now_seconds) {
   constexpr int64_t kSize =

@@ -91,6 +91,16 @@ class Trainer {
   virtual absl::StatusOr<std::vector<NamedTensor>> LocalGradients() = 0;
 };
 
+// A product of (rows, inner) by (inner, columns).
+struct GemmShape {
+  int64_t rows = 0;
+  int64_t inner = 0;
+  int64_t columns = 0;
+};
+
+// Seconds of one such product on the CPU, median of several that take about a fifth of a second.
+double MeasureGemmSeconds(const GemmShape& shape, const std::function<double()>& now_seconds);
+
 // GFLOP/s of a 512 x 512 x 512 product on one thread: below about 20 the BLAS is not a fast one.
 // `now_seconds` reads a monotonic clock; the model itself has none.
 double MeasureGemmGflops(const std::function<double()>& now_seconds);

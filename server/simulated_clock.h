@@ -1,0 +1,55 @@
+// The clock of a run whose workers do not wait: it charges each step what the timeline simulator
+// says that the step takes, from the same plan, network, seed and algorithms. Compute takes what
+// the run's device profiles say, or, without any, what the ranks measured in that very step. Pure:
+// its time is its own. One owner (the active job).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/plan/step_plan.h"
+#include "common/simulate/timeline.h"
+#include "edgetp/v1/cluster.pb.h"
+#include "edgetp/v1/config.pb.h"
+#include "edgetp/v1/report.pb.h"
+#include "server/network_schedule.h"
+
+namespace edgetp {
+
+class SimulatedClock {
+ public:
+  // `config` is validated, and outlives the clock.
+  explicit SimulatedClock(const v1::RunConfig* config) : config_(*config) {}
+
+  // So much simulated time after the epoch as has been charged.
+  absl::Time now() const { return now_; }
+
+  // Replaces the times of a step's record, which are the host's, by simulated ones. The step runs
+  // under the network in force when it begins; one that is cut off waits for `schedule` to join it
+  // again. `reports` are by rank.
+  // Errors: DeadlineExceeded if a partition lasts longer than a collective may; Internal if
+  // measured compute does not fit the plan, InvalidArgument if it is no time; those of
+  // ToPlanOptions, ResolveNetwork and TimelineSimulator.
+  absl::Status Charge(const std::vector<v1::StepReport>& reports, NetworkSchedule* schedule,
+                      v1::StepRecord* record);
+
+ private:
+  absl::Status Prepare(const NetworkOptions& network);
+  absl::StatusOr<const ComputeTable*> Compute(const std::vector<v1::StepReport>& reports);
+  // Returns how long the ranks waited for the end of a partition.
+  absl::StatusOr<absl::Duration> AwaitConnected(int step, const ComputeTable& compute,
+                                                NetworkSchedule* schedule);
+
+  const v1::RunConfig& config_;
+  StepPlan plan_;
+  std::vector<DeviceOptions> devices_;  // empty: compute is measured
+  ComputeTable compute_;
+  std::optional<TimelineSimulator> simulator_;  // from the first step on
+  std::string network_;                         // that it has, by name
+  absl::Time now_ = absl::UnixEpoch();
+};
+
+}  // namespace edgetp

@@ -1,0 +1,88 @@
+// Devices and clocks, with real programs: simulate, train without waiting and train with waiting
+// tell one story.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/integration/command.h"
+#include "tests/integration/text_folder.h"
+
+namespace edgetp {
+namespace {
+
+class SimulatedClockTest : public TextFolderTest {
+ protected:
+  // Runs a command on a tiny model and returns what it prints.
+  nlohmann::json Json(const std::string& command, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {command, "--format=json", "--steps=6"};
+    for (const std::string& argument : TinyModel()) arguments.push_back(argument);
+    if (command != "simulate") arguments.push_back("--data=text.txt");
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const CommandResult result = RunEdgetp(folder_, arguments);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
+  }
+  nlohmann::json Train(std::vector<std::string> more) {
+    more.push_back("--clock=simulated");
+    return Json("train", more);
+  }
+};
+
+TEST_F(SimulatedClockTest, StepsTakeWhatASimulationSaysToTheLastBit) {
+  for (const char* network : {"ethernet-1g", "wifi-5"}) {
+    const std::vector<std::string> both = {"--pattern=ts", "--device=raspberry-pi-5",
+                                           std::string("--network=") + network,
+                                           "--set=model.vocabulary=65"};
+    const nlohmann::json simulated = Json("simulate", both);
+    const nlohmann::json trained = Train(both);
+    EXPECT_EQ(trained["step_seconds"]["median"], simulated["step_seconds"]) << network;
+    EXPECT_EQ(trained["step_seconds"]["p99"], simulated["step_seconds_p99"]) << network;
+    EXPECT_EQ(trained["allreduce_algorithm"], simulated["allreduce_algorithm"]) << network;
+    EXPECT_EQ(trained["clock"], "simulated");
+    EXPECT_EQ(trained["device"], "raspberry-pi-5");
+    EXPECT_GT(trained["host_seconds"], 0);
+  }
+}
+
+TEST_F(SimulatedClockTest, LossesAreThoseOfAnEmulatedRun) {
+  const std::vector<std::string> both = {"--pattern=sp", "--delay=2ms", "--jitter=1ms",
+                                         "--rate=100mbit"};
+  EXPECT_EQ(Train(both)["final"], Json("train", both)["final"]);
+}
+
+TEST_F(SimulatedClockTest, ANetworkThatNobodyWouldWaitForCostsNoMoreThanNone) {
+  const nlohmann::json lora = Train({"--pattern=tt", "--network=lora-sf7"});
+  EXPECT_GT(lora["wall_seconds"], 60);
+  EXPECT_LT(lora["host_seconds"], 30);
+  EXPECT_THAT(lora["verdict"]["reason"].get<std::string>(),
+              testing::HasSubstr("nothing was emulated"));
+}
+
+TEST_F(SimulatedClockTest, ASweepSimulatesEveryCellAndATimelineGoesOn) {
+  std::ofstream(folder_ + "/way.textproto")
+      << "name: \"way\" link {} events { at_seconds: 0.02 change { link { delay_us: 50000 } } }\n";
+  const nlohmann::json sweep =
+      Json("sweep", {"--clock=simulated", "--patterns=tt,pp", "--networks=./way.textproto,lte",
+                     "--device=raspberry-pi-4"});
+  ASSERT_EQ(sweep["rows"].size(), 4u);
+  for (const nlohmann::json& row : sweep["rows"]) EXPECT_EQ(row["clock"], "simulated");
+  ASSERT_EQ(sweep["rows"][0]["networks"].size(), 2u);
+  EXPECT_EQ(sweep["rows"][0]["networks"][1]["network"], "way@0.02s:links");
+}
+
+// The host may add to a paced step and take nothing away.
+TEST_F(SimulatedClockTest, APacedRunTakesAtLeastWhatIsSimulated) {
+  const std::vector<std::string> both = {"--pattern=ts", "--network=ethernet-1g",
+                                         "--device=raspberry-pi-4*1+raspberry-pi-zero-2w",
+                                         "--set=model.vocabulary=65"};
+  const nlohmann::json paced = Json("train", both);
+  const double simulated = Json("simulate", both)["step_seconds"].get<double>();
+  EXPECT_GE(paced["step_seconds"]["median"], 0.999 * simulated);
+  EXPECT_EQ(paced["predicted_step_seconds"], simulated);
+  EXPECT_EQ(paced["device"], "raspberry-pi-4*1+raspberry-pi-zero-2w*1");
+}
+
+}  // namespace
+}  // namespace edgetp

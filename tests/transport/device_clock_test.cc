@@ -1,0 +1,103 @@
+// Pacing: what a rank does takes as long as on its device, in the rank's own accounts and on the
+// host's clock.
+#include "worker/device_clock.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/transport/local_cluster.h"
+
+namespace edgetp {
+namespace {
+
+constexpr absl::Duration kCompute = absl::Milliseconds(15);
+constexpr absl::Duration kOverhead = absl::Milliseconds(3);
+constexpr int64_t kCount = 100;
+
+CollectiveGroupOptions Paced(NetworkOptions network = NetworkOptions()) {
+  CollectiveGroupOptions options;
+  options.choose = FixedAlgorithm("direct");
+  options.network = std::move(network);
+  options.device = DeviceOptions{.message_overhead = kOverhead};
+  return options;
+}
+
+// One all-reduce between two compute segments; what it cost.
+absl::StatusOr<StepStats> OneStep(CollectiveGroup& group, absl::Duration compute) {
+  group.BeginStep(0, {{kForwardTag, kCount, kCount * 4}}, {compute, compute});
+  std::vector<float> data(kCount, 1.0f);
+  absl::Status status = group.AllReduce(kForwardTag, absl::MakeSpan(data));
+  if (status.ok()) status = group.EndStep();
+  if (!status.ok()) return status;
+  EXPECT_EQ(data[0], 2.0f);
+  return group.TakeStats();
+}
+
+double Sum(const v1::Breakdown& b) {
+  return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() +
+         b.jitter() + b.straggler();
+}
+
+TEST(DeviceClockTest, AStepLastsAtLeastWhatDeviceAndNetworkTake) {
+  LocalCluster cluster(2);
+  NetworkOptions network;
+  network.link.delay = absl::Milliseconds(10);
+  ExpectAllOk(cluster.OnEachGroup(Paced(network), [](CollectiveGroup& group) {
+    const absl::Time begin = MonotonicNow();
+    const auto stats = OneStep(group, kCompute);
+    if (!stats.ok()) return stats.status();
+    EXPECT_GE(MonotonicNow() - begin, 2 * kCompute + 2 * kOverhead + absl::Milliseconds(10));
+    EXPECT_NEAR(Sum(stats->breakdown_seconds), absl::ToDoubleSeconds(stats->elapsed), 1e-9);
+    EXPECT_GE(stats->breakdown_seconds.compute(), 2 * absl::ToDoubleSeconds(kCompute));
+    EXPECT_GE(stats->breakdown_seconds.software(), 2 * absl::ToDoubleSeconds(kOverhead) - 1e-9);
+    return absl::OkStatus();
+  }));
+}
+
+TEST(DeviceClockTest, MessagesCostOnANetworkWithoutLimitsToo) {
+  LocalCluster cluster(2);
+  ExpectAllOk(cluster.OnEachGroup(Paced(), [](CollectiveGroup& group) {
+    const auto stats = OneStep(group, kCompute);
+    if (!stats.ok()) return stats.status();
+    EXPECT_GE(stats->elapsed, 2 * kCompute + 2 * kOverhead);
+    return absl::OkStatus();
+  }));
+}
+
+TEST(DeviceClockTest, ComputeBeyondTheDevicesIsAnOverrun) {
+  LocalCluster cluster(2);
+  ExpectAllOk(cluster.OnEachGroup(Paced(), [](CollectiveGroup& group) {
+    const auto stats = OneStep(group, absl::Nanoseconds(1));
+    if (!stats.ok()) return stats.status();
+    EXPECT_GT(stats->fidelity.overrun_seconds(), 0);
+    return absl::OkStatus();
+  }));
+}
+
+TEST(DeviceClockTest, OutsideOfPacedStepsTheHostsClockCounts) {
+  DeviceClock clock(DeviceOptions{.message_overhead = absl::Hours(1)});
+  EXPECT_FALSE(clock.paced());
+  clock.SpendMessage();
+  EXPECT_LT(clock.Now() - MonotonicNow(), absl::Minutes(1));
+  clock.BeginStep({});
+  EXPECT_FALSE(clock.paced());
+}
+
+TEST(DeviceClockTest, APacedClockMovesByWhatIsSpentAndNeverBack) {
+  DeviceClock clock(
+      DeviceOptions{.message_overhead = absl::Hours(1), .staging_bytes_per_second = 4.0 / 3600});
+  clock.BeginStep({absl::ZeroDuration()});
+  const absl::Time begin = clock.Now();
+  clock.SpendMessage();
+  EXPECT_EQ(clock.Now(), begin + absl::Hours(1));
+  clock.SpendStaging(2);
+  EXPECT_EQ(clock.Now(), begin + absl::Hours(3));
+  clock.Reach(begin);
+  EXPECT_EQ(clock.Now(), begin + absl::Hours(3));
+  clock.Reach(begin + absl::Hours(4));
+  EXPECT_EQ(clock.Now(), begin + absl::Hours(4));
+  clock.EndStep();
+  EXPECT_FALSE(clock.paced());
+}
+
+}  // namespace
+}  // namespace edgetp
