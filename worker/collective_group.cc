@@ -185,7 +185,7 @@ void CollectiveGroup::BeginStep(int step, std::vector<AllReduceStep> expected,
   expected_ = std::move(expected);
   next_expected_ = 0;
   step_begin_ = clock_.BeginStep(std::move(compute));
-  gap_begin_ = clock_step_begin_ = clock_.paced() ? clock_.Now() : step_begin_;
+  gap_begin_ = clock_step_begin_ = clock_.NowOr(step_begin_);
 }
 
 absl::Status CollectiveGroup::EndStep() {

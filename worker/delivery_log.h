@@ -29,8 +29,8 @@ struct Delivery {
 
 class DeliveryLog {
  public:
-  // Begins a collective whose deliveries go to `out`. A paced rank catches up within its next compute
-  // segment: what it does not is counted there, and nothing is lost here.
+  // Begins a collective whose deliveries go to `out`. A paced rank catches up within its next
+  // compute segment: what it does not is counted there, and nothing is lost here.
   void Begin(std::vector<Delivery>* out, bool paced);
 
   // The rank wanted the segment at `begin`, when it was there physically or not; the network

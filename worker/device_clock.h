@@ -30,6 +30,8 @@ class DeviceClock {
 
   bool paced() const { return paced_; }
   absl::Time Now() const { return paced_ ? now_ : MonotonicNow(); }
+  // For who has just read the host's clock.
+  absl::Time NowOr(absl::Time host) const { return paced_ ? now_ : host; }
 
   // Begins a step whose compute segments take `segments` on the device. Empty, or without a device:
   // the step goes by the host's clock. Returns when it began, on the host's clock: where a paced

@@ -97,10 +97,10 @@ uint64_t HoldingTransport::Released(int peer) const {
   return link.gone + link.outgoing.size();
 }
 
-const ReceivedSegment* HoldingTransport::Front(int peer) const {
+const ReceivedSegment* HoldingTransport::Queued(int peer, size_t index) const {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto& received = links_[peer].received;
-  return received.empty() ? nullptr : &received.front();
+  return index < received.size() ? &received[index] : nullptr;
 }
 
 void HoldingTransport::Pop(int peer) {

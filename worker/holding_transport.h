@@ -48,7 +48,8 @@ class HoldingTransport final : public SegmentTransport {
   absl::Status Send(int peer, const SegmentHeader& header,
                     absl::Span<const std::byte> payload) override;
   uint64_t Released(int peer) const override;
-  const ReceivedSegment* Front(int peer) const override;
+  const ReceivedSegment* Front(int peer) const override { return Queued(peer, 0); }
+  const ReceivedSegment* Queued(int peer, size_t index) const override;
   void Pop(int peer) override;
   absl::Status Poll(absl::Time until) override;
   bool Closed(int peer) const override;

@@ -240,15 +240,17 @@ uint64_t PeerGroup::Released(int peer) const {
   return peers_[peer].released->load(std::memory_order_acquire);
 }
 
-const ReceivedSegment* PeerGroup::Front(int peer) const {
-  const auto& front = peers_[peer].front;
-  return front.has_value() ? &*front : nullptr;
+const ReceivedSegment* PeerGroup::Queued(int peer, size_t index) const {
+  const auto& received = peers_[peer].received;
+  return index < received.size() ? &received[index].segment : nullptr;
 }
 
 void PeerGroup::Pop(int peer) {
-  peers_[peer].front.reset();
+  Peer& p = peers_[peer];
+  p.stream->Release(p.received.front().message_bytes);
+  p.received.pop_front();
   // A malformed next one is reported by the next Poll.
-  if (absl::Status status = DecodeFront(peer); !status.ok()) Fail(status).IgnoreError();
+  if (absl::Status status = Decode(peer); !status.ok()) Fail(status).IgnoreError();
 }
 
 absl::Status PeerGroup::Poll(absl::Time until) {
@@ -267,19 +269,22 @@ absl::Status PeerGroup::CheckStreams() {
                                           "peer connection: not connected (peer=", r, ")"))
                                     : PeerGone(r, *peer.stream);
     }
-    if (!peer.front.has_value()) RETURN_IF_ERROR(DecodeFront(r));
+    RETURN_IF_ERROR(Decode(r));
   }
   return absl::OkStatus();
 }
 
-absl::Status PeerGroup::DecodeFront(int r) {
+absl::Status PeerGroup::Decode(int r) {
   Peer& peer = peers_[r];
-  if (!peer.stream->HasMessage()) return absl::OkStatus();
-  auto segment = DecodeSegment(peer.stream->TakeMessage());
-  if (!segment.ok())
-    return Annotate(segment.status(),
-                    absl::StrCat("recv segment (rank=", rank(), " peer=", r, ")"));
-  peer.front = *std::move(segment);
+  while (peer.stream->HasMessage()) {
+    const grpc::ByteBuffer message = peer.stream->BorrowMessage();
+    const auto bytes = static_cast<int64_t>(message.Length());
+    auto segment = DecodeSegment(message);
+    if (!segment.ok())
+      return Annotate(segment.status(),
+                      absl::StrCat("recv segment (rank=", rank(), " peer=", r, ")"));
+    peer.received.push_back({*std::move(segment), bytes});
+  }
   return absl::OkStatus();
 }
 

@@ -55,20 +55,25 @@ class PeerGroup final : public SegmentTransport {
   absl::Status Send(int peer, const SegmentHeader& header,
                     absl::Span<const std::byte> payload) override;
   uint64_t Released(int peer) const override;
-  const ReceivedSegment* Front(int peer) const override;
+  const ReceivedSegment* Front(int peer) const override { return Queued(peer, 0); }
+  const ReceivedSegment* Queued(int peer, size_t index) const override;
   void Pop(int peer) override;
   absl::Status Poll(absl::Time until) override;
   bool Closed(int peer) const override;
   void Abort(const absl::Status& status) override;
 
  private:
+  struct Received {
+    ReceivedSegment segment;
+    int64_t message_bytes = 0;
+  };
   struct Peer {
     std::unique_ptr<PeerStream> stream;
     bool hello_sent = false;
-    bool ready = false;                    // hellos went both ways
-    absl::Time dial_again;                 // where a dialled stream has failed
-    absl::Status dial_error;               // why, at last
-    std::optional<ReceivedSegment> front;  // decoded, not yet taken
+    bool ready = false;             // hellos went both ways
+    absl::Time dial_again;          // where a dialled stream has failed
+    absl::Status dial_error;        // why, at last
+    std::deque<Received> received;  // decoded, not yet taken
     uint64_t sent = 0;
     // Shared with gRPC's slices, which may outlive the group.
     std::shared_ptr<std::atomic<uint64_t>> released = std::make_shared<std::atomic<uint64_t>>(0);
@@ -82,7 +87,7 @@ class PeerGroup final : public SegmentTransport {
   absl::Status Welcome(std::unique_ptr<PeerStream> stream, const v1::Hello& hello);
   absl::Status DialEnded(int rank, absl::Time now);
   absl::Status CheckStreams();
-  absl::Status DecodeFront(int rank);
+  absl::Status Decode(int rank);
   bool AllReady() const;
   std::string MissingRanks() const;
   std::string LastDialError() const;

@@ -44,18 +44,29 @@ void PeerStream::End(bool failed, const absl::Status& status) {
 }
 
 grpc::ByteBuffer PeerStream::TakeMessage() {
+  grpc::ByteBuffer message = BorrowMessage();
+  Release(static_cast<int64_t>(message.Length()));
+  return message;
+}
+
+grpc::ByteBuffer PeerStream::BorrowMessage() {
   grpc::ByteBuffer message;
   message.Swap(&queue_.front());
   queue_.pop_front();
+  ++borrowed_;
   stranger_ = false;
-  queued_bytes_ -= static_cast<int64_t>(message.Length());
-  ReadMore();
   return message;
+}
+
+void PeerStream::Release(int64_t bytes) {
+  queued_bytes_ -= bytes;
+  --borrowed_;
+  ReadMore();
 }
 
 void PeerStream::ReadMore() {
   const size_t max_messages = stranger_ ? 1 : kMaxQueuedMessages;
-  const bool room = queued_bytes_ < kMaxQueuedBytes && queue_.size() < max_messages;
+  const bool room = queued_bytes_ < kMaxQueuedBytes && queue_.size() + borrowed_ < max_messages;
   if (reading_ || read_ended_ || state_ != State::kOpen || !room) return;
   reading_ = true;
   reader_->Read(&incoming_, read_.Start());

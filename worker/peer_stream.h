@@ -55,6 +55,9 @@ class PeerStream {
 
   bool HasMessage() const { return !queue_.empty(); }
   grpc::ByteBuffer TakeMessage();
+  // The same, but it counts as queued until its bytes are released.
+  grpc::ByteBuffer BorrowMessage();
+  void Release(int64_t bytes);
 
   bool CanWrite() const { return state_ == State::kOpen && !writing_ && !closing_; }
   // Requires CanWrite().
@@ -134,7 +137,8 @@ class PeerStream {
   absl::Status status_;
   grpc::ByteBuffer incoming_;
   std::deque<grpc::ByteBuffer> queue_;
-  int64_t queued_bytes_ = 0;
+  size_t borrowed_ = 0;
+  int64_t queued_bytes_ = 0;  // and borrowed ones
 };
 
 // This side calls the other's Exchange. Retries the connection by itself, except under TLS: a

@@ -33,12 +33,13 @@ ScheduleExecutor::ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork*
       network_(network),
       clock_(clock),
       segment_bytes_(std::min(segment_bytes, kMaxSegmentBytes)),
-      sender_(transport) {}
+      sender_(transport),
+      arrivals_(transport, network) {}
 
 absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float> data,
                                    ExecutionReport* report) {
   const absl::Time begin = clock_->Now();
-  const std::vector<Action>& actions = execution.schedule->actions[transport_->rank()];
+  const auto& actions = execution.schedule->actions[transport_->rank()];
   execution_ = execution;
   data_ = data;
   report_ = report;
@@ -115,8 +116,7 @@ absl::Status ScheduleExecutor::Send(const Action& action) {
   const absl::Span<const std::byte> payload = WirePayload(action.chunk);
   const Segmentation segments(Range(action.chunk).size(), codec.bytes_per_element, segment_bytes_);
   std::vector<SegmentTimes> times(segments.count());
-  // A paced rank's clock is not the host's: its receivers must be told, whatever the network.
-  if (network_->active() || clock_->paced()) {
+  if (Stamps()) {
     ASSIGN_OR_RETURN(times, network_->Stamp(action.peer, clock_->Now(), segments.SizesBytes()));
   }
   for (int64_t i = 0; i < segments.count(); ++i) {
@@ -165,8 +165,7 @@ absl::Status ScheduleExecutor::EncodeChunk(const Action& action) {
   Chunk& chunk = chunks_[action.chunk];
   if (codec.wire_id == 0 || chunk.encoded) return absl::OkStatus();
   if (encoded_.size() < data_.size() * codec.bytes_per_element) {
-    RETURN_IF_ERROR(
-        WaitReleased(action, absl::Span<const std::byte>()));  // growing moves the buffer
+    RETURN_IF_ERROR(WaitReleased(action, {}));  // growing moves the buffer
     encoded_.resize(data_.size() * codec.bytes_per_element);
   }
   const ChunkRange& range = Range(action.chunk);
@@ -224,7 +223,7 @@ absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Oper
     const size_t bytes = range.size_bytes / codec.bytes_per_element * sizeof(float);
     RETURN_IF_ERROR(WaitReleased(action, {reinterpret_cast<const std::byte*>(out), bytes}));
     Apply(*segment, operation == Operation::kCopy ? codec.decode : codec.decode_add, out);
-    transport_->Pop(action.peer);
+    arrivals_.Pop(action.peer);
   }
   clock_->SpendMessage();
   return absl::OkStatus();
@@ -233,7 +232,7 @@ absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Oper
 // The next segment of the peer, at the time at which the emulated network delivers it.
 absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& action) {
   const absl::Time begin = MonotonicNow();
-  WaitTimes wait{clock_->paced() ? clock_->Now() : begin, begin, begin, begin};
+  WaitTimes wait{clock_->NowOr(begin), begin, begin, begin};
   const auto context = [this, &action] { return absl::StrCat("all_reduce recv ", Where(action)); };
   const ReceivedSegment* segment = transport_->Front(action.peer);
   if (segment == nullptr) {
@@ -255,7 +254,8 @@ absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& act
   const SegmentTimes& times = segment->header.times;
   if (!wait.was_there) wait.physical = MonotonicNow();
   if (times.last_bit_ns != 0) {
-    wait.arrival = network_->Arrive(action.peer, times);
+    RETURN_IF_ERROR(Hold(action, arrivals_.AskAt(action.peer)));
+    ASSIGN_OR_RETURN(wait.arrival, arrivals_.Arrival(action.peer));
     RETURN_IF_ERROR(Hold(action, wait.arrival));
     clock_->Reach(wait.arrival);
   }
@@ -294,8 +294,7 @@ void ScheduleExecutor::AccountWait(int peer, const WaitTimes& waited,
     return;
   }
   const absl::Time end = MonotonicNow();
-  SegmentWait wait{wanted, clock_->paced() ? clock_->Now() : end, ToDeparture(times), arrival,
-                   entered};
+  SegmentWait wait{wanted, clock_->NowOr(end), ToDeparture(times), arrival, entered};
   report_->time += AttributeWait(wait);
   Delivery delivery;
   delivery.source = peer;

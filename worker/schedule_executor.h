@@ -16,6 +16,7 @@
 #include "common/collective/schedule.h"
 #include "common/collective/segments.h"
 #include "common/network/attribution.h"
+#include "worker/arrival_book.h"
 #include "worker/delivery_log.h"
 #include "worker/device_clock.h"
 #include "worker/emulation.h"
@@ -103,6 +104,9 @@ class ScheduleExecutor {
   absl::Status PastDeadline(const char* direction, const Action& action, absl::Time since) const;
   std::string Where(const Action& action) const;
 
+  // What is sent bears times. A paced rank's clock is not the host's: its receivers must be told,
+  // whatever the network.
+  bool Stamps() const { return network_->active() || clock_->paced(); }
   float* Sum(int chunk);  // where the chunk's current value is
   const ChunkRange& Range(int chunk) const { return execution_.schedule->chunks[chunk]; }
   float* Scratch();
@@ -112,6 +116,7 @@ class ScheduleExecutor {
   DeviceClock* clock_;
   const int64_t segment_bytes_;
   SegmentSender sender_;
+  ArrivalBook arrivals_;
   std::vector<float> scratch_;
   std::vector<std::byte> encoded_;
 

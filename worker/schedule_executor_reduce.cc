@@ -38,7 +38,7 @@ size_t ScheduleExecutor::EndOfReduction(size_t begin) {
   for (; end < actions.size() && reduces(actions[end]); ++end)
     own += actions[end].kind == ActionKind::kReduceLocal ? 1 : 0;
   const bool whole = own == 1 && end - begin > 2 && chunks_[chunk].state == ChunkState::kOwn;
-  return whole && Range(chunk).size() > 0 && !network_->active() ? end : begin;
+  return whole && Range(chunk).size() > 0 && !Stamps() ? end : begin;
 }
 
 // Segment by segment, so that each is summed while it is in cache.
@@ -83,7 +83,7 @@ absl::Status ScheduleExecutor::ReduceSegment(absl::Span<const Action> parts,
     RETURN_IF_ERROR(CheckExpected(action, range, *segment));
     Apply(*segment, started ? codec.decode_add : codec.decode, sum);
     started = true;
-    transport_->Pop(action.peer);
+    arrivals_.Pop(action.peer);
   }
   return absl::OkStatus();
 }

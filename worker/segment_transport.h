@@ -37,6 +37,10 @@ class SegmentTransport {
 
   // The oldest received segment of `peer`, or null. Valid until Pop.
   virtual const ReceivedSegment* Front(int peer) const = 0;
+  // Those behind it, as far as they are there; index 0 is Front.
+  virtual const ReceivedSegment* Queued(int peer, size_t index) const {
+    return index == 0 ? Front(peer) : nullptr;
+  }
   virtual void Pop(int peer) = 0;
 
   // Makes progress. Blocks until: something happened, or `until` (monotonic; in the past: never

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   FillDefaults(&config);
-  const absl::Status status = ValidatePlan(config, "fuzz");
+  const absl::Status status = ValidateRun(config, "fuzz");
   if (status.ok()) {
     ExpectUsable(config);
   } else {

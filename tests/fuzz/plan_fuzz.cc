@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace edgetp;
   FuzzInput input(data, size);
   const v1::RunConfig config = AnyConfig(&input);
-  if (!ValidatePlan(config, "fuzz").ok()) return 0;
+  if (!ValidateRun(config, "fuzz").ok()) return 0;
   const auto options = ToPlanOptions(config);
   FUZZ_EXPECT(options.ok());
   const auto plan = BuildStepPlan(*options);

@@ -23,6 +23,9 @@ class ForwardingTransport : public SegmentTransport {
   }
   uint64_t Released(int peer) const override { return inner_->Released(peer); }
   const ReceivedSegment* Front(int peer) const override { return inner_->Front(peer); }
+  const ReceivedSegment* Queued(int peer, size_t index) const override {
+    return inner_->Queued(peer, index);
+  }
   void Pop(int peer) override { inner_->Pop(peer); }
   absl::Status Poll(absl::Time until) override { return inner_->Poll(until); }
   bool Closed(int peer) const override { return inner_->Closed(peer); }
