@@ -72,6 +72,21 @@ TEST_F(SimulatedClockTest, ASweepSimulatesEveryCellAndATimelineGoesOn) {
   EXPECT_EQ(sweep["rows"][0]["networks"][1]["network"], "way@0.02s:links");
 }
 
+TEST_F(SimulatedClockTest, ACalibratedMachineIsADevice) {
+  const std::vector<std::string> calibrate = {
+      "calibrate",     "--model=minigpt",      "--batch=2",
+      "--sequence=16", "--set=model.layers=2", "--out=./mine.textproto"};
+  const CommandResult first = RunEdgetp(folder_, calibrate);
+  ASSERT_EQ(first.code, 0) << first.err;
+  const std::string profile = ReadFile(folder_ + "/mine.textproto");
+  EXPECT_THAT(profile, testing::HasSubstr("kind: KIND_MEASURED"));
+  EXPECT_THAT(profile, testing::HasSubstr("calibrate on "));
+  EXPECT_EQ(RunEdgetp(folder_, calibrate).code, 2) << "an existing file is left alone";
+  EXPECT_EQ(ReadFile(folder_ + "/mine.textproto"), profile);
+  EXPECT_GT(Json("simulate", {"--pattern=ts", "--device=./mine.textproto"})["step_seconds"], 0);
+  EXPECT_EQ(Train({"--pattern=ts", "--device=./mine.textproto"})["device"], "mine");
+}
+
 // The host may add to a paced step and take nothing away.
 TEST_F(SimulatedClockTest, APacedRunTakesAtLeastWhatIsSimulated) {
   const std::vector<std::string> both = {"--pattern=ts", "--network=ethernet-1g",
