@@ -23,12 +23,12 @@ def _apart(left, right):
 
 def identical(options):
     """The block `identical`: everything against the same run without a network."""
-    steps = 5 if options.quick else 40
+    steps = 5 if options.quick else 20
     variants = {
         "again": ["--network=none", "--allreduce=direct"],
         "`two_phase`": ["--network=none", "--allreduce=two_phase"],
         "`ethernet-1g`, direct": ["--network=ethernet-1g", "--allreduce=direct"],
-        "5 ms, jitter 2 ms, loss 1 %, two_phase": ["--delay=5ms", "--jitter=2ms", "--loss=1%", "--allreduce=two_phase"],
+        "2 ms, jitter 1 ms, loss 0.1 %, two_phase": ["--delay=2ms", "--jitter=1ms", "--loss=0.1%", "--allreduce=two_phase"],
         "100 Mbit/s, auto": ["--delay=1ms", "--rate=100mbit"],
         "`ring`": ["--network=none", "--allreduce=ring"],
         "`halving_doubling`": ["--network=none", "--allreduce=halving_doubling"],
@@ -48,7 +48,7 @@ def identical(options):
 
 def workers(options):
     """The block `workers`: P=1 against P=n."""
-    steps = 5 if options.quick else 60
+    steps = 5 if options.quick else 40
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for pattern in PATTERNS:

@@ -10,7 +10,7 @@ SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 JITTER_US = 1_000
 DELAY_US = 10_000
 PERIOD_S = 0.010
-RANKS = 4  # in a ring: as many links at once
+LINKS = 4  # at once, each between two ranks of its own: a sender that also receives could fall behind its period
 TABLE = ((0.0, -2_000), (0.5, 0), (0.85, 800), (1.0, 4_000))  # probability, jitter in us
 
 
@@ -41,7 +41,7 @@ def _profile(name, correlation=0.0):
 
 def _jitters_us(name, rounds, correlation=0.0):
     """By link: (realised, drawn by the model), in us. So far apart that hardly a message waits for the one before."""
-    flows = [(rank, (rank + 1) % RANKS) for rank in range(RANKS)]
+    flows = [(2 * number, 2 * number + 1) for number in range(LINKS)]
     messages = probe.send(_profile(name, correlation), flows, 64, rounds=rounds, period_s=PERIOD_S)
     return {source: [(message.delay_s * 1e6 - DELAY_US, message.asked_s * 1e6 - DELAY_US) for message in messages if message.source == source]
             for source, _ in flows}
@@ -72,7 +72,7 @@ def jitter(options):
         by_link = _jitters_us("uniform", rounds, asked).values()
         correlated.append(f"{asked:g}: {statistics.mean(_correlation([pair[0] for pair in of_link]) for of_link in by_link):.2f}")
     return "\n\n".join((
-        f"{rounds * RANKS} messages each over links of {DELAY_US / 1000:g} ms with jitter {JITTER_US / 1000:g} ms; asked (the distribution's formula) / realised, in us:",
+        f"{rounds * LINKS} messages each over links of {DELAY_US / 1000:g} ms with jitter {JITTER_US / 1000:g} ms; asked (the distribution's formula) / realised, in us:",
         measuring.table(header, rows),
         "Correlation of successive messages (uniform), asked: realised. " + ", ".join(correlated) + "."))
 
