@@ -191,8 +191,9 @@ absl::Status RunArbiter() {
   active_run.Begin(kJob);
   MetricSet metric_set;
   ServerMetrics metrics(&metric_set);
+  ASSIGN_OR_RETURN(const Security security, Security::Load({.insecure = true}, Role::kServer));
   // Nobody joins: the loop and the dispatcher are not needed.
-  ClusterService service({nullptr, nullptr, &active_run, &metrics});
+  ClusterService service({nullptr, nullptr, &active_run, &metrics, &security});
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
