@@ -8,9 +8,9 @@ namespace {
 
 // The BLAS that LibTorch has loaded, by its Fortran name: column-major, everything by address.
 using BlasSgemm = void (*)(const char* transpose_a, const char* transpose_b, const int* rows,
-                           const int* columns, const int* inner, const float* alpha,
-                           const float* a, const int* step_a, const float* b, const int* step_b,
-                           const float* beta, float* c, const int* step_c);
+                           const int* columns, const int* inner, const float* alpha, const float* a,
+                           const int* step_a, const float* b, const int* step_b, const float* beta,
+                           float* c, const int* step_c);
 
 // Null where LibTorch keeps its BLAS to itself.
 BlasSgemm FindBlas() { return reinterpret_cast<BlasSgemm>(dlsym(RTLD_DEFAULT, "sgemm_")); }
@@ -50,13 +50,7 @@ void Multiply(const MatrixView& a, const MatrixView& b, const MutableMatrixView&
            b.step, factors.old_result, result.data, result.step) == 0) {
     return;
   }
-  if (blas == nullptr) {
-    torch::NoGradGuard no_grad;
-    AsTensor({result.data, result.step}, rows, columns)
-        .addmm_(AsTensor(a, rows, inner), AsTensor(b, inner, columns), factors.old_result,
-                factors.product);
-    return;
-  }
+  if (blas == nullptr) return MultiplyTensors(a, b, result, rows, columns, inner, factors);
   // A row-major matrix is the transpose of a column-major one: result^T = b^T a^T.
   const int m = static_cast<int>(columns), n = static_cast<int>(rows);
   const int k = static_cast<int>(inner);
@@ -64,6 +58,14 @@ void Multiply(const MatrixView& a, const MatrixView& b, const MutableMatrixView&
   const int step_result = static_cast<int>(result.step);
   blas(&transpose_b, &transpose_a, &m, &n, &k, &factors.product, b.data, &step_b, a.data, &step_a,
        &factors.old_result, result.data, &step_result);
+}
+
+void MultiplyTensors(const MatrixView& a, const MatrixView& b, const MutableMatrixView& result,
+                     int64_t rows, int64_t columns, int64_t inner, const ProductFactors& factors) {
+  torch::NoGradGuard no_grad;
+  AsTensor({result.data, result.step}, rows, columns)
+      .addmm_(AsTensor(a, rows, inner), AsTensor(b, inner, columns), factors.old_result,
+              factors.product);
 }
 
 }  // namespace edgetp

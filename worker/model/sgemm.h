@@ -29,4 +29,8 @@ struct ProductFactors {
 void Multiply(const MatrixView& a, const MatrixView& b, const MutableMatrixView& result,
               int64_t rows, int64_t columns, int64_t inner, const ProductFactors& factors = {});
 
+// The same by LibTorch's own operation: what is left where it shows neither oneDNN nor a BLAS.
+void MultiplyTensors(const MatrixView& a, const MatrixView& b, const MutableMatrixView& result,
+                     int64_t rows, int64_t columns, int64_t inner, const ProductFactors& factors);
+
 }  // namespace edgetp
