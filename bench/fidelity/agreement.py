@@ -22,7 +22,7 @@ def key(row):
 def cells(options):
     """(network, pattern, workers, algorithm) -> (emulated summary, simulated report)"""
     networks = NETWORKS[:2] if options.quick else NETWORKS
-    steps = 5 if options.quick else 15
+    steps = 3 if options.quick else 6
     found = {}
     for algorithm in ALGORITHMS:
         same = [f"--patterns={','.join(PATTERNS)}", f"--networks={','.join(networks)}", f"--workers={','.join(map(str, WORKERS))}",

@@ -138,7 +138,8 @@ class Rank {
   }
 
   absl::Status RunRounds(absl::Time start) {
-    ScheduleExecutor executor(transport_.get(), network_.get(), kDefaultSegmentBytes);
+    DeviceClock clock(std::nullopt);
+    ScheduleExecutor executor(transport_.get(), network_.get(), &clock, kDefaultSegmentBytes);
     const Schedule schedule = RoundOf(flags_, flows_, world_size_);
     std::vector<float> data(schedule.chunks.back().end);
     Execution execution;
