@@ -181,6 +181,7 @@ absl::Time CollectiveGroup::EndSegment() {
 void CollectiveGroup::BeginStep(int step, std::vector<AllReduceStep> expected,
                                 std::vector<absl::Duration> compute) {
   in_step_ = true;
+  stats_.CountInTotal(step >= 0);
   step_ = step;
   expected_ = std::move(expected);
   next_expected_ = 0;
@@ -196,6 +197,7 @@ absl::Status CollectiveGroup::EndStep() {
   if (paced) stats_.AddElapsed(elapsed, elapsed - (end - clock_step_begin_));
   if (!paced) stats_.AddElapsed(end - step_begin_, absl::ZeroDuration());
   in_step_ = false;
+  stats_.CountInTotal(false);
   if (next_expected_ == expected_.size()) return absl::OkStatus();
   const AllReduceStep& want = expected_[next_expected_];
   return absl::InternalError(

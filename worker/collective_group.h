@@ -64,8 +64,8 @@ class CollectiveGroup final : public Communicator {
   absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override;
 
   // Between BeginStep and EndStep each collective must be the next of `expected`, and time is
-  // accounted; outside, neither. With a device and `compute`, the durations of the step's compute
-  // segments on it, the step is padded to what it takes there.
+  // accounted; outside, neither. `step`: of the training, or -1. With a device and `compute`, the
+  // durations of the step's compute segments on it, the step is padded to what it takes there.
   void BeginStep(int step, std::vector<AllReduceStep> expected,
                  std::vector<absl::Duration> compute = {});
   // Blocks until: the device would be done with the step's last segment.
@@ -74,7 +74,9 @@ class CollectiveGroup final : public Communicator {
 
   // Since the last call.
   StepStats TakeStats() { return stats_.Take(); }
+  // Of all training steps since the last ResetTotalFidelity.
   v1::Fidelity TotalFidelity() const;
+  void ResetTotalFidelity() { stats_.ResetTotalFidelity(); }
 
   // What AllReduce uses for that many elements of a class.
   // Errors: InvalidArgument (the chooser's name is unknown), those of the chooser.

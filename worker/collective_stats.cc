@@ -67,27 +67,26 @@ void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionRepo
       std::accumulate(report.bytes_sent.begin(), report.bytes_sent.end(), int64_t{0});
   AddBytes(tag.traffic, static_cast<double>(bytes), &bytes_);
   for (const Delivery& delivery : report.deliveries) {
-    for (Emulation* emulation : {&step_, &total_}) {
-      ++emulation->messages;
-      emulation->late_messages += delivery.late ? 1 : 0;
-      emulation->lost += delivery.lost;
-      emulation->errors.Add(delivery.error);
-    }
+    Count([&delivery](Emulation& emulation) {
+      ++emulation.messages;
+      emulation.late_messages += delivery.late ? 1 : 0;
+      emulation.lost += delivery.lost;
+      emulation.errors.Add(delivery.error);
+    });
   }
 }
 
 void StatsCollector::AddLag(const HostLag& lag) {
-  for (Emulation* emulation : {&step_, &total_}) {
-    emulation->lost += lag.late;
-    emulation->overrun += lag.overrun;
-  }
+  Count([&lag](Emulation& emulation) {
+    emulation.lost += lag.late;
+    emulation.overrun += lag.overrun;
+  });
 }
 
 void StatsCollector::AddElapsed(absl::Duration elapsed, absl::Duration rest) {
   time_.compute += rest;
   elapsed_ += elapsed;
-  step_.elapsed += elapsed;
-  total_.elapsed += elapsed;
+  Count([elapsed](Emulation& emulation) { emulation.elapsed += elapsed; });
 }
 
 v1::Fidelity StatsCollector::FidelityOf(const Emulation& emulation) {

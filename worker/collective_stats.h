@@ -72,8 +72,10 @@ class StatsCollector {
   // `rest`: of `elapsed`, what no compute and no collective has accounted for; counts as compute.
   void AddElapsed(absl::Duration elapsed, absl::Duration rest);
   StepStats Take();
-  // Of everything so far.
+  // Of what was added while it was to count, since the last ResetTotalFidelity.
   v1::Fidelity TotalFidelity() const;
+  void CountInTotal(bool count) { in_total_ = count; }
+  void ResetTotalFidelity() { total_ = Emulation(); }
 
  private:
   struct Emulation {
@@ -86,6 +88,13 @@ class StatsCollector {
   };
   static v1::Fidelity FidelityOf(const Emulation& emulation);
 
+  // Applies `add` to whatever counts now.
+  template <typename Add>
+  void Count(const Add& add) {
+    add(step_);
+    if (in_total_) add(total_);
+  }
+
   absl::Duration elapsed_;
   TimeBreakdown time_;
   absl::Duration exposed_software_;
@@ -94,6 +103,7 @@ class StatsCollector {
   v1::TrafficBytes bytes_;
   Emulation step_;
   Emulation total_;
+  bool in_total_ = false;
 };
 
 }  // namespace edgetp

@@ -154,7 +154,7 @@ TEST(ClockDomainsTest, ANewProfileHoldsTheNextMessageAndNoneFreesIt) {
       if (!status.ok()) return status;
     }
     EXPECT_EQ(data[0], 8.0f);
-    EXPECT_EQ(group.TotalFidelity().messages(), 2);
+    EXPECT_EQ(group.TakeStats().fidelity.messages(), 2);
     return absl::OkStatus();
   }));
 }

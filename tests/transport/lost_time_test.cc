@@ -137,10 +137,18 @@ TEST(LostTimeTest, FidelityAddsUpWhatDeliveriesLost) {
   report.deliveries[1].lost = absl::Milliseconds(1);
   report.deliveries[1].late = true;
   StatsCollector stats;
+  stats.CountInTotal(true);
   stats.AddCollective({}, report, true);
+  stats.CountInTotal(false);
   EXPECT_DOUBLE_EQ(stats.TotalFidelity().late_seconds(), 0.003);
   EXPECT_EQ(stats.TotalFidelity().late_messages(), 1);
   EXPECT_EQ(stats.TotalFidelity().messages(), 3);
+  stats.AddCollective({}, report, false);
+  EXPECT_EQ(stats.TotalFidelity().messages(), 3);
+  stats.ResetTotalFidelity();
+  EXPECT_EQ(stats.TotalFidelity().messages(), 0);
+  EXPECT_EQ(stats.TotalFidelity().late_seconds(), 0);
+  EXPECT_EQ(stats.Take().fidelity.messages(), 6);
 }
 
 }  // namespace
