@@ -119,19 +119,21 @@ void ActiveJob::Fail(absl::Time now, int rank, const v1::JobFailure& failure) {
   if (!failure.secondary()) return End("failed", status);
   if (echoes_.empty()) give_up_ = now + options_.blame_wait;
   echoes_.push_back(Echo{rank, failure.culprit(), status});
-  if (std::find(failed_.begin(), failed_.end(), false) == failed_.end()) End("failed", BestEcho());
+  const bool all_failed = std::find(failed_.begin(), failed_.end(), false) == failed_.end();
+  if (all_failed || IsBlamedInReturn(echoes_.back())) End("failed", BestEcho());
+}
+
+bool ActiveJob::IsBlamedInReturn(const Echo& echo) const {
+  return std::any_of(echoes_.begin(), echoes_.end(), [&echo](const Echo& other) {
+    return other.rank != echo.rank && other.rank == echo.culprit && other.culprit == echo.rank;
+  });
 }
 
 absl::Status ActiveJob::BestEcho() const {
-  const auto blamed_in_return = [this](const Echo& echo) {
-    return std::any_of(echoes_.begin(), echoes_.end(), [&](const Echo& other) {
-      return other.rank != echo.rank && other.rank == echo.culprit && other.culprit == echo.rank;
-    });
-  };
-  // Whoever waited in vain knows for what; a connection is lost because its other end has failed.
   // Two that blame one another are the ends of what broke; a third one saw only what came of it.
-  const auto worth = [&](const Echo& echo) {
-    return std::pair(absl::IsDeadlineExceeded(echo.status), blamed_in_return(echo));
+  // Whoever waited in vain knows for what; a connection is lost because its other end has failed.
+  const auto worth = [this](const Echo& echo) {
+    return std::pair(IsBlamedInReturn(echo), absl::IsDeadlineExceeded(echo.status));
   };
   return std::max_element(echoes_.begin(), echoes_.end(),
                           [&](const Echo& a, const Echo& b) { return worth(a) < worth(b); })

@@ -80,6 +80,8 @@ class ActiveJob {
     absl::Status status;
   };
 
+  // The rank that it blames has blamed it, too: what lies between them broke.
+  bool IsBlamedInReturn(const Echo& echo) const;
   // The failure that tells the most when every one of them blames somebody else.
   absl::Status BestEcho() const;
   void End(const std::string& outcome, const absl::Status& failure);

@@ -19,6 +19,7 @@
 #include "common/simulate/choose_algorithm.h"
 #include "edgetp/v1/control.grpc.pb.h"
 #include "worker/bench_all_reduce.h"
+#include "worker/blame.h"
 #include "worker/calibrate.h"
 #include "worker/checkpoint.h"
 #include "worker/collective_group.h"
@@ -37,6 +38,9 @@ namespace {
 constexpr double kLoopbackBitsPerSecond = 2e10;
 // Blobs are large: a model of 1.5 billion parameters has 6 GB.
 constexpr absl::Duration kBlobTimeout = absl::Minutes(10);
+// The server waits for the one to blame as long as for a heartbeat; where it is lost, the link says
+// so.
+constexpr absl::Duration kVerdictTimeout = absl::Minutes(2);
 // Another process of the last job may still be giving its memory back.
 constexpr absl::Duration kMemoryPatience = absl::Seconds(2);
 constexpr absl::Duration kMemoryPoll = absl::Milliseconds(100);
@@ -113,7 +117,9 @@ class Job {
   ~Job() { context_.control->Detach(); }
 
   absl::Status Prepare();
-  absl::Status Run(v1::JobResult* result);
+  absl::Status RunTask(v1::JobResult* result);
+  // Nobody needs what is still under way to the peers: the end of this job does not wait for it.
+  void Abandon(const absl::Status& status);
 
  private:
   // Blocks until: the model fits into memory, or it is clear that it will not.
@@ -125,7 +131,6 @@ class Job {
   TrainLoopParts Parts(TrainingSink* sink);
   absl::Status RunTraining(v1::JobResult* result);
   absl::Status RunEvaluation(v1::EvalReport* report);
-  absl::Status RunTask(v1::JobResult* result);
 
   const v1::Assign& assign_;
   const v1::RunConfig& config_;
@@ -322,11 +327,8 @@ absl::Status Job::RunEvaluation(v1::EvalReport* report) {
   return absl::OkStatus();
 }
 
-absl::Status Job::Run(v1::JobResult* result) {
-  const absl::Status status = RunTask(result);
-  // Nobody needs what is still under way to the peers: the end of this group must not wait for it.
-  if (!status.ok()) group_->Abort(status);
-  return status;
+void Job::Abandon(const absl::Status& status) {
+  if (group_ != nullptr) group_->Abort(status);
 }
 
 absl::Status Job::RunTask(v1::JobResult* result) {
@@ -368,11 +370,8 @@ absl::Status Job::RunTask(v1::JobResult* result) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::Status ExecuteJob(const v1::Assign& assign, const JobContext& context) {
-  Job job(assign, context);
-  RETURN_IF_ERROR(job.Prepare());
+absl::Status Execute(const v1::Assign& assign, const JobContext& context, Job* job) {
+  RETURN_IF_ERROR(job->Prepare());
   v1::WorkerMessage ready;
   ready.mutable_ready()->set_job(assign.job());
   context.link->Send(std::move(ready));
@@ -381,9 +380,42 @@ absl::Status ExecuteJob(const v1::Assign& assign, const JobContext& context) {
 
   v1::WorkerMessage done;
   done.mutable_result()->set_job(assign.job());
-  RETURN_IF_ERROR(job.Run(done.mutable_result()));
+  RETURN_IF_ERROR(job->RunTask(done.mutable_result()));
   context.link->Send(std::move(done));
   return absl::OkStatus();
+}
+
+v1::WorkerMessage FailureMessage(const v1::Assign& assign, const absl::Status& status) {
+  v1::WorkerMessage message;
+  v1::JobFailure& failure = *message.mutable_failure();
+  failure.set_job(assign.job());
+  failure.mutable_failure()->set_code(static_cast<int>(status.code()));
+  failure.mutable_failure()->set_message(std::string(status.message()));
+  // A lost peer or a missed deadline is what the failure of another rank looks like from here.
+  failure.set_secondary(absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
+                        absl::IsAborted(status));
+  failure.set_culprit(BlamedRank(status).value_or(assign.rank()));
+  return message;
+}
+
+// Reports what failed here and returns the server's verdict, which names the culprit.
+absl::Status Report(const v1::Assign& assign, const JobContext& context,
+                    const absl::Status& status) {
+  context.link->Send(FailureMessage(assign, status));
+  const absl::Status verdict = context.control->AwaitFinish(MonotonicNow() + kVerdictTimeout);
+  return absl::IsAborted(verdict) ? verdict : status;
+}
+
+}  // namespace
+
+absl::Status ExecuteJob(const v1::Assign& assign, const JobContext& context) {
+  Job job(assign, context);
+  absl::Status status = Execute(assign, context, &job);
+  if (status.ok()) return status;
+  // The connections stay open meanwhile: no peer may take this rank's leaving for the cause.
+  if (context.control->aborted().ok()) status = Report(assign, context, status);
+  job.Abandon(status);
+  return status;
 }
 
 }  // namespace edgetp

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
-#include "worker/blame.h"
 #include "worker/process_setup.h"
 
 namespace edgetp {
@@ -15,19 +14,6 @@ namespace {
 
 // All ranks finish within a checkpoint's transfer of one another.
 constexpr absl::Duration kFinishTimeout = absl::Minutes(2);
-
-v1::WorkerMessage FailureMessage(const std::string& job, int rank, const absl::Status& status) {
-  v1::WorkerMessage message;
-  v1::JobFailure& failure = *message.mutable_failure();
-  failure.set_job(job);
-  failure.mutable_failure()->set_code(static_cast<int>(status.code()));
-  failure.mutable_failure()->set_message(std::string(status.message()));
-  // A lost peer or a missed deadline is what the failure of another rank looks like from here.
-  failure.set_secondary(absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
-                        absl::IsAborted(status));
-  failure.set_culprit(BlamedRank(status).value_or(rank));
-  return message;
-}
 
 // A worker that leaves without a word is missed: people are told of it.
 void SendLeave(ServerLink* link) {
@@ -124,14 +110,7 @@ void Session::RunJob(const v1::Assign& assign, ServerLink* link) {
   const JobContext context{environment_, link, control.get()};
   absl::Status status = ExecuteJob(assign, context);
   ReleaseFreeMemory();
-  if (status.ok()) {
-    status = control->AwaitFinish(MonotonicNow() + kFinishTimeout);
-  } else if (control->aborted().ok()) {
-    link->Send(FailureMessage(assign.job(), assign.rank(), status));
-    // The server answers with the abort that names the culprit; it is what belongs in this log.
-    const absl::Status answer = control->AwaitFinish(MonotonicNow() + absl::Seconds(5));
-    if (absl::IsAborted(answer)) status = answer;
-  }
+  if (status.ok()) status = control->AwaitFinish(MonotonicNow() + kFinishTimeout);
   if (status.ok()) {
     spdlog::info("job {}: done", assign.job());
   } else {

@@ -18,8 +18,8 @@ import soak
 DISK_MIB = 128  # holds the checkpoints of the longest run
 LANES = 2  # most of a fault is waiting
 QUICK_FAULTS = 20
-# More than this per fault, over so many that it is no accident, is a leak.
-LEAK_FAULTS = 20
+# More than this per fault, over so many that it is no accident and no heap that still settles, is a leak.
+LEAK_FAULTS = 40
 LEAK_LIMITS = {"rss_kib": 40, "threads": 0.05, "descriptors": 0.05}
 WRONG = []  # what block() found
 

@@ -307,6 +307,15 @@ TEST_F(CoordinatorTest, TwoThatBlameOneAnotherAreBelievedRatherThanAThird) {
   EXPECT_EQ(FailureText(), "rank 1 (worker-2, pid 102): waited for rank 0");
 }
 
+TEST_F(CoordinatorTest, TwoThatBlameOneAnotherEndTheRunWithoutTheOthers) {
+  for (int worker = 0; worker < 3; ++worker) Join();
+  Submit("a", 3);
+  Failure("worker-1", "a", "lost rank 2", true, absl::StatusCode::kUnavailable, 2);
+  EXPECT_TRUE(out_.ended.empty());
+  Failure("worker-3", "a", "lost rank 0", true, absl::StatusCode::kUnavailable, 0);
+  EXPECT_EQ(FailureText(), "rank 0 (worker-1, pid 101): lost rank 2");
+}
+
 TEST_F(CoordinatorTest, AWorkerThatLeavesAfterASecondaryFailureIsNotTheCulprit) {
   StartRun();
   Failure("worker-1", "a", "peer closed the stream", true);
