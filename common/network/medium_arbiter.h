@@ -1,31 +1,29 @@
-// One half-duplex medium as a queue: who wants to send is granted a start, first come, first
-// served. Used by LinkModel, and by the coordinator for the workers of a job. Passive and pure:
-// `handover` is an argument. Not thread-safe.
+// One half-duplex medium as a queue: who wants to send is granted the first time that is free from
+// its handover on. Used by LinkModel, and by the coordinator for the workers of a job. Passive and
+// pure: `handover` is an argument. Not thread-safe.
 #pragma once
 
-#include <algorithm>
+#include <map>
 
 #include "absl/time/time.h"
 
 namespace edgetp {
 
+// Served in the order of handover that is first come, first served. A request that comes late, of a
+// rank whose clock is behind the others', takes a gap before what was granted meanwhile, as if it
+// had come in time.
 class MediumArbiter {
  public:
   // When a sender that asked at `handover` may use the medium for `airtime`; the medium is taken
-  // until then.
-  absl::Time Grant(absl::Time handover, absl::Duration airtime) {
-    const absl::Time start = std::max(handover, free_);
-    free_ = start + airtime;
-    return start;
-  }
+  // from then on for so long.
+  absl::Time Grant(absl::Time handover, absl::Duration airtime);
 
   // Somebody else's arbiter has granted [start, start + airtime).
-  void Occupy(absl::Time start, absl::Duration airtime) {
-    free_ = std::max(free_, start + airtime);
-  }
+  void Occupy(absl::Time start, absl::Duration airtime);
 
  private:
-  absl::Time free_ = absl::InfinitePast();
+  std::map<absl::Time, absl::Time> taken_;  // begin to end; apart from one another
+  absl::Time forgotten_ = absl::InfinitePast();  // until then nothing is granted any more
 };
 
 }  // namespace edgetp

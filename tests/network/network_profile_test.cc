@@ -112,6 +112,27 @@ TEST(MediumArbiterTest, GrantsFirstComeFirstServed) {
             start + absl::Milliseconds(9));
 }
 
+TEST(MediumArbiterTest, ALateRequestTakesTheFirstGapThatIsLongEnough) {
+  MediumArbiter arbiter;
+  const absl::Time start = absl::UnixEpoch();
+  arbiter.Occupy(start + absl::Milliseconds(2), absl::Milliseconds(2));
+  arbiter.Occupy(start + absl::Milliseconds(7), absl::Milliseconds(2));
+  EXPECT_EQ(arbiter.Grant(start, absl::Milliseconds(1)), start);
+  EXPECT_EQ(arbiter.Grant(start, absl::Milliseconds(2)), start + absl::Milliseconds(4));
+  EXPECT_EQ(arbiter.Grant(start, absl::Milliseconds(2)), start + absl::Milliseconds(9));
+  EXPECT_EQ(arbiter.Grant(start + absl::Milliseconds(3), absl::Milliseconds(1)),
+            start + absl::Milliseconds(6));
+}
+
+TEST(MediumArbiterTest, WhatIsLongPastIsForgottenAndNotGrantedAgain) {
+  MediumArbiter arbiter;
+  const absl::Time start = absl::UnixEpoch();
+  for (int i = 0; i < 10'000; ++i)
+    EXPECT_EQ(arbiter.Grant(start + absl::Milliseconds(2 * i), absl::Milliseconds(1)),
+              start + absl::Milliseconds(2 * i));
+  EXPECT_GT(arbiter.Grant(start, absl::Milliseconds(1)), start + absl::Seconds(10));
+}
+
 TEST(NetworkProfileTest, ARateAndATraceTakeEachOthersPlace) {
   const NetworkOptions network = Resolve(R"(link { trace_ms: [1, 2] }
       overrides { source: 0 destination: 1 link { rate_bits_per_second: 5e6 } }
