@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -23,6 +22,7 @@
 #include "worker/calibrate.h"
 #include "worker/checkpoint.h"
 #include "worker/collective_group.h"
+#include "worker/job_sink.h"
 #include "worker/medium_client.h"
 #include "worker/memory_check.h"
 #include "worker/peer_group.h"
@@ -36,8 +36,6 @@ namespace {
 
 // What `auto` assumes of a network without limits: a host's loopback, where copies are what costs.
 constexpr double kLoopbackBitsPerSecond = 2e10;
-// Blobs are large: a model of 1.5 billion parameters has 6 GB.
-constexpr absl::Duration kBlobTimeout = absl::Minutes(10);
 // The server waits for the one to blame as long as for a heartbeat; where it is lost, the link says
 // so.
 constexpr absl::Duration kVerdictTimeout = absl::Minutes(2);
@@ -81,24 +79,6 @@ std::vector<PeerMember> PeersOf(const v1::Assign& assign) {
     peers.push_back({member.peer_address(), member.clock_domain()});
   return peers;
 }
-
-// The name of the profile in force, which the stream's thread changes.
-class NetworkName {
- public:
-  explicit NetworkName(std::string name) : name_(std::move(name)) {}
-  void Set(const std::string& name) {
-    std::lock_guard lock(mutex_);
-    name_ = name;
-  }
-  std::string Get() const {
-    std::lock_guard lock(mutex_);
-    return name_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string name_;
-};
 
 // One job's parts, in the order of their construction; destroyed in reverse.
 class Job {
@@ -262,48 +242,6 @@ TrainLoopParts Job::Parts(TrainingSink* sink) {
   parts.first_step = first_step_;
   return parts;
 }
-
-// Step reports to the server and the metrics, checkpoints to the server.
-class JobSink : public TrainingSink {
- public:
-  JobSink(const v1::Assign& assign, const Corpus& corpus, const NetworkName& network,
-          ServerLink* link, v1::Blobs::Stub* blobs, RunRecorder* recorder)
-      : assign_(assign),
-        corpus_(corpus),
-        network_(network),
-        link_(link),
-        blobs_(blobs),
-        recorder_(recorder),
-        begin_(MonotonicNow()) {}
-
-  void Step(const StepStats& stats, v1::StepReport report) override {
-    report.set_job(assign_.job());
-    report.set_network(network_.Get());
-    report.set_end_seconds(absl::ToDoubleSeconds(MonotonicNow() - begin_));
-    recorder_->OnStep(stats, report);
-    v1::WorkerMessage message;
-    *message.mutable_step() = std::move(report);
-    link_->Send(std::move(message));
-  }
-
-  absl::Status SaveCheckpoint(int step, const std::vector<NamedTensor>& tensors) override {
-    ASSIGN_OR_RETURN(
-        const std::string bytes,
-        SerializeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
-    return PutBlobAs(blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), bytes,
-                     MonotonicNow() + kBlobTimeout)
-        .status();
-  }
-
- private:
-  const v1::Assign& assign_;
-  const Corpus& corpus_;
-  const NetworkName& network_;
-  ServerLink* const link_;
-  v1::Blobs::Stub* const blobs_;
-  RunRecorder* const recorder_;
-  const absl::Time begin_;
-};
 
 absl::Status Job::RunTraining(v1::JobResult* result) {
   JobSink sink(assign_, *corpus_, network_name_, context_.link, blobs_.get(), &recorder_);

@@ -4,6 +4,8 @@ A link passes everything on until it is `reset` (both sides see a reset) or `hol
 vanish) and then `release`. Callable from any thread."""
 
 import asyncio
+import contextlib
+import random
 import socket
 import struct
 import threading
@@ -114,7 +116,15 @@ class Switchboard:
         return link
 
 
+_GIVEN = set()  # by free_port
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Not one of those that the system gives to connections: it must still be free when its owner is started again."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _GIVEN:
+                _GIVEN.add(port)
+                return port

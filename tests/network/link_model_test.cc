@@ -139,7 +139,7 @@ TEST_F(LinkModelTest, AGrantedStartReplacesItsOwnArbiter) {
   network.shared_medium = true;
   LinkModel model = Make(network);
   EXPECT_EQ(model.Depart(At(0), 0, 1, 1000, {}, At(4)).egress_start, At(4));
-  EXPECT_EQ(model.Depart(At(0), 2, 3, 1000, {}).egress_start, At(5));
+  EXPECT_EQ(model.Depart(At(0), 2, 3, 5000, {}).egress_start, At(5));
 }
 
 TEST_F(LinkModelTest, JitterMovesAMessageAsAWhole) {

@@ -1,0 +1,54 @@
+// What training gives, and where it goes: step reports to the server and the metrics, checkpoints to
+// the server.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/data/corpus.h"
+#include "edgetp/v1/cluster.pb.h"
+#include "edgetp/v1/control.grpc.pb.h"
+#include "worker/run_recorder.h"
+#include "worker/server_link.h"
+#include "worker/train_loop.h"
+
+namespace edgetp {
+
+// Blobs are large: a model of 1.5 billion parameters has 6 GB.
+inline constexpr absl::Duration kBlobTimeout = absl::Minutes(10);
+
+// The name of the profile in force, which the stream's thread changes. Thread-safe.
+class NetworkName {
+ public:
+  explicit NetworkName(std::string name) : name_(std::move(name)) {}
+  void Set(const std::string& name);
+  std::string Get() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::string name_;
+};
+
+// All that it is given must outlive it.
+class JobSink final : public TrainingSink {
+ public:
+  JobSink(const v1::Assign& assign, const Corpus& corpus, const NetworkName& network,
+          ServerLink* link, v1::Blobs::Stub* blobs, RunRecorder* recorder);
+
+  void Step(const StepStats& stats, v1::StepReport report) override;
+  absl::Status SaveCheckpoint(int step, const std::vector<NamedTensor>& tensors) override;
+
+ private:
+  const v1::Assign& assign_;
+  const Corpus& corpus_;
+  const NetworkName& network_;
+  ServerLink* const link_;
+  v1::Blobs::Stub* const blobs_;
+  RunRecorder* const recorder_;
+  const absl::Time begin_;
+};
+
+}  // namespace edgetp
