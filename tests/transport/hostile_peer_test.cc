@@ -118,7 +118,10 @@ TEST_F(StrangerTest, WithMuchMetadataIsRefused) {
   const grpc::Status status = Refusal(HelloOf("job", 0, 2), [](grpc::ClientContext& context) {
     context.AddMetadata("x-much", std::string(1 << 20, 'x'));
   });
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << status.error_message();
+  // The server may also close the connection over it, before all of it has been sent.
+  EXPECT_THAT(status.error_code(),
+              testing::AnyOf(grpc::StatusCode::RESOURCE_EXHAUSTED, grpc::StatusCode::UNAVAILABLE))
+      << status.error_message();
 }
 
 TEST_F(StrangerTest, WhoCallsAnotherMethodIsTold) {
