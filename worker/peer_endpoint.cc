@@ -25,6 +25,7 @@ constexpr int kFirstReconnectMs = 20;
 constexpr int kLastReconnectMs = 200;
 // What one attempt may take under TLS: two round trips more, of a slow link.
 constexpr int kHandshakeMs = 5000;
+constexpr absl::Duration kFarewell = absl::Milliseconds(20);
 constexpr int kMaxPeerMessageBytes = kMaxSegmentBytes + kMaxSegmentHeaderBytes;
 
 std::string WithPort(const std::string& address, int port) {
@@ -65,6 +66,9 @@ PeerEndpoint::~PeerEndpoint() { Shutdown(); }
 
 void PeerEndpoint::Shutdown() {
   if (server_ == nullptr) return;
+  // A caller that gave up dialling may have left a connection that nobody has read from since: the
+  // server would wait for its handshake. Its end is there to be seen.
+  for (const absl::Time until = MonotonicNow() + kFarewell; MonotonicNow() < until;) Poll(until);
   for (Arrival& arrival : arrivals_) Retire(std::move(arrival.stream));
   arrivals_.clear();
   Retire(std::move(accepting_));
