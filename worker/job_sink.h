@@ -1,5 +1,5 @@
-// What training gives, and where it goes: step reports to the server and the metrics, checkpoints to
-// the server.
+// Where the results of training go: step reports to the server and the metrics, checkpoints to the
+// server.
 #pragma once
 
 #include <mutex>

@@ -25,6 +25,7 @@ constexpr int kFirstReconnectMs = 20;
 constexpr int kLastReconnectMs = 200;
 // What one attempt may take under TLS: two round trips more, of a slow link.
 constexpr int kHandshakeMs = 5000;
+// For what callers have left behind to be seen before the end.
 constexpr absl::Duration kFarewell = absl::Milliseconds(20);
 constexpr int kMaxPeerMessageBytes = kMaxSegmentBytes + kMaxSegmentHeaderBytes;
 

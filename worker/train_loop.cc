@@ -99,7 +99,8 @@ absl::Status Train(const TrainLoopParts& parts) {
     RETURN_IF_ERROR(parts.control->aborted());
     ASSIGN_OR_RETURN(TrainedStep trained, TrainStep(parts, step, expected));
     const int done = step + 1;
-    // The first step also loads code, plans kernels and touches memory: the verdict is about the others.
+    // The first step also loads code, plans kernels and touches memory: the verdict is about the
+    // others.
     if (step == parts.first_step && done < train.steps()) parts.group->ResetTotalFidelity();
     if (Due(done, train.eval_interval(), train.steps())) {
       ASSIGN_OR_RETURN(const double loss, EvaluateValidation(parts, train.eval_windows()));

@@ -22,7 +22,7 @@ class MediumArbiter {
   void Occupy(absl::Time start, absl::Duration airtime);
 
  private:
-  std::map<absl::Time, absl::Time> taken_;  // begin to end; apart from one another
+  std::map<absl::Time, absl::Time> taken_;       // begin to end; apart from one another
   absl::Time forgotten_ = absl::InfinitePast();  // until then nothing is granted any more
 };
 
