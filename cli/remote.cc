@@ -15,7 +15,6 @@ namespace edgetp {
 namespace {
 
 constexpr absl::Duration kCallLimit = absl::Seconds(10);
-constexpr absl::Duration kBlobLimit = absl::Minutes(5);
 
 }  // namespace
 
@@ -85,13 +84,13 @@ absl::StatusOr<v1::NetworkProfile> Remote::SetNetwork(const v1::SetNetworkReques
 }
 
 absl::StatusOr<std::string> Remote::PutBlob(const std::string& bytes) {
-  auto id = edgetp::PutBlob(blobs_.get(), bytes, MonotonicNow() + kBlobLimit);
+  auto id = edgetp::PutBlob(blobs_.get(), bytes, MonotonicNow() + kLongestTransfer);
   if (!id.ok()) return Explain(id.status());
   return id;
 }
 
 absl::StatusOr<std::string> Remote::GetBlob(const std::string& id) {
-  auto bytes = edgetp::GetBlob(blobs_.get(), id, MonotonicNow() + kBlobLimit);
+  auto bytes = edgetp::GetBlob(blobs_.get(), id, MonotonicNow() + kLongestTransfer);
   if (!bytes.ok()) return Explain(bytes.status());
   return bytes;
 }

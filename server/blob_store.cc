@@ -25,8 +25,9 @@ constexpr char kSha256Prefix[] = "sha256:";
 constexpr char kRunPrefix[] = "run:";
 constexpr char kCheckpointPrefix[] = "checkpoint:";
 constexpr char kUnfinished[] = ".tmp";
-// Longer than any upload may take: what is left of one that a killed server was taking.
-constexpr std::chrono::hours kUnfinishedKept{1};
+// Longer than any upload may take (kLongestTransfer): what is left of one that a killed server was
+// taking.
+constexpr std::chrono::hours kUnfinishedKept{2};
 
 struct CheckpointId {
   std::string run;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/rpc/blobs.h"
 #include "common/rpc/logging.h"
 #include "common/rpc/security_flags.h"
 #include "common/rpc/signals.h"
@@ -38,6 +39,7 @@ struct Flags {
   double worker_wait_seconds = 30;
   double ready_seconds = 120;
   double blob_limit_gib = 8;
+  double transfer_minutes = 10;
   std::string ready_file;
   std::string log_level = "info";
 };
@@ -72,6 +74,10 @@ void Declare(CLI::App* app, Flags* flags) {
   app->add_option("--blob_limit_gib", flags->blob_limit_gib, "bound on stored corpora and weights")
       ->check(CLI::Range(0.001, 65536.0))
       ->capture_default_str();
+  app->add_option("--transfer_minutes", flags->transfer_minutes,
+                  "how long the transfer of a corpus, of weights or of a checkpoint may take")
+      ->check(CLI::Range(0.01, absl::ToDoubleMinutes(edgetp::kLongestTransfer)))
+      ->capture_default_str();
   app->add_option("--max_queued_runs", flags->server.coordinator.max_queued,
                   "jobs that may wait; more are refused")
       ->check(CLI::Range(1, 100000))
@@ -90,6 +96,7 @@ absl::StatusOr<edgetp::ServerOptions> Resolve(const Flags& flags) {
   options.coordinator.heartbeat_limit = absl::Seconds(flags.heartbeat_limit_seconds);
   options.coordinator.worker_wait = absl::Seconds(flags.worker_wait_seconds);
   options.coordinator.ready_limit = absl::Seconds(flags.ready_seconds);
+  options.transfer_limit = absl::Minutes(flags.transfer_minutes);
   options.blob_limit_bytes = static_cast<int64_t>(flags.blob_limit_gib * (int64_t{1} << 30));
   return options;
 }

@@ -29,10 +29,6 @@ namespace {
 // tick costs microseconds.
 constexpr absl::Duration kTick = absl::Milliseconds(25);
 
-// Transfers of corpora and weights at one time; more are refused. A cluster has a few: its workers
-// fetch a corpus together.
-constexpr int kMaxBlobThreads = 300;
-
 // What a stream gets to drain before it is cut.
 constexpr absl::Duration kDrain = absl::Milliseconds(1500);
 
@@ -92,7 +88,8 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
   // An upload or download holds a thread for as long as it takes.
-  builder.SetResourceQuota(grpc::ResourceQuota("edgetp_server").SetMaxThreads(kMaxBlobThreads));
+  builder.SetResourceQuota(
+      grpc::ResourceQuota("edgetp_server").SetMaxThreads(options.max_transfers));
   grpc_server = builder.BuildAndStart();
   if (grpc_server == nullptr || port == 0) {
     return absl::UnavailableError(

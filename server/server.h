@@ -18,8 +18,11 @@ struct ServerOptions {
   std::string metrics = "127.0.0.1:0";
   std::string runs = "runs";
   int64_t blob_limit_bytes = int64_t{8} << 30;
-  // A transfer of a blob that takes longer is cut off.
+  // A transfer of a blob that takes longer is cut off; at most kLongestTransfer.
   absl::Duration transfer_limit = absl::Minutes(10);
+  // Transfers at one time, each of which holds a thread; more are refused. A cluster has a few: its
+  // workers fetch a corpus together.
+  int max_transfers = 300;
   Security security;
   CoordinatorOptions coordinator;
 };

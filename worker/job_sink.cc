@@ -45,7 +45,7 @@ absl::Status JobSink::SaveCheckpoint(int step, const std::vector<NamedTensor>& t
       const std::string bytes,
       SerializeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
   return PutBlobAs(blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), bytes,
-                   MonotonicNow() + kBlobTimeout)
+                   MonotonicNow() + kLongestTransfer)
       .status();
 }
 

@@ -17,9 +17,6 @@
 
 namespace edgetp {
 
-// Blobs are large: a model of 1.5 billion parameters has 6 GB.
-inline constexpr absl::Duration kBlobTimeout = absl::Minutes(10);
-
 // The name of the profile in force, which the stream's thread changes. Thread-safe.
 class NetworkName {
  public:

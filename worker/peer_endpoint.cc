@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<PeerEndpoint>> PeerEndpoint::Create(
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort(listen_address, security.server_credentials(), &port);
-  LimitConnections(&builder, kMaxPeerMessageBytes);
+  LimitConnections(&builder, {.message_bytes = kMaxPeerMessageBytes});
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
   // Nobody compresses here, and 4 MiB could unfold into gigabytes.
   builder.AddChannelArgument(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, kNoCompression);

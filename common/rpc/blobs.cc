@@ -27,6 +27,15 @@ void WriteChunks(grpc::ClientWriterInterface<v1::BlobChunk>* writer, v1::BlobHea
   writer->WritesDone();
 }
 
+// What a transfer has ended with. A server cuts off one that is too slow, and can say nothing more.
+absl::Status EndOf(const grpc::Status& status, const std::string& attempt) {
+  const absl::Status end = Annotate(FromGrpc(status), attempt);
+  if (!absl::IsCancelled(end)) return end;
+  return absl::CancelledError(
+      absl::StrCat(std::string(end.message()),
+                   ": the server ends what takes longer than its --transfer_minutes"));
+}
+
 absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::string& id,
                                 const std::string& sha256, const std::string& bytes,
                                 absl::Time deadline) {
@@ -40,7 +49,7 @@ absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::strin
   header.set_size_bytes(static_cast<int64_t>(bytes.size()));
   header.set_sha256(sha256);
   WriteChunks(writer.get(), std::move(header), bytes);
-  RETURN_IF_ERROR(Annotate(FromGrpc(writer->Finish()), absl::StrCat("put blob ", id)));
+  RETURN_IF_ERROR(EndOf(writer->Finish(), absl::StrCat("put blob ", id)));
   return response.id();
 }
 
@@ -86,7 +95,7 @@ absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::s
     bytes += chunk.data();
   }
   const std::string attempt = absl::StrCat("get blob ", id);
-  RETURN_IF_ERROR(Annotate(FromGrpc(reader->Finish()), attempt));
+  RETURN_IF_ERROR(EndOf(reader->Finish(), attempt));
   RETURN_IF_ERROR(Annotate(CheckReceived(header, bytes), attempt));
   return bytes;
 }

@@ -13,9 +13,13 @@ namespace edgetp {
 
 inline constexpr int64_t kBlobChunkBytes = 1 << 20;
 
+// The most that a server can be told to let a transfer take (--transfer_minutes). Clients wait as
+// long: a server that is gone, or stopped, ends the call within seconds.
+inline constexpr absl::Duration kLongestTransfer = absl::Hours(1);
+
 // Stores bytes on the server. Returns the blob's id, "sha256:<hex>".
 // Blocks until: all is stored, or `deadline` (monotonic clock).
-// Errors: those of Blobs.Put.
+// Errors: those of Blobs.Put; Cancelled if the server found it too slow.
 absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
                                     absl::Time deadline);
 
@@ -24,7 +28,8 @@ absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std:
                                       const std::string& bytes, absl::Time deadline);
 
 // Fetches the bytes of "sha256:<hex>" or "run:<name>".
-// Errors: those of Blobs.Get; DataLoss if size or SHA-256 differ from the header.
+// Errors: those of Blobs.Get; Cancelled if the server found it too slow; DataLoss if size or
+// SHA-256 differ from the header.
 absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id,
                                     absl::Time deadline);
 

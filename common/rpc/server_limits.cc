@@ -3,22 +3,16 @@
 #include <grpc/grpc.h>
 
 namespace edgetp {
-namespace {
 
-// A worker has two calls at once, a client that watches three.
-constexpr int kMaxStreams = 64;
-constexpr int kMaxMetadataBytes = 8 << 10;
-constexpr int kHandshakeMs = 10'000;
-constexpr int kIdleMs = 10 * 60'000;
-
-}  // namespace
-
-void LimitConnections(grpc::ServerBuilder* builder, int max_message_bytes) {
-  builder->SetMaxReceiveMessageSize(max_message_bytes);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
-  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMs);
+void LimitConnections(grpc::ServerBuilder* builder, const ConnectionLimits& limits) {
+  const auto milliseconds = [](absl::Duration duration) {
+    return static_cast<int>(absl::ToInt64Milliseconds(duration));
+  };
+  builder->SetMaxReceiveMessageSize(limits.message_bytes);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.calls);
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, limits.metadata_bytes);
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, milliseconds(limits.handshake));
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, milliseconds(limits.idle));
   // Without this, a second program on the same port would share it silently.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }

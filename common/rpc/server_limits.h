@@ -4,13 +4,22 @@
 
 #include <grpcpp/server_builder.h>
 
+#include "absl/time/time.h"
+
 namespace edgetp {
 
 // The largest message of Cluster, Control and Blobs: a chunk of 1 MiB, or the events of a run.
 inline constexpr int kMaxMessageBytes = 4 << 20;
 
-// Message size, streams per connection, size of metadata, time for a handshake, life of a
-// connection without calls, and one owner for a port.
-void LimitConnections(grpc::ServerBuilder* builder, int max_message_bytes = kMaxMessageBytes);
+struct ConnectionLimits {
+  int message_bytes = kMaxMessageBytes;
+  int calls = 64;  // at once; a worker has two, a client that watches three
+  int metadata_bytes = 8 << 10;
+  absl::Duration handshake = absl::Seconds(10);
+  absl::Duration idle = absl::Minutes(10);  // without a call
+};
+
+// Each connection is closed, or its call refused, beyond these; and a port has one owner.
+void LimitConnections(grpc::ServerBuilder* builder, const ConnectionLimits& limits = {});
 
 }  // namespace edgetp

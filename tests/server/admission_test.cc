@@ -11,6 +11,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
@@ -29,6 +30,7 @@ using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
 constexpr absl::Duration kLimit = absl::Seconds(20);
+constexpr int kMaxTransfers = 6;
 
 class AdmissionTest : public ::testing::Test {
  protected:
@@ -40,6 +42,7 @@ class AdmissionTest : public ::testing::Test {
     options.runs = folder_ + "/runs";
     options.security = security_;
     options.transfer_limit = absl::Milliseconds(300);
+    options.max_transfers = kMaxTransfers;
     auto server = Server::Start(options);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -119,6 +122,35 @@ TEST_F(AdmissionTest, AnUploadThatNeverEndsIsCutOff) {
   chunk.mutable_header()->set_size_bytes(1000);
   ASSERT_TRUE(writer->Write(chunk));
   EXPECT_NE(writer->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(AdmissionTest, TooManyTransfersAreRefusedAndOtherCallsGoOn) {
+  struct Upload {
+    grpc::ClientContext context;
+    v1::PutBlobResponse response;
+    std::unique_ptr<grpc::ClientWriter<v1::BlobChunk>> writer;
+  };
+  const auto stub = v1::Blobs::NewStub(MakeChannel(server_->address(), security_));
+  std::vector<Upload> uploads(2 * kMaxTransfers);
+  for (Upload& upload : uploads) {
+    upload.context.set_deadline(GrpcDeadline(MonotonicNow() + kLimit));
+    upload.writer = stub->Put(&upload.context, &upload.response);
+  }
+  EXPECT_EQ(CheckHealth(server_->address(), kLimit), absl::OkStatus());
+  int refused = 0;
+  for (Upload& upload : uploads)
+    refused += upload.writer->Finish().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+  EXPECT_GE(refused, kMaxTransfers);
+}
+
+TEST_F(AdmissionTest, MuchMetadataIsRefused) {
+  const auto stub = v1::Control::NewStub(MakeChannel(server_->address(), security_));
+  grpc::ClientContext context;
+  context.set_deadline(GrpcDeadline(MonotonicNow() + kLimit));
+  context.AddMetadata("x-much", std::string(64 << 10, 'x'));
+  v1::StatusResponse response;
+  EXPECT_EQ(stub->GetStatus(&context, v1::StatusRequest(), &response).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
 TEST_F(AdmissionTest, AMessageAboveTheLimitIsRefused) {

@@ -202,6 +202,31 @@ TEST_F(HostileClientTest, AMediumIsNotGrantedForEver) {
   }
 }
 
+TEST_F(HostileClientTest, AConnectionHasAtMost64Calls) {
+  v1::SubmitResponse response;
+  ASSERT_TRUE(Submit(Job(2), &response).ok());
+  v1::WatchRequest request;
+  request.set_run("a");
+  std::vector<grpc::ClientContext> contexts(64);
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::RunEvent>>> readers;
+  v1::RunEvent event;
+  for (grpc::ClientContext& context : contexts) {
+    SetDeadline(&context);
+    readers.push_back(control_->Watch(&context, request));
+    ASSERT_TRUE(readers.back()->Read(&event));
+  }
+  v1::StatusResponse status;
+  grpc::ClientContext waits;
+  waits.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(200));
+  EXPECT_EQ(control_->GetStatus(&waits, v1::StatusRequest(), &status).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  for (grpc::ClientContext& context : contexts) context.TryCancel();
+  for (const auto& reader : readers) reader->Finish();
+  grpc::ClientContext goes;
+  SetDeadline(&goes);
+  EXPECT_TRUE(control_->GetStatus(&goes, v1::StatusRequest(), &status).ok());
+}
+
 TEST_F(HostileClientTest, TooManyWatchersAreRefused) {
   v1::SubmitResponse response;
   ASSERT_TRUE(Submit(Job(2), &response).ok());
