@@ -7,7 +7,6 @@
 
 #include "common/config/convert.h"
 #include "common/config/defaults.h"
-#include "common/config/link_flags.h"
 #include "common/config/load.h"
 #include "common/config/override.h"
 
@@ -324,110 +323,6 @@ TEST(ConvertTest, ARunBecomesPlanOptions) {
   EXPECT_FALSE(options->clip);
   EXPECT_THAT(ErrorOf(ToPlanOptions(CompleteRun({"model.vocabulary=none"})).status()),
               HasSubstr("model.vocabulary: must be set"));
-}
-
-TEST(LinkFlagsTest, FlagsReplaceTheProfilesValues) {
-  v1::LinkConfig link;
-  link.set_ingress_rate_bits_per_second(5);
-  ASSERT_TRUE(
-      ApplyLinkFlags({.delay = "50ms", .jitter = "5ms", .rate = "20mbit", .loss = "1%"}, &link)
-          .ok());
-  EXPECT_EQ(link.delay_us(), 50'000);
-  EXPECT_EQ(link.jitter_us(), 5'000);
-  EXPECT_EQ(link.rate_bits_per_second(), 20e6);
-  EXPECT_FALSE(link.has_ingress_rate_bits_per_second());
-  EXPECT_DOUBLE_EQ(link.loss(), 0.01);
-  ASSERT_TRUE(ApplyLinkFlags({.rate = "unlimited"}, &link).ok());
-  EXPECT_FALSE(link.has_rate_bits_per_second());
-}
-
-TEST(LinkFlagsTest, ATableOfQuantilesStaysPossible) {
-  v1::LinkConfig link;
-  ASSERT_TRUE(
-      ParseTextproto(
-          "delay_us: 5000 distribution: DISTRIBUTION_QUANTILES "
-          "quantiles { probability: 0 jitter_us: -5000 } quantiles { probability: 1 jitter_us: 9 }",
-          "test", &link)
-          .ok());
-  ASSERT_TRUE(ApplyLinkFlags({.delay = "1ms"}, &link).ok());
-  EXPECT_EQ(link.quantiles(0).jitter_us(), -1000);
-  ASSERT_TRUE(ApplyLinkFlags({.jitter = "2ms"}, &link).ok());
-  EXPECT_EQ(link.quantiles_size(), 0);
-  EXPECT_EQ(link.distribution(), v1::LinkConfig::DISTRIBUTION_NORMAL);
-}
-
-TEST(LinkFlagsTest, ABadFlagIsNamedAndChangesNothing) {
-  v1::LinkConfig link;
-  EXPECT_THAT(ErrorOf(ApplyLinkFlags({.delay = "5ms", .rate = "fast"}, &link)),
-              HasSubstr("--rate: rate \"fast\""));
-  EXPECT_FALSE(link.has_delay_us());
-}
-
-TEST(LinkFlagsTest, ALinkIsTwoDifferentRanks) {
-  int source = 0;
-  int destination = 0;
-  ASSERT_TRUE(ParseLinkName("0:3", &source, &destination).ok());
-  EXPECT_EQ(destination, 3);
-  for (const char* bad : {"", "0", "0:0", "a:b", "0:1:2", "-1:0"}) {
-    EXPECT_FALSE(ParseLinkName(bad, &source, &destination).ok()) << bad;
-  }
-}
-
-// Every file under configs/.
-class ShippedConfigTest : public ::testing::Test {
- protected:
-  const ConfigLibrary library_{{std::string(EDGETP_SOURCE_DIR) + "/configs"}};
-};
-
-TEST_F(ShippedConfigTest, ModelsLoadAndKeepTheRules) {
-  for (const std::string& name : library_.Names(ConfigKind::kModel)) {
-    auto model = library_.Model(name);
-    ASSERT_TRUE(model.ok()) << model.status();
-    EXPECT_EQ(model->name(), name);
-    EXPECT_FALSE(model->source().empty()) << name;
-    EXPECT_EQ(ValidateModel(*model, name), absl::OkStatus());
-  }
-}
-
-TEST_F(ShippedConfigTest, NetworksLoadKeepTheRulesAndSayTheirSource) {
-  const auto names = library_.Names(ConfigKind::kNetwork);
-  EXPECT_GE(names.size(), 15u);
-  for (const std::string& name : names) {
-    auto network = library_.Network(name);
-    ASSERT_TRUE(network.ok()) << network.status();
-    EXPECT_EQ(network->name(), name);
-    EXPECT_EQ(ValidateNetwork(*network, std::nullopt, name), absl::OkStatus());
-    EXPECT_EQ(ValidateShipped(*network, name), absl::OkStatus());
-  }
-}
-
-TEST_F(ShippedConfigTest, DevicesLoadKeepTheRulesAndSayTheirSource) {
-  const auto names = library_.Names(ConfigKind::kDevice);
-  EXPECT_GE(names.size(), 11u);
-  for (const std::string& name : names) {
-    auto device = library_.Device(name);
-    ASSERT_TRUE(device.ok()) << device.status();
-    EXPECT_EQ(device->name(), name);
-    EXPECT_EQ(ValidateDevice(*device, name), absl::OkStatus());
-    EXPECT_EQ(ValidateShipped(*device, name), absl::OkStatus());
-  }
-}
-
-TEST_F(ShippedConfigTest, RunsLoadAndKeepTheRules) {
-  const auto names = library_.Names(ConfigKind::kRun);
-  EXPECT_GE(names.size(), 2u);
-  for (const std::string& name : names) {
-    auto run = library_.Run(name);
-    ASSERT_TRUE(run.ok()) << run.status();
-    if (!run->model().has_vocabulary()) run->mutable_model()->set_vocabulary(kAssumedVocabulary);
-    FillDefaults(&*run);
-    EXPECT_EQ(ValidateRun(*run, name), absl::OkStatus());
-  }
-}
-
-TEST_F(ShippedConfigTest, AProfileWithoutASourceIsRefused) {
-  EXPECT_THAT(ErrorOf(ValidateShipped(v1::NetworkProfile(), "new")),
-              HasSubstr("new: kind: a shipped profile must say"));
 }
 
 }  // namespace

@@ -3,8 +3,6 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
-#include "common/network/medium_arbiter.h"
-
 namespace edgetp {
 namespace {
 
@@ -101,36 +99,6 @@ TEST(ResolveNetworkTest, RanksOutsideTheWorldAreRejectedByField) {
 TEST(ResolveNetworkTest, ARankInTwoGroupsIsRejected) {
   ExpectRejected("partition { ranks: 1 } partition { ranks: 1 }",
                  "partition[1].ranks: a rank is in two groups");
-}
-
-TEST(MediumArbiterTest, GrantsFirstComeFirstServed) {
-  MediumArbiter arbiter;
-  const absl::Time start = absl::UnixEpoch();
-  EXPECT_EQ(arbiter.Grant(start, absl::Milliseconds(2)), start);
-  EXPECT_EQ(arbiter.Grant(start, absl::Milliseconds(3)), start + absl::Milliseconds(2));
-  EXPECT_EQ(arbiter.Grant(start + absl::Milliseconds(9), absl::Milliseconds(1)),
-            start + absl::Milliseconds(9));
-}
-
-TEST(MediumArbiterTest, ALateRequestTakesTheFirstGapThatIsLongEnough) {
-  MediumArbiter arbiter;
-  const absl::Time start = absl::UnixEpoch();
-  arbiter.Occupy(start + absl::Milliseconds(2), absl::Milliseconds(2));
-  arbiter.Occupy(start + absl::Milliseconds(7), absl::Milliseconds(2));
-  EXPECT_EQ(arbiter.Grant(start, absl::Milliseconds(1)), start);
-  EXPECT_EQ(arbiter.Grant(start, absl::Milliseconds(2)), start + absl::Milliseconds(4));
-  EXPECT_EQ(arbiter.Grant(start, absl::Milliseconds(2)), start + absl::Milliseconds(9));
-  EXPECT_EQ(arbiter.Grant(start + absl::Milliseconds(3), absl::Milliseconds(1)),
-            start + absl::Milliseconds(6));
-}
-
-TEST(MediumArbiterTest, WhatIsLongPastIsForgottenAndNotGrantedAgain) {
-  MediumArbiter arbiter;
-  const absl::Time start = absl::UnixEpoch();
-  for (int i = 0; i < 10'000; ++i)
-    EXPECT_EQ(arbiter.Grant(start + absl::Milliseconds(2 * i), absl::Milliseconds(1)),
-              start + absl::Milliseconds(2 * i));
-  EXPECT_GT(arbiter.Grant(start, absl::Milliseconds(1)), start + absl::Seconds(10));
 }
 
 TEST(NetworkProfileTest, ARateAndATraceTakeEachOthersPlace) {

@@ -1,0 +1,75 @@
+// What lies in configs/ keeps the rules.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "common/config/defaults.h"
+#include "common/config/load.h"
+#include "common/config/validate.h"
+
+namespace edgetp {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Every file under configs/.
+class ShippedConfigTest : public ::testing::Test {
+ protected:
+  const ConfigLibrary library_{std::vector<std::string>{EDGETP_SOURCE_DIR "/configs"}};
+};
+
+TEST_F(ShippedConfigTest, ModelsLoadAndKeepTheRules) {
+  for (const std::string& name : library_.Names(ConfigKind::kModel)) {
+    auto model = library_.Model(name);
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(model->name(), name);
+    EXPECT_FALSE(model->source().empty()) << name;
+    EXPECT_EQ(ValidateModel(*model, name), absl::OkStatus());
+  }
+}
+
+TEST_F(ShippedConfigTest, NetworksLoadKeepTheRulesAndSayTheirSource) {
+  const auto names = library_.Names(ConfigKind::kNetwork);
+  EXPECT_GE(names.size(), 15u);
+  for (const std::string& name : names) {
+    auto network = library_.Network(name);
+    ASSERT_TRUE(network.ok()) << network.status();
+    EXPECT_EQ(network->name(), name);
+    EXPECT_EQ(ValidateNetwork(*network, std::nullopt, name), absl::OkStatus());
+    EXPECT_EQ(ValidateShipped(*network, name), absl::OkStatus());
+  }
+}
+
+TEST_F(ShippedConfigTest, DevicesLoadKeepTheRulesAndSayTheirSource) {
+  const auto names = library_.Names(ConfigKind::kDevice);
+  EXPECT_GE(names.size(), 11u);
+  for (const std::string& name : names) {
+    auto device = library_.Device(name);
+    ASSERT_TRUE(device.ok()) << device.status();
+    EXPECT_EQ(device->name(), name);
+    EXPECT_EQ(ValidateDevice(*device, name), absl::OkStatus());
+    EXPECT_EQ(ValidateShipped(*device, name), absl::OkStatus());
+  }
+}
+
+TEST_F(ShippedConfigTest, RunsLoadAndKeepTheRules) {
+  const auto names = library_.Names(ConfigKind::kRun);
+  EXPECT_GE(names.size(), 2u);
+  for (const std::string& name : names) {
+    auto run = library_.Run(name);
+    ASSERT_TRUE(run.ok()) << run.status();
+    if (!run->model().has_vocabulary()) run->mutable_model()->set_vocabulary(kAssumedVocabulary);
+    FillDefaults(&*run);
+    EXPECT_EQ(ValidateRun(*run, name), absl::OkStatus());
+  }
+}
+
+TEST_F(ShippedConfigTest, AProfileWithoutASourceIsRefused) {
+  EXPECT_THAT(std::string(ValidateShipped(v1::NetworkProfile(), "new").message()),
+              HasSubstr("new: kind: a shipped profile must say"));
+}
+
+}  // namespace
+}  // namespace edgetp
