@@ -15,4 +15,11 @@ shift
 scripts/setup.sh --bench
 EDGETP_BENCH=ON scripts/build.sh
 scripts/fetch_data.sh
-exec env PYTHONPATH=bench python3 "bench/$subject/measure.py" "$@"
+measure=(env PYTHONPATH=bench python3 "bench/$subject/measure.py" "$@")
+# Loopback as Linux has it by default: a host may pace TCP (BBR) or filter it, on loopback too, and then measures that.
+if [[ "$subject" == performance ]] && unshare --net true 2>/dev/null; then
+  # shellcheck disable=SC2016
+  exec unshare --net sh -c 'ip link set lo up && { echo cubic >/proc/sys/net/ipv4/tcp_congestion_control; true; } && exec "$@"' \
+    sh "${measure[@]}"
+fi
+exec "${measure[@]}"

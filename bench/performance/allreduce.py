@@ -1,11 +1,12 @@
 """The block `allreduce`: ours beside TCP sockets, Gloo and Open MPI."""
 
 import json
+import pathlib
 
 import cluster
 import measuring
 
-ROUNDS = 3
+ROUNDS = 5
 WORLDS = (2, 4)
 PACKAGES = ("libgrpc++1.51", "libgloo0", "libopenmpi3", "openmpi-bin")
 # bytes: (name, iterations of a cell) for about a third of a second with two ranks
@@ -64,6 +65,10 @@ def measure_round(server, workers, size, peers):
     return row, times
 
 
+def congestion_control():
+    return pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+
+
 def time_of(us):
     return f"{us:.0f} us" if us < 1000 else f"{us / 1000:.2f} ms"
 
@@ -111,7 +116,7 @@ def block(options):
     rounds = 1 if options.quick else ROUNDS
     peers = available()
     parts = [measuring.preamble("scripts/measure.sh performance --only=allreduce", PACKAGES),
-             f"float32, one thread per rank, loopback; {rounds} rounds, in each all programs one after another for each size. In brackets: how many times as long as ours, the median of the rounds' "
+             f"float32, one thread per rank, loopback, TCP congestion control {congestion_control()}; {rounds} rounds, in each all programs one after another for each size. In brackets: how many times as long as ours, the median of the rounds' "
              "ratios. Open MPI over shared memory does not cross a socket, and is shown for scale."]
     with cluster.local_cluster(max(WORLDS)) as local:
         results = {workers: {size: [] for size in SIZES} for workers in WORLDS}
