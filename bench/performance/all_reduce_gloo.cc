@@ -2,6 +2,7 @@
 // halving_doubling: gloo::AllreduceHalvingDoubling.
 #include <gloo/allreduce.h>
 #include <gloo/allreduce_halving_doubling.h>
+#include <gloo/barrier.h>
 #include <gloo/rendezvous/context.h>
 #include <gloo/rendezvous/file_store.h>
 #include <gloo/transport/tcp/device.h>
@@ -38,6 +39,9 @@ void RunRank(const Options& options, const std::string& store_path, int rank) {
   } else {
     throw std::invalid_argument("--algorithm");
   }
+  // Who leaves first closes connections on which others may still wait.
+  gloo::BarrierOptions barrier(context);
+  gloo::barrier(barrier);
 }
 
 int Main(int argc, char** argv) {
