@@ -48,6 +48,8 @@ build() {
     options=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     export CCACHE_SLOPPINESS=pch_defines,time_macros
   fi
+  # These few tests take seconds either way; without optimization they compile in two thirds of the time.
+  if $ci; then options+=(-DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O0 -g1"); fi
   mkdir -p build
   cmake --preset "$preset" "${options[@]}" >"build/$preset.log" 2>&1 ||
     { cat "build/$preset.log" >&2; fail "CMake could not configure build/$preset"; }
