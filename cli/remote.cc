@@ -84,13 +84,13 @@ absl::StatusOr<v1::NetworkProfile> Remote::SetNetwork(const v1::SetNetworkReques
 }
 
 absl::StatusOr<std::string> Remote::PutBlob(const std::string& bytes) {
-  auto id = edgetp::PutBlob(blobs_.get(), bytes, MonotonicNow() + kLongestTransfer);
+  auto id = edgetp::PutBlob(blobs_.get(), bytes);
   if (!id.ok()) return Explain(id.status());
   return id;
 }
 
 absl::StatusOr<std::string> Remote::GetBlob(const std::string& id) {
-  auto bytes = edgetp::GetBlob(blobs_.get(), id, MonotonicNow() + kLongestTransfer);
+  auto bytes = edgetp::GetBlob(blobs_.get(), id);
   if (!bytes.ok()) return Explain(bytes.status());
   return bytes;
 }

@@ -153,8 +153,7 @@ absl::Status Job::AwaitMemory() {
 
 absl::Status Job::FetchCorpus() {
   if (assign_.spec().corpus_blob().empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), assign_.spec().corpus_blob(),
-                                                    MonotonicNow() + kLongestTransfer));
+  ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), assign_.spec().corpus_blob()));
   ASSIGN_OR_RETURN(corpus_, Corpus::Parse(bytes));
   return corpus_->CheckFits(config_.model().sequence(), config_.model().vocabulary());
 }
@@ -220,8 +219,7 @@ absl::Status Job::BuildModel() {
 absl::Status Job::LoadWeights() {
   const v1::JobSpec& spec = assign_.spec();
   if (spec.weights_blob().empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string bytes,
-                   GetBlob(blobs_.get(), spec.weights_blob(), MonotonicNow() + kLongestTransfer));
+  ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), spec.weights_blob()));
   ASSIGN_OR_RETURN(const Checkpoint checkpoint, ParseCheckpoint(bytes));
   symbols_ = checkpoint.symbols;
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));

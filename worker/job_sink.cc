@@ -41,12 +41,9 @@ void JobSink::Step(const StepStats& stats, v1::StepReport report) {
 }
 
 absl::Status JobSink::SaveCheckpoint(int step, const std::vector<NamedTensor>& tensors) {
-  ASSIGN_OR_RETURN(
-      const std::string bytes,
-      SerializeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
-  return PutBlobAs(blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), bytes,
-                   MonotonicNow() + kLongestTransfer)
-      .status();
+  ASSIGN_OR_RETURN(const std::string bytes,
+                   SerializeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
+  return PutBlobAs(blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), bytes).status();
 }
 
 }  // namespace edgetp

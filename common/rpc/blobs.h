@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/base/clock.h"
 #include "edgetp/v1/control.grpc.pb.h"
 
 namespace edgetp {
@@ -21,16 +22,17 @@ inline constexpr absl::Duration kLongestTransfer = absl::Hours(1);
 // Blocks until: all is stored, or `deadline` (monotonic clock).
 // Errors: those of Blobs.Put; Cancelled if the server found it too slow.
 absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
-                                    absl::Time deadline);
+                                    absl::Time deadline = MonotonicNow() + kLongestTransfer);
 
 // The same under an id that the caller gives: "checkpoint:<run>/<step>".
 absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id,
-                                      const std::string& bytes, absl::Time deadline);
+                                      const std::string& bytes,
+                                      absl::Time deadline = MonotonicNow() + kLongestTransfer);
 
 // Fetches the bytes of "sha256:<hex>" or "run:<name>".
 // Errors: those of Blobs.Get; Cancelled if the server found it too slow; DataLoss if size or
 // SHA-256 differ from the header.
 absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id,
-                                    absl::Time deadline);
+                                    absl::Time deadline = MonotonicNow() + kLongestTransfer);
 
 }  // namespace edgetp

@@ -1,13 +1,10 @@
 // Whoever reaches a worker's port can send it anything. The job goes on or ends with an error that
 // names the peer; what a stranger makes the worker hold is bounded.
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstdint>
 
-#include "absl/strings/numbers.h"
 #include "gmock/gmock.h"
+#include "tests/rpc/raw_connection.h"
 #include "tests/transport/plain_client.h"
 
 namespace edgetp {
@@ -25,28 +22,6 @@ v1::PeerMessage HelloOf(const std::string& job, int rank, int world_size) {
   message.mutable_hello()->set_version(kVersion);
   return message;
 }
-
-// A TCP connection that speaks no HTTP/2, or nothing.
-class RawConnection {
- public:
-  explicit RawConnection(const std::string& address) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int port = 0;
-    EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port));
-    to.sin_port = htons(static_cast<uint16_t>(port));
-    EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
-  }
-  ~RawConnection() { close(socket_); }
-  void Send(const std::string& bytes) {
-    // The other side may have hung up already.
-    (void)!send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  }
-
- private:
-  int socket_;
-};
 
 // Two ranks connect and reduce, whatever strangers do meanwhile.
 void ExpectJobRuns(LocalCluster* cluster) {
