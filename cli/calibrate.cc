@@ -72,6 +72,18 @@ absl::StatusOr<v1::JobSpec> MakeJob(CalibrateFlags flags) {
   return spec;
 }
 
+// What the fit has not seen is absent: free.
+void SetFitted(const v1::CalibrateReport& report, v1::DeviceProfile* profile) {
+  if (report.elementwise_bytes_per_second() > 0)
+    profile->set_elementwise_bytes_per_second(report.elementwise_bytes_per_second());
+  if (report.optimizer_bytes_per_second() > 0)
+    profile->set_optimizer_bytes_per_second(report.optimizer_bytes_per_second());
+  if (report.message_bytes_per_second() > 0)
+    profile->set_message_bytes_per_second(report.message_bytes_per_second());
+  profile->set_operation_overhead_us(report.operation_overhead_us());
+  profile->set_segment_overhead_us(report.segment_overhead_us());
+}
+
 v1::DeviceProfile ProfileOf(const CalibrateFlags& flags, const v1::RunConfig& config,
                             const v1::CalibrateReport& report) {
   v1::DeviceProfile profile;
@@ -86,6 +98,7 @@ v1::DeviceProfile ProfileOf(const CalibrateFlags& flags, const v1::RunConfig& co
   profile.set_memory_bytes_per_second(report.memory_bytes_per_second());
   profile.set_memory_bytes(report.memory_bytes());
   profile.set_message_overhead_us(report.message_overhead_us());
+  SetFitted(report, &profile);
   return profile;
 }
 

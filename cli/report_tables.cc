@@ -315,10 +315,21 @@ std::string CalibrateTable(const v1::CalibrateReport& report) {
   }
   table.AddRow({"training step, one of two ranks",
                 absl::StrCat(FormatSeconds(report.step_compute_seconds()), " of compute")});
-  table.AddRow({"sustained over a step", giga(report.flops_per_second(), "GFLOP/s")});
+  const auto micro = [](double us) { return absl::StrCat(FormatNumber(us), " us"); };
+  table.AddRow({"fitted: products", giga(report.flops_per_second(), "GFLOP/s")});
+  table.AddRow({"fitted: element-wise", giga(report.elementwise_bytes_per_second(), "GB/s")});
+  table.AddRow({"fitted: optimizer", giga(report.optimizer_bytes_per_second(), "GB/s")});
+  table.AddRow({"fitted: each operation", micro(report.operation_overhead_us())});
+  table.AddRow({"fitted: each segment", micro(report.segment_overhead_us())});
+  table.AddRow({"fitted: a message, each end", micro(report.message_overhead_us())});
+  table.AddRow({"fitted: a message's bytes", giga(report.message_bytes_per_second(), "GB/s")});
+  for (const v1::CalibrateReport::Shape& shape : report.shapes()) {
+    table.AddRow({absl::StrCat("compute of a step, ", shape.name()),
+                  absl::StrFormat("%s, fitted %s (%+.1f %%)", FormatSeconds(shape.compute_seconds()),
+                                  FormatSeconds(shape.fitted_seconds()),
+                                  100 * (shape.fitted_seconds() / shape.compute_seconds() - 1))});
+  }
   table.AddRow({"memory, copying", giga(report.memory_bytes_per_second(), "GB/s")});
-  table.AddRow({"software of a message, each end",
-                absl::StrCat(FormatNumber(report.message_overhead_us()), " us")});
   table.AddRow({"loopback, large all-reduce", giga(report.loopback_bytes_per_second(), "GB/s")});
   table.AddRow({"memory", FormatBytes(report.memory_bytes())});
   return table.Render();

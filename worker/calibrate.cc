@@ -3,16 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <utility>
 
-#include "common/base/random.h"
 #include "common/base/status_macros.h"
-#include "common/config/convert.h"
 #include "common/rpc/host.h"
 #include "common/simulate/compute_cost.h"
 #include "worker/bench_all_reduce.h"
+#include "worker/model/trainer.h"
 #include "worker/peer_clock.h"
 #include "worker/process_setup.h"
 
@@ -22,11 +20,7 @@ namespace {
 // Far beyond any cache.
 constexpr size_t kCopyBytes = size_t{128} << 20;
 constexpr int kCopies = 5;
-// What a message costs by itself, and what its bytes cost.
-constexpr int64_t kSmallBytes = 4 << 10;
 constexpr int64_t kLargeBytes = 16 << 20;
-constexpr int kWarmupSteps = 3;
-constexpr int kSteps = 9;
 constexpr CollectiveTag kBarrier = {TrafficClass::kControl, Phase::kForward, -1};
 
 double Now() { return absl::ToDoubleSeconds(MonotonicNow() - absl::UnixEpoch()); }
@@ -85,74 +79,53 @@ absl::Status Wait(CollectiveGroup* group) {
   return group->AllReduce(kBarrier, absl::MakeSpan(&nothing, 1));
 }
 
-// Between two ranks, each end of a direct all-reduce sends one message and receives one.
-absl::Status MeasureMessages(CollectiveGroup* group, v1::CalibrateReport* report) {
+absl::Status MeasureLoopback(CollectiveGroup* group, v1::CalibrateReport* report) {
   v1::BenchTask task;
-  task.add_bytes(kSmallBytes);
   task.add_bytes(kLargeBytes);
   task.add_algorithms("direct");
   task.set_warmup(10);
   ASSIGN_OR_RETURN(const v1::BenchReport bench, BenchAllReduce(task, "none", group));
-  report->set_message_overhead_us(bench.rows(0).median_us() / 2);
-  report->set_loopback_bytes_per_second(bench.rows(1).bandwidth_bytes_per_second());
+  report->set_loopback_bytes_per_second(bench.rows(0).bandwidth_bytes_per_second());
   return absl::OkStatus();
-}
-
-TokenBatch AnyTokens(const v1::RunConfig& config) {
-  TokenBatch tokens{config.train().batch(), config.model().sequence(), {}, {}};
-  const int count = tokens.batch * tokens.sequence;
-  for (int i = 0; i < 2 * count; ++i) {
-    const auto token = static_cast<int64_t>(RandomBits(config.seed(), i) %
-                                            static_cast<uint64_t>(config.model().vocabulary()));
-    (i < count ? tokens.inputs : tokens.targets).push_back(token);
-  }
-  return tokens;
-}
-
-// Seconds of compute in a step, all of its micro-batches included.
-absl::StatusOr<double> MeasureSteps(const v1::RunConfig& config, const StepPlan& plan,
-                                    Trainer* trainer, CollectiveGroup* group) {
-  const std::vector<TokenBatch> batches(config.train().micro_batches(), AnyTokens(config));
-  std::vector<double> seconds;
-  for (int step = 0; step < kWarmupSteps + kSteps; ++step) {
-    group->BeginStep(step, Collectives(plan.steps[group->rank()]));
-    RETURN_IF_ERROR(trainer->TrainStep(step, batches, config.train().learning_rate()).status());
-    RETURN_IF_ERROR(group->EndStep());
-    const double compute = group->TakeStats().breakdown_seconds.compute();
-    if (step >= kWarmupSteps) seconds.push_back(compute);
-  }
-  return Median(std::move(seconds));
 }
 
 }  // namespace
 
-double FittingFlops(const std::vector<PlanStep>& steps, double memory_bytes_per_second,
-                    double seconds, double at_most) {
-  const auto takes = [&](double flops_per_second) {
-    absl::Duration sum;
-    for (const absl::Duration segment :
-         SegmentDurations(steps, {.flops_per_second = flops_per_second,
-                                 .memory_bytes_per_second = memory_bytes_per_second})) {
-      sum += segment;
-    }
-    return absl::ToDoubleSeconds(sum);
-  };
-  double low = 1;
-  double high = at_most;
-  if (takes(high) >= seconds) return high;
-  for (int i = 0; i < 100; ++i) {
-    const double middle = std::sqrt(low * high);
-    (takes(middle) > seconds ? low : high) = middle;
+void ReportFit(const std::vector<MeasuredShape>& shapes, v1::CalibrateReport* report) {
+  std::vector<MeasuredSegment> segments;
+  std::vector<MeasuredMessages> messages;
+  for (const MeasuredShape& shape : shapes) {
+    segments.insert(segments.end(), shape.segments.begin(), shape.segments.end());
+    messages.insert(messages.end(), shape.messages.begin(), shape.messages.end());
   }
-  return high;
+  DeviceOptions device;
+  FitCompute(segments, &device);
+  FitMessages(messages, &device);
+  report->set_flops_per_second(device.flops_per_second);
+  report->set_elementwise_bytes_per_second(device.elementwise_bytes_per_second);
+  report->set_optimizer_bytes_per_second(device.optimizer_bytes_per_second);
+  report->set_operation_overhead_us(absl::ToDoubleMicroseconds(device.operation_overhead));
+  report->set_segment_overhead_us(absl::ToDoubleMicroseconds(device.segment_overhead));
+  report->set_message_overhead_us(absl::ToDoubleMicroseconds(device.message_overhead));
+  report->set_message_bytes_per_second(device.message_bytes_per_second);
+  for (const MeasuredShape& shape : shapes) {
+    absl::Duration fitted;
+    for (const MeasuredSegment& segment : shape.segments)
+      fitted += DurationOf(segment.work, device);
+    v1::CalibrateReport::Shape& row = *report->add_shapes();
+    row.set_name(shape.name);
+    row.set_compute_seconds(shape.compute_seconds);
+    row.set_fitted_seconds(absl::ToDoubleSeconds(fitted));
+  }
 }
 
-absl::StatusOr<v1::CalibrateReport> Calibrate(const v1::RunConfig& config, int threads,
-                                              Trainer* trainer, CollectiveGroup* group) {
+absl::StatusOr<v1::CalibrateReport> Calibrate(const v1::RunConfig& config,
+                                              const JobEnvironment& environment,
+                                              CollectiveGroup* group) {
   v1::CalibrateReport report;
   report.set_model(config.model().name());
   report.set_host(HostName());
-  report.set_threads(threads);
+  report.set_threads(environment.threads);
   report.set_blas(BlasName());
   report.set_memory_bytes(static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
                           static_cast<double>(sysconf(_SC_PAGESIZE)));
@@ -162,17 +135,11 @@ absl::StatusOr<v1::CalibrateReport> Calibrate(const v1::RunConfig& config, int t
     report.set_memory_bytes_per_second(MeasureMemory());
   }
   RETURN_IF_ERROR(Wait(group));
-  RETURN_IF_ERROR(MeasureMessages(group, &report));
-  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
-  ASSIGN_OR_RETURN(const double seconds, MeasureSteps(config, plan, trainer, group));
-  if (group->rank() != 0) return report;
-  double fastest = 0;
-  for (const v1::CalibrateReport::Gemm& gemm : report.gemms())
-    fastest = std::max(fastest, gemm.flops_per_second());
-  report.set_step_compute_seconds(seconds);
-  report.set_flops_per_second(
-      FittingFlops(plan.steps[0], report.memory_bytes_per_second(), seconds, fastest));
+  RETURN_IF_ERROR(MeasureLoopback(group, &report));
+  ASSIGN_OR_RETURN(const std::vector<MeasuredShape> shapes,
+                   MeasureShapes(config, environment.device, group));
+  report.set_step_compute_seconds(shapes.front().compute_seconds);
+  ReportFit(shapes, &report);
   return report;
 }
 

@@ -5,22 +5,20 @@
 #include "absl/status/statusor.h"
 #include "edgetp/v1/config.pb.h"
 #include "edgetp/v1/report.pb.h"
+#include "worker/calibrate_shapes.h"
 #include "worker/collective_group.h"
-#include "worker/model/trainer.h"
+#include "worker/job.h"
 
 namespace edgetp {
 
-// `trainer` has been built for `config`, whose network is unlimited, over `group`. The process
-// computes with `threads`.
+// The network of `config` is unlimited.
 // Blocks until: all is measured, some seconds for a small model.
 // Errors: those of trainer and group.
-absl::StatusOr<v1::CalibrateReport> Calibrate(const v1::RunConfig& config, int threads,
-                                              Trainer* trainer, CollectiveGroup* group);
+absl::StatusOr<v1::CalibrateReport> Calibrate(const v1::RunConfig& config,
+                                              const JobEnvironment& environment,
+                                              CollectiveGroup* group);
 
-// The rate at which the compute of a plan's rank takes `seconds`, where its memory traffic runs at
-// `memory_bytes_per_second`: what compute_cost.h must be told to get back what was measured.
-// `at_most` where memory alone takes longer. Pure.
-double FittingFlops(const std::vector<PlanStep>& steps, double memory_bytes_per_second,
-                    double seconds, double at_most);
+// Fits the cost model to what was measured, and reports it and how well it fits. Pure.
+void ReportFit(const std::vector<MeasuredShape>& shapes, v1::CalibrateReport* report);
 
 }  // namespace edgetp

@@ -21,6 +21,7 @@
 #include "worker/calibrate.h"
 #include "worker/checkpoint.h"
 #include "worker/collective_group.h"
+#include "worker/cpu_placement.h"
 #include "worker/job_sink.h"
 #include "worker/medium_client.h"
 #include "worker/memory_check.h"
@@ -132,11 +133,13 @@ absl::Status Job::Prepare() {
   // Nobody builds before all have connected, so nobody's memory is counted twice here. A GPU's is
   // another matter.
   const bool has_model = assign_.spec().task_case() != v1::JobSpec::kBench;
+  // To calibrate is to build models of several shapes, one after the other.
+  const bool builds_model = has_model && assign_.spec().task_case() != v1::JobSpec::kCalibrate;
   if (has_model && context_.environment->device == "cpu") RETURN_IF_ERROR(AwaitMemory());
   // Peers first: a peer that waits for this one must not run out of time while this one builds a
   // large model.
   RETURN_IF_ERROR(Annotate(Connect(deadline), "connect peers"));
-  if (!has_model) return absl::OkStatus();
+  if (!builds_model) return absl::OkStatus();
   RETURN_IF_ERROR(Annotate(BuildModel(), "build model"));
   return Annotate(LoadWeights(), "load weights");
 }
@@ -287,8 +290,8 @@ absl::Status Job::RunTask(v1::JobResult* result) {
       break;
     }
     case v1::JobSpec::kCalibrate: {
-      ASSIGN_OR_RETURN(v1::CalibrateReport report, Calibrate(config_, context_.environment->threads,
-                                                             trainer_.get(), group_.get()));
+      ASSIGN_OR_RETURN(v1::CalibrateReport report,
+                       Calibrate(config_, *context_.environment, group_.get()));
       if (assign_.rank() == 0) *result->mutable_calibrate() = std::move(report);
       break;
     }
@@ -344,6 +347,9 @@ absl::Status Report(const v1::Assign& assign, const JobContext& context,
 }  // namespace
 
 absl::Status ExecuteJob(const v1::Assign& assign, const JobContext& context) {
+  std::optional<CpuPlacement> placement;
+  if (context.environment->device == "cpu")
+    placement.emplace(SeatOf(assign), context.environment->threads);
   Job job(assign, context);
   absl::Status status = Execute(assign, context, &job);
   if (status.ok()) return status;

@@ -1,6 +1,7 @@
 """The blocks of docs/fidelity.md."""
 
 import agreement
+import apriori
 import changes
 import kernel
 import links
@@ -23,6 +24,7 @@ BLOCKS = {
     "verdict": verdict.verdict,
     "identical": numerics.identical,
     "workers": numerics.workers,
+    "apriori": apriori.block,
     "agreement": agreement.agreement,
     "simgrid": simgrid.block,
     "raspberry_pi": raspberry_pi.block,

@@ -124,17 +124,25 @@ void CheckSplit(const v1::RunConfig& config, Violations* violations) {
 
 void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Violations* violations) {
   if (!device.has_flops_per_second()) violations->Add(path + "flops_per_second", "must be set");
-  if (device.has_flops_per_second())
-    violations->Positive(path + "flops_per_second", device.flops_per_second());
-  if (device.has_memory_bytes_per_second()) {
-    violations->Positive(path + "memory_bytes_per_second", device.memory_bytes_per_second());
-  }
-  if (device.has_memory_bytes()) violations->Positive(path + "memory_bytes", device.memory_bytes());
+  const auto positive = [&](bool present, const char* field, double value) {
+    if (present) violations->Positive(path + field, value);
+  };
+  positive(device.has_flops_per_second(), "flops_per_second", device.flops_per_second());
+  positive(device.has_memory_bytes_per_second(), "memory_bytes_per_second",
+           device.memory_bytes_per_second());
+  positive(device.has_memory_bytes(), "memory_bytes", device.memory_bytes());
+  positive(device.has_staging_bytes_per_second(), "staging_bytes_per_second",
+           device.staging_bytes_per_second());
+  positive(device.has_elementwise_bytes_per_second(), "elementwise_bytes_per_second",
+           device.elementwise_bytes_per_second());
+  positive(device.has_optimizer_bytes_per_second(), "optimizer_bytes_per_second",
+           device.optimizer_bytes_per_second());
+  positive(device.has_message_bytes_per_second(), "message_bytes_per_second",
+           device.message_bytes_per_second());
+  positive(device.has_watts(), "watts", device.watts());
   violations->NotNegative(path + "message_overhead_us", device.message_overhead_us());
-  if (device.has_staging_bytes_per_second()) {
-    violations->Positive(path + "staging_bytes_per_second", device.staging_bytes_per_second());
-  }
-  if (device.has_watts()) violations->Positive(path + "watts", device.watts());
+  violations->NotNegative(path + "operation_overhead_us", device.operation_overhead_us());
+  violations->NotNegative(path + "segment_overhead_us", device.segment_overhead_us());
   violations->Below(path + "variability", device.variability(), 0, 1);
 }
 

@@ -15,23 +15,33 @@ constexpr double kFloatBytes = 4;
 struct Cost {
   double flops = 0;
   double bytes = 0;
+  double product_flops = 0;
+  double elementwise_bytes = 0;
+  double operations = 0;
 };
 
 // A backward pass has two products for each one of the forward pass: for the inputs and for the
 // weights.
-Cost Backward(const Cost& forward) { return {2 * forward.flops, 2 * forward.bytes}; }
+Cost Backward(const Cost& forward) {
+  return {2 * forward.flops, 2 * forward.bytes, 2 * forward.product_flops,
+          2 * forward.elementwise_bytes, 2 * forward.operations};
+}
 
-Cost operator+(const Cost& a, const Cost& b) { return {a.flops + b.flops, a.bytes + b.bytes}; }
+Cost operator+(const Cost& a, const Cost& b) {
+  return {a.flops + b.flops, a.bytes + b.bytes, a.product_flops + b.product_flops,
+          a.elementwise_bytes + b.elementwise_bytes, a.operations + b.operations};
+}
 
 // (rows, inner) x (inner, columns): 2mnk flops; both operands are read, the result is written.
 Cost Product(double rows, double inner, double columns) {
-  return {2 * rows * inner * columns,
-          kFloatBytes * (rows * inner + inner * columns + rows * columns)};
+  const double flops = 2 * rows * inner * columns;
+  return {flops, kFloatBytes * (rows * inner + inner * columns + rows * columns), flops, 0, 1};
 }
 
 // `flops` per element, and that many elements read and written once.
 Cost Elementwise(double elements, double flops) {
-  return {flops * elements, kFloatBytes * 2 * elements};
+  const double bytes = kFloatBytes * 2 * elements;
+  return {flops * elements, bytes, 0, bytes, 1};
 }
 
 // Sizes of one rank's share, as doubles: products of them leave the range of int.
@@ -69,8 +79,10 @@ constexpr double kAdamWBytes = 7 * kFloatBytes;
 // LN1, W_qkv, scores and their application over the full T x T square, W_o, the residual addition.
 Cost AttentionForward(const RankSizes& s) {
   const double scores = s.B * s.heads * s.T * s.T;
-  const Cost attend{2 * 2 * scores * s.head_size,
-                    kFloatBytes * (2 * scores + 4 * s.tokens * s.width)};
+  const double attend_flops = 2 * 2 * scores * s.head_size;
+  const double values_bytes = kFloatBytes * 4 * s.tokens * s.width;
+  const Cost attend{attend_flops, kFloatBytes * 2 * scores + values_bytes, attend_flops,
+                    values_bytes, 1};
   return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, 3 * s.width) +
          attend + Elementwise(scores, kSoftmaxFlops) + Product(s.tokens, s.width, s.C) +
          Elementwise(s.tokens * s.C, 1);
@@ -181,7 +193,7 @@ class RankPlanner {
     if (partial > 0) Reduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, 4);
     if (options_.clip) Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, 4);
     const double parameters = RankParameters(options_, sizes_);
-    Compute(Phase::kOptimizer, -1, {kAdamWFlops * parameters, kAdamWBytes * parameters});
+    Compute(Phase::kOptimizer, -1, {kAdamWFlops * parameters, kAdamWBytes * parameters, 0, 0, 1});
   }
 
   std::vector<PlanStep> Take() { return std::move(steps_); }
@@ -215,7 +227,10 @@ class RankPlanner {
   }
 
   void Compute(Phase phase, int layer, const Cost& cost) {
-    steps_.push_back(ComputeStep{phase, layer, cost.flops, cost.bytes});
+    steps_.push_back(ComputeStep{phase, layer, cost.flops, cost.bytes,
+                                 static_cast<float>(cost.product_flops),
+                                 static_cast<float>(cost.elementwise_bytes),
+                                 static_cast<float>(cost.operations)});
   }
 
   void Reduce(const CollectiveTag& tag, int64_t elements, int bytes_per_element) {
@@ -270,7 +285,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
   return absl::OkStatus();
 }
 
-// The steps of all ranks are kept in memory, 40 bytes each: GPT-3 on a thousand ranks has ten
+// The steps of all ranks are kept in memory, 56 bytes each: GPT-3 on a thousand ranks has ten
 // million.
 absl::Status CheckSteps(const PlanOptions& options) {
   constexpr double kMaxSteps = 1 << 25;

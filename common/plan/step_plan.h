@@ -35,6 +35,11 @@ struct ComputeStep {
   int layer;             // -1: embeddings, head, optimizer
   double flops;          // multiply and add count as two
   double bytes_touched;  // memory traffic: weights and activations read and written
+  // The same, told apart for cost models that do so; 0 where the plan does not say. What is no
+  // matrix product is element-wise, but for the optimizer, whose traffic is bytes_touched.
+  float product_flops = 0;
+  float elementwise_bytes = 0;
+  float operations = 0;  // on whole tensors
 };
 
 // Training has all-reduces alone. The others are the halves of one through rank 0, of which

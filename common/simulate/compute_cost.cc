@@ -10,19 +10,46 @@ double SecondsAt(double amount, double per_second) {
   return per_second == 0 ? 0 : amount / per_second;
 }
 
-absl::Duration DurationOf(const ComputeStep& step, const DeviceOptions& device) {
+absl::Duration RooflineOf(const ComputeStep& step, const DeviceOptions& device) {
   return absl::Seconds(std::max(SecondsAt(step.flops, device.flops_per_second),
                                 SecondsAt(step.bytes_touched, device.memory_bytes_per_second)));
+}
+
+// The finer model prices only what the plan has told apart.
+bool ToldApart(const std::vector<PlanStep>& steps) {
+  return std::all_of(steps.begin(), steps.end(), [](const PlanStep& step) {
+    const ComputeStep* compute = std::get_if<ComputeStep>(&step);
+    return compute == nullptr || compute->operations > 0;
+  });
+}
+
+std::vector<absl::Duration> RooflineDurations(const std::vector<PlanStep>& steps,
+                                              const DeviceOptions& device) {
+  std::vector<absl::Duration> durations(1);
+  for (const PlanStep& step : steps) {
+    if (const ComputeStep* compute = std::get_if<ComputeStep>(&step)) {
+      durations.back() += RooflineOf(*compute, device);
+    } else {
+      durations.emplace_back();
+    }
+  }
+  return durations;
 }
 
 }  // namespace
 
 DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile) {
+  const auto microseconds = [](double us) { return absl::Nanoseconds(1e3 * us); };
   DeviceOptions device;
   device.flops_per_second = profile.flops_per_second();
   device.memory_bytes_per_second = profile.memory_bytes_per_second();
-  device.message_overhead = absl::Nanoseconds(1e3 * profile.message_overhead_us());
+  device.message_overhead = microseconds(profile.message_overhead_us());
   device.staging_bytes_per_second = profile.staging_bytes_per_second();
+  device.elementwise_bytes_per_second = profile.elementwise_bytes_per_second();
+  device.optimizer_bytes_per_second = profile.optimizer_bytes_per_second();
+  device.operation_overhead = microseconds(profile.operation_overhead_us());
+  device.segment_overhead = microseconds(profile.segment_overhead_us());
+  device.message_bytes_per_second = profile.message_bytes_per_second();
   return device;
 }
 
@@ -32,16 +59,46 @@ absl::Duration StagingTime(const DeviceOptions& device, int64_t elements) {
                        device.staging_bytes_per_second);
 }
 
+absl::Duration SendingTime(const DeviceOptions& device, int64_t bytes,
+                           double link_bits_per_second) {
+  const auto amount = static_cast<double>(bytes);
+  const double software = SecondsAt(amount, device.message_bytes_per_second);
+  const double link = SecondsAt(8 * amount, link_bits_per_second);
+  return device.message_overhead + absl::Seconds(std::max(0.0, software - link));
+}
+
+absl::Duration DurationOf(const SegmentWork& work, const DeviceOptions& device) {
+  const double seconds = SecondsAt(work.product_flops, device.flops_per_second) +
+                         SecondsAt(work.elementwise_bytes, device.elementwise_bytes_per_second) +
+                         SecondsAt(work.optimizer_bytes, device.optimizer_bytes_per_second);
+  return absl::Seconds(seconds) + work.operations * device.operation_overhead +
+         (work.beside_collective ? device.segment_overhead : absl::ZeroDuration());
+}
+
+std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps) {
+  std::vector<SegmentWork> works(1);
+  for (const PlanStep& step : steps) {
+    const ComputeStep* compute = std::get_if<ComputeStep>(&step);
+    if (compute == nullptr) {
+      works.back().beside_collective = true;
+      works.push_back({.beside_collective = true});
+      continue;
+    }
+    SegmentWork& work = works.back();
+    work.product_flops += compute->product_flops;
+    work.elementwise_bytes += compute->elementwise_bytes;
+    work.operations += compute->operations;
+    if (compute->phase == Phase::kOptimizer) work.optimizer_bytes += compute->bytes_touched;
+  }
+  return works;
+}
+
 std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
                                              const DeviceOptions& device) {
-  std::vector<absl::Duration> durations(1);
-  for (const PlanStep& step : steps) {
-    if (const ComputeStep* compute = std::get_if<ComputeStep>(&step)) {
-      durations.back() += DurationOf(*compute, device);
-    } else {
-      durations.emplace_back();
-    }
-  }
+  if (device.elementwise_bytes_per_second == 0 || !ToldApart(steps))
+    return RooflineDurations(steps, device);
+  std::vector<absl::Duration> durations;
+  for (const SegmentWork& work : SegmentWorks(steps)) durations.push_back(DurationOf(work, device));
   return durations;
 }
 

@@ -16,14 +16,20 @@ namespace edgetp {
 // are collectives; one may be empty.
 using ComputeTable = std::vector<std::vector<absl::Duration>>;
 
-// A DeviceProfile as plain numbers. 0 is unlimited.
+// A DeviceProfile as plain numbers. A rate of 0 is unlimited.
 struct DeviceOptions {
   double flops_per_second = 0;
   double memory_bytes_per_second = 0;
-  absl::Duration
-      message_overhead;  // software cost of one message, at its sender and again at its receiver
-  double staging_bytes_per_second =
-      0;  // between accelerator and network buffers, before and after a collective
+  // Software cost of one message, at its sender and again at its receiver.
+  absl::Duration message_overhead;
+  // Between accelerator and network buffers, before and after a collective.
+  double staging_bytes_per_second = 0;
+  // The finer model of a calibrated host; used where elementwise_bytes_per_second is not 0.
+  double elementwise_bytes_per_second = 0;
+  double optimizer_bytes_per_second = 0;
+  absl::Duration operation_overhead;
+  absl::Duration segment_overhead;
+  double message_bytes_per_second = 0;
 };
 
 DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile);
@@ -31,8 +37,34 @@ DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile);
 // Between accelerator and network buffers, one way, of that many float32 elements.
 absl::Duration StagingTime(const DeviceOptions& device, int64_t elements);
 
-// The durations of one rank's compute segments. A ComputeStep takes as long as its arithmetic or
-// its memory traffic, whichever takes longer.
+// What a message costs its sender before its first byte is on the link: the fixed overhead, and
+// what the software takes for the bytes beyond the time that the link itself takes for them.
+// `link_bits_per_second`: 0 is unlimited.
+absl::Duration SendingTime(const DeviceOptions& device, int64_t bytes, double link_bits_per_second);
+
+// What one compute segment does, as the finer model sees it.
+struct SegmentWork {
+  double product_flops = 0;
+  double elementwise_bytes = 0;
+  double optimizer_bytes = 0;
+  double operations = 0;
+  bool beside_collective = false;  // the segment begins or ends with one
+};
+
+// By the finer model: the sum below.
+absl::Duration DurationOf(const SegmentWork& work, const DeviceOptions& device);
+
+// Of one rank, by compute segment.
+std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps);
+
+// The durations of one rank's compute segments.
+//   A profile without elementwise_bytes_per_second: each ComputeStep takes as long as its
+//   arithmetic or its memory traffic, whichever takes longer.
+//   With it: product flops / flops_per_second
+//            + element-wise bytes / elementwise_bytes_per_second
+//            + optimizer bytes / optimizer_bytes_per_second
+//            + operations * operation_overhead
+//            + segment_overhead, where a collective begins or ends the segment
 std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
                                              const DeviceOptions& device);
 

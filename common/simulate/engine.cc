@@ -272,7 +272,12 @@ absl::StatusOr<bool> TimelineSimulator::Engine::Send(int rank, const Action& act
     return absl::UnavailableError(absl::StrCat(
         "simulate send: a partition separates the ranks (rank=", rank, " peer=", action.peer, ")"));
   }
-  if (!state.prepared) state.local += devices_[rank].message_overhead;
+  const Segmentation cut(state.schedule->chunks[action.chunk].size(), state.bytes_per_element,
+                         options_.segment_bytes);
+  if (!state.prepared) {
+    state.local += SendingTime(devices_[rank], cut.chunk_bytes(),
+                               links_.network().Link(rank, action.peer).rate_bits_per_second);
+  }
   state.prepared = true;
   // Only a shared medium makes the order of different senders matter.
   if (links_.network().shared_medium && state.local > now) {
@@ -280,8 +285,6 @@ absl::StatusOr<bool> TimelineSimulator::Engine::Send(int rank, const Action& act
     return false;
   }
   state.prepared = false;
-  const Segmentation cut(state.schedule->chunks[action.chunk].size(), state.bytes_per_element,
-                         options_.segment_bytes);
   if (segments_.in_flight() + cut.count() > kMaxSegmentsInFlight) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "simulate: more than ", kMaxSegmentsInFlight, " segments under way at once (algorithm=",

@@ -28,6 +28,49 @@ TEST(ComputeCostTest, ZeroMeansUnlimited) {
   EXPECT_EQ(SegmentDurations(Steps(), {}), std::vector<absl::Duration>(3));
 }
 
+// Of a calibrated host, with round numbers.
+DeviceOptions CalibratedHost() {
+  DeviceOptions device;
+  device.flops_per_second = 1e9;
+  device.elementwise_bytes_per_second = 1e9;
+  device.optimizer_bytes_per_second = 2e9;
+  device.operation_overhead = absl::Milliseconds(1);
+  device.segment_overhead = absl::Milliseconds(10);
+  device.memory_bytes_per_second = 1;  // for the roofline alone
+  return device;
+}
+
+TEST(ComputeCostTest, ACalibratedHostTakesTheSumOfWhatAStepConsistsOf) {
+  const std::vector<PlanStep> steps = {ComputeStep{Phase::kForward, 0, 0, 0, 2e9, 1e9, 5},
+                                       AllReduceStep{CollectiveTag{}, 10, 40},
+                                       ComputeStep{Phase::kOptimizer, -1, 7e9, 6e9, 0, 0, 1}};
+  EXPECT_EQ(SegmentDurations(steps, CalibratedHost()),
+            (std::vector<absl::Duration>{absl::Milliseconds(2000 + 1000 + 5 + 10),
+                                         absl::Milliseconds(3000 + 1 + 10)}));
+}
+
+TEST(ComputeCostTest, AStepWithoutCollectivesPaysForNoSegment) {
+  const std::vector<PlanStep> steps = {ComputeStep{Phase::kForward, 0, 0, 0, 1e9, 0, 1}};
+  EXPECT_EQ(SegmentDurations(steps, CalibratedHost()),
+            std::vector<absl::Duration>{absl::Milliseconds(1001)});
+}
+
+TEST(ComputeCostTest, WhatAPlanDoesNotTellApartIsPricedByTheRoofline) {
+  DeviceOptions device = CalibratedHost();
+  device.memory_bytes_per_second = 3e9;
+  EXPECT_EQ(SegmentDurations(Steps(), device), SegmentDurations(Steps(), Device()));
+}
+
+TEST(ComputeCostTest, SoftwareTakesForAMessageWhatTheLinkDoesNotHide) {
+  DeviceOptions device;
+  device.message_overhead = absl::Microseconds(10);
+  device.message_bytes_per_second = 1e9;
+  EXPECT_EQ(SendingTime(device, 1'000'000, 0), absl::Microseconds(1010));
+  EXPECT_EQ(SendingTime(device, 1'000'000, 16e9), absl::Microseconds(510));
+  EXPECT_EQ(SendingTime(device, 1'000'000, 1e9), absl::Microseconds(10)) << "the link is slower";
+  EXPECT_EQ(SendingTime({}, 1'000'000, 0), absl::ZeroDuration());
+}
+
 TEST(ComputeCostTest, EachRankHasItsOwnDeviceOrAllTheSame) {
   StepPlan plan;
   plan.world_size = 2;
