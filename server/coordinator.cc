@@ -271,26 +271,41 @@ void Coordinator::Advance(absl::Time now, Outputs* out) {
   }
 }
 
-void Coordinator::StartNext(absl::Time now, Outputs* out) {
-  const int idle = membership_.CountIdle();
-  const int wanted = queue_.front().spec.config().workers();
-  if (idle >= wanted) return Activate(now, out);
-  if (!waiting_since_.has_value()) waiting_since_ = now;
-  if (now - *waiting_since_ < options_.worker_wait) return WaitForWorkers(now, idle, out);
-  const absl::Status reason = absl::FailedPreconditionError(
-      absl::StrFormat("fewer workers than asked: %d of %d joined within %.0f s", idle, wanted,
-                      absl::ToDoubleSeconds(options_.worker_wait)));
-  EndQueued(queue_.begin(), "failed", reason, out);
+std::vector<Worker*> Coordinator::Candidates(const v1::JobSpec& spec) {
+  const int wanted = spec.config().workers();
+  // Benchmarks have no replicas.
+  return spec.has_bench() ? membership_.Idle(wanted) : membership_.IdleOfOneKind(wanted);
 }
 
-void Coordinator::WaitForWorkers(absl::Time now, int idle, Outputs* out) {
+void Coordinator::StartNext(absl::Time now, Outputs* out) {
+  const int wanted = queue_.front().spec.config().workers();
+  const int found = static_cast<int>(Candidates(queue_.front().spec).size());
+  if (found >= wanted) return Activate(now, out);
+  if (!waiting_since_.has_value()) waiting_since_ = now;
+  const int idle = membership_.CountIdle();
+  if (now - *waiting_since_ < options_.worker_wait) return WaitForWorkers(found, idle, out);
+  const double waited = absl::ToDoubleSeconds(options_.worker_wait);
+  const std::string reason =
+      idle < wanted
+          ? absl::StrFormat("fewer workers than asked: %d of %d joined within %.0f s", idle, wanted,
+                            waited)
+          : absl::StrFormat(
+                "fewer workers of one kind than asked: %d of %d within %.0f s (idle: %s); mixed "
+                "hardware would not keep replicated parameters equal",
+                found, wanted, waited, membership_.DescribeIdle());
+  EndQueued(queue_.begin(), "failed", absl::FailedPreconditionError(reason), out);
+}
+
+void Coordinator::WaitForWorkers(int found, int idle, Outputs* out) {
   if (idle == announced_idle_) return;
   announced_idle_ = idle;
   const Queued& job = queue_.front();
+  const int wanted = job.spec.config().workers();
+  const std::string why =
+      idle < wanted ? ""
+                    : absl::StrCat(" of one kind of hardware (idle: ", membership_.DescribeIdle(), ")");
   Announce(job.run, v1::Phase::NAME_QUEUED,
-           absl::StrCat("waiting for ", job.spec.config().workers() - idle, " of ",
-                        job.spec.config().workers(), " workers"),
-           out);
+           absl::StrCat("waiting for ", wanted - found, " of ", wanted, " workers", why), out);
 }
 
 void Coordinator::Activate(absl::Time now, Outputs* out) {
@@ -298,7 +313,8 @@ void Coordinator::Activate(absl::Time now, Outputs* out) {
   queue_.pop_front();
   waiting_since_.reset();
   announced_idle_ = -1;
-  const std::vector<Worker*> workers = membership_.Idle(job.spec.config().workers());
+  const std::vector<Worker*> workers = Candidates(job.spec);
+  const std::string unlike = job.spec.has_bench() ? "" : UnlikeCpus(workers);
   active_ =
       std::make_unique<ActiveJob>(ActiveJob::Options{.run = job.run,
                                                      .spec = std::move(job.spec),
@@ -316,6 +332,13 @@ void Coordinator::Activate(absl::Time now, Outputs* out) {
            workers.size() == 1 ? "1 worker builds the model"
                                : absl::StrCat(workers.size(), " workers build their shards"),
            out);
+  if (!unlike.empty()) {
+    Announce(active_->run(), v1::Phase::NAME_PREPARING,
+             absl::StrCat("warning: replicas may drift apart, which the replica check would find: "
+                          "the workers differ (",
+                          unlike, ")"),
+             out);
+  }
 }
 
 void Coordinator::FinishActive(Outputs* out) {

@@ -92,7 +92,9 @@ class Coordinator {
   // Carries out the end of the active job, and starts the next one, if it is time for either.
   void Advance(absl::Time now, Outputs* out);
   void StartNext(absl::Time now, Outputs* out);
-  void WaitForWorkers(absl::Time now, int idle, Outputs* out);
+  // The idle workers that the job would get: as many as it asks for, or too few.
+  std::vector<Worker*> Candidates(const v1::JobSpec& spec);
+  void WaitForWorkers(int found, int idle, Outputs* out);
   void Activate(absl::Time now, Outputs* out);
   void FinishActive(Outputs* out);
   void EndQueued(std::deque<Queued>::iterator job, const std::string& outcome,
