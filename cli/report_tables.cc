@@ -10,7 +10,9 @@
 #include "absl/strings/str_join.h"
 #include "cli/format.h"
 #include "cli/table.h"
+#include "cli/term_columns.h"
 #include "common/config/units.h"
+#include "common/network/attribution.h"
 
 namespace edgetp {
 namespace {
@@ -116,10 +118,8 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
   const bool workers = SeveralWorldSizes(sweep);
   std::vector<Column> columns = {{"network", Align::kLeft}, {"pattern", Align::kLeft}};
   if (workers) columns.push_back({"P"});
-  for (const char* header : {"com-\npute", "soft-\nware", "queue-\ning", "serial-\nization",
-                             "propa-\ngation", "jitter", "strag-\ngler"}) {
-    columns.push_back({header});
-  }
+  const TermColumns terms = TermColumns::For(sweep.rows());
+  terms.AddHeaders(&columns);
   columns.push_back({"sum"});
   Table table(columns);
   for (int i = 0; i < sweep.rows_size(); ++i) {
@@ -127,8 +127,7 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
     if (!HasSteps(run)) continue;
     std::vector<std::string> cells = {run.network(), patterns[i]};
     if (workers) cells.push_back(absl::StrCat(run.workers()));
-    for (const auto& [unused, seconds] : BreakdownTerms(run.breakdown_seconds()))
-      cells.push_back(Milliseconds(seconds));
+    terms.AddCells(run.breakdown_seconds(), 1e3, &cells);
     cells.push_back(Milliseconds(TotalOf(run.breakdown_seconds())));
     table.AddRow(std::move(cells));
   }
@@ -212,10 +211,10 @@ void AddTraffic(const v1::TrafficBytes& bytes, Table* table) {
 }  // namespace
 
 std::vector<std::pair<std::string, double>> BreakdownTerms(const v1::Breakdown& breakdown) {
-  return {{"compute", breakdown.compute()},         {"software", breakdown.software()},
-          {"queueing", breakdown.queueing()},       {"serialization", breakdown.serialization()},
-          {"propagation", breakdown.propagation()}, {"jitter", breakdown.jitter()},
-          {"straggler", breakdown.straggler()}};
+  std::vector<std::pair<std::string, double>> terms;
+  for (const BreakdownTerm& term : kBreakdownTerms)
+    terms.emplace_back(term.name, (breakdown.*term.seconds)());
+  return terms;
 }
 
 std::string TrainTable(const v1::RunSummary& run) {

@@ -179,7 +179,7 @@ TEST(PlanAuditTest, ACollectiveTooManyOrTooFewIsInternal) {
 
 double Sum(const v1::Breakdown& b) {
   return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() +
-         b.jitter() + b.straggler();
+         b.jitter() + b.straggler() + b.staging();
 }
 
 TEST(StatsTest, TheBreakdownAddsUpToTheStepAndBytesAreCountedByClass) {
