@@ -1,13 +1,12 @@
 #include "server/membership.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/base/version.h"
+#include "server/hardware.h"
 
 namespace edgetp {
 namespace {
@@ -42,40 +41,7 @@ absl::Status CheckJoin(const v1::JoinRequest& request) {
   return absl::OkStatus();
 }
 
-// The idle workers of each kind, in order of joining; the kind that joined first comes first.
-template <typename Workers>
-auto IdleByKind(Workers& workers) {
-  std::vector<std::pair<std::string, std::vector<decltype(&workers[0])>>> kinds;
-  for (auto& worker : workers) {
-    if (!worker.idle()) continue;
-    const std::string kind = KindOf(worker.join);
-    auto known = std::find_if(kinds.begin(), kinds.end(),
-                              [&kind](const auto& each) { return each.first == kind; });
-    if (known == kinds.end()) known = kinds.insert(kinds.end(), {kind, {}});
-    known->second.push_back(&worker);
-  }
-  return kinds;
-}
-
 }  // namespace
-
-std::string KindOf(const v1::JoinRequest& join) {
-  if (join.device().empty() || join.device() == "cpu") return "cpu";
-  return join.hardware().empty() ? join.device() : join.hardware();
-}
-
-std::string UnlikeCpus(const std::vector<Worker*>& workers) {
-  std::set<std::string> models, kernels;
-  for (const Worker* worker : workers) {
-    if (KindOf(worker->join) != "cpu") return "";
-    models.insert(worker->join.hardware());
-    kernels.insert(worker->join.blas());
-  }
-  std::vector<std::string> differences;
-  if (models.size() > 1) differences.push_back("CPUs: " + absl::StrJoin(models, ", "));
-  if (kernels.size() > 1) differences.push_back("BLAS: " + absl::StrJoin(kernels, ", "));
-  return absl::StrJoin(differences, "; ");
-}
 
 absl::StatusOr<std::string> Membership::Join(absl::Time now, const v1::JoinRequest& request) {
   if (absl::Status status = CheckJoin(request); !status.ok()) return status;
@@ -134,19 +100,12 @@ std::vector<Worker*> Membership::Idle(int count) {
 
 std::vector<Worker*> Membership::IdleOfOneKind(int count) {
   std::vector<Worker*> most;
-  for (auto& [kind, idle] : IdleByKind(workers_)) {
+  for (auto& [kind, idle] : ByKind(Idle(static_cast<int>(workers_.size())))) {
     if (most.empty() || (static_cast<int>(most.size()) < count && idle.size() > most.size()))
       most = std::move(idle);
   }
   if (static_cast<int>(most.size()) > count) most.resize(count);
   return most;
-}
-
-std::string Membership::DescribeIdle() const {
-  std::vector<std::string> parts;
-  for (const auto& [kind, idle] : IdleByKind(workers_))
-    parts.push_back(absl::StrCat(idle.size(), " x ", kind));
-  return absl::StrJoin(parts, ", ");
 }
 
 int Membership::CountIdle() const {

@@ -24,14 +24,6 @@ struct Worker {
   bool idle() const { return !gone && !rank.has_value(); }
 };
 
-// Ranks compute what is replicated each for itself, and must get the same bits: so those of a run
-// are all CPUs, or accelerators of one model. "cpu", or the accelerator's model.
-std::string KindOf(const v1::JoinRequest& join);
-
-// Why replicas may drift apart although all of `workers` are CPUs: their models or BLAS kernels
-// differ. Empty if they are alike.
-std::string UnlikeCpus(const std::vector<Worker*>& workers);
-
 class Membership {
  public:
   // Takes a worker in and gives it the next id. It stands in for the one that has been missed for
@@ -53,13 +45,11 @@ class Membership {
 
   // The first `count` idle workers in order of joining; fewer if there are not as many.
   std::vector<Worker*> Idle(int count);
-  // The same of one kind of hardware (KindOf): the kind of the worker that joined first, among the
-  // kinds that have enough. Without such a kind, of the one that has most.
+  // The same of one kind of hardware (hardware.h): the kind of the worker that joined first, among
+  // the kinds that have enough. Without such a kind, of the one that has most.
   std::vector<Worker*> IdleOfOneKind(int count);
 
   int CountIdle() const;
-  // The idle workers by kind, for people: "2 x cpu, 1 x NVIDIA H200".
-  std::string DescribeIdle() const;
   const std::vector<Worker>& workers() const { return workers_; }
   // How many have been missed so far.
   int lost() const { return lost_; }

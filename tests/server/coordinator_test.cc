@@ -266,11 +266,11 @@ TEST_F(CoordinatorTest, MixedHardwareIsRefusedAndTheKindsAreNamed) {
   EXPECT_TRUE(Receivers(v1::ServerMessage::kAssign).empty());
   EXPECT_THAT(PhaseDetails().back(),
               HasSubstr("waiting for 1 of 2 workers of one kind of hardware (idle: 1 x cpu, 1 x "
-                        "NVIDIA H200, 1 x NVIDIA L4)"));
+                        "NVIDIA H200, 1 x NVIDIA L4; mixed"));
   Pass(absl::Seconds(31), {"worker-1", "worker-2", "worker-3"});
   ASSERT_EQ(out_.ended.size(), 1u);
   EXPECT_EQ(out_.ended[0].failure.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(FailureText(), HasSubstr("fewer workers of one kind than asked: 1 of 2"));
+  EXPECT_THAT(FailureText(), HasSubstr("waited 30 s in vain for 1 of 2 workers of one kind"));
 }
 
 TEST_F(CoordinatorTest, ABenchmarkTakesAnyHardware) {
