@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <thread>
@@ -55,6 +56,7 @@ struct Flags {
   std::string device = "cpu";
   std::string log_level = "info";
   int device_slot = 0;
+  bool check_device = false;
   int threads = 1;
   double connect_seconds = 30;
   SecurityOptions security;
@@ -86,6 +88,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
                  "which of --device's, from 0, in turns: how workers of one host share its GPUs")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
+  app.add_flag("--check_device", flags.check_device,
+               "end at once: exit code 2 and one line where --device is not on this host");
   app.add_option("--threads", flags.threads, "threads for computing; 1 when workers share a host")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -180,6 +184,13 @@ void WarnOfSlowBlas() {
       "Debian: "
       "apt-get install libopenblas0-openmp",
       gflops, BlasName());
+}
+
+int CheckDevice(const Flags& flags) {
+  const absl::Status status = ExpandHardware(flags.device, PresentDevices()).status();
+  if (status.ok()) return 0;
+  fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  return kExitBadInput;
 }
 
 // Stops the session when a signal has come; ends when `done` is set.
@@ -280,6 +291,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : edgetp::kExitBadInput;
   }
+  if (flags.check_device) return edgetp::CheckDevice(flags);
   edgetp::RestartWithFittingLibraries(argv, flags.threads);
   const absl::Status status = edgetp::Run(flags);
   if (status.ok()) return 0;

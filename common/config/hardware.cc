@@ -22,8 +22,8 @@ bool IsNumbered(const std::string& name) {
 }
 
 absl::Status NotHere(const std::string& word, const std::vector<std::string>& present) {
-  return absl::InvalidArgumentError(absl::StrCat("--device: ", word, " is not on this host: it has ",
-                                                 absl::StrJoin(present, ", ")));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--device: ", word, " is not on this host: it has ", absl::StrJoin(present, ", ")));
 }
 
 absl::Status Expand(const std::string& word, const std::vector<std::string>& present,
