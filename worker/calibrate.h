@@ -2,6 +2,8 @@
 // path that training takes. Every rank of the job calls it; rank 0 reports.
 #pragma once
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "edgetp/v1/config.pb.h"
 #include "edgetp/v1/report.pb.h"
@@ -11,10 +13,11 @@
 namespace edgetp {
 
 // `trainer` has been built for `config`, whose network is unlimited, over `group`. The process
-// computes with `threads`.
+// computes on `device`, on a CPU with `threads`.
 // Blocks until: all is measured, some seconds for a small model.
 // Errors: those of trainer and group.
-absl::StatusOr<v1::CalibrateReport> Calibrate(const v1::RunConfig& config, int threads,
+absl::StatusOr<v1::CalibrateReport> Calibrate(const v1::RunConfig& config,
+                                              const std::string& device, int threads,
                                               Trainer* trainer, CollectiveGroup* group);
 
 // The rate at which the compute of a plan's rank takes `seconds`, where its memory traffic runs at

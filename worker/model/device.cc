@@ -46,6 +46,8 @@ double MedianCopySeconds(const std::string& device, const std::function<double()
   return Median(std::move(seconds));
 }
 
+int IndexOf(const std::string& device) { return torch::Device(device).index(); }
+
 torch::TensorOptions Floats(const torch::Device& device) {
   return torch::TensorOptions().dtype(torch::kFloat).device(device);
 }
@@ -62,12 +64,16 @@ std::vector<std::string> PresentDevices() {
 bool IsAccelerator(const std::string& device) { return device != "cpu"; }
 
 std::string AcceleratorModel(const std::string& device) {
-  return IsAccelerator(device) ? gpu::ModelOf(torch::Device(device).index()) : "";
+  return IsAccelerator(device) ? gpu::ModelOf(IndexOf(device)) : "";
 }
 
 std::optional<DeviceMemory> AcceleratorMemory(const std::string& device) {
   if (!IsAccelerator(device)) return std::nullopt;
-  return gpu::MemoryOf(torch::Device(device).index());
+  try {
+    return gpu::MemoryOf(IndexOf(device));
+  } catch (const std::exception&) {
+    return std::nullopt;  // the next use of the device says what is wrong with it
+  }
 }
 
 void ComputeDeterministically() {
@@ -87,7 +93,7 @@ void ReleaseAcceleratorMemory() {
 }
 
 void AwaitDevice(const std::string& device) {
-  if (IsAccelerator(device)) torch::cuda::synchronize(torch::Device(device).index());
+  if (IsAccelerator(device)) torch::cuda::synchronize(IndexOf(device));
 }
 
 bool HasMkl() { return at::hasMKL(); }

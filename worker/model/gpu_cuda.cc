@@ -1,4 +1,3 @@
-#include <c10/core/DeviceGuard.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <cuda_runtime_api.h>
 
@@ -12,10 +11,13 @@ std::string ModelOf(int index) {
 }
 
 std::optional<DeviceMemory> MemoryOf(int index) {
-  const c10::DeviceGuard guard(
-      c10::Device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index)));
+  // It stays the thread's current one: a worker uses no other, and to go back to number 0 would make
+  // a context of half a GiB there.
   size_t free_bytes = 0, total_bytes = 0;
-  if (cudaMemGetInfo(&free_bytes, &total_bytes) != cudaSuccess) return std::nullopt;
+  if (cudaSetDevice(index) != cudaSuccess ||
+      cudaMemGetInfo(&free_bytes, &total_bytes) != cudaSuccess) {
+    return std::nullopt;
+  }
   return DeviceMemory{static_cast<double>(free_bytes), static_cast<double>(total_bytes)};
 }
 
