@@ -273,11 +273,14 @@ std::string PlanTable(const v1::PlanReport& plan) {
                 {"gradients"},
                 {"optimizer"},
                 {"activations"},
+                {"workspace"},
+                {"process"},
                 {"memory in total"}});
   for (int rank = 0; rank < plan.memory_bytes_per_rank_size(); ++rank) {
     const v1::MemoryBytes& use = plan.memory_bytes_per_rank(rank);
     memory.AddRow({absl::StrCat(rank), FormatBytes(use.parameters()), FormatBytes(use.gradients()),
                    FormatBytes(use.optimizer()), FormatBytes(use.activations()),
+                   FormatBytes(use.workspace()), FormatBytes(use.process()),
                    FormatBytes(use.total())});
   }
   return absl::StrCat(table.Render(), "\n", memory.Render());
@@ -305,6 +308,7 @@ std::string CalibrateTable(const v1::CalibrateReport& report) {
     return absl::StrCat(FormatNumber(value * 1e-9), " ", unit);
   };
   Table table({{"measured", Align::kLeft}, {report.host(), Align::kLeft}});
+  table.AddRow({"device", report.device()});
   table.AddRow({"model, threads, BLAS",
                 absl::StrCat(report.model(), ", ", report.threads(), ", ", report.blas())});
   for (const v1::CalibrateReport::Gemm& gemm : report.gemms()) {
@@ -316,6 +320,10 @@ std::string CalibrateTable(const v1::CalibrateReport& report) {
                 absl::StrCat(FormatSeconds(report.step_compute_seconds()), " of compute")});
   table.AddRow({"sustained over a step", giga(report.flops_per_second(), "GFLOP/s")});
   table.AddRow({"memory, copying", giga(report.memory_bytes_per_second(), "GB/s")});
+  if (report.staging_bytes_per_second() > 0) {
+    table.AddRow({"staging, device to host or back",
+                  giga(report.staging_bytes_per_second(), "GB/s")});
+  }
   table.AddRow({"software of a message, each end",
                 absl::StrCat(FormatNumber(report.message_overhead_us()), " us")});
   table.AddRow({"loopback, large all-reduce", giga(report.loopback_bytes_per_second(), "GB/s")});

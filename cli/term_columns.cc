@@ -10,11 +10,14 @@ namespace {
 
 // Where words break, so that all terms fit beside one another.
 std::string Header(const std::string& term) {
-  static const auto& kHeaders = *new std::map<std::string, std::string>{
-      {"compute", "com-\npute"},        {"staging", "stag-\ning"},
-      {"software", "soft-\nware"},      {"queueing", "queue-\ning"},
-      {"serialization", "serial-\nization"}, {"propagation", "propa-\ngation"},
-      {"straggler", "strag-\ngler"}};
+  static const auto& kHeaders =
+      *new std::map<std::string, std::string>{{"compute", "com-\npute"},
+                                              {"staging", "stag-\ning"},
+                                              {"software", "soft-\nware"},
+                                              {"queueing", "queue-\ning"},
+                                              {"serialization", "serial-\nization"},
+                                              {"propagation", "propa-\ngation"},
+                                              {"straggler", "strag-\ngler"}};
   const auto found = kHeaders.find(term);
   return found == kHeaders.end() ? term : found->second;
 }

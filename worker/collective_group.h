@@ -131,9 +131,9 @@ class CollectiveGroup final : public Communicator {
   int step_ = -1;
   std::vector<AllReduceStep> expected_;
   size_t next_expected_ = 0;
-  absl::Time step_begin_;        // on the host's clock
-  absl::Time clock_step_begin_;  // on the rank's, which differs where the step is paced
-  absl::Time gap_begin_;         // on the rank's
+  absl::Time step_begin_;                    // on the host's clock
+  absl::Time clock_step_begin_;              // on the rank's, which differs where the step is paced
+  absl::Time gap_begin_;                     // on the rank's
   std::optional<absl::Time> staging_begin_;  // on the rank's; until the all-reduce that follows
   int64_t staged_bytes_ = 0;                 // of the last all-reduce
 };

@@ -42,10 +42,8 @@ struct BreakdownTerm {
 inline constexpr BreakdownTerm kBreakdownTerms[] = {
     {"compute", &TimeBreakdown::compute, &v1::Breakdown::compute, &v1::Breakdown::set_compute},
     {"staging", &TimeBreakdown::staging, &v1::Breakdown::staging, &v1::Breakdown::set_staging},
-    {"software", &TimeBreakdown::software, &v1::Breakdown::software,
-     &v1::Breakdown::set_software},
-    {"queueing", &TimeBreakdown::queueing, &v1::Breakdown::queueing,
-     &v1::Breakdown::set_queueing},
+    {"software", &TimeBreakdown::software, &v1::Breakdown::software, &v1::Breakdown::set_software},
+    {"queueing", &TimeBreakdown::queueing, &v1::Breakdown::queueing, &v1::Breakdown::set_queueing},
     {"serialization", &TimeBreakdown::serialization, &v1::Breakdown::serialization,
      &v1::Breakdown::set_serialization},
     {"propagation", &TimeBreakdown::propagation, &v1::Breakdown::propagation,

@@ -127,10 +127,18 @@ TEST(SimulateTest, TheSmallestWorldSizeThatFitsIsADivisorOfTheHeads) {
   for (plan.world_size = 1; plan.world_size <= 4; plan.world_size *= 2) {
     need.push_back(BuildStepPlan(plan)->memory[0].total_bytes());
   }
-  EXPECT_EQ(SmallestWorldSizeThatFits(plan, need[0]).value(), 1);
-  EXPECT_EQ(SmallestWorldSizeThatFits(plan, need[1]).value(), 2);
-  EXPECT_EQ(SmallestWorldSizeThatFits(plan, need[1] - 1).value(), 4);
-  EXPECT_EQ(SmallestWorldSizeThatFits(plan, need[2] - 1).value(), std::nullopt);
+  EXPECT_EQ(SmallestWorldSizeThatFits(plan, Board(1e10, need[0])).value(), 1);
+  EXPECT_EQ(SmallestWorldSizeThatFits(plan, Board(1e10, need[1])).value(), 2);
+  EXPECT_EQ(SmallestWorldSizeThatFits(plan, Board(1e10, need[1] - 1)).value(), 4);
+  EXPECT_EQ(SmallestWorldSizeThatFits(plan, Board(1e10, need[2] - 1)).value(), std::nullopt);
+}
+
+TEST(SimulateTest, AnAcceleratorsMemoryIsItsOwn) {
+  SimulateCase run = MiniGpt("tttt", 2);
+  const double on_cpu = Simulate(run)->memory_bytes_per_rank(0).workspace();
+  run.forecast.devices[0].set_staging_bytes_per_second(1e10);
+  // Checkpoints are put together by its host.
+  EXPECT_LT(Simulate(run)->memory_bytes_per_rank(0).workspace(), on_cpu);
 }
 
 TEST(SimulateTest, MemoryThatTheProfileDoesNotTellIsNotJudged) {
