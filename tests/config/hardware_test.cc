@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/config/load.h"
+
 namespace edgetp {
 namespace {
 
@@ -16,6 +18,12 @@ TEST(HardwareTest, WordsOfHardwareAreNoProfiles) {
     EXPECT_TRUE(IsHardware(name)) << name;
   for (const char* name : {"", "cuda:", "cuda:x", "cuda:1x", "gpu", "raspberry-pi-5", "cuda.txt"})
     EXPECT_FALSE(IsHardware(name)) << name;
+}
+
+TEST(HardwareTest, AProfileByThatNameIsRefusedWithTheWayToOne) {
+  const absl::Status status = ConfigLibrary::Default("").Device("cuda:0").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("edgetp calibrate --device=cuda:0"));
 }
 
 TEST(HardwareTest, CudaAloneIsTheFirstGpu) {
