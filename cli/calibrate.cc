@@ -80,7 +80,8 @@ v1::DeviceProfile ProfileOf(const CalibrateFlags& flags, const v1::RunConfig& co
   profile.set_kind(v1::KIND_MEASURED);
   profile.set_source(absl::StrFormat(
       "edgetp %s calibrate on %s (%s), %s: %s, batch %d, sequence %d, %d thread%s, %s", kVersion,
-      report.host(), report.device(), absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()), report.model(),
+      report.host(), report.device(),
+      absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()), report.model(),
       config.train().batch(), config.model().sequence(), report.threads(),
       report.threads() == 1 ? "" : "s", report.blas()));
   profile.set_flops_per_second(report.flops_per_second());

@@ -321,8 +321,8 @@ std::string CalibrateTable(const v1::CalibrateReport& report) {
   table.AddRow({"sustained over a step", giga(report.flops_per_second(), "GFLOP/s")});
   table.AddRow({"memory, copying", giga(report.memory_bytes_per_second(), "GB/s")});
   if (report.staging_bytes_per_second() > 0) {
-    table.AddRow({"staging, device to host or back",
-                  giga(report.staging_bytes_per_second(), "GB/s")});
+    table.AddRow(
+        {"staging, device to host or back", giga(report.staging_bytes_per_second(), "GB/s")});
   }
   table.AddRow({"software of a message, each end",
                 absl::StrCat(FormatNumber(report.message_overhead_us()), " us")});

@@ -62,8 +62,8 @@ std::string MemoryText(const v1::MemoryBytes& use) {
   return absl::StrCat(FormatBytes(use.total()), " (parameters ", FormatBytes(use.parameters()),
                       ", gradients ", FormatBytes(use.gradients()), ", optimizer ",
                       FormatBytes(use.optimizer()), ", activations ",
-                      FormatBytes(use.activations()), ", workspace ",
-                      FormatBytes(use.workspace()), ", process ", FormatBytes(use.process()), ")");
+                      FormatBytes(use.activations()), ", workspace ", FormatBytes(use.workspace()),
+                      ", process ", FormatBytes(use.process()), ")");
 }
 
 std::string StepText(const v1::SimulateReport& report) {

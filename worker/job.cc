@@ -152,8 +152,8 @@ std::optional<MemoryRoom> AcceleratorRoom(const std::string& device) {
 absl::Status Job::AwaitMemory() {
   const absl::Time give_up = MonotonicNow() + kMemoryPatience;
   while (true) {
-    const absl::Status status = CheckMemory(
-        assign_, &ReadSystemFile, AcceleratorRoom(context_.environment->device));
+    const absl::Status status =
+        CheckMemory(assign_, &ReadSystemFile, AcceleratorRoom(context_.environment->device));
     if (status.ok() || MonotonicNow() >= give_up) return status;
     RETURN_IF_ERROR(context_.control->aborted());
     absl::SleepFor(kMemoryPoll);

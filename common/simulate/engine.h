@@ -54,7 +54,7 @@ class TimelineSimulator::Engine {
     int64_t segments_taken = 0;  // of the message that the current action receives
     absl::Time entered;
     absl::Time latest_entry;  // of those whose data this rank has received in this collective
-    absl::Duration waited;  // inside the collective, or staged
+    absl::Duration waited;    // inside the collective, or staged
 
     std::optional<absl::Time> wait_begin;
     int waiting_for = Event::kNobody;

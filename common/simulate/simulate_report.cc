@@ -130,8 +130,7 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObs
   FillMemory(run.forecast, plan, &report);
   const v1::DeviceProfile& device = run.forecast.devices.front();
   if (run.forecast.devices.size() == 1 && device.has_memory_bytes()) {
-    ASSIGN_OR_RETURN(const std::optional<int> smallest,
-                     SmallestWorldSizeThatFits(options, device));
+    ASSIGN_OR_RETURN(const std::optional<int> smallest, SmallestWorldSizeThatFits(options, device));
     if (smallest.has_value()) report.set_smallest_workers_that_fit(*smallest);
   }
   Judge(run, &report);

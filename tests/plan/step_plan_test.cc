@@ -193,8 +193,8 @@ TEST(PlanReportTest, CountsAreThoseOfTheDesign) {
   EXPECT_EQ(report->bytes_per_step_per_rank().scalar(), 4);
   EXPECT_EQ(report->memory_bytes_per_rank_size(), 2);
   const v1::MemoryBytes& memory = report->memory_bytes_per_rank(0);
-  EXPECT_EQ(memory.total(), memory.parameters() * 4 + memory.activations() + memory.workspace() +
-                                memory.process());
+  EXPECT_EQ(memory.total(),
+            memory.parameters() * 4 + memory.activations() + memory.workspace() + memory.process());
 }
 
 }  // namespace
