@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr char kExamples[] = R"(Examples:
   edgetp calibrate --out=configs/devices/mine.textproto
+  edgetp calibrate --device=cuda:0 --out=configs/devices/my-gpu.textproto
   edgetp calibrate --model=gpt2 --batch=1 --threads=2 --out=./mine.textproto
   edgetp simulate --pattern=sppp --workers=8 --network=wifi-5 --device=./mine.textproto
 Nothing else should run meanwhile. Two workers are started, so that messages take the path that training takes.)";
@@ -90,8 +91,9 @@ v1::DeviceProfile ProfileOf(const CalibrateFlags& flags, const v1::RunConfig& co
   profile.set_name(flags.out.empty() ? report.host() : fs::path(flags.out).stem().string());
   profile.set_kind(v1::KIND_MEASURED);
   profile.set_source(absl::StrFormat(
-      "edgetp %s calibrate on %s, %s: %s, batch %d, sequence %d, %d thread%s, %s", kVersion,
-      report.host(), absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()), report.model(),
+      "edgetp %s calibrate on %s (%s), %s: %s, batch %d, sequence %d, %d thread%s, %s", kVersion,
+      report.host(), report.device(),
+      absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()), report.model(),
       config.train().batch(), config.model().sequence(), report.threads(),
       report.threads() == 1 ? "" : "s", report.blas()));
   profile.set_flops_per_second(report.flops_per_second());
@@ -99,6 +101,8 @@ v1::DeviceProfile ProfileOf(const CalibrateFlags& flags, const v1::RunConfig& co
   profile.set_memory_bytes(report.memory_bytes());
   profile.set_message_overhead_us(report.message_overhead_us());
   SetFitted(report, &profile);
+  if (report.staging_bytes_per_second() > 0)
+    profile.set_staging_bytes_per_second(report.staging_bytes_per_second());
   return profile;
 }
 

@@ -1,13 +1,18 @@
 #include "cli/cluster.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "cli/command.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/config/hardware.h"
 #include "common/rpc/security_flags.h"
 #include "common/rpc/signals.h"
 
@@ -17,19 +22,33 @@ namespace {
 constexpr char kGroup[] = "Cluster";
 constexpr absl::Duration kWorkerPoll = absl::Milliseconds(250);
 
-// What a worker computes on, as opposed to the name of a device profile.
-bool IsHardware(const std::string& device) {
-  const bool cuda = device.rfind("cuda:", 0) == 0 && device.size() > 5 &&
-                    device.find_first_not_of("0123456789", 5) == std::string::npos;
-  return device == "cpu" || cuda;
+// Ranks that compute on different kinds do not stay alike: CPU and GPU in one list cannot work.
+std::string CheckHardware(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    if (!IsHardware(word))
+      return absl::StrCat("\"", word, "\" is none of cpu, cuda, cuda:N and cuda:*");
+  }
+  const auto is_cpu = [](const std::string& word) { return word == "cpu"; };
+  const auto cpus = std::count_if(words.begin(), words.end(), is_cpu);
+  if (cpus == 0 || cpus == static_cast<std::ptrdiff_t>(words.size())) return "";
+  return "ranks on CPU and GPU would not keep the same bits: take one kind";
+}
+
+bool LooksLikeHardware(const std::string& name) {
+  const bool is_path = absl::StrContains(name, '/') || absl::StrContains(name, '.');
+  return !is_path && (absl::StartsWith(name, "cuda") || name == "gpu");
 }
 
 CLI::Option* AddHardwareFlag(CLI::App* command, LauncherOptions* options) {
-  const auto check = [](const std::string& name) {
-    return IsHardware(name) ? "" : absl::StrCat("\"", name, "\" is neither cpu nor cuda:N");
+  const auto check = [](const std::string& list) {
+    return CheckHardware(absl::StrSplit(list, ','));
   };
-  return command->add_option("--device", options->device, "cpu or cuda:N, of every local worker")
-      ->check(CLI::Validator([check](std::string& name) { return check(name); }, ""))
+  return command
+      ->add_option(
+          "--device", options->device,
+          "what local workers compute on: cpu, cuda:N, cuda (the first GPU), cuda:* (all); "
+          "several, separated by ',', are dealt out in turns")
+      ->check(CLI::Validator([check](std::string& list) { return check(list); }, ""))
       ->capture_default_str()
       ->group(kGroup);
 }
@@ -110,24 +129,32 @@ void AddPacedClusterFlags(CLI::App* command, ClusterFlags* flags,
   CLI::Option* server = AddServerFlags(command, flags);
   for (CLI::Option* option : AddProcessFlags(command, &flags->local)) option->excludes(server);
   const auto take = [=](const std::vector<std::string>& names) {
-    bool hardware = false;
+    std::vector<std::string> hardware;
     for (const std::string& name : names) {
-      const bool again = IsHardware(name) ? std::exchange(hardware, true) : profile->has_value();
-      if (again) throw CLI::ValidationError("--device", "one cpu or cuda:N, and one profile");
-      if (!IsHardware(name)) {
+      // "cuda0" and "cuda:a" are meant as hardware, too: CheckHardware says what is understood.
+      if (IsHardware(name) || LooksLikeHardware(name)) {
+        hardware.push_back(name);
+      } else if (profile->has_value()) {
+        throw CLI::ValidationError(
+            "--device", absl::StrCat("one device profile (got ", **profile, " and ", name,
+                                     "); of several kinds: NAME*RANKS+NAME*RANKS"));
+      } else {
         *profile = name;
-        continue;
       }
-      if (server->count() > 0) throw CLI::ExcludesError("--device=" + name, "--server");
-      flags->local.device = name;
     }
+    if (hardware.empty()) return;
+    if (const std::string fault = CheckHardware(hardware); !fault.empty())
+      throw CLI::ValidationError("--device", fault);
+    const std::string list = absl::StrJoin(hardware, ",");
+    if (server->count() > 0) throw CLI::ExcludesError("--device=" + list, "--server");
+    flags->local.device = list;
   };
   command
       ->add_option_function<std::vector<std::string>>(
           "--device", take,
           "what compute is paced to: a device profile (configs/devices) or file, of several kinds "
-          "NAME*RANKS+NAME*RANKS; or what local workers compute on: cpu (default) or cuda:N; both, "
-          "separated by ','")
+          "NAME*RANKS+NAME*RANKS; or what local workers compute on: cpu (default), cuda:N, cuda "
+          "(the first GPU) or cuda:* (all), in turns; both, separated by ','")
       ->delimiter(',')
       ->group(kGroup);
 }

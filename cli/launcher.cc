@@ -66,6 +66,7 @@ absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(const Launcher
     ASSIGN_OR_RETURN(cluster->options_.program_directory, OwnDirectory());
   }
   ASSIGN_OR_RETURN(cluster->log_directory_, MakeLogDirectory());
+  RETURN_IF_ERROR(cluster->CheckDevices());
   RETURN_IF_ERROR(cluster->SetUpSecurity());
   const absl::Status started = cluster->StartChildren();
   if (!started.ok()) {
@@ -92,9 +93,27 @@ absl::Status LocalCluster::StartChildren() {
                    {"--server=" + address_, "--listen=127.0.0.1:0", "--device=" + options_.device,
                     absl::StrCat("--threads=", options_.threads), "--metrics=127.0.0.1:0",
                     "--log_level=" + options_.log_level});
-  for (int i = 0; i < options_.workers; ++i)
+  arguments.emplace_back();
+  for (int i = 0; i < options_.workers; ++i) {
+    arguments.back() = absl::StrCat("--device_slot=", i);
     RETURN_IF_ERROR(StartChild("edgetp_worker", absl::StrCat("worker ", i), arguments));
+  }
   return absl::OkStatus();
+}
+
+absl::Status LocalCluster::CheckDevices() {
+  if (options_.device == LauncherOptions().device) return absl::OkStatus();
+  const std::string log_path = log_directory_ + "/devices.log";
+  ASSIGN_OR_RETURN(ChildProcess child,
+                   ChildProcess::Start("device check",
+                                       {options_.program_directory + "/edgetp_worker",
+                                        "--device=" + options_.device, "--check_device"},
+                                       log_path));
+  if (!child.WaitUntil(MonotonicNow() + options_.start_limit))
+    return absl::DeadlineExceededError("--device: the check for devices does not end");
+  // It has something to say only where it finds fault.
+  const std::string fault = child.LastLines(1);
+  return fault.empty() ? absl::OkStatus() : absl::InvalidArgumentError(fault);
 }
 
 absl::Status LocalCluster::SetUpSecurity() {

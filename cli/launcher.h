@@ -18,7 +18,7 @@ struct LauncherOptions {
   std::string
       program_directory;  // of edgetp_server and edgetp_worker; empty: where this program lies
   int workers = 2;
-  std::string device = "cpu";  // of every worker
+  std::string device = "cpu";  // of every worker; of a list (hardware.h), each takes the next one
   int threads = 1;             // of every worker: they share one host
   std::string runs_directory = "runs";
   std::string listen = "127.0.0.1:0";   // of the server
@@ -35,7 +35,7 @@ struct LauncherOptions {
 class LocalCluster {
  public:
   // Blocks until: the server listens and all workers are started (they join on their own), or
-  // `start_limit`. Errors: those of Security::Load, NotFound (a program is missing), Unavailable (a
+  // `start_limit`. Errors: those of Security::Load, InvalidArgument (the device), NotFound (a program is missing), Unavailable (a
   // child ended; its last words are in the message),
   //   DeadlineExceeded, Cancelled (a shutdown signal).
   static absl::StatusOr<std::unique_ptr<LocalCluster>> Start(const LauncherOptions& options);
@@ -60,6 +60,9 @@ class LocalCluster {
 
  private:
   explicit LocalCluster(const LauncherOptions& options) : options_(options) {}
+  // What the workers are to compute on is there: only they can tell, and bad input must end before
+  // anything starts.
+  absl::Status CheckDevices();
   absl::Status SetUpSecurity();
   absl::Status StartChildren();
   absl::Status StartChild(const std::string& program, const std::string& name,

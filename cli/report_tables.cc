@@ -10,7 +10,9 @@
 #include "absl/strings/str_join.h"
 #include "cli/format.h"
 #include "cli/table.h"
+#include "cli/term_columns.h"
 #include "common/config/units.h"
+#include "common/network/attribution.h"
 
 namespace edgetp {
 namespace {
@@ -116,10 +118,8 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
   const bool workers = SeveralWorldSizes(sweep);
   std::vector<Column> columns = {{"network", Align::kLeft}, {"pattern", Align::kLeft}};
   if (workers) columns.push_back({"P"});
-  for (const char* header : {"com-\npute", "soft-\nware", "queue-\ning", "serial-\nization",
-                             "propa-\ngation", "jitter", "strag-\ngler"}) {
-    columns.push_back({header});
-  }
+  const TermColumns terms = TermColumns::For(sweep.rows());
+  terms.AddHeaders(&columns);
   columns.push_back({"sum"});
   Table table(columns);
   for (int i = 0; i < sweep.rows_size(); ++i) {
@@ -127,8 +127,7 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
     if (!HasSteps(run)) continue;
     std::vector<std::string> cells = {run.network(), patterns[i]};
     if (workers) cells.push_back(absl::StrCat(run.workers()));
-    for (const auto& [unused, seconds] : BreakdownTerms(run.breakdown_seconds()))
-      cells.push_back(Milliseconds(seconds));
+    terms.AddCells(run.breakdown_seconds(), 1e3, &cells);
     cells.push_back(Milliseconds(TotalOf(run.breakdown_seconds())));
     table.AddRow(std::move(cells));
   }
@@ -212,10 +211,10 @@ void AddTraffic(const v1::TrafficBytes& bytes, Table* table) {
 }  // namespace
 
 std::vector<std::pair<std::string, double>> BreakdownTerms(const v1::Breakdown& breakdown) {
-  return {{"compute", breakdown.compute()},         {"software", breakdown.software()},
-          {"queueing", breakdown.queueing()},       {"serialization", breakdown.serialization()},
-          {"propagation", breakdown.propagation()}, {"jitter", breakdown.jitter()},
-          {"straggler", breakdown.straggler()}};
+  std::vector<std::pair<std::string, double>> terms;
+  for (const BreakdownTerm& term : kBreakdownTerms)
+    terms.emplace_back(term.name, (breakdown.*term.seconds)());
+  return terms;
 }
 
 std::string TrainTable(const v1::RunSummary& run) {
@@ -274,11 +273,14 @@ std::string PlanTable(const v1::PlanReport& plan) {
                 {"gradients"},
                 {"optimizer"},
                 {"activations"},
+                {"workspace"},
+                {"process"},
                 {"memory in total"}});
   for (int rank = 0; rank < plan.memory_bytes_per_rank_size(); ++rank) {
     const v1::MemoryBytes& use = plan.memory_bytes_per_rank(rank);
     memory.AddRow({absl::StrCat(rank), FormatBytes(use.parameters()), FormatBytes(use.gradients()),
                    FormatBytes(use.optimizer()), FormatBytes(use.activations()),
+                   FormatBytes(use.workspace()), FormatBytes(use.process()),
                    FormatBytes(use.total())});
   }
   return absl::StrCat(table.Render(), "\n", memory.Render());
@@ -306,6 +308,7 @@ std::string CalibrateTable(const v1::CalibrateReport& report) {
     return absl::StrCat(FormatNumber(value * 1e-9), " ", unit);
   };
   Table table({{"measured", Align::kLeft}, {report.host(), Align::kLeft}});
+  table.AddRow({"device", report.device()});
   table.AddRow({"model, threads, BLAS",
                 absl::StrCat(report.model(), ", ", report.threads(), ", ", report.blas())});
   for (const v1::CalibrateReport::Gemm& gemm : report.gemms()) {
@@ -330,6 +333,10 @@ std::string CalibrateTable(const v1::CalibrateReport& report) {
                                   100 * (shape.fitted_seconds() / shape.compute_seconds() - 1))});
   }
   table.AddRow({"memory, copying", giga(report.memory_bytes_per_second(), "GB/s")});
+  if (report.staging_bytes_per_second() > 0) {
+    table.AddRow(
+        {"staging, device to host or back", giga(report.staging_bytes_per_second(), "GB/s")});
+  }
   table.AddRow({"loopback, large all-reduce", giga(report.loopback_bytes_per_second(), "GB/s")});
   table.AddRow({"memory", FormatBytes(report.memory_bytes())});
   return table.Render();

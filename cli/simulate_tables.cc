@@ -10,6 +10,7 @@
 #include "cli/format.h"
 #include "cli/report_tables.h"
 #include "cli/table.h"
+#include "cli/term_columns.h"
 #include "common/config/units.h"
 
 namespace edgetp {
@@ -61,7 +62,8 @@ std::string MemoryText(const v1::MemoryBytes& use) {
   return absl::StrCat(FormatBytes(use.total()), " (parameters ", FormatBytes(use.parameters()),
                       ", gradients ", FormatBytes(use.gradients()), ", optimizer ",
                       FormatBytes(use.optimizer()), ", activations ",
-                      FormatBytes(use.activations()), ")");
+                      FormatBytes(use.activations()), ", workspace ", FormatBytes(use.workspace()),
+                      ", process ", FormatBytes(use.process()), ")");
 }
 
 std::string StepText(const v1::SimulateReport& report) {
@@ -139,10 +141,9 @@ std::string Results(const v1::SimulateSweepReport& sweep, const RowNames& names)
 
 std::string Breakdowns(const v1::SimulateSweepReport& sweep, const RowNames& names) {
   std::vector<Column> columns = names.columns();
-  for (const char* header : {"com-\npute", "soft-\nware", "queue-\ning", "serial-\nization",
-                             "propa-\ngation", "jitter", "strag-\ngler", "sum"}) {
-    columns.push_back({header});
-  }
+  const TermColumns terms = TermColumns::For(sweep.rows());
+  terms.AddHeaders(&columns);
+  columns.push_back({"sum"});
   double longest = 0;
   for (const v1::SimulateReport& row : sweep.rows())
     longest = std::max(longest, row.mean_step_seconds());
@@ -151,9 +152,7 @@ std::string Breakdowns(const v1::SimulateSweepReport& sweep, const RowNames& nam
   Table table(columns);
   for (int i = 0; i < sweep.rows_size(); ++i) {
     std::vector<std::string> cells = names.Cells(sweep.rows(i), i);
-    for (const auto& [unused, seconds] : BreakdownTerms(sweep.rows(i).breakdown_seconds())) {
-      cells.push_back(FormatNumber(scale * seconds));
-    }
+    terms.AddCells(sweep.rows(i).breakdown_seconds(), scale, &cells);
     cells.push_back(FormatNumber(scale * sweep.rows(i).mean_step_seconds()));
     table.AddRow(std::move(cells));
   }

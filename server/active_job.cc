@@ -1,6 +1,7 @@
 #include "server/active_job.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,11 @@ absl::Status Shortened(const absl::Status& status) {
                       absl::StrCat(status.message().substr(0, kMaxMessageBytes), " ..."));
 }
 
+// 0: none. Slower than a byte a second, and spans of time would leave their range.
+bool IsRate(double per_second) {
+  return per_second == 0 || (per_second >= 1 && std::isfinite(per_second));
+}
+
 // Numbers that the prediction adds up as durations.
 absl::Status CheckResult(const v1::JobResult& result) {
   constexpr double kMaxSeconds = 1e9;
@@ -30,7 +36,7 @@ absl::Status CheckResult(const v1::JobResult& result) {
   const bool good =
       std::all_of(result.compute_seconds().begin(), result.compute_seconds().end(), is_span) &&
       std::all_of(result.step_seconds().begin(), result.step_seconds().end(), is_span) &&
-      is_span(result.message_overhead_us() * 1e-6);
+      is_span(result.message_overhead_us() * 1e-6) && IsRate(result.staging_bytes_per_second());
   if (!good) return absl::InvalidArgumentError("job result: a duration is no duration");
   return CheckFinite(result.fidelity());
 }

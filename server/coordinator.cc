@@ -8,6 +8,7 @@
 #include "common/config/defaults.h"
 #include "common/config/load.h"
 #include "common/rpc/status.h"
+#include "server/hardware.h"
 
 namespace edgetp {
 namespace {
@@ -271,34 +272,41 @@ void Coordinator::Advance(absl::Time now, Outputs* out) {
   }
 }
 
-void Coordinator::StartNext(absl::Time now, Outputs* out) {
-  const int idle = membership_.CountIdle();
-  const int wanted = queue_.front().spec.config().workers();
-  if (idle >= wanted) return Activate(now, out);
-  if (!waiting_since_.has_value()) waiting_since_ = now;
-  if (now - *waiting_since_ < options_.worker_wait) return WaitForWorkers(now, idle, out);
-  const absl::Status reason = absl::FailedPreconditionError(
-      absl::StrFormat("fewer workers than asked: %d of %d joined within %.0f s", idle, wanted,
-                      absl::ToDoubleSeconds(options_.worker_wait)));
-  EndQueued(queue_.begin(), "failed", reason, out);
+std::vector<Worker*> Coordinator::Candidates(const v1::JobSpec& spec) {
+  const int wanted = spec.config().workers();
+  // Benchmarks have no replicas.
+  return spec.has_bench() ? membership_.Idle(wanted) : membership_.IdleOfOneKind(wanted);
 }
 
-void Coordinator::WaitForWorkers(absl::Time now, int idle, Outputs* out) {
-  if (idle == announced_idle_) return;
-  announced_idle_ = idle;
-  const Queued& job = queue_.front();
-  Announce(job.run, v1::Phase::NAME_QUEUED,
-           absl::StrCat("waiting for ", job.spec.config().workers() - idle, " of ",
-                        job.spec.config().workers(), " workers"),
-           out);
+void Coordinator::StartNext(absl::Time now, Outputs* out) {
+  const int wanted = queue_.front().spec.config().workers();
+  const int found = static_cast<int>(Candidates(queue_.front().spec).size());
+  if (found >= wanted) return Activate(now, out);
+  if (!waiting_since_.has_value()) waiting_since_ = now;
+  const std::vector<Worker*> idle = membership_.Idle(membership_.CountIdle());
+  const std::string missing = MissingWorkers(wanted, found, idle);
+  if (now - *waiting_since_ < options_.worker_wait) return WaitForWorkers(missing, out);
+  const double waited = absl::ToDoubleSeconds(options_.worker_wait);
+  const bool mixed = static_cast<int>(idle.size()) >= wanted;
+  const std::string reason =
+      mixed ? absl::StrFormat("waited %.0f s in vain for %s", waited, missing)
+            : absl::StrFormat("fewer workers than asked: %d of %d joined within %.0f s",
+                              idle.size(), wanted, waited);
+  EndQueued(queue_.begin(), "failed", absl::FailedPreconditionError(reason), out);
+}
+
+void Coordinator::WaitForWorkers(const std::string& missing, Outputs* out) {
+  if (std::exchange(announced_missing_, missing) == missing) return;
+  Announce(queue_.front().run, v1::Phase::NAME_QUEUED, "waiting for " + missing, out);
 }
 
 void Coordinator::Activate(absl::Time now, Outputs* out) {
   Queued job = std::move(queue_.front());
   queue_.pop_front();
   waiting_since_.reset();
-  announced_idle_ = -1;
-  const std::vector<Worker*> workers = membership_.Idle(job.spec.config().workers());
+  announced_missing_.clear();
+  const std::vector<Worker*> workers = Candidates(job.spec);
+  const std::string unlike = job.spec.has_bench() ? "" : UnlikeCpus(workers);
   active_ =
       std::make_unique<ActiveJob>(ActiveJob::Options{.run = job.run,
                                                      .spec = std::move(job.spec),
@@ -316,6 +324,7 @@ void Coordinator::Activate(absl::Time now, Outputs* out) {
            workers.size() == 1 ? "1 worker builds the model"
                                : absl::StrCat(workers.size(), " workers build their shards"),
            out);
+  if (!unlike.empty()) Announce(active_->run(), v1::Phase::NAME_PREPARING, unlike, out);
 }
 
 void Coordinator::FinishActive(Outputs* out) {
@@ -341,7 +350,7 @@ void Coordinator::EndQueued(std::deque<Queued>::iterator job, const std::string&
                             const absl::Status& reason, Outputs* out) {
   if (job == queue_.begin()) {
     waiting_since_.reset();
-    announced_idle_ = -1;
+    announced_missing_.clear();
   }
   if (v1::StatusResponse::Run* const run = FindRun(job->run); run != nullptr)
     run->set_state(outcome);

@@ -92,7 +92,9 @@ class Coordinator {
   // Carries out the end of the active job, and starts the next one, if it is time for either.
   void Advance(absl::Time now, Outputs* out);
   void StartNext(absl::Time now, Outputs* out);
-  void WaitForWorkers(absl::Time now, int idle, Outputs* out);
+  // The idle workers that the job would get: as many as it asks for, or too few.
+  std::vector<Worker*> Candidates(const v1::JobSpec& spec);
+  void WaitForWorkers(const std::string& missing, Outputs* out);
   void Activate(absl::Time now, Outputs* out);
   void FinishActive(Outputs* out);
   void EndQueued(std::deque<Queued>::iterator job, const std::string& outcome,
@@ -108,7 +110,7 @@ class Coordinator {
   std::unique_ptr<ActiveJob> active_;
   std::vector<v1::StatusResponse::Run> runs_;  // oldest first
   std::optional<absl::Time> waiting_since_;    // the first job of the queue, for workers
-  int announced_idle_ = -1;
+  std::string announced_missing_;              // what it has said that it waits for
   v1::NetworkProfile cluster_network_;
   uint64_t network_version_ = 0;
   bool shut_down_ = false;

@@ -1,10 +1,12 @@
 #include "server/membership.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/version.h"
+#include "server/hardware.h"
 
 namespace edgetp {
 namespace {
@@ -30,7 +32,7 @@ absl::Status CheckJoin(const v1::JoinRequest& request) {
   for (const std::string* field :
        {&request.member().peer_address(), &request.member().host(), &request.member().boot_id(),
         &request.member().clock_domain(), &request.device(), &request.metrics_address(),
-        &request.blas()}) {
+        &request.blas(), &request.hardware(), &request.member().device()}) {
     if (field->size() > kMaxFieldBytes) {
       return absl::InvalidArgumentError(
           absl::StrCat("join: a field of ", field->size(), " bytes: at most ", kMaxFieldBytes));
@@ -94,6 +96,16 @@ std::vector<Worker*> Membership::Idle(int count) {
     if (worker.idle() && static_cast<int>(idle.size()) < count) idle.push_back(&worker);
   }
   return idle;
+}
+
+std::vector<Worker*> Membership::IdleOfOneKind(int count) {
+  std::vector<Worker*> most;
+  for (auto& [kind, idle] : ByKind(Idle(static_cast<int>(workers_.size())))) {
+    if (most.empty() || (static_cast<int>(most.size()) < count && idle.size() > most.size()))
+      most = std::move(idle);
+  }
+  if (static_cast<int>(most.size()) > count) most.resize(count);
+  return most;
 }
 
 int Membership::CountIdle() const {

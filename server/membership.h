@@ -45,6 +45,9 @@ class Membership {
 
   // The first `count` idle workers in order of joining; fewer if there are not as many.
   std::vector<Worker*> Idle(int count);
+  // The same of one kind of hardware (hardware.h): the kind of the worker that joined first, among
+  // the kinds that have enough. Without such a kind, of the one that has most.
+  std::vector<Worker*> IdleOfOneKind(int count);
 
   int CountIdle() const;
   const std::vector<Worker>& workers() const { return workers_; }

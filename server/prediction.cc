@@ -62,7 +62,8 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const EndedRun& ended,
   if (!options.devices.empty()) return TimelineSimulator::Create(std::move(options));
   for (const v1::JobResult& result : ended.results) {
     options.devices.push_back(
-        DeviceOptions{.message_overhead = absl::Microseconds(result.message_overhead_us())});
+        DeviceOptions{.message_overhead = absl::Microseconds(result.message_overhead_us()),
+                      .staging_bytes_per_second = result.staging_bytes_per_second()});
   }
   return TimelineSimulator::Create(std::move(options));
 }

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/network/attribution.h"
 
 namespace edgetp {
 namespace {
@@ -32,9 +33,9 @@ absl::Status CheckNumbers(const char* what, std::initializer_list<double> number
 }  // namespace
 
 absl::Status CheckFinite(const v1::Breakdown& part) {
-  return CheckNumbers("breakdown_seconds",
-                      {part.compute(), part.software(), part.queueing(), part.serialization(),
-                       part.propagation(), part.jitter(), part.straggler()});
+  for (const BreakdownTerm& term : kBreakdownTerms)
+    RETURN_IF_ERROR(CheckNumbers("breakdown_seconds", {(part.*term.seconds)()}));
+  return absl::OkStatus();
 }
 
 absl::Status CheckFinite(const v1::Fidelity& fidelity) {
@@ -45,13 +46,8 @@ absl::Status CheckFinite(const v1::Fidelity& fidelity) {
 }
 
 void Accumulate(const v1::Breakdown& part, double scale, v1::Breakdown* into) {
-  into->set_compute(into->compute() + scale * part.compute());
-  into->set_software(into->software() + scale * part.software());
-  into->set_queueing(into->queueing() + scale * part.queueing());
-  into->set_serialization(into->serialization() + scale * part.serialization());
-  into->set_propagation(into->propagation() + scale * part.propagation());
-  into->set_jitter(into->jitter() + scale * part.jitter());
-  into->set_straggler(into->straggler() + scale * part.straggler());
+  for (const BreakdownTerm& term : kBreakdownTerms)
+    (into->*term.set_seconds)((into->*term.seconds)() + scale * (part.*term.seconds)());
 }
 
 double Total(const v1::TrafficBytes& bytes) {

@@ -11,6 +11,7 @@
 #include "common/simulate/compute_cost.h"
 #include "worker/bench_all_reduce.h"
 #include "worker/model/trainer.h"
+#include "worker/model/device.h"
 #include "worker/peer_clock.h"
 #include "worker/process_setup.h"
 
@@ -51,10 +52,11 @@ std::vector<v1::CalibrateReport::Gemm> GemmsOf(const v1::RunConfig& config) {
   return gemms;
 }
 
-void MeasureGemms(const v1::RunConfig& config, v1::CalibrateReport* report) {
+void MeasureGemms(const v1::RunConfig& config, const std::string& device,
+                  v1::CalibrateReport* report) {
   for (v1::CalibrateReport::Gemm& gemm : GemmsOf(config)) {
     const GemmShape shape{gemm.rows(), gemm.inner(), gemm.columns()};
-    const double seconds = MeasureGemmSeconds(shape, &Now);
+    const double seconds = MeasureGemmSeconds(shape, &Now, device);
     gemm.set_flops_per_second(2.0 * gemm.rows() * gemm.inner() * gemm.columns() / seconds);
     *report->add_gemms() = std::move(gemm);
   }
@@ -72,6 +74,18 @@ double MeasureMemory() {
     seconds.push_back(Now() - begin);
   }
   return 2.0 * static_cast<double>(kCopyBytes) / Median(std::move(seconds));
+}
+
+// What an accelerator has that a CPU has not, or has elsewhere.
+void MeasureAccelerator(const v1::RunConfig& config, const std::string& device,
+                        v1::CalibrateReport* report) {
+  const DeviceSpeed speed(device, &Now);
+  const double activation = 1.0 * config.train().batch() * config.model().sequence() *
+                            config.model().channels() * sizeof(float);
+  report->set_device(AcceleratorModel(device));
+  report->set_memory_bytes_per_second(speed.MemoryBytesPerSecond());
+  report->set_staging_bytes_per_second(speed.StagingBytesPerSecond(activation));
+  if (const auto memory = AcceleratorMemory(device)) report->set_memory_bytes(memory->total_bytes);
 }
 
 absl::Status Wait(CollectiveGroup* group) {
@@ -131,8 +145,11 @@ absl::StatusOr<v1::CalibrateReport> Calibrate(const v1::RunConfig& config,
                           static_cast<double>(sysconf(_SC_PAGESIZE)));
   // One machine: the others are quiet meanwhile.
   if (group->rank() == 0) {
-    MeasureGemms(config, &report);
+    MeasureGemms(config, environment.device, &report);
     report.set_memory_bytes_per_second(MeasureMemory());
+    report.set_device(environment.device);
+    if (IsAccelerator(environment.device))
+      MeasureAccelerator(config, environment.device, &report);
   }
   RETURN_IF_ERROR(Wait(group));
   RETURN_IF_ERROR(MeasureLoopback(group, &report));

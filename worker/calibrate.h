@@ -2,6 +2,8 @@
 // path that training takes. Every rank of the job calls it; rank 0 reports.
 #pragma once
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "edgetp/v1/config.pb.h"
 #include "edgetp/v1/report.pb.h"

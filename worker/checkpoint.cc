@@ -15,19 +15,28 @@ constexpr char kStep[] = "edgetp.step";
 
 }  // namespace
 
-absl::StatusOr<std::string> SerializeCheckpoint(const v1::RunConfig& config,
-                                                const std::vector<std::string>& symbols, int step,
-                                                std::vector<NamedTensor> tensors) {
-  Gpt2Weights weights;
-  weights.shape.heads = config.model().heads();
-  weights.gelu_tanh = config.model().gelu() != v1::GELU_ERF;
-  weights.tensors = std::move(tensors);
-  TensorFile file = WriteGpt2Weights(std::move(weights));
+std::vector<absl::string_view> CheckpointFile::Pieces() const {
+  std::vector<absl::string_view> pieces = {header_};
+  for (const NamedTensor& tensor : *tensors_) {
+    pieces.emplace_back(reinterpret_cast<const char*>(tensor.values.data()),
+                        tensor.values.size() * sizeof(float));
+  }
+  return pieces;
+}
+
+absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
+                                              const std::vector<std::string>& symbols, int step,
+                                              const std::vector<NamedTensor>& tensors) {
+  Gpt2Weights model;  // without its tensors: they stay where they are
+  model.shape.heads = config.model().heads();
+  model.gelu_tanh = config.model().gelu() != v1::GELU_ERF;
+  TensorFile file = WriteGpt2Weights(std::move(model));
   file.metadata[kStep] = absl::StrCat(step);
   file.metadata["edgetp.run"] = config.name();
   file.metadata["edgetp.pattern"] = config.pattern();
   WriteSymbols(symbols, &file);
-  return SerializeSafetensors(file);
+  ASSIGN_OR_RETURN(std::string header, SafetensorsHeader(file.metadata, tensors));
+  return CheckpointFile(std::move(header), &tensors);
 }
 
 absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes) {

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/data/named_tensor.h"
 #include "edgetp/v1/config.pb.h"
 
@@ -19,10 +21,24 @@ struct Checkpoint {
   std::vector<NamedTensor> optimizer_state;  // "optimizer.*"; empty for weights from elsewhere
 };
 
-// `tensors` as Trainer::ExportWeights gives them. Errors: those of SerializeSafetensors.
-absl::StatusOr<std::string> SerializeCheckpoint(const v1::RunConfig& config,
-                                                const std::vector<std::string>& symbols, int step,
-                                                std::vector<NamedTensor> tensors);
+// A file that is never in memory as a whole, beside the tensors that it is made of.
+class CheckpointFile {
+ public:
+  CheckpointFile(std::string header, const std::vector<NamedTensor>* tensors)
+      : header_(std::move(header)), tensors_(tensors) {}
+  // One after the other they are the file. They lie in this object and in the tensors.
+  std::vector<absl::string_view> Pieces() const;
+
+ private:
+  std::string header_;
+  const std::vector<NamedTensor>* tensors_;
+};
+
+// `tensors` as Trainer::ExportWeights gives them; they must outlive the file. Errors: those of
+// SafetensorsHeader.
+absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
+                                              const std::vector<std::string>& symbols, int step,
+                                              const std::vector<NamedTensor>& tensors);
 
 // A checkpoint, or any weights that ReadGpt2Weights accepts.
 // Errors: those of ParseSafetensors and ReadGpt2Weights; DataLoss naming a metadata key that cannot

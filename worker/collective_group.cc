@@ -124,9 +124,31 @@ absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
       " got=", got, ")"));
 }
 
+void CollectiveGroup::BeginStaging() {
+  if (in_step_) staging_begin_ = EndSegment();
+}
+
+void CollectiveGroup::EndStaging() {
+  if (!in_step_) return;
+  // Under a device's clock this takes no time: AllReduce has charged what it takes there.
+  const absl::Time end = clock_.Now();
+  stats_.AddStaging(end - gap_begin_, staged_bytes_);
+  gap_begin_ = end;
+  clock_.BeginSegment();
+}
+
+absl::Time CollectiveGroup::Enter(int64_t bytes) {
+  if (!in_step_) return clock_.Now();
+  if (!staging_begin_.has_value()) return EndSegment();
+  const absl::Time begin = clock_.Now();
+  staged_bytes_ = bytes;
+  stats_.AddStaging(begin - *std::exchange(staging_begin_, std::nullopt), bytes);
+  return begin;
+}
+
 absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<float> data) {
   if (world_size() == 1) return absl::OkStatus();
-  const absl::Time begin = in_step_ ? EndSegment() : clock_.Now();
+  const absl::Time begin = Enter(static_cast<int64_t>(data.size() * sizeof(float)));
   const Codec& codec = CodecFor(tag.traffic);
   const int64_t elements = static_cast<int64_t>(data.size());
   if (in_step_) RETURN_IF_ERROR(Audit(tag, elements, codec));
@@ -138,13 +160,14 @@ absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<flo
   execution.step = step_;
   execution.deadline = MonotonicNow() + options_.deadline;
   ExecutionReport report;
-  clock_.SpendStaging(elements);
+  absl::Duration staging = clock_.SpendStaging(elements);
   RETURN_IF_ERROR(executor_.Run(execution, data, &report));
-  clock_.SpendStaging(elements);
+  staging += clock_.SpendStaging(elements);
   clock_.BeginSegment();
   gap_begin_ = clock_.Now();
   // What this layer took around the executor is software, too.
-  const absl::Duration around = gap_begin_ - begin - report.elapsed;
+  const absl::Duration around = gap_begin_ - begin - report.elapsed - staging;
+  report.time.staging += staging;
   report.time.software += around;
   report.exposed_software += around;
   report.elapsed = gap_begin_ - begin;

@@ -62,6 +62,8 @@ class CollectiveGroup final : public Communicator {
   // Errors: those of ScheduleExecutor::Run; Internal "plan audit: ..." if a step's plan has another
   // collective here.
   absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override;
+  void BeginStaging() override;
+  void EndStaging() override;
 
   // Between BeginStep and EndStep each collective must be the next of `expected`, and time is
   // accounted; outside, neither. `step`: of the training, or -1. With a device and `compute`, the
@@ -106,6 +108,8 @@ class CollectiveGroup final : public Communicator {
   absl::StatusOr<const Schedule*> ScheduleFor(const Codec& codec, int64_t elements);
   // Ends the compute segment under way; returns when, on the rank's clock.
   absl::Time EndSegment();
+  // An all-reduce of so many bytes begins; returns when, on the rank's clock.
+  absl::Time Enter(int64_t bytes);
   absl::Status Audit(const CollectiveTag& tag, int64_t elements, const Codec& codec);
   void Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements,
                const ExecutionReport& report);
@@ -127,9 +131,11 @@ class CollectiveGroup final : public Communicator {
   int step_ = -1;
   std::vector<AllReduceStep> expected_;
   size_t next_expected_ = 0;
-  absl::Time step_begin_;        // on the host's clock
-  absl::Time clock_step_begin_;  // on the rank's, which differs where the step is paced
-  absl::Time gap_begin_;         // on the rank's
+  absl::Time step_begin_;                    // on the host's clock
+  absl::Time clock_step_begin_;              // on the rank's, which differs where the step is paced
+  absl::Time gap_begin_;                     // on the rank's
+  std::optional<absl::Time> staging_begin_;  // on the rank's; until the all-reduce that follows
+  int64_t staged_bytes_ = 0;                 // of the last all-reduce
 };
 
 }  // namespace edgetp

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace edgetp {
 namespace {
@@ -76,6 +77,11 @@ void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionRepo
   }
 }
 
+void StatsCollector::AddStaging(absl::Duration span, int64_t bytes) {
+  time_.staging += span;
+  staged_bytes_ += static_cast<double>(bytes);
+}
+
 void StatsCollector::AddLag(const HostLag& lag) {
   Count([&lag](Emulation& emulation) {
     emulation.lost += lag.late;
@@ -110,6 +116,7 @@ StepStats StatsCollector::Take() {
   stats.bytes = bytes_;
   stats.exposed_software = exposed_software_;
   stats.messages = messages_;
+  stats.staged_bytes = std::exchange(staged_bytes_, 0);
   stats.fidelity = FidelityOf(step_);
   stats.compute_gaps = std::move(gaps_);
   elapsed_ = absl::ZeroDuration();

@@ -21,6 +21,7 @@ struct StepStats {
   v1::TrafficBytes bytes;           // sent, after the wire dtype
   absl::Duration exposed_software;  // not hidden behind emulated delays (ExecutionReport)
   int64_t messages = 0;             // sent
+  double staged_bytes = 0;          // between an accelerator and host memory, both ways
   v1::Fidelity fidelity;
   std::vector<absl::Duration>
       compute_gaps;  // before the first, between, and after the last collective
@@ -67,6 +68,8 @@ class StatsCollector {
   void AddCompute(absl::Duration gap);
   // `in_step`: counts towards the step's time.
   void AddCollective(const CollectiveTag& tag, const ExecutionReport& report, bool in_step);
+  // Within a step, outside of compute and collectives.
+  void AddStaging(absl::Duration span, int64_t bytes);
   // What a paced step lost to the host.
   void AddLag(const HostLag& lag);
   // `rest`: of `elapsed`, what no compute and no collective has accounted for; counts as compute.
@@ -99,6 +102,7 @@ class StatsCollector {
   TimeBreakdown time_;
   absl::Duration exposed_software_;
   int64_t messages_ = 0;
+  double staged_bytes_ = 0;
   std::vector<absl::Duration> gaps_;
   v1::TrafficBytes bytes_;
   Emulation step_;

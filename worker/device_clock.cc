@@ -52,8 +52,11 @@ void DeviceClock::SpendMessage() {
   if (paced_) now_ += device_->message_overhead;
 }
 
-void DeviceClock::SpendStaging(int64_t elements) {
-  if (paced_) now_ += StagingTime(*device_, elements);
+absl::Duration DeviceClock::SpendStaging(int64_t elements) {
+  if (!paced_) return absl::ZeroDuration();
+  const absl::Duration staging = StagingTime(*device_, elements);
+  now_ += staging;
+  return staging;
 }
 
 void DeviceClock::Reach(absl::Time time) {

@@ -48,9 +48,10 @@ class DeviceClock {
   absl::Time EndStep();
 
   // What follows does nothing where the host's clock counts.
-  void SpendMessage();                  // software cost of one message, at one end
-  void SpendStaging(int64_t elements);  // float32, between accelerator and network buffers
-  void Reach(absl::Time time);          // not earlier than this
+  void SpendMessage();          // software cost of one message, at one end
+  void Reach(absl::Time time);  // not earlier than this
+  // Of float32 elements, between accelerator and network buffers, one way. Returns how long.
+  absl::Duration SpendStaging(int64_t elements);
 
  private:
   std::optional<DeviceOptions> device_;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
@@ -25,6 +26,7 @@
 #include "worker/job_sink.h"
 #include "worker/medium_client.h"
 #include "worker/memory_check.h"
+#include "worker/model/device.h"
 #include "worker/peer_group.h"
 #include "worker/run_recorder.h"
 #include "worker/sample_text.h"
@@ -130,12 +132,11 @@ class Job {
 absl::Status Job::Prepare() {
   const absl::Time deadline = MonotonicNow() + absl::Seconds(assign_.ready_deadline_seconds());
   RETURN_IF_ERROR(FetchCorpus());
-  // Nobody builds before all have connected, so nobody's memory is counted twice here. A GPU's is
-  // another matter.
+  // Nobody builds before all have connected, so nobody's memory is counted twice here.
   const bool has_model = assign_.spec().task_case() != v1::JobSpec::kBench;
   // To calibrate is to build models of several shapes, one after the other.
   const bool builds_model = has_model && assign_.spec().task_case() != v1::JobSpec::kCalibrate;
-  if (has_model && context_.environment->device == "cpu") RETURN_IF_ERROR(AwaitMemory());
+  if (has_model) RETURN_IF_ERROR(AwaitMemory());
   // Peers first: a peer that waits for this one must not run out of time while this one builds a
   // large model.
   RETURN_IF_ERROR(Annotate(Connect(deadline), "connect peers"));
@@ -144,10 +145,18 @@ absl::Status Job::Prepare() {
   return Annotate(LoadWeights(), "load weights");
 }
 
+// Nothing for the CPU.
+std::optional<MemoryRoom> AcceleratorRoom(const std::string& device) {
+  const std::optional<DeviceMemory> memory = AcceleratorMemory(device);
+  if (!memory.has_value()) return std::nullopt;
+  return MemoryRoom{memory->free_bytes, absl::StrCat(device, ", ", AcceleratorModel(device))};
+}
+
 absl::Status Job::AwaitMemory() {
   const absl::Time give_up = MonotonicNow() + kMemoryPatience;
   while (true) {
-    const absl::Status status = CheckMemory(assign_, &ReadSystemFile);
+    const absl::Status status =
+        CheckMemory(assign_, &ReadSystemFile, AcceleratorRoom(context_.environment->device));
     if (status.ok() || MonotonicNow() >= give_up) return status;
     RETURN_IF_ERROR(context_.control->aborted());
     absl::SleepFor(kMemoryPoll);

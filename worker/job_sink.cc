@@ -41,9 +41,10 @@ void JobSink::Step(const StepStats& stats, v1::StepReport report) {
 }
 
 absl::Status JobSink::SaveCheckpoint(int step, const std::vector<NamedTensor>& tensors) {
-  ASSIGN_OR_RETURN(const std::string bytes,
-                   SerializeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
-  return PutBlobAs(blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), bytes).status();
+  ASSIGN_OR_RETURN(const CheckpointFile file,
+                   MakeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
+  const std::string id = absl::StrCat("checkpoint:", assign_.job(), "/", step);
+  return PutBlobAs(blobs_, id, file.Pieces()).status();
 }
 
 }  // namespace edgetp

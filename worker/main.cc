@@ -7,14 +7,17 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/config/hardware.h"
 #include "common/metrics/worker_metrics.h"
 #include "common/rpc/deadline.h"
 #include "common/rpc/host.h"
@@ -22,6 +25,8 @@
 #include "common/rpc/security_flags.h"
 #include "common/rpc/server_limits.h"
 #include "common/rpc/signals.h"
+#include "worker/memory_check.h"
+#include "worker/model/device.h"
 #include "worker/model/trainer.h"
 #include "worker/peer_endpoint.h"
 #include "worker/process_setup.h"
@@ -38,6 +43,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp_worker --server=10.0.0.1:50051 --listen=0.0.0.0:50100 --advertise=10.0.0.2:50100 --threads=4
                 --tls_ca=ca.crt --tls_cert=worker.crt --tls_key=worker.key --token_file=token
   edgetp_worker --server=10.0.0.1:50051 --listen=0.0.0.0:50100 --insecure --device=cuda:0
+  edgetp_worker --server=127.0.0.1:50051 --device='cuda:*' --device_slot=1
 )";
 
 struct Flags {
@@ -49,6 +55,8 @@ struct Flags {
   std::string metrics = "127.0.0.1:0";
   std::string device = "cpu";
   std::string log_level = "info";
+  int device_slot = 0;
+  bool check_device = false;
   int threads = 1;
   double connect_seconds = 30;
   SecurityOptions security;
@@ -72,7 +80,16 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--metrics", flags.metrics, "HOST:PORT of the Prometheus endpoint /metrics")
       ->capture_default_str();
-  app.add_option("--device", flags.device, "cpu or cuda:N")->capture_default_str();
+  app.add_option("--device", flags.device,
+                 "cpu, cuda:N, cuda (the first GPU) or cuda:* (all); of several, separated by ',', "
+                 "--device_slot takes one")
+      ->capture_default_str();
+  app.add_option("--device_slot", flags.device_slot,
+                 "which of --device's, from 0, in turns: how workers of one host share its GPUs")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  app.add_flag("--check_device", flags.check_device,
+               "end at once: exit code 2 and one line where --device is not on this host");
   app.add_option("--threads", flags.threads, "threads for computing; 1 when workers share a host")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -119,6 +136,12 @@ absl::StatusOr<std::string> AddressForOthers(const std::string& address, const s
   }
 }
 
+// What must be alike on all ranks of a run, for its replicated parameters to stay so.
+std::string HardwareOf(const std::string& device) {
+  if (IsAccelerator(device)) return AcceleratorModel(device);
+  return CpuModel(ReadSystemFile("/proc/cpuinfo").value_or(""));
+}
+
 absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const Security& security,
                                                 const PeerEndpoint& endpoint,
                                                 const std::string& metrics_address) {
@@ -141,6 +164,8 @@ absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const Securi
   join.mutable_member()->set_clock_domain(flags.clock_domain.empty() ? BootId()
                                                                      : flags.clock_domain);
   join.set_device(flags.device);
+  join.set_hardware(HardwareOf(flags.device));
+  join.mutable_member()->set_device(flags.device);
   join.set_threads(flags.threads);
   join.set_metrics_address(metrics.ok() ? *metrics : metrics_address);
   join.set_process_id(getpid());
@@ -159,6 +184,13 @@ void WarnOfSlowBlas() {
       "Debian: "
       "apt-get install libopenblas0-openmp",
       gflops, BlasName());
+}
+
+int CheckDevice(const Flags& flags) {
+  const absl::Status status = ExpandHardware(flags.device, PresentDevices()).status();
+  if (status.ok()) return 0;
+  fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  return kExitBadInput;
 }
 
 // Stops the session when a signal has come; ends when `done` is set.
@@ -198,9 +230,19 @@ absl::Status CheckAddresses(const Flags& flags, const Security& security) {
   return security.CheckDial("--server", flags.server);
 }
 
-absl::Status Run(const Flags& flags) {
+// The one device among --device's, before anybody counts on this worker.
+absl::StatusOr<std::string> TakeDevice(const Flags& flags) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> devices,
+                   ExpandHardware(flags.device, PresentDevices()));
+  const std::string device = devices[flags.device_slot % devices.size()];
+  if (IsAccelerator(device)) ComputeDeterministically();
+  return device;
+}
+
+absl::Status Run(Flags flags) {
   RETURN_IF_ERROR(InitLogging("edgetp_worker", flags.log_level));
   RETURN_IF_ERROR(CatchShutdownSignals());
+  ASSIGN_OR_RETURN(flags.device, TakeDevice(flags));
   ASSIGN_OR_RETURN(const Security security, Security::Load(flags.security, Role::kWorker));
   RETURN_IF_ERROR(CheckAddresses(flags, security));
   UseComputeThreads(flags.threads);
@@ -249,6 +291,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : edgetp::kExitBadInput;
   }
+  if (flags.check_device) return edgetp::CheckDevice(flags);
   edgetp::RestartWithFittingLibraries(argv, flags.threads);
   const absl::Status status = edgetp::Run(flags);
   if (status.ok()) return 0;

@@ -16,19 +16,6 @@
 namespace edgetp {
 namespace {
 
-// What a worker takes beyond its plan: its peak minus what the process had before the job, measured
-// on two ranks with MiniGPT (batch 12: 74 MiB for a plan of 24; 64: 192 for 102) and GPT-2 (1 x 128
-// tokens: 1963 MiB for 1340, rank 0 5584; 2 x 512: 3174 for 2151, rank 0 5631). Buffers of gRPC and
-// BLAS, and LibTorch's caches:
-constexpr double kFixedBytes = 64.0 * (1 << 20);
-// Activations with the temporaries around them:
-constexpr double kActivationFactor = 1.5;
-// In copies of the whole model's parameters, whatever the world size: a tensor is made and gathered
-// in full; rank 0 assembles and serializes checkpoints (weights and two moments, both ways, and
-// what a buffer that grows leaves behind), when activations are gone; a file is loaded.
-constexpr double kGatherCopies = 1.25;
-constexpr double kCheckpointCopies = 9.25;
-constexpr double kLoadCopies = 3;
 // Version 1 writes "no limit" as the largest multiple of a page.
 constexpr double kNoLimit = 0x1p60;
 
@@ -106,40 +93,74 @@ bool SameKernel(const v1::Member& a, const v1::Member& b) { return a.boot_id() =
 bool SameContainer(const v1::Member& a, const v1::Member& b) {
   return SameKernel(a, b) && a.host() == b.host();
 }
+bool HasAccelerator(const v1::Member& member) {
+  return !member.device().empty() && member.device() != "cpu";
+}
+// Of containers, each numbers the GPUs that it sees: only within one the same number says the same.
+bool SameAccelerator(const v1::Member& a, const v1::Member& b) {
+  return SameContainer(a, b) && HasAccelerator(a) && a.device() == b.device();
+}
 
-absl::Status Demand(const v1::Assign& assign, const std::vector<double>& needs,
-                    const std::optional<MemoryRoom>& room,
-                    bool (*same)(const v1::Member&, const v1::Member&)) {
+// One of the places where memory runs out, and what each rank needs of it.
+struct Place {
+  std::optional<MemoryRoom> room;
+  bool (*same)(const v1::Member&, const v1::Member&);
+  std::vector<double> needs;
+};
+
+absl::Status Demand(const v1::Assign& assign, const Place& place) {
   int ranks = 0;
-  const double sum = Sum(needs, assign, same, &ranks);
-  if (!room.has_value() || sum <= room->bytes) return absl::OkStatus();
+  const double sum = Sum(place.needs, assign, place.same, &ranks);
+  if (!place.room.has_value() || sum <= place.room->bytes) return absl::OkStatus();
   const std::string together =
       ranks > 1 ? absl::StrCat(", the ", ranks, " ranks there ", FormatBytes(sum)) : "";
   return absl::FailedPreconditionError(
       absl::StrCat("too little memory on ", assign.members(assign.rank()).host(), ": rank ",
-                   assign.rank(), " needs ", FormatBytes(needs[assign.rank()]), together,
-                   "; free are ", FormatBytes(room->bytes), " (", room->limit, ")"));
+                   assign.rank(), " needs ", FormatBytes(place.needs[assign.rank()]), together,
+                   "; free are ", FormatBytes(place.room->bytes), " (", place.room->limit, ")"));
 }
 
-double NeedOf(const v1::JobSpec& spec, const StepPlan& plan, int rank) {
-  const MemoryUse& use = plan.memory[rank];
-  const double whole_model = plan.total_parameters * sizeof(float);
+// Of a rank that keeps its model on an accelerator.
+MemoryUse HostSideOf(const MemoryUse& use) {
+  return {.workspace_bytes = use.workspace_bytes, .process_bytes = use.process_bytes};
+}
+
+// Of one rank, at its peak.
+AcceleratedMemory UseOf(const v1::JobSpec& spec, const MemorySizes& sizes, int rank,
+                        bool accelerated) {
+  const bool loads = !spec.weights_blob().empty();
+  AcceleratedMemory use;
   if (!spec.has_train()) {
-    const double copies = spec.weights_blob().empty() ? kGatherCopies : kLoadCopies;
-    return kFixedBytes + use.parameters_bytes + copies * whole_model;
+    use.host = use.accelerator = InferenceMemory(sizes, loads);
+    if (accelerated) use.host = HostSideOf(use.accelerator);
+    return use;
   }
-  const double steps = kActivationFactor * use.activations_bytes + kGatherCopies * whole_model;
-  const bool has_checkpoint = rank == 0 || spec.train().resume();
-  const double kept = use.parameters_bytes + use.gradients_bytes + use.optimizer_bytes;
-  return kFixedBytes + kept + std::max(steps, has_checkpoint ? kCheckpointCopies * whole_model : 0);
+  use = AcceleratedTrainingMemory(sizes, rank == 0);
+  if (!accelerated) use.host = TrainingMemory(sizes, rank == 0);
+  if (!loads) return use;
+  const double loading = LoadingBytes(sizes, spec.train().resume()) - use.host.activations_bytes;
+  use.host.workspace_bytes = std::max(use.host.workspace_bytes, loading);
+  return use;
 }
 
-// Of every rank.
-absl::StatusOr<std::vector<double>> Needs(const v1::JobSpec& spec) {
-  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(spec.config()));
+// What each rank still has to take, on its host and on its accelerator.
+struct Needs {
+  std::vector<double> host;
+  std::vector<double> accelerator;
+};
+
+absl::StatusOr<Needs> NeedsOf(const v1::Assign& assign) {
+  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(assign.spec().config()));
   ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
-  std::vector<double> needs;
-  for (int rank = 0; rank < plan.world_size; ++rank) needs.push_back(NeedOf(spec, plan, rank));
+  Needs needs;
+  for (int rank = 0; rank < plan.world_size; ++rank) {
+    const bool accelerated = HasAccelerator(assign.members(rank));
+    const AcceleratedMemory use = UseOf(assign.spec(), plan.memory_sizes[rank], rank, accelerated);
+    // Program and context are there: who asks for the free memory has them already.
+    needs.host.push_back(use.host.total_bytes() - kProgramBytes);
+    needs.accelerator.push_back(
+        accelerated ? use.accelerator.total_bytes() - use.accelerator.process_bytes : 0);
+  }
   return needs;
 }
 
@@ -167,10 +188,12 @@ std::optional<MemoryRoom> ControlGroupRoom(const FileReader& read) {
   return tightest;
 }
 
-absl::Status CheckMemory(const v1::Assign& assign, const FileReader& read) {
-  ASSIGN_OR_RETURN(const std::vector<double> needs, Needs(assign.spec()));
-  RETURN_IF_ERROR(Demand(assign, needs, ControlGroupRoom(read), &SameContainer));
-  return Demand(assign, needs, HostRoom(read), &SameKernel);
+absl::Status CheckMemory(const v1::Assign& assign, const FileReader& read,
+                         const std::optional<MemoryRoom>& accelerator) {
+  ASSIGN_OR_RETURN(const Needs needs, NeedsOf(assign));
+  RETURN_IF_ERROR(Demand(assign, {ControlGroupRoom(read), &SameContainer, needs.host}));
+  RETURN_IF_ERROR(Demand(assign, {HostRoom(read), &SameKernel, needs.host}));
+  return Demand(assign, {accelerator, &SameAccelerator, needs.accelerator});
 }
 
 std::optional<std::string> ReadSystemFile(const std::string& path) {

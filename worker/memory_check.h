@@ -28,11 +28,13 @@ std::optional<MemoryRoom> HostRoom(const FileReader& read);
 // without a limit. Cached files that the kernel can drop count as room.
 std::optional<MemoryRoom> ControlGroupRoom(const FileReader& read);
 
-// Whether this rank's shard fits beside those of the other ranks that share its memory. Call before
-// any rank may have begun to build its model.
+// Whether this rank's shard fits beside those of the other ranks that share its memory: the host's,
+// and, for a rank that computes on an accelerator, what is free there (`accelerator`; nothing: not
+// known). Call before any rank may have begun to build its model.
 // Errors: FailedPrecondition with rank, host, need, room and what limits it; those of
 // ToPlanOptions and BuildStepPlan.
-absl::Status CheckMemory(const v1::Assign& assign, const FileReader& read);
+absl::Status CheckMemory(const v1::Assign& assign, const FileReader& read,
+                         const std::optional<MemoryRoom>& accelerator = std::nullopt);
 
 // Reads a small file of /proc or /sys.
 std::optional<std::string> ReadSystemFile(const std::string& path);

@@ -11,8 +11,12 @@
 #include <cstdint>
 #include <cstdlib>
 #include <iterator>
+#include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
+#include "worker/model/device.h"
 
 namespace edgetp {
 namespace {
@@ -88,7 +92,10 @@ void TuneAllocator() {
   mallopt(M_ARENA_MAX, 1);
 }
 
-void ReleaseFreeMemory() { malloc_trim(0); }
+void ReleaseFreeMemory() {
+  ReleaseAcceleratorMemory();
+  malloc_trim(0);
+}
 
 void PollOwnSocketsOnly() { setenv("GRPC_POLL_STRATEGY", "poll", /*overwrite=*/0); }
 
@@ -126,9 +133,23 @@ void SharpenTimers() {
   AskForShortSlice();
 }
 
-std::string BlasName() {
-  const std::string kernels = OpenBlasKernels();
-  return kernels.empty() ? "unknown BLAS" : "OpenBLAS " + kernels;
+std::string NameOfBlas(const std::string& open_blas_kernels, bool has_mkl) {
+  if (!open_blas_kernels.empty()) return "OpenBLAS " + open_blas_kernels;
+  return has_mkl ? "MKL" : "unknown BLAS";
+}
+
+std::string BlasName() { return NameOfBlas(OpenBlasKernels(), HasMkl()); }
+
+std::string CpuModel(const std::string& cpuinfo) {
+  for (const char* key : {"model name", "Model"}) {
+    for (const absl::string_view line : absl::StrSplit(cpuinfo, '\n')) {
+      const std::pair<absl::string_view, absl::string_view> field =
+          absl::StrSplit(line, absl::MaxSplits(':', 1));
+      if (absl::StripAsciiWhitespace(field.first) == key)
+        return std::string(absl::StripAsciiWhitespace(field.second));
+    }
+  }
+  return "cpu";
 }
 
 }  // namespace edgetp

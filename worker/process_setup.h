@@ -11,8 +11,8 @@ namespace edgetp {
 // munmap every time. Call at the start of main, before other threads exist.
 void TuneAllocator();
 
-// Gives what malloc has kept back to the system: between jobs, so that the next one sees what is
-// free.
+// Gives what malloc, and LibTorch for accelerators, have kept back to the system: between jobs, so
+// that the next one sees what is free.
 void ReleaseFreeMemory();
 
 struct BlasChoice {
@@ -48,7 +48,12 @@ void UseComputeThreads(int threads);
 // inherit the latter.
 void SharpenTimers();
 
-// The BLAS in use and its kernels, e.g. "OpenBLAS SkylakeX", or "unknown BLAS".
+// The BLAS in use and its kernels, e.g. "OpenBLAS SkylakeX", "MKL", or "unknown BLAS".
 std::string BlasName();
+// The same from what is known. Pure.
+std::string NameOfBlas(const std::string& open_blas_kernels, bool has_mkl);
+
+// The CPU's model in the text of /proc/cpuinfo, or "cpu": not all architectures tell. Pure.
+std::string CpuModel(const std::string& cpuinfo);
 
 }  // namespace edgetp

@@ -38,6 +38,8 @@ void RunRecorder::OnStep(const StepStats& stats, const v1::StepReport& report) {
   }
   cost.exposed_software_seconds = absl::ToDoubleSeconds(stats.exposed_software);
   cost.messages = static_cast<double>(stats.messages);
+  cost.staging_seconds = stats.breakdown_seconds.staging();
+  cost.staged_bytes = stats.staged_bytes;
   if (recent_.size() > kRecentSteps) recent_.pop_front();
 }
 
@@ -55,16 +57,21 @@ void RunRecorder::FillResult(v1::JobResult* result) const {
   std::vector<double> gaps(steps.front()->gap_seconds.size());
   double software = 0;
   double messages = 0;
+  double staging = 0;
+  double staged_bytes = 0;
   for (const StepCost* step : steps) {
     for (size_t i = 0; i < gaps.size(); ++i) gaps[i] += step->gap_seconds[i];
     software += step->exposed_software_seconds;
     messages += step->messages;
+    staging += step->staging_seconds;
+    staged_bytes += step->staged_bytes;
   }
   for (const double seconds : gaps) {
     result->add_compute_seconds(static_cast<float>(seconds / static_cast<double>(steps.size())));
   }
   // Every message costs its sender and its receiver; a rank receives as many as it sends.
   if (messages > 0) result->set_message_overhead_us(software * 1e6 / (2 * messages));
+  if (staging > 0) result->set_staging_bytes_per_second(staged_bytes / staging);
 }
 
 }  // namespace edgetp

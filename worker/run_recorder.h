@@ -27,8 +27,8 @@ class RunRecorder : public CollectiveObserver {
   // After each training step.
   void OnStep(const StepStats& stats, const v1::StepReport& report);
 
-  // Sets step_seconds, and compute_seconds and message_overhead_us of a typical step: averages over
-  // the middle half of the steps by compute time, so that neither warm-up nor a hiccup of the host
+  // Sets step_seconds, and compute_seconds, message_overhead_us and staging_bytes_per_second of a
+  // typical step: averages over the middle half of the steps by compute time, so that neither warm-up nor a hiccup of the host
   // counts.
   void FillResult(v1::JobResult* result) const;
 
@@ -39,6 +39,8 @@ class RunRecorder : public CollectiveObserver {
     std::vector<float> gap_seconds;
     double exposed_software_seconds = 0;
     double messages = 0;
+    double staging_seconds = 0;
+    double staged_bytes = 0;
   };
   static constexpr size_t kRecentSteps = 1000;  // enough for an average, and bounded
 

@@ -18,6 +18,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
+#include "common/config/hardware.h"
 #include "common/config/suggest.h"
 #include "common/network/mahimahi_trace.h"
 
@@ -229,6 +230,11 @@ absl::StatusOr<v1::ModelConfig> ConfigLibrary::Model(const std::string& name) co
 }
 
 absl::StatusOr<v1::DeviceProfile> ConfigLibrary::Device(const std::string& name) const {
+  if (IsHardware(name)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", name, "\" is what a worker computes on and no device profile; ",
+                     "`edgetp calibrate --device=", name, " --out=FILE` makes one of it"));
+  }
   return Load<v1::DeviceProfile>(ConfigKind::kDevice, name);
 }
 

@@ -232,11 +232,12 @@ absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes) {
   return file;
 }
 
-absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {
+absl::StatusOr<std::string> SafetensorsHeader(const std::map<std::string, std::string>& metadata,
+                                              const std::vector<NamedTensor>& tensors) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!file.metadata.empty()) header[kMetadataKey] = file.metadata;
+  if (!metadata.empty()) header[kMetadataKey] = metadata;
   uint64_t at = 0;
-  for (const NamedTensor& tensor : file.tensors) {
+  for (const NamedTensor& tensor : tensors) {
     RETURN_IF_ERROR(CheckTensor(tensor));
     if (header.contains(tensor.name)) {
       return absl::InvalidArgumentError(
@@ -249,9 +250,16 @@ absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {
   std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   text.append((kSizeBytes - text.size() % kSizeBytes) % kSizeBytes, ' ');  // aligns the data
   std::string bytes;
-  bytes.reserve(kSizeBytes + text.size() + at);
   AppendNumber<uint64_t>(text.size(), &bytes);
   bytes += text;
+  return bytes;
+}
+
+absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {
+  ASSIGN_OR_RETURN(std::string bytes, SafetensorsHeader(file.metadata, file.tensors));
+  size_t size = bytes.size();
+  for (const NamedTensor& tensor : file.tensors) size += tensor.values.size() * sizeof(float);
+  bytes.reserve(size);
   for (const NamedTensor& tensor : file.tensors) {
     bytes.append(reinterpret_cast<const char*>(tensor.values.data()),
                  tensor.values.size() * sizeof(float));

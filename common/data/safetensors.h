@@ -22,6 +22,11 @@ struct TensorFile {
 // overlap, leave gaps or leave the file.
 absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes);
 
+// What such a file begins with; the tensors' values follow, in the given order, as float32. For who
+// need not have the file in memory as a whole. Errors: as SerializeSafetensors.
+absl::StatusOr<std::string> SafetensorsHeader(const std::map<std::string, std::string>& metadata,
+                                              const std::vector<NamedTensor>& tensors);
+
 // float32, in the given order. Errors: InvalidArgument: a name twice, or values that do not match
 // the shape.
 absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file);

@@ -142,9 +142,8 @@ const std::vector<MetricInfo>& AllMetrics() {
        K::kCounter,
        E::kServer,
        {"run", "network", "term"},
-       "Where the step time went, mean over ranks: compute, software, queueing, serialization, "
-       "propagation, jitter, "
-       "straggler."},
+       "Where the step time went, mean over ranks: compute, staging, software, queueing, "
+       "serialization, propagation, jitter, straggler."},
       {"edgetp_run_tokens_per_second",
        K::kGauge,
        E::kServer,
@@ -225,8 +224,8 @@ const std::vector<MetricInfo>& AllMetrics() {
        K::kCounter,
        E::kWorker,
        {"run", "rank", "term"},
-       "Where this rank's step time went: compute, software, queueing, serialization, propagation, "
-       "jitter, straggler."},
+       "Where this rank's step time went: compute, staging, software, queueing, serialization, "
+       "propagation, jitter, straggler."},
       {"edgetp_allreduce_seconds",
        K::kHistogram,
        E::kWorker,

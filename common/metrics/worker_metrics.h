@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/metrics/metrics.h"
+#include "common/network/attribution.h"
 #include "common/plan/step_plan.h"
 #include "edgetp/v1/cluster.pb.h"
 
@@ -77,13 +78,7 @@ class WorkerMetrics {
 // `term`.
 template <typename Visitor>
 void VisitTerms(const v1::Breakdown& breakdown, Visitor visit) {
-  visit("compute", breakdown.compute());
-  visit("software", breakdown.software());
-  visit("queueing", breakdown.queueing());
-  visit("serialization", breakdown.serialization());
-  visit("propagation", breakdown.propagation());
-  visit("jitter", breakdown.jitter());
-  visit("straggler", breakdown.straggler());
+  for (const BreakdownTerm& term : kBreakdownTerms) visit(term.name, (breakdown.*term.seconds)());
 }
 
 // The same for the values of the label `class`.

@@ -78,31 +78,26 @@ void SplitLikeHop(absl::Duration span, const Hop& hop, TimeBreakdown* out) {
 }  // namespace
 
 absl::Duration TimeBreakdown::total() const {
-  return compute + software + queueing + serialization + propagation + jitter + straggler;
+  absl::Duration sum;
+  for (const BreakdownTerm& term : kBreakdownTerms) sum += this->*term.span;
+  return sum;
 }
 
 TimeBreakdown& TimeBreakdown::operator+=(const TimeBreakdown& other) {
-  compute += other.compute;
-  software += other.software;
-  queueing += other.queueing;
-  serialization += other.serialization;
-  propagation += other.propagation;
-  jitter += other.jitter;
-  straggler += other.straggler;
+  for (const BreakdownTerm& term : kBreakdownTerms) this->*term.span += other.*term.span;
   return *this;
 }
 
 TimeBreakdown operator-(const TimeBreakdown& left, const TimeBreakdown& right) {
-  return {left.compute - right.compute,         left.software - right.software,
-          left.queueing - right.queueing,       left.serialization - right.serialization,
-          left.propagation - right.propagation, left.jitter - right.jitter,
-          left.straggler - right.straggler};
+  TimeBreakdown difference = left;
+  for (const BreakdownTerm& term : kBreakdownTerms) difference.*term.span -= right.*term.span;
+  return difference;
 }
 
 TimeBreakdown operator/(const TimeBreakdown& sum, int64_t count) {
-  return {sum.compute / count,       sum.software / count,    sum.queueing / count,
-          sum.serialization / count, sum.propagation / count, sum.jitter / count,
-          sum.straggler / count};
+  TimeBreakdown mean = sum;
+  for (const BreakdownTerm& term : kBreakdownTerms) mean.*term.span /= count;
+  return mean;
 }
 
 TimeBreakdown AttributeWait(const SegmentWait& wait) {
@@ -124,13 +119,8 @@ TimeBreakdown AttributeWait(const SegmentWait& wait) {
 
 v1::Breakdown ToProto(const TimeBreakdown& terms) {
   v1::Breakdown out;
-  out.set_compute(absl::ToDoubleSeconds(terms.compute));
-  out.set_software(absl::ToDoubleSeconds(terms.software));
-  out.set_queueing(absl::ToDoubleSeconds(terms.queueing));
-  out.set_serialization(absl::ToDoubleSeconds(terms.serialization));
-  out.set_propagation(absl::ToDoubleSeconds(terms.propagation));
-  out.set_jitter(absl::ToDoubleSeconds(terms.jitter));
-  out.set_straggler(absl::ToDoubleSeconds(terms.straggler));
+  for (const BreakdownTerm& term : kBreakdownTerms)
+    (out.*term.set_seconds)(absl::ToDoubleSeconds(terms.*term.span));
   return out;
 }
 

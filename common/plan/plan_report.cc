@@ -18,14 +18,6 @@ double Flops(const std::vector<PlanStep>& steps) {
   return flops;
 }
 
-void Fill(const MemoryUse& use, v1::MemoryBytes* out) {
-  out->set_parameters(use.parameters_bytes);
-  out->set_gradients(use.gradients_bytes);
-  out->set_optimizer(use.optimizer_bytes);
-  out->set_activations(use.activations_bytes);
-  out->set_total(use.total_bytes());
-}
-
 void CountCollectives(const PlanOptions& options, const std::vector<PlanStep>& steps,
                       v1::PlanReport* report) {
   int activations = 0;
@@ -39,6 +31,18 @@ void CountCollectives(const PlanOptions& options, const std::vector<PlanStep>& s
 }
 
 }  // namespace
+
+v1::MemoryBytes ToProto(const MemoryUse& use) {
+  v1::MemoryBytes out;
+  out.set_parameters(use.parameters_bytes);
+  out.set_gradients(use.gradients_bytes);
+  out.set_optimizer(use.optimizer_bytes);
+  out.set_activations(use.activations_bytes);
+  out.set_workspace(use.workspace_bytes);
+  out.set_process(use.process_bytes);
+  out.set_total(use.total_bytes());
+  return out;
+}
 
 v1::TrafficBytes BytesByClass(const std::vector<PlanStep>& steps) {
   v1::TrafficBytes bytes;
@@ -81,7 +85,7 @@ absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model,
   double flops = 0;
   for (const auto& steps : plan.steps) flops += Flops(steps);
   report.set_flops_per_step(flops);
-  for (const MemoryUse& use : plan.memory) Fill(use, report.add_memory_bytes_per_rank());
+  for (const MemoryUse& use : plan.memory) *report.add_memory_bytes_per_rank() = ToProto(use);
   for (double parameters : plan.parameters) report.add_parameters_per_rank(parameters);
   return report;
 }

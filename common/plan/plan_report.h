@@ -17,6 +17,8 @@ namespace edgetp {
 absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model,
                                                const PlanOptions& options);
 
+v1::MemoryBytes ToProto(const MemoryUse& use);
+
 // The all-reduced bytes of a rank's list, by class: the tensors' sizes in their wire dtypes.
 v1::TrafficBytes BytesByClass(const std::vector<PlanStep>& steps);
 

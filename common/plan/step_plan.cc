@@ -1,5 +1,6 @@
 #include "common/plan/step_plan.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -142,19 +143,19 @@ double FullParameters(const ModelShape& shape) {
 //   (B, H/P, T, T)    the attention weights
 //   2 (B, T, 4C/P)    before and after gelu
 // and once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient.
-double ActivationBytes(const PlanOptions& options, const RankSizes& s) {
+MemorySizes SizesOf(const PlanOptions& options, const RankSizes& s) {
   const double block = 4 * s.tokens * s.C + 4 * s.tokens * s.width + s.B * s.heads * s.T * s.T +
                        2 * s.tokens * s.columns;
   const double once = 3 * s.tokens * s.C + 2 * s.tokens * s.V;
-  return kFloatBytes * (options.shape.layers * block + once);
-}
-
-MemoryUse RankMemory(const PlanOptions& options, const RankSizes& s) {
-  const double parameters = RankParameters(options, s) * kFloatBytes;
-  return {.parameters_bytes = parameters,
-          .gradients_bytes = parameters,
-          .optimizer_bytes = 2 * parameters,
-          .activations_bytes = ActivationBytes(options, s)};
+  const ModelShape& shape = options.shape;
+  MemorySizes sizes;
+  sizes.parameters_bytes = kFloatBytes * RankParameters(options, s);
+  sizes.activations_bytes = kFloatBytes * (shape.layers * block + once);
+  sizes.layer_bytes = kFloatBytes * block;
+  sizes.logits_bytes = kFloatBytes * s.tokens * s.V;
+  sizes.whole_model_bytes = kFloatBytes * FullParameters(shape);
+  sizes.largest_tensor_bytes = kFloatBytes * s.C * std::max({s.V, s.T, 4 * s.C});
+  return sizes;
 }
 
 // Parameters whose gradients are partial per rank: LN1 and LN2 of s and p blocks, b_o of s blocks
@@ -305,7 +306,9 @@ StepPlan Describe(const PlanOptions& options, const std::vector<Shard>& shards) 
   plan.position_parameters = static_cast<double>(options.shape.sequence) * options.shape.channels;
   for (const Shard& shard : shards) {
     const RankSizes sizes(options, shard);
-    plan.memory.push_back(RankMemory(options, sizes));
+    plan.memory_sizes.push_back(SizesOf(options, sizes));
+    plan.memory.push_back(
+        TrainingMemory(plan.memory_sizes.back(), /*gathers=*/plan.memory.empty()));
     plan.parameters.push_back(RankParameters(options, sizes));
   }
   return plan;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/plan/memory.h"
 #include "common/plan/model_shape.h"
 #include "common/plan/pattern.h"
 #include "common/plan/shard_map.h"
@@ -55,16 +56,6 @@ struct AllReduceStep {
 
 using PlanStep = std::variant<ComputeStep, AllReduceStep>;
 
-struct MemoryUse {
-  double parameters_bytes = 0;
-  double gradients_bytes = 0;
-  double optimizer_bytes = 0;
-  double activations_bytes = 0;
-  double total_bytes() const {
-    return parameters_bytes + gradients_bytes + optimizer_bytes + activations_bytes;
-  }
-};
-
 struct PlanOptions {
   ModelShape shape;
   Pattern pattern;
@@ -85,10 +76,12 @@ struct StepPlan {
   // grad_sync and the clip scalar: Phase::kOptimizer, layer -1. The AllReduceSteps of all ranks are
   // the same list; world size 1 has none.
   std::vector<std::vector<PlanStep>> steps;
-  std::vector<MemoryUse> memory;   // per rank
-  std::vector<double> parameters;  // per rank, elements; p blocks own no output biases
-  double total_parameters = 0;     // of the full GPT-2, whatever the pattern
-  double position_parameters = 0;  // those of the position table
+  std::vector<MemoryUse>
+      memory;  // per rank, of training on a CPU; rank 0 puts checkpoints together
+  std::vector<MemorySizes> memory_sizes;  // per rank: what that follows from
+  std::vector<double> parameters;         // per rank, elements; p blocks own no output biases
+  double total_parameters = 0;            // of the full GPT-2, whatever the pattern
+  double position_parameters = 0;         // those of the position table
 };
 
 // Errors: InvalidArgument from BuildShardMap, or if a size is < 1, or pattern and layers differ.

@@ -12,19 +12,36 @@
 namespace edgetp {
 namespace {
 
-// Header and bytes in pieces. Stops early when the server has answered: it may know the blob
-// already.
+using Pieces = absl::Span<const absl::string_view>;
+
+// The header, then the bytes, in chunks. Stops early when the server has answered: it may know the
+// blob already.
 void WriteChunks(grpc::ClientWriterInterface<v1::BlobChunk>* writer, v1::BlobHeader header,
-                 const std::string& bytes) {
-  const int64_t size = static_cast<int64_t>(bytes.size());
+                 Pieces pieces) {
   v1::BlobChunk chunk;
   *chunk.mutable_header() = std::move(header);
-  for (int64_t at = 0; at == 0 || at < size; at += kBlobChunkBytes) {
-    chunk.set_data(bytes.substr(at, std::min(kBlobChunkBytes, size - at)));
-    if (!writer->Write(chunk)) return;
-    chunk.clear_header();
+  if (!writer->Write(chunk)) return;
+  chunk.clear_header();
+  for (const absl::string_view piece : pieces) {
+    for (size_t at = 0; at < piece.size(); at += kBlobChunkBytes) {
+      const absl::string_view part = piece.substr(at, kBlobChunkBytes);
+      chunk.set_data(part.data(), part.size());
+      if (!writer->Write(chunk)) return;
+    }
   }
   writer->WritesDone();
+}
+
+size_t SizeOf(Pieces pieces) {
+  size_t size = 0;
+  for (const absl::string_view piece : pieces) size += piece.size();
+  return size;
+}
+
+std::string Sha256Of(Pieces pieces) {
+  Sha256 digest;
+  for (const absl::string_view piece : pieces) digest.Update(piece.data(), piece.size());
+  return digest.HexDigest();
 }
 
 // What a transfer has ended with. A server cuts off one that is too slow, and can say nothing more.
@@ -37,8 +54,7 @@ absl::Status EndOf(const grpc::Status& status, const std::string& attempt) {
 }
 
 absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::string& id,
-                                const std::string& sha256, const std::string& bytes,
-                                absl::Time deadline) {
+                                const std::string& sha256, Pieces pieces, absl::Time deadline) {
   grpc::ClientContext context;
   context.set_deadline(GrpcDeadline(deadline));
   v1::PutBlobResponse response;
@@ -46,9 +62,9 @@ absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::strin
       stub->Put(&context, &response);
   v1::BlobHeader header;
   header.set_id(id);
-  header.set_size_bytes(static_cast<int64_t>(bytes.size()));
+  header.set_size_bytes(static_cast<int64_t>(SizeOf(pieces)));
   header.set_sha256(sha256);
-  WriteChunks(writer.get(), std::move(header), bytes);
+  WriteChunks(writer.get(), std::move(header), pieces);
   RETURN_IF_ERROR(EndOf(writer->Finish(), absl::StrCat("put blob ", id)));
   return response.id();
 }
@@ -71,12 +87,13 @@ absl::Status CheckReceived(const v1::BlobHeader& header, const std::string& byte
 absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
                                     absl::Time deadline) {
   const std::string sha256 = Sha256Hex(bytes);
-  return Put(stub, absl::StrCat("sha256:", sha256), sha256, bytes, deadline);
+  return Put(stub, absl::StrCat("sha256:", sha256), sha256, {bytes}, deadline);
 }
 
 absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id,
-                                      const std::string& bytes, absl::Time deadline) {
-  return Put(stub, id, Sha256Hex(bytes), bytes, deadline);
+                                      absl::Span<const absl::string_view> pieces,
+                                      absl::Time deadline) {
+  return Put(stub, id, Sha256Of(pieces), pieces, deadline);
 }
 
 absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id,

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "common/base/clock.h"
 #include "edgetp/v1/control.grpc.pb.h"
 
@@ -24,9 +26,10 @@ inline constexpr absl::Duration kLongestTransfer = absl::Hours(1);
 absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
                                     absl::Time deadline = MonotonicNow() + kLongestTransfer);
 
-// The same under an id that the caller gives: "checkpoint:<run>/<step>".
+// The same under an id that the caller gives ("checkpoint:<run>/<step>"), of bytes that lie in
+// several places: so that what is large need not be put together first.
 absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id,
-                                      const std::string& bytes,
+                                      absl::Span<const absl::string_view> pieces,
                                       absl::Time deadline = MonotonicNow() + kLongestTransfer);
 
 // Fetches the bytes of "sha256:<hex>" or "run:<name>".

@@ -229,7 +229,16 @@ void TimelineSimulator::Engine::Enter(int rank) {
   state.action = 0;
   state.entered = state.latest_entry = state.local;
   state.waited = absl::ZeroDuration();
-  state.local += StagingTime(devices_[rank], state.collective->elements);
+  Stage(rank);
+}
+
+void TimelineSimulator::Engine::Stage(int rank) {
+  RankState& state = states_[rank];
+  const absl::Duration staging = StagingTime(devices_[rank], state.collective->elements);
+  state.local += staging;
+  // Not a part of what Leave calls software.
+  state.waited += staging;
+  steps_[rank].breakdown.staging += staging;
 }
 
 // Goes on until the rank must wait, or until its own clock is ahead and others must be heard first.
@@ -247,7 +256,7 @@ absl::Status TimelineSimulator::Engine::Advance(int rank, absl::Time now) {
 
 void TimelineSimulator::Engine::Leave(int rank) {
   RankState& state = states_[rank];
-  state.local += StagingTime(devices_[rank], state.collective->elements);
+  Stage(rank);
   steps_[rank].breakdown.software += state.local - state.entered - state.waited;
   if (observer_ != nullptr) {
     observer_->OnCollective(rank, state.entered, state.local, *state.collective);

@@ -54,7 +54,7 @@ class TimelineSimulator::Engine {
     int64_t segments_taken = 0;  // of the message that the current action receives
     absl::Time entered;
     absl::Time latest_entry;  // of those whose data this rank has received in this collective
-    absl::Duration waited;
+    absl::Duration waited;    // inside the collective, or staged
 
     std::optional<absl::Time> wait_begin;
     int waiting_for = Event::kNobody;
@@ -88,6 +88,8 @@ class TimelineSimulator::Engine {
   void Compute(int rank);
   absl::Status Resume(int rank, absl::Time now);
   void Enter(int rank);
+  // Between accelerator and network buffers, one way.
+  void Stage(int rank);
   absl::Status Advance(int rank, absl::Time now);
   void Leave(int rank);
 

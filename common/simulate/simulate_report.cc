@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/status_macros.h"
+#include "common/plan/plan_report.h"
 
 namespace edgetp {
 namespace {
@@ -34,18 +35,23 @@ const v1::DeviceProfile& DeviceOf(const ForecastCase& forecast, int rank) {
   return forecast.devices.size() == 1 ? forecast.devices.front() : forecast.devices[rank];
 }
 
+// Of the device's memory: an accelerator (it has staging) keeps its rank's model itself.
+MemoryUse UseOn(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
+  if (device.staging_bytes_per_second() == 0) return plan.memory[rank];
+  return AcceleratedTrainingMemory(plan.memory_sizes[rank], /*gathers=*/rank == 0).accelerator;
+}
+
+bool Fits(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
+  return !device.has_memory_bytes() ||
+         UseOn(device, plan, rank).total_bytes() <= device.memory_bytes();
+}
+
 void FillMemory(const ForecastCase& forecast, const StepPlan& plan, v1::SimulateReport* report) {
   for (int rank = 0; rank < plan.world_size; ++rank) {
-    const MemoryUse& use = plan.memory[rank];
-    v1::MemoryBytes* bytes = report->add_memory_bytes_per_rank();
-    bytes->set_parameters(use.parameters_bytes);
-    bytes->set_gradients(use.gradients_bytes);
-    bytes->set_optimizer(use.optimizer_bytes);
-    bytes->set_activations(use.activations_bytes);
-    bytes->set_total(use.total_bytes());
     const v1::DeviceProfile& device = DeviceOf(forecast, rank);
+    *report->add_memory_bytes_per_rank() = ToProto(UseOn(device, plan, rank));
     report->add_device_memory_bytes_per_rank(device.memory_bytes());
-    report->add_fits(!device.has_memory_bytes() || use.total_bytes() <= device.memory_bytes());
+    report->add_fits(Fits(device, plan, rank));
   }
 }
 
@@ -124,8 +130,7 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObs
   FillMemory(run.forecast, plan, &report);
   const v1::DeviceProfile& device = run.forecast.devices.front();
   if (run.forecast.devices.size() == 1 && device.has_memory_bytes()) {
-    ASSIGN_OR_RETURN(const std::optional<int> smallest,
-                     SmallestWorldSizeThatFits(options, device.memory_bytes()));
+    ASSIGN_OR_RETURN(const std::optional<int> smallest, SmallestWorldSizeThatFits(options, device));
     if (smallest.has_value()) report.set_smallest_workers_that_fit(*smallest);
   }
   Judge(run, &report);
@@ -136,15 +141,14 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObs
 }
 
 absl::StatusOr<std::optional<int>> SmallestWorldSizeThatFits(const PlanOptions& plan,
-                                                             double device_bytes) {
+                                                             const v1::DeviceProfile& device) {
   PlanOptions even = plan;
   even.split.clear();
   for (even.world_size = 1; even.world_size <= plan.shape.heads; ++even.world_size) {
     if (plan.shape.heads % even.world_size != 0) continue;
     ASSIGN_OR_RETURN(const StepPlan shards, BuildEvaluationPlan(even));
-    const bool fits =
-        std::all_of(shards.memory.begin(), shards.memory.end(),
-                    [&](const MemoryUse& use) { return use.total_bytes() <= device_bytes; });
+    bool fits = true;
+    for (int rank = 0; rank < even.world_size; ++rank) fits = fits && Fits(device, shards, rank);
     if (fits) return even.world_size;
   }
   return std::nullopt;

@@ -24,10 +24,10 @@ struct SimulateCase {
 absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run,
                                             TimelineObserver* observer = nullptr);
 
-// The smallest world size that splits the heads evenly and whose shards all fit into
-// `device_bytes`; absent if there is none. Activations do not shrink in full: embeddings, head and
+// The smallest world size that splits the heads evenly and whose shards all fit into the memory of
+// `device`; absent if there is none. Activations do not shrink in full: embeddings, head and
 // the residual stream are on every rank. Errors: those of BuildEvaluationPlan.
 absl::StatusOr<std::optional<int>> SmallestWorldSizeThatFits(const PlanOptions& plan,
-                                                             double device_bytes);
+                                                             const v1::DeviceProfile& device);
 
 }  // namespace edgetp

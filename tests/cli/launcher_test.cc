@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "common/base/clock.h"
@@ -80,6 +81,38 @@ TEST_F(LauncherTest, StartsServerAndWorkersAndLeavesNobody) {
     AwaitPids(4);
   }
   EXPECT_EQ(Pids().size(), 4u);
+  ExpectNobodyIsLeft();
+}
+
+// Ends at once where it is asked for its devices, and says what it was started with otherwise.
+constexpr char kTellDevice[] =
+    "for word; do case $word in --check_device) exit 0;; --device_slot=*) slot=$word;; esac; done\n"
+    "echo $slot >> \"$(dirname \"$0\")/slots\"\n";
+
+TEST_F(LauncherTest, WorkersAreDealtTheDevicesInTurns) {
+  Write("edgetp_worker", std::string(kTellDevice) + kStay);
+  LauncherOptions options = Options(3);
+  options.device = "cuda:0,cuda:1";
+  auto cluster = LocalCluster::Start(options);
+  ASSERT_TRUE(cluster.ok()) << cluster.status();
+  std::multiset<std::string> slots;
+  while (slots.size() < 3) {
+    sched_yield();
+    std::ifstream file(folder_ / "slots");
+    slots.clear();
+    for (std::string slot; file >> slot;) slots.insert(slot);
+  }
+  EXPECT_THAT(slots, testing::ElementsAre("--device_slot=0", "--device_slot=1", "--device_slot=2"));
+}
+
+TEST_F(LauncherTest, ADeviceThatIsNotThereEndsTheStartBeforeAnythingElse) {
+  Write("edgetp_worker", "echo '--device: cuda:7 is not on this host: it has cpu' >&2\nexit 2\n");
+  LauncherOptions options = Options(2);
+  options.device = "cuda:7";
+  const absl::Status status = LocalCluster::Start(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(), "--device: cuda:7 is not on this host: it has cpu");
+  EXPECT_EQ(Pids().size(), 1u);  // the worker that was asked
   ExpectNobodyIsLeft();
 }
 

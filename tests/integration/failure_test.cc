@@ -104,6 +104,10 @@ TEST_F(FailureTest, BadInputIsRefusedAtOnceWithPlaceAndRule) {
       {{"--device=raspberry-pi-6"}, "raspberry-pi-5"},
       {{"--device=raspberry-pi-5*3"}, "3 devices for workers=2"},
       {{"--device=cpu", "--server=127.0.0.1:1"}, "--server"},
+      {{"--device=cuda:77"}, "cuda:77 is not on this host: it has cpu"},
+      {{"--device=cuda0"}, "is none of cpu, cuda, cuda:N and cuda:*"},
+      {{"--device=cpu,cuda:0"}, "take one kind"},
+      {{"--device=raspberry-pi-5,raspberry-pi-4"}, "NAME*RANKS+NAME*RANKS"},
       {{"--set=device.watts=3"}, "device.flops_per_second: must be set"},
   };
   for (const Refusal& refusal : refusals) {

@@ -1,9 +1,31 @@
 #include "tests/model/model_fixture.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
+#include "worker/model/device.h"
 
 namespace edgetp::test {
 namespace {
+
+// The same tests, on a GPU: EDGETP_TEST_DEVICE=cuda:0.
+std::string DeviceUnderTest() {
+  const char* const device = getenv("EDGETP_TEST_DEVICE");
+  return device == nullptr ? "cpu" : device;
+}
+
+// A LibTorch with CUDA may well be on a host without a GPU.
+class DeviceEnvironment : public ::testing::Environment {
+  void SetUp() override {
+    const std::vector<std::string> present = PresentDevices();
+    if (std::find(present.begin(), present.end(), DeviceUnderTest()) == present.end())
+      GTEST_SKIP() << DeviceUnderTest() << " is not on this host";
+  }
+};
+
+const ::testing::Environment* const kDeviceEnvironment =
+    ::testing::AddGlobalTestEnvironment(new DeviceEnvironment);
 
 NamedTensor Random(const std::string& name, const std::vector<int64_t>& shape, double mean,
                    double deviation) {
@@ -19,6 +41,7 @@ TrainerOptions TinyOptions(const std::string& pattern, int world_size, bool bias
   options.pattern = *Pattern::Parse(pattern, 0);
   options.shape = {options.pattern.layers(), 4, 16, 8, 11, biases};
   if (world_size == 3) options.split = {2, 1, 1};
+  options.device = DeviceUnderTest();
   return options;
 }
 

@@ -16,7 +16,8 @@
 
 namespace edgetp::test {
 
-// L = pattern's length, H 4, C 16, T 8, V 11; P = 3 needs a split.
+// L = pattern's length, H 4, C 16, T 8, V 11; P = 3 needs a split. On the device that the environment
+// names (EDGETP_TEST_DEVICE), else on the CPU.
 TrainerOptions TinyOptions(const std::string& pattern, int world_size, bool biases = true);
 
 // Full weights in GPT-2's names, large and without symmetry: no bias is 0, no norm is 1.

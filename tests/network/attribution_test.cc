@@ -96,5 +96,18 @@ TEST(AttributionTest, TheTermsAlwaysAddUpExactly) {
   }
 }
 
+TEST(AttributionTest, EveryTermIsInTheOneList) {
+  EXPECT_EQ(std::size(kBreakdownTerms) * sizeof(absl::Duration), sizeof(TimeBreakdown));
+  const auto* fields = v1::Breakdown::descriptor();
+  EXPECT_EQ(static_cast<size_t>(fields->field_count()), std::size(kBreakdownTerms));
+  TimeBreakdown breakdown;
+  for (const BreakdownTerm& term : kBreakdownTerms) {
+    EXPECT_NE(fields->FindFieldByName(term.name), nullptr) << term.name;
+    EXPECT_EQ(breakdown.*term.span, absl::ZeroDuration()) << term.name;  // no field twice
+    breakdown.*term.span = Ms(1);
+  }
+  EXPECT_EQ(breakdown.total(), std::size(kBreakdownTerms) * Ms(1));
+}
+
 }  // namespace
 }  // namespace edgetp

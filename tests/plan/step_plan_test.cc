@@ -192,9 +192,9 @@ TEST(PlanReportTest, CountsAreThoseOfTheDesign) {
   EXPECT_EQ(report->bytes_per_step_per_rank().grad_sync(), 4 * 2 * 128 * 4);
   EXPECT_EQ(report->bytes_per_step_per_rank().scalar(), 4);
   EXPECT_EQ(report->memory_bytes_per_rank_size(), 2);
-  EXPECT_EQ(report->memory_bytes_per_rank(0).total(),
-            report->memory_bytes_per_rank(0).parameters() * 4 +
-                report->memory_bytes_per_rank(0).activations());
+  const v1::MemoryBytes& memory = report->memory_bytes_per_rank(0);
+  EXPECT_EQ(memory.total(),
+            memory.parameters() * 4 + memory.activations() + memory.workspace() + memory.process());
 }
 
 }  // namespace

@@ -35,6 +35,16 @@ class CoordinatorTest : public ::testing::Test {
     return coordinator_.Join(now_, request, &out_);
   }
   std::string Join() { return *TryJoin(kVersion, "127.0.0.1:1"); }
+  std::string JoinOn(const std::string& device, const std::string& hardware,
+                     const std::string& blas = "") {
+    v1::JoinRequest request;
+    request.set_version(kVersion);
+    request.mutable_member()->set_peer_address("127.0.0.1:1");
+    request.set_device(device);
+    request.set_hardware(hardware);
+    request.set_blas(blas);
+    return *coordinator_.Join(now_, request, &out_);
+  }
   void Submit(const std::string& run, int workers) {
     ASSERT_TRUE(coordinator_.Submit(now_, run, Job(workers), &out_).ok());
   }

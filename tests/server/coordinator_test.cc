@@ -240,5 +240,57 @@ TEST_F(CoordinatorTest, ShutdownStopsEverythingAndDisconnectsEverybody) {
   EXPECT_EQ(coordinator_.Submit(now_, "c", Job(1), &out_).code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(CoordinatorTest, ARunGetsWorkersOfOneKindOfHardware) {
+  JoinOn("cpu", "Xeon");
+  JoinOn("cuda:0", "NVIDIA H200");
+  JoinOn("cuda:1", "NVIDIA H200");
+  Submit("a", 2);
+  EXPECT_THAT(Receivers(v1::ServerMessage::kAssign), ElementsAre("worker-2", "worker-3"));
+}
+
+TEST_F(CoordinatorTest, TheKindThatJoinedFirstIsTakenWhereSeveralHaveEnough) {
+  JoinOn("cpu", "Xeon");
+  JoinOn("cuda:0", "NVIDIA H200");
+  JoinOn("cuda:0", "NVIDIA H200");
+  JoinOn("cuda:0", "NVIDIA H200");
+  JoinOn("cpu", "Xeon");
+  Submit("a", 2);
+  EXPECT_THAT(Receivers(v1::ServerMessage::kAssign), ElementsAre("worker-1", "worker-5"));
+}
+
+TEST_F(CoordinatorTest, MixedHardwareIsRefusedAndTheKindsAreNamed) {
+  JoinOn("cpu", "Xeon");
+  JoinOn("cuda:0", "NVIDIA H200");
+  JoinOn("cuda:1", "NVIDIA L4");
+  Submit("a", 2);
+  EXPECT_TRUE(Receivers(v1::ServerMessage::kAssign).empty());
+  EXPECT_THAT(PhaseDetails().back(),
+              HasSubstr("waiting for 1 of 2 workers of one kind of hardware (idle: 1 x cpu, 1 x "
+                        "NVIDIA H200, 1 x NVIDIA L4; mixed"));
+  Pass(absl::Seconds(31), {"worker-1", "worker-2", "worker-3"});
+  ASSERT_EQ(out_.ended.size(), 1u);
+  EXPECT_EQ(out_.ended[0].failure.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(FailureText(), HasSubstr("waited 30 s in vain for 1 of 2 workers of one kind"));
+}
+
+TEST_F(CoordinatorTest, ABenchmarkTakesAnyHardware) {
+  JoinOn("cpu", "Xeon");
+  JoinOn("cuda:0", "NVIDIA H200");
+  v1::JobSpec bench = Job(2);
+  bench.mutable_bench();
+  ASSERT_TRUE(coordinator_.Submit(now_, "a", bench, &out_).ok());
+  EXPECT_EQ(Receivers(v1::ServerMessage::kAssign).size(), 2u);
+}
+
+TEST_F(CoordinatorTest, UnlikeCpusAreUsedWithAWarning) {
+  JoinOn("cpu", "Raspberry Pi 4", "OpenBLAS CORTEXA72");
+  JoinOn("cpu", "Raspberry Pi 5", "OpenBLAS NEOVERSEN1");
+  Submit("a", 2);
+  EXPECT_EQ(Receivers(v1::ServerMessage::kAssign).size(), 2u);
+  EXPECT_THAT(PhaseDetails().back(),
+              HasSubstr("the workers differ (CPUs: Raspberry Pi 4, Raspberry Pi 5; BLAS: OpenBLAS "
+                        "CORTEXA72, OpenBLAS NEOVERSEN1)"));
+}
+
 }  // namespace
 }  // namespace edgetp

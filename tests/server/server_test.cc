@@ -200,12 +200,12 @@ TEST_F(ServerTest, BlobsTravelInChunksAndComeBackEqual) {
 
 TEST_F(ServerTest, ACheckpointIsTakenFromTheRunningRunOnly) {
   const absl::Time deadline = MonotonicNow() + absl::Seconds(20);
-  EXPECT_EQ(PutBlobAs(blobs_.get(), "checkpoint:a/1", "w", deadline).status().code(),
+  EXPECT_EQ(PutBlobAs(blobs_.get(), "checkpoint:a/1", {"w"}, deadline).status().code(),
             absl::StatusCode::kInvalidArgument);
   FakeWorker first(server_->address());
   FakeWorker second(server_->address());
   StartRun(&first, &second);
-  ASSERT_TRUE(PutBlobAs(blobs_.get(), "checkpoint:a/1", "w", deadline).ok());
+  ASSERT_TRUE(PutBlobAs(blobs_.get(), "checkpoint:a/1", {"w"}, deadline).ok());
   EXPECT_EQ(*GetBlob(blobs_.get(), "run:a", deadline), "w");
 }
 

@@ -16,9 +16,10 @@ using testing::kElements;
 using testing::UniformOptions;
 
 bool Same(const TimeBreakdown& a, const TimeBreakdown& b) {
-  return a.compute == b.compute && a.software == b.software && a.queueing == b.queueing &&
-         a.serialization == b.serialization && a.propagation == b.propagation &&
-         a.jitter == b.jitter && a.straggler == b.straggler;
+  for (const BreakdownTerm& term : kBreakdownTerms) {
+    if (a.*term.span != b.*term.span) return false;
+  }
+  return true;
 }
 
 void ExpectSame(const StepTimeline& a, const StepTimeline& b) {

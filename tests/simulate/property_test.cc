@@ -106,11 +106,8 @@ TEST_P(EveryAlgorithmProperty, EverySecondOfEveryRankIsAttributedExactly) {
       absl::Time end = absl::UnixEpoch();
       for (const RankStep& rank : timeline.ranks) {
         EXPECT_EQ(rank.breakdown.total(), rank.end - rank.begin);
-        for (const absl::Duration term :
-             {rank.breakdown.compute, rank.breakdown.software, rank.breakdown.queueing,
-              rank.breakdown.serialization, rank.breakdown.propagation, rank.breakdown.jitter,
-              rank.breakdown.straggler}) {
-          EXPECT_GE(term, absl::ZeroDuration());
+        for (const BreakdownTerm& term : kBreakdownTerms) {
+          EXPECT_GE(rank.breakdown.*term.span, absl::ZeroDuration()) << term.name;
         }
         end = std::max(end, rank.end);
       }

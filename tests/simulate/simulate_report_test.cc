@@ -41,8 +41,9 @@ SimulateCase MiniGpt(const std::string& pattern, int workers) {
 }
 
 double Sum(const v1::Breakdown& terms) {
-  return terms.compute() + terms.software() + terms.queueing() + terms.serialization() +
-         terms.propagation() + terms.jitter() + terms.straggler();
+  double sum = 0;
+  for (const BreakdownTerm& term : kBreakdownTerms) sum += (terms.*term.seconds)();
+  return sum;
 }
 
 TEST(SimulateTest, BreakdownsAddUpToTheMeanStep) {
@@ -57,6 +58,17 @@ TEST(SimulateTest, BreakdownsAddUpToTheMeanStep) {
     for (const auto& rank : report->breakdown_seconds_per_rank()) mean += Sum(rank) / 4;
     EXPECT_NEAR(mean, report->mean_step_seconds(), 1e-7);
   }
+}
+
+TEST(SimulateTest, StagingIsATermOfItsOwn) {
+  SimulateCase run = MiniGpt("tttt", 2);
+  const double software = Simulate(run)->breakdown_seconds().software();
+  run.forecast.devices[0].set_staging_bytes_per_second(1e9);
+  const auto report = Simulate(run);
+  // 16 all-reduces of (12, 64, 128) float32 and one scalar, each there and back.
+  EXPECT_NEAR(report->breakdown_seconds().staging(), 2 * (16 * 393216 + 4) / 1e9, 1e-7);
+  EXPECT_NEAR(report->breakdown_seconds().software(), software, 1e-7);
+  EXPECT_NEAR(Sum(report->breakdown_seconds()), report->mean_step_seconds(), 1e-7);
 }
 
 TEST(SimulateTest, JitterIsSimulatedForAsManyStepsAsAP99Needs) {
@@ -115,10 +127,18 @@ TEST(SimulateTest, TheSmallestWorldSizeThatFitsIsADivisorOfTheHeads) {
   for (plan.world_size = 1; plan.world_size <= 4; plan.world_size *= 2) {
     need.push_back(BuildStepPlan(plan)->memory[0].total_bytes());
   }
-  EXPECT_EQ(SmallestWorldSizeThatFits(plan, need[0]).value(), 1);
-  EXPECT_EQ(SmallestWorldSizeThatFits(plan, need[1]).value(), 2);
-  EXPECT_EQ(SmallestWorldSizeThatFits(plan, need[1] - 1).value(), 4);
-  EXPECT_EQ(SmallestWorldSizeThatFits(plan, need[2] - 1).value(), std::nullopt);
+  EXPECT_EQ(SmallestWorldSizeThatFits(plan, Board(1e10, need[0])).value(), 1);
+  EXPECT_EQ(SmallestWorldSizeThatFits(plan, Board(1e10, need[1])).value(), 2);
+  EXPECT_EQ(SmallestWorldSizeThatFits(plan, Board(1e10, need[1] - 1)).value(), 4);
+  EXPECT_EQ(SmallestWorldSizeThatFits(plan, Board(1e10, need[2] - 1)).value(), std::nullopt);
+}
+
+TEST(SimulateTest, AnAcceleratorsMemoryIsItsOwn) {
+  SimulateCase run = MiniGpt("tttt", 2);
+  const double on_cpu = Simulate(run)->memory_bytes_per_rank(0).workspace();
+  run.forecast.devices[0].set_staging_bytes_per_second(1e10);
+  // Checkpoints are put together by its host.
+  EXPECT_LT(Simulate(run)->memory_bytes_per_rank(0).workspace(), on_cpu);
 }
 
 TEST(SimulateTest, MemoryThatTheProfileDoesNotTellIsNotJudged) {

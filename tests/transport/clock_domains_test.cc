@@ -108,7 +108,7 @@ class Recorder final : public CollectiveObserver {
 
 double Sum(const v1::Breakdown& b) {
   return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() +
-         b.jitter() + b.straggler();
+         b.jitter() + b.straggler() + b.staging();
 }
 
 TEST(ClockDomainsTest, DelaysAreNotShorterThanAskedAndTheTimesAreThisRanks) {

@@ -179,7 +179,7 @@ TEST(PlanAuditTest, ACollectiveTooManyOrTooFewIsInternal) {
 
 double Sum(const v1::Breakdown& b) {
   return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() +
-         b.jitter() + b.straggler();
+         b.jitter() + b.straggler() + b.staging();
 }
 
 TEST(StatsTest, TheBreakdownAddsUpToTheStepAndBytesAreCountedByClass) {
@@ -205,6 +205,40 @@ TEST(StatsTest, TheBreakdownAddsUpToTheStepAndBytesAreCountedByClass) {
     EXPECT_EQ(stats.compute_gaps.size(), 3u);
     EXPECT_EQ(stats.fidelity.messages(), 0);
     EXPECT_EQ(group.TakeStats().elapsed, absl::ZeroDuration());
+    return end;
+  }));
+}
+
+// Any work that takes time.
+void PassSomeTime() {
+  const absl::Time end = MonotonicNow() + absl::Microseconds(50);
+  while (MonotonicNow() < end) {
+  }
+}
+
+TEST(StatsTest, CopiesOfAnAcceleratorAreStagingAndNoCompute) {
+  LocalCluster cluster(2);
+  ExpectAllOk(cluster.OnEachGroup({}, [](CollectiveGroup& group) {
+    const AllReduceStep step = Planned(TrafficClass::kActivationForward, 100, 400);
+    std::vector<float> data(step.elements, 1.0f);
+    group.BeginStep(0, {step, step});
+    for (int i = 0; i < 2; ++i) {
+      group.BeginStaging();
+      PassSomeTime();
+      const absl::Status status = group.AllReduce(step.tag, absl::MakeSpan(data));
+      if (!status.ok()) return status;
+      PassSomeTime();
+      group.EndStaging();
+    }
+    const absl::Status end = group.EndStep();
+    const StepStats stats = group.TakeStats();
+    EXPECT_GE(stats.breakdown_seconds.staging(), 4 * 50e-6);
+    EXPECT_EQ(stats.staged_bytes, 4 * 400);
+    EXPECT_NEAR(Sum(stats.breakdown_seconds), absl::ToDoubleSeconds(stats.elapsed), 1e-9);
+    double compute = 0;
+    for (const absl::Duration gap : stats.compute_gaps) compute += absl::ToDoubleSeconds(gap);
+    EXPECT_NEAR(stats.breakdown_seconds.compute(), compute, 1e-9);
+    EXPECT_EQ(stats.compute_gaps.size(), 3u);
     return end;
   }));
 }

@@ -37,7 +37,7 @@ absl::StatusOr<StepStats> OneStep(CollectiveGroup& group, absl::Duration compute
 
 double Sum(const v1::Breakdown& b) {
   return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() +
-         b.jitter() + b.straggler();
+         b.jitter() + b.straggler() + b.staging();
 }
 
 TEST(DeviceClockTest, AStepLastsAtLeastWhatDeviceAndNetworkTake) {

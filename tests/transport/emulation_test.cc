@@ -41,7 +41,7 @@ absl::Status OneStep(CollectiveGroup& group, int64_t count) {
 
 double Sum(const v1::Breakdown& b) {
   return b.compute() + b.software() + b.queueing() + b.serialization() + b.propagation() +
-         b.jitter() + b.straggler();
+         b.jitter() + b.straggler() + b.staging();
 }
 
 TEST(EmulationTest, TheBreakdownOfAnEmulatedStepAddsUp) {

@@ -30,5 +30,21 @@ TEST(FittingCoreTypeTest, TheUsersOwnChoiceWins) {
             "");
 }
 
+TEST(NameOfBlasTest, OpenBlasIsNamedWithItsKernelsAndMklByItself) {
+  EXPECT_EQ(NameOfBlas("SkylakeX", false), "OpenBLAS SkylakeX");
+  // LibTorch of PyTorch's own builds: MKL inside, no OpenBLAS beside it.
+  EXPECT_EQ(NameOfBlas("", true), "MKL");
+  EXPECT_EQ(NameOfBlas("", false), "unknown BLAS");
+}
+
+TEST(CpuModelTest, IsReadWhereTheKernelTellsIt) {
+  EXPECT_EQ(
+      CpuModel("processor\t: 0\nmodel\t\t: 85\nmodel name\t: Xeon (R) 8: x\nflags\t\t: fpu\n"),
+      "Xeon (R) 8: x");
+  EXPECT_EQ(CpuModel("processor\t: 0\n\nModel\t\t: Raspberry Pi 5 Model B Rev 1.0\n"),
+            "Raspberry Pi 5 Model B Rev 1.0");
+  EXPECT_EQ(CpuModel("processor\t: 0\nCPU part\t: 0xd0b\n"), "cpu");
+}
+
 }  // namespace
 }  // namespace edgetp

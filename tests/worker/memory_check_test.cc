@@ -23,7 +23,7 @@ class MemoryCheckTest : public ::testing::Test {
       return found->second;
     };
   }
-  // Two ranks of a small model, which need some 65 MiB each.
+  // Two ranks of a small model, which need some 36 MiB each beyond what a worker has already.
   static v1::Assign Assignment(const std::string& other_host) {
     v1::Assign assign;
     assign.mutable_spec()->mutable_train();
@@ -99,14 +99,14 @@ TEST_F(MemoryCheckTest, TooLittleNamesRankHostNeedRoomAndLimit) {
   const absl::Status status = CheckMemory(Assignment("edge-1"), Reader());
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("too little memory on edge-2: rank 1 needs 64."));
+              HasSubstr("too little memory on edge-2: rank 1 needs 36."));
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("; free are 32 MiB (/sys/fs/cgroup/memory.max = 64 MiB)"));
 }
 
 TEST_F(MemoryCheckTest, RanksThatShareAControlGroupNeedRoomTogether) {
   files_["/proc/self/cgroup"] = "0::/\n";
-  files_["/sys/fs/cgroup/memory.max"] = "104857600\n";
+  files_["/sys/fs/cgroup/memory.max"] = "67108864\n";
   files_["/sys/fs/cgroup/memory.current"] = "0\n";
   EXPECT_TRUE(CheckMemory(Assignment("edge-1"), Reader()).ok());
   const absl::Status shared = CheckMemory(Assignment("edge-2"), Reader());
@@ -114,11 +114,49 @@ TEST_F(MemoryCheckTest, RanksThatShareAControlGroupNeedRoomTogether) {
 }
 
 TEST_F(MemoryCheckTest, ContainersOfOneHostShareItsMemory) {
-  files_["/proc/meminfo"] = "MemAvailable: 102400 kB\n";
+  files_["/proc/meminfo"] = "MemAvailable: 65536 kB\n";
   v1::Assign assign = Assignment("edge-1");
   EXPECT_FALSE(CheckMemory(assign, Reader()).ok());
   assign.mutable_members(0)->set_boot_id("another kernel");
   EXPECT_TRUE(CheckMemory(assign, Reader()).ok());
+}
+
+// GPT-2, whose activations are what counts.
+v1::Assign GpuAssignment(const std::string& other_device) {
+  v1::Assign assign;
+  assign.mutable_spec()->mutable_train();
+  v1::RunConfig* const config = assign.mutable_spec()->mutable_config();
+  config->mutable_model()->set_layers(12);
+  config->mutable_model()->set_heads(12);
+  config->mutable_model()->set_channels(768);
+  config->mutable_model()->set_sequence(1024);
+  config->mutable_model()->set_vocabulary(50304);
+  config->mutable_train()->set_batch(8);
+  FillDefaults(config);
+  assign.set_rank(1);
+  for (const std::string& device : {other_device, std::string("cuda:0")}) {
+    assign.add_members()->set_host("edge");
+    assign.mutable_members()->rbegin()->set_device(device);
+  }
+  return assign;
+}
+
+TEST_F(MemoryCheckTest, AGpusRanksNeedItsMemoryTogether) {
+  const MemoryRoom sixteen{16 * 1024 * kMiB, "cuda:0, NVIDIA T4"};
+  EXPECT_EQ(CheckMemory(GpuAssignment("cuda:1"), Reader(), sixteen), absl::OkStatus());
+  const absl::Status shared = CheckMemory(GpuAssignment("cuda:0"), Reader(), sixteen);
+  EXPECT_EQ(shared.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(shared.message()), HasSubstr(", the 2 ranks there "));
+  EXPECT_THAT(std::string(shared.message()), HasSubstr("(cuda:0, NVIDIA T4)"));
+}
+
+TEST_F(MemoryCheckTest, AGpusRankNeedsMemoryOfItsHostForCheckpointsAndNotForActivations) {
+  const MemoryRoom large{1e12, "cuda:0"};
+  files_["/proc/meminfo"] = "MemAvailable: 4194304 kB\n";  // 4 GiB; a CPU's ranks need 20
+  EXPECT_EQ(CheckMemory(GpuAssignment("cuda:0"), Reader(), large), absl::OkStatus());
+  files_["/proc/meminfo"] = "MemAvailable: 1048576 kB\n";
+  EXPECT_THAT(std::string(CheckMemory(GpuAssignment("cuda:0"), Reader(), large).message()),
+              HasSubstr("MemAvailable of /proc/meminfo"));
 }
 
 }  // namespace

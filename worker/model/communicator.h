@@ -20,6 +20,12 @@ class Communicator {
   // `data`. Not called at world size 1. Blocks until: the sum is there, or the implementation's
   // deadline. Errors: those of the transport; the model passes the first one on unchanged.
   virtual absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) = 0;
+
+  // An accelerator's data is copied to host memory for an AllReduce, and back after it. What passes
+  // from BeginStaging until the AllReduce, and from there until EndStaging, is copying, no
+  // computing; the accelerator has finished what was asked of it before. For who keeps accounts.
+  virtual void BeginStaging() {}
+  virtual void EndStaging() {}
 };
 
 }  // namespace edgetp

@@ -1,7 +1,8 @@
 #include "worker/model/differentiable.h"
 
-#include <memory>
 #include <utility>
+
+#include "worker/model/graph_node.h"
 
 namespace edgetp {
 namespace {
@@ -29,7 +30,7 @@ class HandWritten : public torch::autograd::Node {
 
 torch::Tensor Differentiable(torch::Tensor result, const torch::Tensor& input, Backward backward) {
   if (!torch::GradMode::is_enabled()) return result;
-  auto node = std::make_shared<HandWritten>(std::move(backward));
+  auto node = MakeGraphNode<HandWritten>(std::move(backward));
   if (input.defined()) node->set_next_edges(torch::autograd::collect_next_edges(input));
   torch::autograd::create_gradient_edge(result, std::move(node));
   return result;

@@ -4,25 +4,30 @@
 #include <limits>
 #include <vector>
 
+#include "worker/model/device.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp {
 
-double MeasureGemmSeconds(const GemmShape& shape, const std::function<double()>& now_seconds) {
+double MeasureGemmSeconds(const GemmShape& shape, const std::function<double()>& now_seconds,
+                          const std::string& device) {
   constexpr double kBudgetSeconds = 0.2;
   constexpr size_t kMinRepeats = 5;
   constexpr size_t kMaxRepeats = 1000;
   torch::NoGradGuard no_grad;
-  const torch::Tensor a = torch::ones({shape.rows, shape.inner});
-  const torch::Tensor b = torch::ones({shape.inner, shape.columns});
-  torch::Tensor product = torch::empty({shape.rows, shape.columns});
+  const auto options = torch::TensorOptions().dtype(torch::kFloat).device(torch::Device(device));
+  const torch::Tensor a = torch::ones({shape.rows, shape.inner}, options);
+  const torch::Tensor b = torch::ones({shape.inner, shape.columns}, options);
+  torch::Tensor product = torch::empty({shape.rows, shape.columns}, options);
   torch::mm_out(product, a, b);  // wakes up the BLAS
+  AwaitDevice(device);
   std::vector<double> seconds;
   const double begin = now_seconds();
   while (seconds.size() < kMinRepeats ||
          (now_seconds() - begin < kBudgetSeconds && seconds.size() < kMaxRepeats)) {
     const double start = now_seconds();
     torch::mm_out(product, a, b);
+    AwaitDevice(device);
     seconds.push_back(now_seconds() - start);
   }
   std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());

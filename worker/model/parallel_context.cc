@@ -10,6 +10,9 @@ void ParallelContext::AllReduce(const CollectiveTag& tag, const torch::Tensor& t
     return;
   }
   torch::NoGradGuard no_grad;
+  // The copy would wait for it, too: what the accelerator still has to do is computing.
+  torch::cuda::synchronize(tensor.device().index());
+  communicator_->BeginStaging();
   if (!staging_.defined() || staging_.numel() < count) {
     staging_ =
         torch::empty({count}, torch::TensorOptions().dtype(torch::kFloat).pinned_memory(true));
@@ -19,6 +22,7 @@ void ParallelContext::AllReduce(const CollectiveTag& tag, const torch::Tensor& t
   host.copy_(device);
   ReduceHost(tag, host.data_ptr<float>(), count);
   device.copy_(host);
+  communicator_->EndStaging();
 }
 
 void ParallelContext::ReduceHost(const CollectiveTag& tag, float* data, int64_t count) {

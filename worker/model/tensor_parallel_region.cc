@@ -1,7 +1,8 @@
 #include "worker/model/tensor_parallel_region.h"
 
-#include <memory>
 #include <utility>
+
+#include "worker/model/graph_node.h"
 
 namespace edgetp {
 namespace {
@@ -37,7 +38,7 @@ class SumGradient : public torch::autograd::Node {
 
 torch::Tensor CopyToRegion(const torch::Tensor& x, ParallelContext& context, int layer) {
   if (context.world_size() == 1 || !torch::GradMode::is_enabled()) return x;
-  auto node = std::make_shared<SumGradient>(context, layer);
+  auto node = MakeGraphNode<SumGradient>(context, layer);
   node->set_next_edges(torch::autograd::collect_next_edges(x));
   torch::Tensor inside = x.detach();
   torch::autograd::create_gradient_edge(inside, std::move(node));

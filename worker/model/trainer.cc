@@ -2,15 +2,18 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/plan/shard_map.h"
 #include "worker/model/adamw.h"
+#include "worker/model/device.h"
 #include "worker/model/gpt.h"
 #include "worker/model/init.h"
 #include "worker/model/parallel_context.h"
@@ -48,19 +51,10 @@ Result Guard(const char* what, const ParallelContext* context, Body body) {
 }
 
 absl::StatusOr<torch::Device> ParseDevice(const std::string& text) {
-  try {
-    const torch::Device device(text);
-    if (device.is_cpu()) return device;
-    if (device.is_cuda() && device.index() >= 0) {
-      const int count = static_cast<int>(torch::cuda::device_count());
-      if (device.index() < count) return device;
-      return Invalid(absl::StrCat("device \"", text, "\": this host has ", count,
-                                  " CUDA devices that LibTorch can use"));
-    }
-  } catch (const std::exception&) {
-    // Falls through: LibTorch could not parse it.
-  }
-  return Invalid(absl::StrCat("device \"", text, "\" must be cpu or cuda:N"));
+  const std::vector<std::string> present = PresentDevices();
+  if (std::find(present.begin(), present.end(), text) != present.end()) return torch::Device(text);
+  return Invalid(absl::StrCat("device \"", text, "\" is not on this host: it has ",
+                              absl::StrJoin(present, ", ")));
 }
 
 absl::Status CheckOptions(const TrainerOptions& options) {
@@ -281,6 +275,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& o
                                                          Communicator* communicator) {
   RETURN_IF_ERROR(CheckOptions(options));
   ASSIGN_OR_RETURN(const torch::Device device, ParseDevice(options.device));
+  if (!device.is_cpu()) ComputeDeterministically();
   ASSIGN_OR_RETURN(const std::vector<Shard> shards,
                    BuildShardMap(options.shape, communicator->world_size(), options.split));
   using Result = absl::StatusOr<std::unique_ptr<Trainer>>;

@@ -98,8 +98,10 @@ struct GemmShape {
   int64_t columns = 0;
 };
 
-// Seconds of one such product on the CPU, median of several that take about a fifth of a second.
-double MeasureGemmSeconds(const GemmShape& shape, const std::function<double()>& now_seconds);
+// Seconds of one such product on a device ("cpu", "cuda:0"), median of several that take about a
+// fifth of a second.
+double MeasureGemmSeconds(const GemmShape& shape, const std::function<double()>& now_seconds,
+                          const std::string& device = "cpu");
 
 // GFLOP/s of a 512 x 512 x 512 product on one thread: below about 20 the BLAS is not a fast one.
 // `now_seconds` reads a monotonic clock; the model itself has none.

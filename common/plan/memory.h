@@ -1,0 +1,55 @@
+// What memory a rank needs: the one formula behind `edgetp plan`, `edgetp simulate` and the check
+// that a worker makes before it builds a model. tests/integration compares it with what workers
+// take. Pure.
+#pragma once
+
+namespace edgetp {
+
+// What a worker has before its first job: 120 MiB of LibTorch, BLAS and gRPC as mapped files, which
+// processes of one host share, and its own data.
+inline constexpr double kProgramBytes = 150.0 * (1 << 20);
+
+// At the peak of training, on a CPU, if nobody says otherwise.
+struct MemoryUse {
+  double parameters_bytes = 0;
+  double gradients_bytes = 0;
+  double optimizer_bytes = 0;
+  double activations_bytes = 0;  // what is kept for the backward pass
+  // Temporaries of computing; where that is more, what a checkpoint takes beyond activations.
+  double workspace_bytes = 0;
+  double process_bytes = 0;  // program, libraries, message buffers
+  double total_bytes() const {
+    return kept_bytes() + activations_bytes + workspace_bytes + process_bytes;
+  }
+  // For as long as the model is there.
+  double kept_bytes() const { return parameters_bytes + gradients_bytes + optimizer_bytes; }
+};
+
+// A rank's share of a model, as far as its memory depends on it. Bytes are those of float32.
+struct MemorySizes {
+  double parameters_bytes = 0;      // of the rank
+  double activations_bytes = 0;     // of one micro-batch
+  double layer_bytes = 0;           // of these, one block's
+  double logits_bytes = 0;          // (B, T, V)
+  double whole_model_bytes = 0;     // all parameters, whatever the rank's share
+  double largest_tensor_bytes = 0;  // of the whole model
+};
+
+// A rank that trains. `gathers`: it puts checkpoints together (rank 0).
+MemoryUse TrainingMemory(const MemorySizes& sizes, bool gathers);
+
+// What a rank that loads a file needs beyond what it keeps, while it has no activations. With
+// `optimizer_state`, the file is a checkpoint.
+double LoadingBytes(const MemorySizes& sizes, bool optimizer_state);
+
+// A rank that evaluates or samples; with `loads`, from a file.
+MemoryUse InferenceMemory(const MemorySizes& sizes, bool loads);
+
+// The two sides of a rank that computes on an accelerator.
+struct AcceleratedMemory {
+  MemoryUse accelerator;
+  MemoryUse host;  // nothing is kept there
+};
+AcceleratedMemory AcceleratedTrainingMemory(const MemorySizes& sizes, bool gathers);
+
+}  // namespace edgetp

@@ -1,0 +1,92 @@
+// What `edgetp plan` says about memory against what workers take: the peak of their resident
+// memory, from the program's start to the last checkpoint.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "tests/integration/command.h"
+#include "tests/integration/text_folder.h"
+
+namespace edgetp {
+namespace {
+
+constexpr absl::Duration kPoll = absl::Milliseconds(10);
+constexpr absl::Duration kLimit = absl::Minutes(4);
+
+// VmHWM of a process, in bytes; 0 when it is gone.
+double PeakBytes(pid_t pid) {
+  std::istringstream status(ReadFile(absl::StrCat("/proc/", pid, "/status")));
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return 1024 * std::stod(line.substr(6));
+  }
+  return 0;
+}
+
+class MemoryTest : public TextFolderTest {
+ protected:
+  // Of each rank, largest first: which worker got which rank is chance.
+  std::vector<double> Planned(const std::vector<std::string>& model) {
+    std::vector<std::string> arguments = {"plan", "--format=json"};
+    arguments.insert(arguments.end(), model.begin(), model.end());
+    const CommandResult plan = RunEdgetp(folder_, arguments);
+    EXPECT_EQ(plan.code, 0) << plan.err;
+    std::vector<double> bytes;
+    for (const auto& rank : nlohmann::json::parse(plan.out)["memory_bytes_per_rank"])
+      bytes.push_back(rank["total"]);
+    std::sort(bytes.rbegin(), bytes.rend());
+    return bytes;
+  }
+
+  std::vector<double> Measured(const std::vector<std::string>& model) {
+    std::vector<std::string> arguments = {"train", "--data=text.txt", "--steps=3"};
+    arguments.insert(arguments.end(), model.begin(), model.end());
+    EdgetpCommand command(folder_, arguments);
+    std::map<pid_t, double> peaks;
+    const absl::Time limit = absl::Now() + kLimit;
+    while (IsAlive(command.pid()) && absl::Now() < limit) {
+      for (const pid_t pid : command.Children("edgetp_worker"))
+        peaks[pid] = std::max(peaks[pid], PeakBytes(pid));
+      absl::SleepFor(kPoll);
+    }
+    const CommandResult result = command.Wait(absl::Seconds(5));
+    EXPECT_EQ(result.code, 0) << result.err;
+    std::vector<double> bytes;
+    for (const auto& [pid, peak] : peaks) bytes.push_back(peak);
+    std::sort(bytes.rbegin(), bytes.rend());
+    return bytes;
+  }
+
+  void ExpectPlanned(const std::vector<std::string>& model) {
+    const std::vector<double> planned = Planned(model);
+    const std::vector<double> measured = Measured(model);
+    ASSERT_EQ(measured.size(), planned.size());
+    for (size_t i = 0; i < planned.size(); ++i) {
+      EXPECT_NEAR(planned[i] / measured[i], 1, 0.1)
+          << "planned " << planned[i] / 0x1p20 << " MiB, measured " << measured[i] / 0x1p20
+          << " MiB";
+    }
+  }
+};
+
+TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForMiniGpt) {
+  ExpectPlanned({"--model=minigpt", "--set=model.vocabulary=65"});
+}
+
+TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForLargeBatches) {
+  ExpectPlanned({"--model=minigpt", "--batch=64", "--set=model.vocabulary=65"});
+}
+
+TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForNineteenMillionParameters) {
+  ExpectPlanned({"--model=minigpt", "--batch=8", "--sequence=128", "--set=model.layers=6",
+                 "--set=model.channels=512", "--set=model.heads=8", "--set=model.vocabulary=65"});
+}
+
+}  // namespace
+}  // namespace edgetp
