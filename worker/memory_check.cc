@@ -17,9 +17,15 @@ namespace edgetp {
 namespace {
 
 // What a worker takes beyond its plan: its peak minus what the process had before the job, measured
-// on two ranks with MiniGPT (batch 12: 74 MiB for a plan of 24; 64: 192 for 102) and GPT-2 (1 x 128
-// tokens: 1963 MiB for 1340, rank 0 5584; 2 x 512: 3174 for 2151, rank 0 5631). Buffers of gRPC and
-// BLAS, and LibTorch's caches:
+// on two ranks:
+//
+//   model, batch              plan       rank 1     rank 0
+//   MiniGPT, 12               24 MiB     74 MiB
+//   MiniGPT, 64               102 MiB    192 MiB
+//   GPT-2, 1 x 128 tokens     1340 MiB   1963 MiB   5584 MiB
+//   GPT-2, 2 x 512 tokens     2151 MiB   3174 MiB   5631 MiB
+//
+// Buffers of gRPC and BLAS, and LibTorch's caches:
 constexpr double kFixedBytes = 64.0 * (1 << 20);
 // Activations with the temporaries around them:
 constexpr double kActivationFactor = 1.5;
