@@ -12,7 +12,7 @@ SIZE_BYTES = 64 * 1024
 DELAY_S = 0.001  # of the links whose rate is measured
 LOADS = (("idle", 0), ("busy", os.cpu_count()))
 
-HOW = ("Between worker processes through the streams, stamps and holds of a run (`bench/fidelity/link_probe`), by the host's clock: from just before the "
+HOW = ("Between worker processes through the streams, stamps and holds of a run (`bench/fidelity/link_probe.cc`), by the host's clock: from just before the "
        "sender's call until the receiver has the bytes. *Busy*: so many processes that only compute beside it as there are cores.")
 
 

@@ -1,9 +1,9 @@
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <limits>
 #include <vector>
 
+#include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp {

@@ -2,11 +2,10 @@
 // world size, host and LibTorch version starts as the same model. Pure.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "worker/model/shards.h"
+#include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp {
