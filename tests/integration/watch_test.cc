@@ -33,13 +33,10 @@ class WatchTest : public TextFolderTest {
   }
 
   std::vector<std::string> Train(const std::string& run, int steps) {
-    std::vector<std::string> arguments = {"train",
-                                          "--data=text.txt",
-                                          "--pattern=ts",
-                                          "--format=json",
-                                          absl::StrCat("--run=", run),
-                                          absl::StrCat("--steps=", steps),
-                                          cluster_->server()};
+    std::vector<std::string> arguments = {
+        "train",           "--data=text.txt",           "--pattern=ts",
+        "--format=json",   absl::StrCat("--run=", run), absl::StrCat("--steps=", steps),
+        cluster_->server()};
     for (const std::string& argument : TinyModel()) arguments.push_back(argument);
     return arguments;
   }
