@@ -138,7 +138,7 @@ void AddCalibrate(CLI::App& app, Command* command) {
   calibrate->add_flag("--force", flags->force, "replace the file if it exists");
   AddModelFlags(calibrate, &flags->run);
   calibrate->add_option("--pattern", flags->run.pattern,
-                        "of the training steps that are measured; default: t for every layer");
+                        "of the measured training steps; default: t for every layer");
   AddPresetFlags(calibrate, &flags->run);
   AddFormatFlag(calibrate, &flags->format);
   AddLocalFlags(calibrate, &flags->cluster.local);

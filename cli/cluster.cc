@@ -152,9 +152,9 @@ void AddPacedClusterFlags(CLI::App* command, ClusterFlags* flags,
   command
       ->add_option_function<std::vector<std::string>>(
           "--device", take,
-          "what compute is paced to: a device profile (configs/devices) or file, of several kinds "
-          "NAME*RANKS+NAME*RANKS; or what local workers compute on: cpu (default), cuda:N, cuda "
-          "(the first GPU) or cuda:* (all), in turns; both, separated by ','")
+          "device to imitate: a profile (configs/devices) or file, or a mixture "
+          "NAME*RANKS+NAME*RANKS; or the hardware of local workers: cpu (default), cuda:N, cuda "
+          "(the first GPU) or cuda:* (all), in turns; or both, separated by ','")
       ->delimiter(',')
       ->group(kGroup);
 }

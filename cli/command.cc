@@ -58,7 +58,7 @@ CLI::Validator OneOf(const std::vector<std::string>& words) {
         for (const std::string& known : words) {
           if (word == known) return "";
         }
-        return absl::StrCat("\"", word, "\" is no value", KnownNames(word, words));
+        return absl::StrCat("invalid value \"", word, "\"", KnownNames(word, words));
       },
       "", "one_of");
 }

@@ -35,9 +35,10 @@ struct LauncherOptions {
 class LocalCluster {
  public:
   // Blocks until: the server listens and all workers are started (they join on their own), or
-  // `start_limit`. Errors: those of Security::Load, InvalidArgument (the device), NotFound (a program is missing), Unavailable (a
-  // child ended; its last words are in the message),
-  //   DeadlineExceeded, Cancelled (a shutdown signal).
+  // `start_limit`.
+  // Errors: those of Security::Load, InvalidArgument (the device), NotFound (a program is missing),
+  //   Unavailable (a child ended; its last words are in the message), DeadlineExceeded, Cancelled (a
+  //   shutdown signal).
   static absl::StatusOr<std::unique_ptr<LocalCluster>> Start(const LauncherOptions& options);
 
   // Stops everything that runs.

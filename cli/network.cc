@@ -28,9 +28,9 @@ constexpr char kExamples[] = R"(Examples:
   edgetp network set --link=0:1 --delay=200ms
   edgetp network set commute
   edgetp network set --partition=0,1:2,3 --for=10s
-A profile may have a timeline (see `edgetp network show commute`): it begins with the steps of a run or, set during a
-run, at once. A collective that a partition cuts off waits for its end; one that is longer than the run's --deadline
-(30 s by default) ends the run with an error.)";
+A profile may have a timeline (see `edgetp network show commute`). It begins with the steps of a run, or at once if you
+set it during a run. A collective that a partition cuts off waits until the partition ends. A partition longer than the
+run's --deadline (30 s by default) ends the run with an error.)";
 
 struct Flags {
   ServerFlags server;
@@ -168,28 +168,28 @@ void AddNetwork(CLI::App& app, Command* command) {
   network->require_subcommand(1);
   network->footer(kExamples);
 
-  AddConfigPath(Add(network, "list", "The profiles that can be named", &List, flags, command),
-                flags.get());
+  AddConfigPath(
+      Add(network, "list", "Profiles that --network takes by name", &List, flags, command),
+      flags.get());
 
   CLI::App* show = Add(network, "show", "One profile with its source", &ShowPreset, flags, command);
   show->add_option("name", flags->name, "profile or file")->required();
   AddConfigPath(show, flags.get());
 
   AddServerFlag(
-      Add(network, "get", "The profile in force, and what follows it when", &Get, flags, command),
+      Add(network, "get", "The profile in force, and what comes next", &Get, flags, command),
       &flags->server);
 
   CLI::App* set =
-      Add(network, "set", "Change the cluster's profile, that of the running job at once", &Set,
-          flags, command);
+      Add(network, "set", "Change the profile of the cluster and, at once, of the running job",
+          &Set, flags, command);
   set->add_option("name", flags->name, "profile or file; default: change the one in force");
-  set->add_option("--link", flags->link,
-                  "SRC:DST, the one directed link that the options are meant for");
+  set->add_option("--link", flags->link, "SRC:DST, change this one directed link alone");
   set->add_option("--partition", flags->partition,
                   "groups of ranks that can reach one another: 0,1:2,3; or none");
-  set->add_option(
-      "--for", flags->span,
-      "of the running job alone and for so long, e.g. 10s; then its network goes on as before");
+  set->add_option("--for", flags->span,
+                  "change the running job alone, for this long, e.g. 10s; then its network "
+                  "continues as before");
   AddLinkFlags(set, &flags->options);
   AddServerFlag(set, &flags->server);
   AddConfigPath(set, flags.get());

@@ -15,8 +15,8 @@ std::string TrainTable(const v1::RunSummary& run);
 
 // One row per cell: what each pattern costs on each network, in time and in loss; then where the
 // time of a step goes, and what a reader must know about rows that failed or are not valid.
-// `patterns`: as typed, one per row, so that
-// "(sppp)*3" stays short. Time saved refers to the first row with the same network and workers.
+// `patterns`: as typed, one per row, so that "(sppp)*3" stays short. Time saved refers to the first
+// row with the same network and workers.
 std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::string>& patterns);
 
 std::string PlanTable(const v1::PlanReport& plan);

@@ -108,7 +108,7 @@ void AddSample(CLI::App& app, Command* command) {
   sample->add_option("--temperature", flags->temperature, "0: always the likeliest token")
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
-  sample->add_option("--top_k", flags->top_k, "choose among so many of the likeliest")
+  sample->add_option("--top_k", flags->top_k, "choose among the N likeliest tokens")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
   sample->add_option("--seed", flags->seed, "of the choice")->capture_default_str();

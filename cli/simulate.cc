@@ -30,7 +30,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --trace=step.json
   edgetp simulate --bytes=4KiB,384KiB,36MiB --workers=2,8 --network=lte --allreduce=all
   edgetp simulate --scenario=raspberry-pi-tp
-The first pattern is the one that the others are compared with. Nothing is run and nothing waits.)";
+All patterns are compared with the first one. Nothing runs and nothing waits.)";
 
 // Beyond it, a search for crossovers would take minutes.
 constexpr double kMaxCrossoverEvents = 1e8;
@@ -246,8 +246,8 @@ void AddListFlags(CLI::App* command, SimulateFlags* flags) {
 void AddSimulate(CLI::App& app, Command* command) {
   auto flags = std::make_shared<Flags>();
   SimulateFlags* simulate = &flags->simulate;
-  CLI::App* sub = app.add_subcommand(
-      "simulate", "Predict a run on devices and networks that you need not have, without running");
+  CLI::App* sub =
+      app.add_subcommand("simulate", "Predict a run on devices and networks that you need not own");
   AddListFlags(sub, simulate);
   AddModelFlags(sub, &simulate->run);
   AddWireFlags(sub, &simulate->run);

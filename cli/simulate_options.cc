@@ -163,7 +163,7 @@ std::vector<std::string> ResolveAlgorithms(const SimulateFlags& flags, Faults* f
       for (const Algorithm& algorithm : Algorithms()) add(algorithm.name);
     } else if (std::find(known.begin(), known.end(), asked) == known.end()) {
       faults->Add(absl::InvalidArgumentError(
-          absl::StrCat("--allreduce: \"", asked, "\" is no value", KnownNames(asked, known))));
+          absl::StrCat("--allreduce: invalid value \"", asked, "\"", KnownNames(asked, known))));
     } else {
       add(asked);
     }

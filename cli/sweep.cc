@@ -19,7 +19,7 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5,lte --steps=200
   edgetp sweep --patterns=tttt,sppp --networks=none --workers=1,2,4 --steps=100 --format=json
-The first pattern is the one that the others are compared with.)";
+All patterns are compared with the first one.)";
 
 struct SweepFlags {
   TrainFlags train;

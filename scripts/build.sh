@@ -36,4 +36,5 @@ configure() {
 jobs="$(jobs_that_fit)"
 say "building ${*:-everything} in build/ with $jobs jobs"
 configure
+ln -sfn build/compile_commands.json compile_commands.json  # where editors and clangd look for it
 cmake --build build --parallel "$jobs" ${1:+--target "$@"}

@@ -3,6 +3,7 @@
 # Safe to run again: it touches only what is missing.
 #   scripts/setup.sh --bench                also what bench/ compares with: Gloo, Open MPI, PyTorch, SimGrid, tc
 #   scripts/setup.sh --fuzz                 also clang and its libFuzzer, for scripts/fuzz.sh
+#   scripts/setup.sh --tidy                 also clang-tidy, for scripts/tidy.sh
 #   EDGETP_LIBTORCH=own scripts/setup.sh    leaves LibTorch and BLAS to you (give CMAKE_PREFIX_PATH to CMake)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -29,6 +30,9 @@ $with_libtorch && packages+=(libtorch-dev libopenblas0-openmp)
 
 # what the fuzz targets are built with
 [[ "${1:-}" == --fuzz ]] && packages+=(clang libclang-rt-dev)
+
+# what checks what changed
+[[ "${1:-}" == --tidy ]] && packages+=(clang-tidy)
 
 # Reference BLAS is about 20 times slower: these two decide which one LibTorch loads.
 alternatives=(libblas.so.3 liblapack.so.3)

@@ -164,6 +164,23 @@ check_panels() {
   python3 docker/grafana/panels.py check --prometheus="$prometheus_url" --range=15m
 }
 
+# What docker-compose.yml asks for is what the engine made of it, and nobody can guess Grafana's password.
+check_hardening() {
+  say "looking at what the containers may do"
+  local container
+  for container in $(compose ps -q); do
+    [[ "$(docker inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}' "$container")" == \
+      "true [ALL] [no-new-privileges:true]" ]] || fail "$(docker inspect -f '{{.Name}}' "$container") has privileges"
+  done
+  ((${#left_out[@]})) && return
+  local grafana
+  grafana="http://$(compose port grafana 3000)/api/admin/stats"
+  wait_for 60 "Grafana and its own password" curl --fail --silent \
+    --user "admin:$(compose exec -T grafana cat /var/lib/grafana/admin-password)" "$grafana"
+  [[ "$(curl --silent --output /dev/null --write-out '%{http_code}' --user admin:admin "$grafana")" == 401 ]] ||
+    fail "Grafana takes admin as its password"
+}
+
 check_rules() {
   say "asking Prometheus what it thinks of its configuration and alerts"
   local command
@@ -249,6 +266,7 @@ say "building the images"
 compose build >"$work/build.log" 2>&1 || { tail -40 "$work/build.log" >&2; fail "the images do not build"; }
 check_demo
 check_panels
+check_hardening
 check_rules
 check_live_tuning
 check_killed_worker

@@ -37,7 +37,8 @@ absl::Status CheckResult(const v1::JobResult& result) {
       std::all_of(result.compute_seconds().begin(), result.compute_seconds().end(), is_span) &&
       std::all_of(result.step_seconds().begin(), result.step_seconds().end(), is_span) &&
       is_span(result.message_overhead_us() * 1e-6) && IsRate(result.staging_bytes_per_second());
-  if (!good) return absl::InvalidArgumentError("job result: a duration is no duration");
+  if (!good)
+    return absl::InvalidArgumentError("job result: invalid duration or rate; must be finite and >= 0");
   return CheckFinite(result.fidelity());
 }
 

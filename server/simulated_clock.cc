@@ -83,8 +83,9 @@ absl::StatusOr<const ComputeTable*> SimulatedClock::Compute(
     }
     for (const float seconds : measured) {
       if (!(seconds >= 0 && seconds <= kMaxSegmentSeconds)) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "measured compute is no duration (rank=", rank, " seconds=", seconds, ")"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("invalid measured compute; must be finite and >= 0 (rank=", rank,
+                         " seconds=", seconds, ")"));
       }
       compute_[rank].push_back(absl::Seconds(seconds));
     }

@@ -44,8 +44,7 @@ class PeerGroup final : public SegmentTransport {
   // Dials the higher ranks, waits for the lower ones, and exchanges hellos with all.
   // Blocks until: all are there, or `deadline` (monotonic).
   // Errors: DeadlineExceeded naming the missing ranks, FailedPrecondition naming what differs (job,
-  // version, world size),
-  //   the status of Abort.
+  //   version, world size), the status of Abort.
   absl::Status Connect(absl::Time deadline);
 
   int rank() const override { return options_.rank; }

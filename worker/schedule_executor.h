@@ -54,8 +54,8 @@ class ScheduleExecutor {
 
   // Blocks until: the sum is in `data` and nothing reads `data` any more, or the deadline.
   // Errors: DeadlineExceeded (rank, peer, step, chunk, waited_ms), DataLoss (a segment is not the
-  // one expected: both are
-  //   named), those of the transport. The transport is not usable after an error.
+  //   one expected: both are named), those of the transport. The transport is not usable after an
+  //   error.
   absl::Status Run(const Execution& execution, absl::Span<float> data, ExecutionReport* report);
 
  private:

@@ -12,7 +12,7 @@ SIZE_BYTES = 64 * 1024
 DELAY_S = 0.001  # of the links whose rate is measured
 LOADS = (("idle", 0), ("busy", os.cpu_count()))
 
-HOW = ("Between worker processes through the streams, stamps and holds of a run (`bench/fidelity/link_probe`), by the host's clock: from just before the "
+HOW = ("Between worker processes through the streams, stamps and holds of a run (`bench/fidelity/link_probe.cc`), by the host's clock: from just before the "
        "sender's call until the receiver has the bytes. *Busy*: so many processes that only compute beside it as there are cores.")
 
 
@@ -44,7 +44,7 @@ def _rate_row(rate, load, processes, quick):
     """Bursts of messages, one behind the other: all of a burst, over the time until its last one less the link's delay."""
     airtime_s = 8 * SIZE_BYTES / rate
     burst = max(3, min(256, round((0.05 if quick else 0.2) / airtime_s)))
-    rounds = 3 if quick else max(3, min(30, round(1.5 / (burst * airtime_s))))
+    rounds = 3 if quick else max(5, min(30, round(1.5 / (burst * airtime_s))))
     with probe.busy_cores(processes):
         messages = probe.send(probe.link(delay_us=DELAY_S * 1e6, rate_bits_per_second=rate), [(0, 1)], SIZE_BYTES, burst=burst, rounds=rounds,
                               period_s=1.2 * burst * airtime_s + 0.02)

@@ -1,9 +1,9 @@
 // The version that server, workers and clients compare: all processes of a cluster must be built
-// from the same one.
+// from the same one. Its one source is project(edgetp VERSION ...) in CMakeLists.txt.
 #pragma once
 
 namespace edgetp {
 
-inline constexpr char kVersion[] = "0.1.0";
+extern const char* const kVersion;
 
 }  // namespace edgetp

@@ -1,6 +1,6 @@
 // A collective as data: for every rank the ordered list of what it sends, receives and adds. The
-// same Schedule is executed by the worker, priced by the simulator, checked by property tests and
-// printed by the CLI. Pure.
+// same Schedule is executed by the worker, priced by the simulator and checked by property tests.
+// Pure.
 //
 // Two rules for who executes one make all ranks hold the same bits, and the algorithms that sum in
 // rank order the same bits as one another, whatever the wire dtype (codec.h):

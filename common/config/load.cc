@@ -62,7 +62,7 @@ absl::StatusOr<std::string> ReadSmallFile(const std::string& what, const std::st
   if (std::ferror(file.get()) != 0) return absl::ErrnoToStatus(errno, attempt);
   if (text.size() > kMaxConfigBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat(attempt, ": larger than 1 MiB, this is no ", what));
+        absl::StrCat(attempt, ": larger than 1 MiB, so not a ", what));
   }
   return text;
 }

@@ -49,7 +49,7 @@ absl::StatusOr<const EnumValueDescriptor*> ParseEnum(const EnumDescriptor& type,
     if (wanted == ShortName(*value) || wanted == absl::AsciiStrToLower(value->name())) return value;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("\"", text, "\" is no value", KnownNames(wanted, ShortNames(type))));
+      absl::StrCat("invalid value \"", text, "\"", KnownNames(wanted, ShortNames(type))));
 }
 
 // One value of a field's type, either set or, in a list, added.

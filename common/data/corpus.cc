@@ -148,7 +148,7 @@ std::string Corpus::Serialize() const {
 absl::StatusOr<Corpus> Corpus::Parse(const std::string& bytes) {
   if (bytes.size() < kHeaderBytes)
     return Corrupt(absl::StrCat(bytes.size(), " bytes are less than a header"));
-  if (bytes.compare(0, kMagicBytes, kMagic) != 0) return Corrupt("these bytes are no corpus");
+  if (bytes.compare(0, kMagicBytes, kMagic) != 0) return Corrupt("these bytes are not a corpus");
   const int version = ReadNumber<uint8_t>(bytes, kMagicBytes);
   if (version != kFormatVersion) return Corrupt(absl::StrCat("unknown format version ", version));
   const auto vocabulary = ReadNumber<uint32_t>(bytes, kMagicBytes + 1);

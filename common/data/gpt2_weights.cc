@@ -95,7 +95,7 @@ absl::StatusOr<int> HeadsOf(const std::map<std::string, std::string>& metadata, 
   if (found != metadata.end() && !absl::SimpleAtoi(found->second, &heads)) heads = 0;
   if (heads >= 1 && channels % heads == 0) return heads;
   if (found == metadata.end()) {
-    return Invalid(absl::StrCat("channels=", channels, " is no multiple of ", kHeadSize,
+    return Invalid(absl::StrCat("channels=", channels, " is not a multiple of ", kHeadSize,
                                 ", so the metadata must say ", kHeadsKey));
   }
   return Invalid(absl::StrCat("metadata ", kHeadsKey, "=", found->second,

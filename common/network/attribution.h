@@ -59,17 +59,19 @@ struct SegmentWait {
   absl::Time end;
   Departure departure;  // of the segment
   absl::Time arrival;   // LinkModel::Arrive; after it the rank waited for software
-  absl::Time
-      latest_entry;  // at which a rank on which the segment depends had entered the collective
+  // At which the last rank on which the segment depends had entered the collective.
+  absl::Time latest_entry;
 };
 
 // Splits [begin, end) along the segment's way; the sum is end - begin, exactly:
-//   until latest_entry             straggler
-//   latest_entry to handover       earlier hops: in the proportions of this segment's own hop
-//   (software if that took no time) handover to egress_start       queueing egress_start to
-//   first_bit      propagation, then jitter first_bit to last_bit          serialization last_bit
-//   to arrival            serialization by a slower ingress, then queueing behind others there
-//   arrival to end                 software
+//   until latest_entry         straggler
+//   latest_entry to handover   earlier hops: in the proportions of this segment's own hop
+//                              (software if that took no time)
+//   handover to egress_start   queueing
+//   egress_start to first_bit  propagation, then jitter
+//   first_bit to last_bit      serialization
+//   last_bit to arrival        serialization by a slower ingress, then queueing behind others there
+//   arrival to end             software
 TimeBreakdown AttributeWait(const SegmentWait& wait);
 
 v1::Breakdown ToProto(const TimeBreakdown& terms);

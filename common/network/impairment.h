@@ -1,8 +1,11 @@
 // Jitter and loss of one message: random, and yet a function of (seed, link, message number) alone.
 // Pure.
 //
-// Jitter follows netem: a uniform number u, correlated as u' = (1 - correlation) u + correlation
-// u'_before, goes through the inverse of the distribution. Normal and Pareto have mean 0 and
+// Jitter follows netem: a uniform number u is correlated with that of the message before,
+//
+//   u' = (1 - correlation) u + correlation u'_before
+//
+// and goes through the inverse of the distribution. Normal and Pareto have mean 0 and
 // standard deviation `jitter`; Pareto (shape 3) has netem's heavy upper tail and never goes below
 // -0.58 jitter. delay + jitter is never negative.
 //
@@ -42,8 +45,8 @@ absl::Duration JitterAt(const LinkOptions& link, double uniform);
 // What losses add to a message of `bytes`.
 absl::Duration RetransmissionDelay(const LinkOptions& link, const MessageKey& key, int64_t bytes);
 
-// How many rounds of retransmission `packets` need: the smallest k with (1 - loss^(k+1))^packets >
-// uniform.
+// How many rounds of retransmission `packets` need: the smallest k with
+//   (1 - loss^(k+1))^packets > uniform
 int RetransmissionRounds(double loss, int64_t packets, double uniform);
 
 // How probable it is that one of the last three of `packets` was lost, given that any was.

@@ -4,8 +4,8 @@
 //
 //   egress_start = max(t, link_free[s,d], egress_free[s] or medium_free)
 //   egress_end   = egress_start + 8 n / rate            (or as the link's trace says)
-//   first_bit    = egress_start + delay + jitter        (never before an earlier message
-//   last_bit     = egress_end + delay + jitter           of the link)
+//   first_bit    = egress_start + delay + jitter         (not before an earlier message of the link)
+//   last_bit     = egress_end + delay + jitter
 //   arrival      = max(last_bit, max(first_bit, ingress_free[d]) + 8 n / ingress_rate)
 //
 // Cut-through, FIFO per link. "Never before": the first bit of a message comes after the last bit

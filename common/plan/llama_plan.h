@@ -21,10 +21,8 @@ struct LlamaShape {
 // What the root and the others exchange in each layer.
 enum class LlamaSync {
   // Slices (January 2024): the root alone has the residual stream and attends. It sends the input
-  // of
-  // each product, and gathers the slices of q, k, v, of the attended values' projection, and of
-  // both
-  // MLP products.
+  // of each product, and gathers the slices of q, k, v, of the attended values' projection, and of
+  // both MLP products.
   kSlices,
   // Sums (since May 2024): everybody attends with its own heads; two all-reduces through the root.
   kSums,
@@ -38,8 +36,9 @@ struct LlamaOptions {
 };
 
 // The element of its collectives is a block of 32 values in 34 bytes. Everything has
-// Phase::kForward; the output head is the root's alone. Errors: InvalidArgument if a size is < 1,
-// the heads do not divide evenly, or a rank's slice is no whole number of blocks.
+// Phase::kForward; the output head is the root's alone.
+// Errors: InvalidArgument if a size is < 1, the heads do not divide evenly, or a rank's slice is no
+//   whole number of blocks.
 absl::StatusOr<StepPlan> BuildLlamaPlan(const LlamaOptions& options);
 
 }  // namespace edgetp

@@ -22,10 +22,9 @@ struct Shard {
 };
 
 // Even when `split` is empty; otherwise proportional to it, by largest remainder, at least one head
-// each. Returns one Shard per rank, consecutive, covering everything exactly once. Errors:
-// InvalidArgument if world_size < 1, heads < world_size, split has another size than world_size or
-// a part < 1,
-//   or the split is even and heads do not divide by world_size.
+// each. Returns one Shard per rank, consecutive, covering everything exactly once.
+// Errors: InvalidArgument if world_size < 1, heads < world_size, split has another size than
+//   world_size or a part < 1, or the split is even and heads do not divide by world_size.
 absl::StatusOr<std::vector<Shard>> BuildShardMap(const ModelShape& shape, int world_size,
                                                  const std::vector<int>& split);
 

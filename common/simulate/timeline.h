@@ -65,9 +65,8 @@ struct SimulatorCounts {
 
 class TimelineSimulator {
  public:
-  // Errors: InvalidArgument for an unknown algorithm, a world size or segment size below 1, or as
-  // many devices as is
-  //   neither 0, 1 nor the world size.
+  // Errors: InvalidArgument for an unknown algorithm, a world size or segment size below 1, or a
+  //   number of devices that is not 0, 1 or the world size.
   static absl::StatusOr<TimelineSimulator> Create(TimelineOptions options);
   TimelineSimulator(TimelineSimulator&&) noexcept;
   TimelineSimulator& operator=(TimelineSimulator&&) noexcept;
@@ -75,12 +74,13 @@ class TimelineSimulator {
 
   // Runs every rank's list once. A rank starts when it has ended the call before; queues, message
   // numbers and clocks carry over. The plan may differ from call to call (training, evaluation).
-  // Errors: InvalidArgument if plan or compute do not fit the world size or one another;
-  // Unavailable if a partition
-  //   separates ranks that must talk; ResourceExhausted if too many segments are under way at once;
-  //   Cancelled if `stop` said so;
-  //   Internal if a schedule does not end, or something is received before it can be. After an
-  //   error the simulator is of no more use.
+  // Errors:
+  //   InvalidArgument    plan or compute do not fit the world size or one another
+  //   Unavailable        a partition separates ranks that must talk
+  //   ResourceExhausted  too many segments are under way at once
+  //   Cancelled          `stop` said so
+  //   Internal           a schedule does not end, or something is received before it can be
+  // After an error the simulator is of no more use.
   // `observer` is told of everything in this step; nothing is folded then.
   absl::StatusOr<StepTimeline> RunStep(const StepPlan& plan, const ComputeTable& compute,
                                        TimelineObserver* observer = nullptr);

@@ -208,7 +208,7 @@ TEST(OverrideTest, BadValuesLeaveTheConfigAlone) {
   EXPECT_THAT(ErrorOf(ApplyOverride("seed=-1", &config)), HasSubstr("at least 0"));
   EXPECT_THAT(ErrorOf(ApplyOverride("model.biases=maybe", &config)), HasSubstr("true or false"));
   EXPECT_THAT(ErrorOf(ApplyOverride("model.gelu=relu", &config)),
-              HasSubstr("\"relu\" is no value"));
+              HasSubstr("invalid value \"relu\""));
   EXPECT_THAT(ErrorOf(ApplyOverride("model.gelu=unspecified", &config)),
               HasSubstr("known: erf, tanh"));
   EXPECT_THAT(ErrorOf(ApplyOverride("split=1,x", &config)), HasSubstr("whole number"));

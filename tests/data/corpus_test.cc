@@ -153,7 +153,7 @@ TEST_F(CorpusTest, HostileHeadersAreRefused) {
   }
   std::string magic = good;
   magic[0] = 'E';
-  EXPECT_THAT(ErrorOf(Corpus::Parse(magic).status()), HasSubstr("these bytes are no corpus"));
+  EXPECT_THAT(ErrorOf(Corpus::Parse(magic).status()), HasSubstr("these bytes are not a corpus"));
   std::string token = good;
   token[token.size() - 2] = '\x09';
   EXPECT_THAT(ErrorOf(Corpus::Parse(token).status()),

@@ -121,7 +121,7 @@ TEST(Gpt2WeightsTest, HeadsComeFromTheMetadataElseFromTheChannels) {
   file = WriteGpt2Weights(Example(true));
   file.metadata.erase("edgetp.heads");
   EXPECT_THAT(ErrorOf(file),
-              HasSubstr("channels=8 is no multiple of 64, so the metadata must say edgetp.heads"));
+              HasSubstr("channels=8 is not a multiple of 64, so the metadata must say edgetp.heads"));
   for (const char* bad : {"3", "0", "-4", "many"}) {
     file.metadata["edgetp.heads"] = bad;
     EXPECT_THAT(ErrorOf(file), HasSubstr("must divide channels=8"));

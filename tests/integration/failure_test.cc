@@ -318,6 +318,7 @@ TEST_F(UpTest, ARunningJobTakesANewNetworkAndEndsOnStop) {
   const nlohmann::json in_force = nlohmann::json::parse(cut.out);
   EXPECT_EQ(in_force["partition"].size(), 2u);
   ASSERT_EQ(in_force["events"].size(), 1u);
+  EXPECT_GT(in_force["events"][0]["at_seconds"], 0);
   EXPECT_LE(in_force["events"][0]["at_seconds"], 1);
   EXPECT_EQ(in_force["events"][0]["network"]["partition"].size(), 0u);
   EXPECT_EQ(in_force["events"][0]["network"]["link"]["delay_us"], 20000);

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "tests/integration/command.h"
@@ -36,8 +39,13 @@ TEST_F(RunTest, TrainReportsTheRunAndLeavesItsFiles) {
   EXPECT_EQ(json["steps"], 6);
   EXPECT_EQ(json["sync_points_forward"], 3);
   EXPECT_GT(json["step_seconds"]["median"], 0);
+  EXPECT_LE(json["step_seconds"]["median"], json["step_seconds"]["p99"]);
+  EXPECT_LE(json["step_seconds"]["median"], json["wall_seconds"]);
   EXPECT_GT(json["predicted_step_seconds"], 0);
-  EXPECT_LT(json["final"]["val_loss"], 10);
+  EXPECT_LE(json["predicted_step_seconds"], json["wall_seconds"]);
+  // Hardly trained: nearly the entropy of a guess among the text's 38 symbols.
+  EXPECT_NEAR(json["final"]["train_loss"], std::log(38), 0.1);
+  EXPECT_NEAR(json["final"]["val_loss"], std::log(38), 0.1);
   for (const char* file : {"config.textproto", "metrics.jsonl", "summary.json", "checkpoints"}) {
     EXPECT_TRUE(fs::exists(folder_ + "/runs/first/" + file)) << file;
   }
@@ -94,7 +102,15 @@ TEST_F(RunTest, BenchHasARowForEverySizeAndAlgorithm) {
   ASSERT_EQ(result.code, 0) << result.err;
   const nlohmann::json json = nlohmann::json::parse(result.out);
   ASSERT_EQ(json["rows"].size(), 4u);
-  for (const nlohmann::json& row : json["rows"]) EXPECT_GT(row["median_us"], 0);
+  std::set<std::pair<int64_t, std::string>> cells;
+  for (const nlohmann::json& row : json["rows"]) {
+    cells.emplace(row["bytes"].get<int64_t>(), row["algorithm"].get<std::string>());
+    EXPECT_GT(row["median_us"], 0);
+    EXPECT_LE(row["median_us"], row["p99_us"]);
+  }
+  EXPECT_THAT(cells, testing::UnorderedElementsAre(
+                         testing::Pair(4096, "direct"), testing::Pair(4096, "ring"),
+                         testing::Pair(65536, "direct"), testing::Pair(65536, "ring")));
 }
 
 }  // namespace

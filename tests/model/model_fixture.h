@@ -4,7 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <functional>
 #include <memory>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "tests/model/thread_group.h"
+#include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp::test {

@@ -4,13 +4,12 @@
 // trainer.h and the shard map of common/plan.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <map>
 #include <string>
 #include <vector>
 
 #include "common/plan/shard_map.h"
+#include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp::test {

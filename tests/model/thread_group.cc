@@ -1,10 +1,9 @@
 #include "tests/model/thread_group.h"
 
-#include <torch/torch.h>
-
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "worker/model/torch.h"
 
 namespace edgetp::test {
 

@@ -46,6 +46,7 @@ TEST(VerdictTest, OverrunBeyondTheLimitIsInvalid) { EXPECT_FALSE(Judge(Make(0, 1
 TEST(VerdictTest, NoValidRunIsWrongByFivePercentThoughThriceTheLateShareIs) {
   const v1::Verdict verdict = Judge(Make(1.5, 0));
   EXPECT_TRUE(verdict.valid());
+  EXPECT_NEAR(verdict.late_share(), 0.015, 1e-9);
   EXPECT_LT(3 * verdict.late_share(), 0.05);
 }
 

@@ -145,7 +145,14 @@ TEST(StepPlanTest, MemoryCountsParametersOnceGradientsOnceMomentsTwice) {
   EXPECT_EQ(use.parameters_bytes, 4 * plan->parameters[0]);
   EXPECT_EQ(use.gradients_bytes, use.parameters_bytes);
   EXPECT_EQ(use.optimizer_bytes, 2 * use.parameters_bytes);
-  EXPECT_GT(use.activations_bytes, 0);
+}
+
+TEST(StepPlanTest, ActivationsGrowInProportionToTheBatch) {
+  PlanOptions options = Options("t4");
+  const double once = BuildStepPlan(options)->memory[0].activations_bytes;
+  EXPECT_GT(once, 0);
+  options.batch *= 2;
+  EXPECT_EQ(BuildStepPlan(options)->memory[0].activations_bytes, 2 * once);
 }
 
 TEST(StepPlanTest, ALargerShareOfHeadsCostsMoreFlops) {

@@ -31,7 +31,7 @@ TEST(FitMessageOverheadTest, FindsTheCostToANanosecond) {
   };
   EXPECT_LE(absl::AbsDuration(FitMessageOverhead(line, 0.51).value() - absl::Microseconds(100)),
             absl::Nanoseconds(1));
-  EXPECT_LE(FitMessageOverhead(line, 0.5).value(), absl::Nanoseconds(1));
+  EXPECT_LE(absl::AbsDuration(FitMessageOverhead(line, 0.5).value()), absl::Nanoseconds(1));
 }
 
 TEST(FitMessageOverheadTest, ATimeThatNoCostExplainsIsRefused) {

@@ -2,10 +2,9 @@
 // not.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "worker/model/forward_pass.h"
 #include "worker/model/parallel_linear.h"
+#include "worker/model/torch.h"
 
 namespace edgetp {
 

@@ -2,8 +2,6 @@
 // (block_t.cc, ...), one row per letter in gpt.cc.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 
 #include "common/plan/pattern.h"
@@ -12,6 +10,7 @@
 #include "worker/model/layer_norm.h"
 #include "worker/model/mlp.h"
 #include "worker/model/parallel_context.h"
+#include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp {

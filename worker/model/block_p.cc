@@ -1,9 +1,10 @@
 // p: parallel, 1 sync point per maximal run of R blocks.
-//   h = F(x) once; per block P = P_i(LN1 h), z = P + M_i(LN2(h + P)), h += z; the last block of the
-//   run merges: SUM_LAST  out = G(h / world_size + z)     mean of the streams and sum of the last
-//   contribution (h without z) MEAN      out = G((h + z) / world_size)   mean of the streams, last
-//   contribution included SUM       out = x + G(h + z - F(x))       x and the sum of everything
-//   that the ranks added to it
+//   h = F(x) once for the run; then in each block
+//   P = P_i(LN1 h); z = P + M_i(LN2(h + P)); h += z
+// The last block of the run merges the ranks' streams instead of adding z to its own:
+//   SUM_LAST  out = G(h / world_size + z)    mean of the streams (without z), sum of the z
+//   MEAN      out = G((h + z) / world_size)  mean of the streams, z included
+//   SUM       out = x + G(h + z - F(x))      x, and the sum of all that the ranks added to it
 // There are no output biases.
 #include <utility>
 

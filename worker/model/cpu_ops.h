@@ -4,8 +4,7 @@
 // the same function as the plain code beside which it is used; tests compare the two.
 #pragma once
 
-#include <torch/torch.h>
-
+#include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp::cpu {

@@ -3,9 +3,9 @@
 // time.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <functional>
+
+#include "worker/model/torch.h"
 
 namespace edgetp {
 

@@ -3,9 +3,8 @@
 // stream) gets one per rank.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "worker/model/forward_pass.h"
+#include "worker/model/torch.h"
 
 namespace edgetp {
 

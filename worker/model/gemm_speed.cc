@@ -1,10 +1,10 @@
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <limits>
 #include <vector>
 
 #include "worker/model/device.h"
+#include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp {

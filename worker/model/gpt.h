@@ -2,14 +2,13 @@
 // from a ParameterStore and owns none.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 #include <vector>
 
 #include "worker/model/block.h"
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
+#include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp {

@@ -2,19 +2,19 @@
 // world size, host and LibTorch version starts as the same model. Pure.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "worker/model/shards.h"
+#include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp {
 
-// gpt2: N(0, 0.02), residual projections 0.02 / sqrt(2L), biases 0. torch: PyTorch's Linear
-// default, uniform in
-// +- 1/sqrt(fan_in), for weights and biases of the block linears; the rest as gpt2. Norms: weight
-// 1, bias 0. Shapes: (spec.full_shape), float32 in host memory.
+//   gpt2   N(0, 0.02); residual projections N(0, 0.02 / sqrt(2L)); biases 0
+//   torch  weights and biases of the block linears as PyTorch's Linear has them by default, uniform
+//          in +- 1/sqrt(fan_in); the rest as gpt2
+// Norms: weight 1, bias 0.
+// Shapes: (spec.full_shape), float32 in host memory.
 torch::Tensor InitialValue(const ParameterSpec& spec, const ModelShape& shape, InitKind kind,
                            uint64_t seed);
 

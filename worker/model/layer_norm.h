@@ -1,9 +1,8 @@
 // GPT-2's layer normalisation. The bias is undefined in a model without biases.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "worker/model/cpu_ops.h"
+#include "worker/model/torch.h"
 
 namespace edgetp {
 

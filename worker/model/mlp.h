@@ -1,10 +1,9 @@
 // M_i of the design: this rank's columns of the MLP, its output bias not included.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "worker/model/cpu_ops.h"
 #include "worker/model/parallel_linear.h"
+#include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp {

@@ -2,13 +2,12 @@
 // all blocks of a model; used by one thread at a time (autograd's, during backward()).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <exception>
 
 #include "absl/status/status.h"
 #include "common/plan/shard_map.h"
 #include "worker/model/communicator.h"
+#include "worker/model/torch.h"
 
 namespace edgetp {
 

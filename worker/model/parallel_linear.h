@@ -2,7 +2,7 @@
 // transposed for them.
 #pragma once
 
-#include <torch/torch.h>
+#include "worker/model/torch.h"
 
 namespace edgetp {
 

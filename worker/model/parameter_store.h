@@ -3,14 +3,13 @@
 // of one kind lie together.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <map>
 #include <string>
 #include <vector>
 
 #include "common/plan/shard_map.h"
 #include "worker/model/shards.h"
+#include "worker/model/torch.h"
 
 namespace edgetp {
 

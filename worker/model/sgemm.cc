@@ -1,7 +1,8 @@
 #include "worker/model/sgemm.h"
 
 #include <dlfcn.h>
-#include <torch/torch.h>
+
+#include "worker/model/torch.h"
 
 namespace edgetp {
 namespace {

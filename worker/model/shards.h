@@ -2,14 +2,13 @@
 // export and checks. Pure but for tensor views.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <vector>
 
 #include "common/plan/model_shape.h"
 #include "common/plan/pattern.h"
 #include "common/plan/shard_map.h"
+#include "worker/model/torch.h"
 
 namespace edgetp {
 

@@ -3,10 +3,9 @@
 // arXiv 1909.08053, section 3.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "worker/model/forward_pass.h"
 #include "worker/model/parallel_context.h"
+#include "worker/model/torch.h"
 
 namespace edgetp {
 

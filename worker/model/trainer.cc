@@ -1,7 +1,5 @@
 #include "worker/model/trainer.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -19,6 +17,7 @@
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
 #include "worker/model/replica_check.h"
+#include "worker/model/torch.h"
 #include "worker/model/weight_exchange.h"
 
 namespace edgetp {

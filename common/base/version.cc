@@ -1,0 +1,7 @@
+#include "common/base/version.h"
+
+namespace edgetp {
+
+const char* const kVersion = EDGETP_VERSION;
+
+}  // namespace edgetp
