@@ -2,9 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include "tests/model/model_fixture.h"
+#include "worker/model/torch.h"
 
 namespace edgetp::test {
 namespace {

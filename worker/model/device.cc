@@ -1,7 +1,5 @@
 #include "worker/model/device.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
@@ -9,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker/model/gpu.h"
+#include "worker/model/torch.h"
 
 namespace edgetp {
 namespace {

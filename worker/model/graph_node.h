@@ -3,11 +3,11 @@
 // nothing else here may name either.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 #include <type_traits>
 #include <utility>
+
+#include "worker/model/torch.h"
 
 namespace edgetp {
 
