@@ -237,6 +237,7 @@ absl::Status Run(const Flags& flags) {
 }  // namespace edgetp
 
 int main(int argc, char** argv) {
+  edgetp::KeepStandardStreams();
   edgetp::TuneAllocator();
   edgetp::PollOwnSocketsOnly();
   edgetp::SkipDeadlockDetection();
