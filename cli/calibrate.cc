@@ -13,11 +13,11 @@
 #include "cli/job.h"
 #include "cli/report_tables.h"
 #include "cli/run_options.h"
+#include "common/base/files.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/config/defaults.h"
 #include "common/config/load.h"
-#include "common/data/bytes.h"
 
 namespace edgetp {
 namespace {
@@ -25,10 +25,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kExamples[] = R"(Examples:
-  edgetp calibrate --out=configs/devices/mine.textproto
-  edgetp calibrate --device=cuda:0 --out=configs/devices/my-gpu.textproto
-  edgetp calibrate --model=gpt2 --batch=1 --threads=2 --out=./mine.textproto
-  edgetp simulate --pattern=sppp --workers=8 --network=wifi-5 --device=./mine.textproto
+  edgetp calibrate --out=./mine.textproto
+  edgetp calibrate --device=cuda:0 --out=./my-gpu.textproto
+  edgetp calibrate --model=gpt2 --batch=1 --threads=2 --out=./gpt2.textproto
+  edgetp simulate --pattern=sppp --workers=4 --network=wifi-5 --device=./mine.textproto
 Nothing else should run meanwhile. Two workers are started, so that messages take the path that training takes.)";
 
 constexpr char kExtension[] = ".textproto";

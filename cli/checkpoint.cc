@@ -1,19 +1,19 @@
 #include "cli/checkpoint.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
 #include "common/config/load.h"
 #include "common/config/validate.h"
 #include "common/data/gpt2_weights.h"
 #include "common/data/safetensors.h"
+#include "common/data/weights_file.h"
 
 namespace edgetp {
 namespace {
@@ -46,19 +46,7 @@ absl::StatusOr<std::string> NewestCheckpoint(const fs::path& folder) {
 absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
                                             const std::string& run) {
   ASSIGN_OR_RETURN(const fs::path folder, RunFolder(runs_directory, run));
-  v1::RunConfig config;
-  RETURN_IF_ERROR(LoadTextproto((folder / "config.textproto").string(), &config));
-  return config;
-}
-
-absl::StatusOr<std::string> ReadWeightsFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::ErrnoToStatus(errno, absl::StrCat("read weights ", path));
-  std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.bad()) return absl::ErrnoToStatus(errno, absl::StrCat("read weights ", path));
-  if (bytes.empty())
-    return absl::InvalidArgumentError(absl::StrCat("read weights ", path, ": the file is empty"));
-  return bytes;
+  return LoadRunFile((folder / "config.textproto").string());
 }
 
 absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
@@ -73,7 +61,7 @@ absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
   v1::ModelConfig model;
   model.set_name(fs::path(origin).stem().string());
   model.set_layers(gpt2->shape.layers);
-  model.set_heads(gpt2->shape.heads);
+  if (gpt2->shape.heads > 0) model.set_heads(gpt2->shape.heads);
   model.set_channels(gpt2->shape.channels);
   model.set_sequence(gpt2->shape.sequence);
   model.set_vocabulary(gpt2->shape.vocabulary);
@@ -84,11 +72,53 @@ absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
 
 absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& weights,
                                                           const std::string& origin) {
-  const auto file = ParseSafetensors(weights);
-  if (!file.ok()) return Annotate(file.status(), origin);
-  auto symbols = ReadSymbols(*file);
+  const auto metadata = ParseSafetensorsMetadata(weights);
+  if (!metadata.ok()) return Annotate(metadata.status(), origin);
+  auto symbols = ReadSymbols(*metadata);
   if (!symbols.ok()) return Annotate(symbols.status(), origin);
   return symbols;
+}
+
+absl::StatusOr<std::vector<std::string>> SymbolsOfRun(const ClusterFlags& flags,
+                                                      const std::string& run) {
+  const std::string origin = absl::StrCat("run ", run);
+  if (!flags.server.address.empty()) {
+    ASSIGN_OR_RETURN(Remote remote, Remote::Open(flags.server));
+    ASSIGN_OR_RETURN(const std::string weights, remote.GetBlob("run:" + run));
+    return SymbolsOfWeights(weights, origin);
+  }
+  ASSIGN_OR_RETURN(const fs::path folder, RunFolder(flags.local.runs_directory, run));
+  ASSIGN_OR_RETURN(const std::string path, NewestCheckpoint(folder));
+  ASSIGN_OR_RETURN(const std::string header, ReadSafetensorsHeader(path));
+  return SymbolsOfWeights(header, origin);
+}
+
+absl::Status CheckWeightsFit(const v1::ModelConfig& of_weights, const std::string& origin,
+                             const v1::ModelConfig& model) {
+  const std::tuple<const char*, int, int> sizes[] = {
+      {"layers", of_weights.layers(), model.layers()},
+      {"channels", of_weights.channels(), model.channels()},
+      {"sequence", of_weights.sequence(), model.sequence()},
+      {"vocabulary", of_weights.vocabulary(), model.vocabulary()},
+      {"biases", of_weights.biases(), model.biases()}};
+  std::vector<std::string> differences;
+  for (const auto& [field, has, wants] : sizes) {
+    if (has != wants)
+      differences.push_back(absl::StrCat("model.", field, "=", wants, ", the weights have ", has));
+  }
+  if (differences.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      origin, ": these weights belong to another model: ", absl::StrJoin(differences, "; ")));
+}
+
+absl::Status ExplainHeads(const absl::Status& status, const v1::ModelConfig& of_weights,
+                          const std::string& origin) {
+  if (status.ok() || of_weights.has_heads() || !of_weights.has_channels()) return status;
+  return absl::Status(
+      status.code(),
+      absl::StrCat(std::string(status.message()), "\n", origin,
+                   " does not say how many heads its model has, and channels=",
+                   of_weights.channels(), " is no multiple of 64: give --set model.heads=N"));
 }
 
 absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::string& run) {

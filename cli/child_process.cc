@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
+#include "common/rpc/signals.h"
 
 namespace edgetp {
 namespace {
@@ -34,8 +35,7 @@ std::string DescribeEnd(int wait_status) {
 // fork. Returns only if the program cannot be started, with errno set.
 void Become(char* const argv[], const char* log_path, pid_t parent) {
   // Our handlers would tell the parent of signals that are meant for the child.
-  signal(SIGINT, SIG_DFL);
-  signal(SIGTERM, SIG_DFL);
+  RestoreDefaultSignals();
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(EXIT_FAILURE);  // it ended before it could be watched
   setpgid(0, 0);

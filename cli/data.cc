@@ -29,4 +29,28 @@ absl::StatusOr<Corpus> LoadData(const std::string& data, std::string* origin) {
   return std::move(resolved->corpus);
 }
 
+absl::StatusOr<Corpus> InVocabularyOf(const WeightsVocabulary& weights, Corpus corpus,
+                                      const std::string& origin) {
+  const bool text = !corpus.symbols().empty();
+  if (text && !weights.symbols.empty()) {
+    auto renumbered = corpus.InVocabulary(weights.symbols);
+    if (renumbered.ok()) return renumbered;
+    return Annotate(renumbered.status(),
+                    absl::StrCat("--data=", origin, " in the vocabulary of ", weights.origin));
+  }
+  if (text) {
+    absl::FPrintF(stderr,
+                  "edgetp: %s carries no vocabulary for its %d tokens: the %d characters of %s are "
+                  "numbered in Unicode's order. Losses mean something only if the weights were "
+                  "trained so.\n",
+                  weights.origin, weights.tokens, corpus.vocabulary(), origin);
+  } else if (!weights.symbols.empty()) {
+    absl::FPrintF(stderr,
+                  "edgetp: %s was trained on %d characters, and %s holds tokens: they are taken as "
+                  "numbers of that vocabulary.\n",
+                  weights.origin, weights.symbols.size(), origin);
+  }
+  return corpus;
+}
+
 }  // namespace edgetp

@@ -1,5 +1,6 @@
 // edgetp eval: the exact loss of given weights under any pattern and world size.
 #include <memory>
+#include <utility>
 
 #include "cli/checkpoint.h"
 #include "cli/cluster.h"
@@ -9,6 +10,7 @@
 #include "cli/run_options.h"
 #include "common/base/status_macros.h"
 #include "common/config/defaults.h"
+#include "common/data/weights_file.h"
 
 namespace edgetp {
 namespace {
@@ -37,21 +39,36 @@ absl::StatusOr<Checkpoint> LoadWeights(const EvalFlags& flags) {
   if (flags.weights.empty())
     return absl::InvalidArgumentError("eval: --run=NAME or --weights=FILE is needed");
   Checkpoint checkpoint;
-  ASSIGN_OR_RETURN(checkpoint.weights, ReadWeightsFile(flags.weights));
+  auto weights = ReadWeightsFile(flags.weights);
+  RETURN_IF_ERROR(Annotate(weights.status(), "--weights"));
+  checkpoint.weights = *std::move(weights);
   ASSIGN_OR_RETURN(*checkpoint.config.mutable_model(),
                    ModelOfWeights(checkpoint.weights, flags.weights));
   return checkpoint;
+}
+
+// The data in the vocabulary of the weights.
+absl::StatusOr<Corpus> LoadCorpus(const EvalFlags& flags, const Checkpoint& checkpoint,
+                                  const std::string& weights, std::string* origin) {
+  ASSIGN_OR_RETURN(Corpus corpus, LoadData(DataOf(flags.run, checkpoint.config), origin));
+  ASSIGN_OR_RETURN(auto symbols, SymbolsOfWeights(checkpoint.weights, weights));
+  const int tokens = checkpoint.config.model().vocabulary();
+  return InVocabularyOf({weights, std::move(symbols), tokens}, std::move(corpus), *origin);
 }
 
 absl::StatusOr<EvalInputs> Prepare(const EvalFlags& flags) {
   EvalInputs inputs;
   ASSIGN_OR_RETURN(inputs.checkpoint, LoadWeights(flags));
   const v1::RunConfig& base = inputs.checkpoint.config;
+  const std::string weights =
+      flags.of_run.empty() ? "--weights=" + flags.weights : "--run=" + flags.of_run;
   // Twice: first without the data, which may have to be downloaded.
-  RETURN_IF_ERROR(ResolveRun(flags.run, base, kAssumedVocabulary).status());
+  RETURN_IF_ERROR(ExplainHeads(ResolveRun(flags.run, base, kAssumedVocabulary).status(),
+                               base.model(), weights));
   std::string origin;
-  ASSIGN_OR_RETURN(inputs.corpus, LoadData(DataOf(flags.run, base), &origin));
-  ASSIGN_OR_RETURN(inputs.config, ResolveRun(flags.run, base, inputs.corpus->vocabulary()));
+  ASSIGN_OR_RETURN(inputs.corpus, LoadCorpus(flags, inputs.checkpoint, weights, &origin));
+  ASSIGN_OR_RETURN(inputs.config, ResolveRun(flags.run, base, DataVocabulary(*inputs.corpus)));
+  RETURN_IF_ERROR(CheckWeightsFit(base.model(), weights, inputs.config.model()));
   inputs.config.clear_name();
   inputs.config.set_data(origin);
   RETURN_IF_ERROR(Annotate(inputs.corpus->CheckFits(inputs.config.model().sequence(),
@@ -92,7 +109,8 @@ void AddEval(CLI::App& app, Command* command) {
   CLI::App* eval =
       app.add_subcommand("eval", "The exact validation loss of a run or of a weights file");
   CLI::Option* run = eval->add_option("--run", flags->of_run, "a run: its newest checkpoint");
-  eval->add_option("--weights", flags->weights, "a safetensors file with GPT-2's names")
+  eval->add_option("--weights", flags->weights,
+                   "a safetensors file with GPT-2's names, or the index.json of a model in several")
       ->excludes(run);
   eval->add_option("--windows", flags->windows,
                    "of T tokens, from the start of the validation split; default: all")

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "common/base/status_macros.h"
 #include "common/config/units.h"
+#include "common/rpc/host.h"
 #include "common/rpc/security_flags.h"
 
 namespace edgetp {
@@ -31,10 +32,12 @@ ExitCode Run(const Flags& flags) {
   if (!timeout.ok()) return Report(Annotate(timeout.status(), "--timeout"));
   const auto security = Security::Load(flags.security, Role::kClient);
   if (!security.ok()) return Report(security.status());
+  if (const absl::Status address = CheckAddress(flags.address); !address.ok())
+    return Report(address);
   const absl::Status health =
       CheckHealth(flags.address, *timeout, *security, flags.worker ? Role::kWorker : Role::kServer);
   if (health.ok()) {
-    absl::PrintF("%s is serving\n", flags.address);
+    Print(flags.address + " is serving\n");
     return kExitDone;
   }
   Report(health);

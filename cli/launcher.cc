@@ -34,11 +34,12 @@ absl::StatusOr<std::string> OwnDirectory() {
 }
 
 absl::StatusOr<std::string> MakeLogDirectory() {
-  const char* base = getenv("TMPDIR");
-  std::string path = absl::StrCat(base != nullptr ? base : "/tmp", "/edgetp-XXXXXX");
-  if (mkdtemp(path.data()) == nullptr)
-    return absl::ErrnoToStatus(errno, absl::StrCat("create ", path));
-  return path;
+  const char* given = getenv("TMPDIR");
+  const std::string base = given != nullptr && *given != '\0' ? given : "/tmp";
+  std::string path = absl::StrCat(base, "/edgetp-XXXXXX");
+  if (mkdtemp(path.data()) != nullptr) return path;
+  return absl::ErrnoToStatus(
+      errno, absl::StrCat("create a folder for logs in ", base, " ($TMPDIR, else /tmp)"));
 }
 
 // The folder around it is this user's alone.

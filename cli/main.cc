@@ -31,7 +31,15 @@ constexpr void (*kCommands[])(CLI::App&, Command*) = {
     &AddTrain, &AddSweep,  &AddPlan, &AddSimulate, &AddCalibrate, &AddNetwork, &AddBench,
     &AddEval,  &AddSample, &AddUp,   &AddStatus,   &AddWatch,     &AddStop,    &AddHealth};
 
+// The exit code of a command whose output may have been lost.
+int Finish(int code) {
+  const absl::Status output = FinishOutput();
+  if (output.ok() || code != kExitDone) return code;
+  return Report(output);
+}
+
 int Main(int argc, char** argv) {
+  KeepStandardStreams();
   // gRPC reports broken connections by itself; we say it once, in our words.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   CLI::App app(kDescription, "edgetp");
@@ -43,13 +51,13 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help, --version
-    return app.exit(success);
+    return Finish(app.exit(success));
   } catch (const CLI::ParseError& error) {
     absl::FPrintF(stderr, "%s\n", ExplainParseError(app, error));
     return kExitBadInput;
   }
   if (const absl::Status status = CatchShutdownSignals(); !status.ok()) return Report(status);
-  return command();
+  return Finish(command());
 }
 
 }  // namespace

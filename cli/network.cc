@@ -66,7 +66,7 @@ ExitCode List(const Flags& flags) {
   const std::string text = flags.format == OutputFormat::kTable
                                ? table.Render()
                                : absl::StrCat("[", absl::StrJoin(documents, ","), "]\n");
-  fwrite(text.data(), 1, text.size(), stdout);
+  Print(text);
   return kExitDone;
 }
 

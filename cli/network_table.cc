@@ -9,6 +9,7 @@
 #include "cli/table.h"
 #include "common/config/units.h"
 #include "common/network/mahimahi_trace.h"
+#include "common/network/trace_config.h"
 
 namespace edgetp {
 namespace {
@@ -79,11 +80,10 @@ std::string DescribeLink(const v1::LinkConfig& link) {
     terms.push_back(absl::StrCat("loss ", FormatNumber(100 * link.loss()), " %"));
   if (link.has_rate_bits_per_second())
     terms.push_back("rate " + FormatRate(link.rate_bits_per_second()));
-  if (link.trace_ms_size() > 0) {
-    const MahimahiTrace trace({link.trace_ms().begin(), link.trace_ms().end()});
+  if (const auto times = TraceTimes(link); times.ok() && !times->empty()) {
+    const MahimahiTrace trace(*times);
     terms.push_back(absl::StrCat("rate of a trace, ", FormatRate(trace.MeanBitsPerSecond()),
-                                 " in the mean of ",
-                                 FormatSeconds(1e-3 * *link.trace_ms().rbegin())));
+                                 " in the mean of ", FormatSeconds(1e-3 * times->back())));
   }
   if (link.has_ingress_rate_bits_per_second()) {
     terms.push_back("ingress " + FormatRate(link.ingress_rate_bits_per_second()));

@@ -1,11 +1,21 @@
 #include "cli/output.h"
 
 #include <google/protobuf/util/json_util.h>
+#include <string.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
+#include "absl/strings/str_cat.h"
+
 namespace edgetp {
+namespace {
+
+// stdout is the process's, and so is this: an errno value, that of the first failure.
+int g_output_error = 0;
+
+}  // namespace
 
 OutputFormat DefaultFormat() {
   return isatty(STDOUT_FILENO) ? OutputFormat::kTable : OutputFormat::kJson;
@@ -23,11 +33,20 @@ std::string ToJson(const google::protobuf::Message& message) {
   return json;
 }
 
+void Print(const std::string& text) {
+  const bool written = fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if ((!written || fflush(stdout) != 0) && g_output_error == 0) g_output_error = errno;
+}
+
 void PrintResult(OutputFormat format, const google::protobuf::Message& message,
                  const std::string& table) {
-  const std::string text = format == OutputFormat::kJson ? ToJson(message) : table;
-  fwrite(text.data(), 1, text.size(), stdout);
-  fflush(stdout);
+  Print(format == OutputFormat::kJson ? ToJson(message) : table);
+}
+
+absl::Status FinishOutput() {
+  if (fflush(stdout) != 0 && g_output_error == 0) g_output_error = errno;
+  if (g_output_error == 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("write to stdout: ", strerror(g_output_error)));
 }
 
 }  // namespace edgetp

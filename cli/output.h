@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "absl/status/status.h"
+
 namespace edgetp {
 
 enum class OutputFormat { kTable, kJson };
@@ -16,8 +18,15 @@ OutputFormat DefaultFormat();
 // newline.
 std::string ToJson(const google::protobuf::Message& message);
 
+// Writes `text` to stdout. What fails is told by FinishOutput.
+void Print(const std::string& text);
+
 // Prints `message` as JSON, or `table` as it is.
 void PrintResult(OutputFormat format, const google::protobuf::Message& message,
                  const std::string& table);
+
+// Once everything is printed: whether all of it has arrived. A result that nobody got is a failure.
+// Errors: Unavailable with the system's reason.
+absl::Status FinishOutput();
 
 }  // namespace edgetp

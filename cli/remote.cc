@@ -6,9 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/config/units.h"
 #include "common/rpc/blobs.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/deadline.h"
+#include "common/rpc/server_limits.h"
 #include "common/rpc/status.h"
 
 namespace edgetp {
@@ -52,6 +54,13 @@ template <typename Request, typename Response>
 absl::StatusOr<Response> Remote::Call(
     grpc::Status (v1::Control::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
     const Request& request) {
+  // gRPC would refuse it in words of its own.
+  if (request.ByteSizeLong() > static_cast<size_t>(kMaxMessageBytes)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "what is sent to the server has ", FormatBytes(static_cast<double>(request.ByteSizeLong())),
+        ", at most ", FormatBytes(kMaxMessageBytes),
+        " fit; traces take most of it, a byte for each time"));
+  }
   grpc::ClientContext context;
   context.set_deadline(GrpcDeadline(MonotonicNow() + kCallLimit));
   Response response;

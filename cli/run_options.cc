@@ -89,7 +89,7 @@ void ApplyNetwork(const RunFlags& flags, Faults* faults, v1::RunConfig* config) 
 
 // flags.device names at most one device.
 absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunConfig& base,
-                                         std::optional<int> vocabulary) {
+                                         const std::optional<DataVocabulary>& vocabulary) {
   Faults faults;
   v1::RunConfig config = base;
   LoadPresets(flags, &faults, &config);
@@ -99,8 +99,10 @@ absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunCon
   const bool presets_failed = !faults.status().ok() && !config.model().has_layers();
   // Rules about a model that could not be loaded would only hide the reason.
   if (presets_failed) return faults.status();
-  if (!config.model().has_vocabulary() && vocabulary.has_value())
-    config.mutable_model()->set_vocabulary(*vocabulary);
+  if (!config.model().has_vocabulary() && vocabulary.has_value()) {
+    faults.Add(vocabulary->sound);
+    config.mutable_model()->set_vocabulary(vocabulary->size);
+  }
   const bool has_network = config.has_network();
   FillDefaults(&config);
   faults.Add(ValidateRun(config, kPlace));
@@ -111,7 +113,7 @@ absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunCon
 
 // Each part of a mixture goes through the whole resolution, so that --set means the same for all.
 absl::StatusOr<v1::RunConfig> Resolve(RunFlags flags, const v1::RunConfig& base,
-                                      std::optional<int> vocabulary) {
+                                      const std::optional<DataVocabulary>& vocabulary) {
   if (!flags.device.has_value()) return ResolveOne(flags, base, vocabulary);
   const std::string mix = *flags.device;
   absl::StatusOr<std::vector<DevicePart>> parts = ParseDeviceMix(mix);
@@ -230,7 +232,7 @@ void AddRunNameFlag(CLI::App* command, RunFlags* flags) {
 }
 
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
-                                         std::optional<int> vocabulary) {
+                                         const std::optional<DataVocabulary>& vocabulary) {
   return Resolve(flags, base, vocabulary);
 }
 

@@ -52,12 +52,22 @@ void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed --cl
 void AddDataFlag(CLI::App* command, RunFlags* flags);     // --data
 void AddRunNameFlag(CLI::App* command, RunFlags* flags);  // --run
 
+// How large a vocabulary the data has, and whether that can be believed.
+struct DataVocabulary {
+  DataVocabulary(int size) : size(size) {}
+  explicit DataVocabulary(const Corpus& corpus)
+      : size(corpus.vocabulary()), sound(corpus.CheckVocabulary()) {}
+
+  int size;
+  absl::Status sound;
+};
+
 // A run, ready to be submitted. `base` is what the flags start from: the config of a checkpoint, or
 // nothing. `vocabulary` is taken where the model says none. Where nothing says which network, the
 // field stays absent: the cluster's profile is taken. Errors: InvalidArgument with all faults, one
 // per line.
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
-                                         std::optional<int> vocabulary);
+                                         const std::optional<DataVocabulary>& vocabulary);
 
 // The same for a run that is only planned: with the vocabulary that plans assume.
 absl::StatusOr<v1::RunConfig> ResolvePlan(const RunFlags& flags);
@@ -70,6 +80,19 @@ absl::StatusOr<std::optional<v1::NetworkProfile>> ResolveNetworkFlags(const RunF
 // Loads --data, and says on stderr which text a default means.
 // Errors: those of loading; InvalidArgument naming --data.
 absl::StatusOr<Corpus> LoadData(const std::string& data, std::string* origin);
+
+// The vocabulary that weights carry: what they call token 0, 1, ...
+struct WeightsVocabulary {
+  std::string origin;                // "--init_from=FILE"
+  std::vector<std::string> symbols;  // empty: they carry none
+  int tokens = 0;                    // how many the model knows
+};
+
+// The corpus in that vocabulary, so that a token means what it meant when the weights were trained.
+// Says on stderr where only the user can know whether it does.
+// Errors: InvalidArgument naming `origin` and a character that the weights do not know.
+absl::StatusOr<Corpus> InVocabularyOf(const WeightsVocabulary& weights, Corpus corpus,
+                                      const std::string& origin);
 
 // The data that a command works on: what was typed, else where the run that it goes on with took
 // its own from.

@@ -1,10 +1,13 @@
 #include "cli/train_job.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "cli/checkpoint.h"
 #include "cli/command.h"
 #include "common/base/status_macros.h"
 #include "common/config/defaults.h"
+#include "common/data/weights_file.h"
 #include "common/plan/pattern.h"
 
 namespace edgetp {
@@ -16,7 +19,7 @@ void AddTrainJobFlags(CLI::App* command, TrainFlags* flags) {
   AddCollectiveFlags(command, &flags->run);
   AddPresetFlags(command, &flags->run);
   command->add_option("--init_from", flags->init_from,
-                      "start from the weights of a safetensors file");
+                      "start from the weights of a safetensors file, or of an index.json");
   AddFormatFlag(command, &flags->format);
   AddPacedClusterFlags(command, &flags->cluster, &flags->run.device);
 }
@@ -26,27 +29,46 @@ TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {
   if (flags.resume.has_value()) {
     inputs.base = faults->Take(LoadRunConfig(flags.cluster.local.runs_directory, *flags.resume));
     inputs.base.clear_name();  // the continuation is a run of its own
+    if (faults->status().ok()) {
+      inputs.vocabulary = {"--resume=" + *flags.resume,
+                           faults->Take(SymbolsOfRun(flags.cluster, *flags.resume)),
+                           inputs.base.model().vocabulary()};
+    }
   }
   if (flags.init_from.has_value()) {
-    inputs.weights = faults->Take(ReadWeightsFile(*flags.init_from));
-    if (inputs.weights->size() > 0 && !flags.run.model.has_value()) {
-      *inputs.base.mutable_model() =
-          faults->Take(ModelOfWeights(*inputs.weights, *flags.init_from));
-    }
+    absl::StatusOr<std::string> weights = ReadWeightsFile(*flags.init_from);
+    faults->Add(Annotate(weights.status(), "--init_from"));
+    inputs.weights = weights.ok() ? *std::move(weights) : "";
+    if (inputs.weights->empty()) return inputs;
+    inputs.model_of_weights = faults->Take(ModelOfWeights(*inputs.weights, *flags.init_from));
+    if (!inputs.model_of_weights.has_layers()) return inputs;
+    inputs.vocabulary = {"--init_from=" + *flags.init_from,
+                         faults->Take(SymbolsOfWeights(*inputs.weights, *flags.init_from)),
+                         inputs.model_of_weights.vocabulary()};
+    if (!flags.run.model.has_value()) *inputs.base.mutable_model() = inputs.model_of_weights;
   }
   return inputs;
 }
 
 absl::Status LoadTrainData(const TrainFlags& flags, TrainInputs* inputs) {
-  ASSIGN_OR_RETURN(inputs->corpus, LoadData(DataOf(flags.run, inputs->base), &inputs->data));
+  ASSIGN_OR_RETURN(Corpus corpus, LoadData(DataOf(flags.run, inputs->base), &inputs->data));
+  if (inputs->vocabulary.has_value()) {
+    ASSIGN_OR_RETURN(corpus, InVocabularyOf(*inputs->vocabulary, std::move(corpus), inputs->data));
+  }
+  inputs->corpus = std::move(corpus);
   return absl::OkStatus();
 }
 
 absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const TrainInputs& inputs) {
-  const int vocabulary =
-      inputs.corpus.has_value() ? inputs.corpus->vocabulary() : kAssumedVocabulary;
-  ASSIGN_OR_RETURN(v1::RunConfig config, ResolveRun(flags, inputs.base, vocabulary));
+  const DataVocabulary vocabulary = inputs.corpus.has_value() ? DataVocabulary(*inputs.corpus)
+                                                              : DataVocabulary(kAssumedVocabulary);
+  const std::string weights = inputs.vocabulary.has_value() ? inputs.vocabulary->origin : "";
+  auto resolved = ResolveRun(flags, inputs.base, vocabulary);
+  RETURN_IF_ERROR(ExplainHeads(resolved.status(), inputs.model_of_weights, weights));
+  v1::RunConfig config = *std::move(resolved);
   config.set_data(inputs.data);
+  if (inputs.weights.has_value() && inputs.corpus.has_value())
+    RETURN_IF_ERROR(CheckWeightsFit(inputs.model_of_weights, weights, config.model()));
   if (inputs.corpus.has_value()) {
     RETURN_IF_ERROR(
         Annotate(inputs.corpus->CheckFits(config.model().sequence(), config.model().vocabulary()),

@@ -32,6 +32,8 @@ struct TrainInputs {
   std::optional<Corpus> corpus;
   std::string data;                    // where it came from
   std::optional<std::string> weights;  // bytes of --init_from
+  v1::ModelConfig model_of_weights;    // empty without
+  std::optional<WeightsVocabulary> vocabulary;  // of what the run goes on with
 };
 
 // Reads weights and the config of a run to resume. Faults go to `faults`.

@@ -94,7 +94,7 @@ IncomingBlob::~IncomingBlob() {
 absl::Status IncomingBlob::Open() {
   file_ = std::fopen(temporary_.c_str(), "wb");
   if (file_ == nullptr)
-    return absl::ErrnoToStatus(errno, absl::StrCat("put blob: open ", temporary_));
+    return absl::ErrnoToStatus(errno, absl::StrCat("put blob: open ", temporary_, " (in --runs)"));
   return absl::OkStatus();
 }
 
@@ -193,7 +193,9 @@ absl::Status BlobStore::MakeRoom(int64_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::error_code error;
   fs::create_directories(directory_, error);
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("put blob: make ", directory_));
+  if (error)
+    return absl::ErrnoToStatus(
+        error.value(), absl::StrCat("put blob: make ", directory_, " (--runs=", runs_, ")"));
   const std::vector<StoredFile> files = OldestFirst(directory_);
   int64_t used_bytes = bytes + *announced_bytes_;
   for (const StoredFile& file : files) used_bytes += file.bytes;

@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/config/defaults.h"
+#include "common/config/units.h"
 #include "common/config/validate.h"
 #include "common/plan/pattern.h"
 #include "common/rpc/status.h"
@@ -52,8 +53,8 @@ absl::StatusOr<std::optional<absl::Duration>> CheckSpan(const v1::SetNetworkRequ
   if (!request.has_for_seconds()) return span;
   const double seconds = request.for_seconds();
   if (!(seconds > 0) || !std::isfinite(seconds)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("network: for_seconds: must be a finite number above 0 (got ", seconds, ")"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "network: for_seconds: must be a finite number above 0 (got ", FormatPlain(seconds), ")"));
   }
   if (request.network().events_size() > 0) {
     return absl::InvalidArgumentError(

@@ -9,14 +9,15 @@
 #include "common/config/defaults.h"
 #include "common/config/validate.h"
 #include "common/config/violations.h"
+#include "common/rpc/server_limits.h"
 
 namespace edgetp {
 namespace {
 
 constexpr char kPlace[] = "job";
 
-// As large as a config file may be.
-constexpr size_t kMaxConfigBytes = 1 << 20;
+// What fits into a message of gRPC, of which the members of a run take a little.
+constexpr size_t kMaxConfigBytes = kMaxMessageBytes - (256 << 10);
 // A worker has as many in memory, twice.
 constexpr int64_t kMaxBenchBytes = int64_t{1} << 32;
 constexpr int kMaxBenchRows = 1000;
@@ -94,7 +95,8 @@ absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec,
   v1::JobSpec filled = spec;
   if (spec.config().ByteSizeLong() > kMaxConfigBytes) {
     return absl::InvalidArgumentError(absl::StrCat("job: config: ", spec.config().ByteSizeLong(),
-                                                   " bytes: at most ", kMaxConfigBytes));
+                                                   " bytes: at most ", kMaxConfigBytes,
+                                                   " (traces take most of it)"));
   }
   if (!spec.config().has_network()) *filled.mutable_config()->mutable_network() = cluster_network;
   FillDefaults(filled.mutable_config());

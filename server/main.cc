@@ -140,6 +140,7 @@ int Serve(const Flags& flags) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  edgetp::KeepStandardStreams();
   // Blobs come and go in pieces of a megabyte: from the heap they would leave holes that the events
   // of runs, which stay, take one by one.
   mallopt(M_MMAP_THRESHOLD, 256 << 10);

@@ -1,6 +1,5 @@
 #include "server/run_directory.h"
 
-#include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/config/load.h"
 #include "common/config/validate.h"
 #include "common/rpc/host.h"
 
@@ -59,12 +59,11 @@ const char* TaskName(const v1::JobSpec& spec) {
 
 // What the config does not say: for people, and to repeat the run.
 std::string ConfigText(const v1::RunConfig& config, absl::Time now) {
-  std::string text;
-  google::protobuf::TextFormat::PrintToString(config, &text);
-  return absl::StrCat(
-      "# proto-file: edgetp/v1/config.proto\n# proto-message: RunConfig\n", "# edgetp ", kVersion,
-      ", coordinator on ", HostName(), ", ", absl::FormatTime(now, absl::UTCTimeZone()), ", clock ",
-      config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated", "\n\n", text);
+  return absl::StrCat("# proto-file: edgetp/v1/config.proto\n# proto-message: RunConfig\n",
+                      "# edgetp ", kVersion, ", coordinator on ", HostName(), ", ",
+                      absl::FormatTime(now, absl::UTCTimeZone()), ", clock ",
+                      config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated", "\n\n",
+                      ToTextproto(config));
 }
 
 absl::Status WriteAll(std::FILE* file, const std::string& text, const std::string& attempt) {
@@ -157,7 +156,7 @@ absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Create(const std::st
                                                                    absl::Time now) {
   RETURN_IF_ERROR(CheckRunName(name));
   const std::string path = absl::StrCat(root, "/", name);
-  const std::string attempt = absl::StrCat("make run directory ", path);
+  const std::string attempt = absl::StrCat("make run directory ", path, " (--runs=", root, ")");
   std::error_code error;
   fs::create_directories(root, error);
   RETURN_IF_ERROR(FromErrorCode(error, attempt));

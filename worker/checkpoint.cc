@@ -48,7 +48,7 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes) {
     return absl::DataLossError(
         absl::StrCat("metadata ", kStep, ": \"", step->second, "\" is not a step"));
   }
-  ASSIGN_OR_RETURN(checkpoint.symbols, ReadSymbols(file));
+  ASSIGN_OR_RETURN(checkpoint.symbols, ReadSymbols(file.metadata));
   checkpoint.optimizer_state = SplitOptimizerState(&file.tensors);
   ASSIGN_OR_RETURN(Gpt2Weights weights, ReadGpt2Weights(std::move(file)));
   checkpoint.weights = std::move(weights.tensors);

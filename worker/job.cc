@@ -110,6 +110,7 @@ class Job {
   absl::Status Connect(absl::Time deadline);
   absl::Status BuildModel();
   absl::Status LoadWeights();
+  absl::Status CheckVocabulary() const;
   TrainLoopParts Parts(TrainingSink* sink);
   absl::Status RunTraining(v1::JobResult* result);
   absl::Status RunEvaluation(v1::EvalReport* report);
@@ -228,12 +229,22 @@ absl::Status Job::BuildModel() {
   return absl::OkStatus();
 }
 
+// A token must mean what it meant when the weights were trained; clients number texts accordingly.
+absl::Status Job::CheckVocabulary() const {
+  const bool known = corpus_.has_value() && !corpus_->symbols().empty() && !symbols_.empty();
+  if (!known || corpus_->symbols() == symbols_) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the corpus numbers ", corpus_->symbols().size(),
+                                                 " characters otherwise than the weights do their ",
+                                                 symbols_.size()));
+}
+
 absl::Status Job::LoadWeights() {
   const v1::JobSpec& spec = assign_.spec();
   if (spec.weights_blob().empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), spec.weights_blob()));
   ASSIGN_OR_RETURN(const Checkpoint checkpoint, ParseCheckpoint(bytes));
   symbols_ = checkpoint.symbols;
+  RETURN_IF_ERROR(CheckVocabulary());
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
   if (!spec.has_train() || !spec.train().resume()) return absl::OkStatus();
   first_step_ = checkpoint.step;

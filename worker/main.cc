@@ -279,6 +279,7 @@ absl::Status Run(Flags flags) {
 }  // namespace edgetp
 
 int main(int argc, char** argv) {
+  edgetp::KeepStandardStreams();
   edgetp::TuneAllocator();
   edgetp::PollOwnSocketsOnly();
   edgetp::SkipDeadlockDetection();

@@ -4,23 +4,23 @@
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/text_format.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <set>
 #include <system_error>
-#include <type_traits>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/base/file_kind.h"
+#include "common/base/files.h"
 #include "common/base/status_macros.h"
 #include "common/config/hardware.h"
 #include "common/config/suggest.h"
 #include "common/network/mahimahi_trace.h"
+#include "common/network/trace_config.h"
 
 namespace edgetp {
 namespace {
@@ -29,8 +29,8 @@ namespace fs = std::filesystem;
 
 constexpr char kExtension[] = ".textproto";
 constexpr char kUnlimited[] = "none";
-// The largest config here is a few KiB; keeps a mistyped path to a data file from being parsed.
-constexpr size_t kMaxConfigBytes = 1 << 20;
+// The largest config here is a few KiB, that of a run with an hour of traces 10 MB.
+constexpr size_t kMaxConfigBytes = 16 << 20;
 // Deeper nesting than any config has; keeps hostile input off the stack's end.
 constexpr int kMaxNesting = 32;
 
@@ -50,22 +50,6 @@ class CollectErrors : public google::protobuf::io::ErrorCollector {
   std::string origin_;
   std::vector<std::string> errors_;
 };
-
-// `what` it should be, in messages: "config".
-absl::StatusOr<std::string> ReadSmallFile(const std::string& what, const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             &std::fclose);
-  const std::string attempt = absl::StrCat("read ", what, " ", path);
-  if (file == nullptr) return absl::ErrnoToStatus(errno, attempt);
-  std::string text(kMaxConfigBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) return absl::ErrnoToStatus(errno, attempt);
-  if (text.size() > kMaxConfigBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(attempt, ": larger than 1 MiB, so not a ", what));
-  }
-  return text;
-}
 
 const char* FolderOf(ConfigKind kind) {
   switch (kind) {
@@ -106,14 +90,35 @@ bool IsNameAlone(const v1::NetworkProfile& network) {
   return network.has_name() && rest.ByteSizeLong() == 0;
 }
 
+// The same error, with what the file looks like.
+absl::Status WithKind(const absl::Status& status, const std::string& text) {
+  const std::string kind = LooksLike(text.substr(0, kKindBytes));
+  return absl::Status(status.code(), absl::StrCat(std::string(status.message()), kind));
+}
+
+// What is given for a config by mistake, told before it is parsed. Errors: InvalidArgument.
+absl::Status CheckIsConfig(const std::string& start, const std::string& path) {
+  const FileKind kind = RecogniseFile(start);
+  if (kind.description.empty()) return absl::OkStatus();
+  const std::string hint = kind.description == kTrace
+                               ? absl::StrCat("; a network profile names it: link { trace_file: \"",
+                                              fs::path(path).filename().string(), "\" }")
+                               : "";
+  return absl::InvalidArgumentError(
+      absl::StrCat("read config ", path, ": a textproto is wanted, as the files of configs/ are",
+                   LooksLike(start), hint));
+}
+
 // The trace that a link of a file in `folder` names becomes its times.
 absl::Status ReadTrace(const fs::path& folder, v1::LinkConfig* link) {
   // The config of a run that is over has the times already.
-  if (!link->has_trace_file() || link->trace_ms_size() > 0) return absl::OkStatus();
+  if (!link->has_trace_file() || TraceSize(*link) > 0) return absl::OkStatus();
   const std::string path = (folder / link->trace_file()).lexically_normal().string();
-  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("trace", path));
-  ASSIGN_OR_RETURN(const std::vector<uint32_t> times, ParseMahimahiTrace(text, path));
-  link->mutable_trace_ms()->Assign(times.begin(), times.end());
+  absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxTraceFileBytes);
+  RETURN_IF_ERROR(Annotate(text.status(), "trace"));
+  absl::StatusOr<std::vector<uint32_t>> times_ms = ParseMahimahiTrace(*text, path);
+  if (!times_ms.ok()) return WithKind(times_ms.status(), *text);
+  SetTrace(*times_ms, link);
   return absl::OkStatus();
 }
 
@@ -158,8 +163,20 @@ absl::Status ParseTextproto(const std::string& text, const std::string& origin,
 }
 
 absl::Status LoadTextproto(const std::string& path, google::protobuf::Message* out) {
-  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile("config", path));
-  return ParseTextproto(text, path, out);
+  const absl::StatusOr<std::string> start = ReadFileStart(path, kKindBytes);
+  RETURN_IF_ERROR(Annotate(start.status(), "config"));
+  RETURN_IF_ERROR(CheckIsConfig(*start, path));
+  const absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxConfigBytes);
+  RETURN_IF_ERROR(Annotate(text.status(), "config"));
+  return ParseTextproto(*text, path, out);
+}
+
+absl::StatusOr<v1::RunConfig> LoadRunFile(const std::string& path) {
+  v1::RunConfig run;
+  RETURN_IF_ERROR(LoadTextproto(path, &run));
+  if (run.has_network())
+    RETURN_IF_ERROR(ReadTraces(fs::path(path).parent_path(), run.mutable_network()));
+  return run;
 }
 
 std::string ToTextproto(const google::protobuf::Message& message) {
@@ -204,6 +221,9 @@ absl::StatusOr<std::string> ConfigLibrary::Find(ConfigKind kind, const std::stri
     std::error_code ignored;
     if (fs::is_regular_file(path, ignored)) return path.string();
   }
+  // A file of this folder: "cell.trace" is meant as one, too, and is told what is wanted.
+  std::error_code ignored;
+  if (fs::path(name).has_extension() && fs::exists(name, ignored)) return name;
   const std::string where =
       folders_.empty()
           ? "no configs folder was found; $EDGETP_CONFIG_PATH or --config_path names one"
@@ -218,10 +238,7 @@ absl::StatusOr<Config> ConfigLibrary::Load(ConfigKind kind, const std::string& n
   ASSIGN_OR_RETURN(const std::string path, Find(kind, name));
   Config config;
   RETURN_IF_ERROR(LoadTextproto(path, &config));
-  // A run's name is its folder's: many runs come from one preset.
-  if constexpr (!std::is_same_v<Config, v1::RunConfig>) {
-    if (!config.has_name()) config.set_name(fs::path(path).stem().string());
-  }
+  if (!config.has_name()) config.set_name(fs::path(path).stem().string());
   return config;
 }
 
@@ -269,11 +286,9 @@ absl::Status ConfigLibrary::ResolveEvents(v1::NetworkProfile* network) const {
 
 absl::StatusOr<v1::RunConfig> ConfigLibrary::Run(const std::string& name) const {
   ASSIGN_OR_RETURN(const std::string path, Find(ConfigKind::kRun, name));
-  ASSIGN_OR_RETURN(v1::RunConfig run, Load<v1::RunConfig>(ConfigKind::kRun, path));
-  if (run.has_network()) {
-    RETURN_IF_ERROR(ReadTraces(fs::path(path).parent_path(), run.mutable_network()));
+  ASSIGN_OR_RETURN(v1::RunConfig run, LoadRunFile(path));
+  if (run.has_network())
     RETURN_IF_ERROR(Annotate(ResolveEvents(run.mutable_network()), name + ": network"));
-  }
   return run;
 }
 

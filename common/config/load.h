@@ -17,9 +17,13 @@ namespace edgetp {
 absl::Status ParseTextproto(const std::string& text, const std::string& origin,
                             google::protobuf::Message* out);
 
-// Errors: NotFound, PermissionDenied, ... if the file cannot be read; InvalidArgument if it is
-// above 1 MiB; those of ParseTextproto.
+// Errors: NotFound, PermissionDenied, ... if the file cannot be read; InvalidArgument if it is a
+// folder, above 16 MiB, or another kind of file, saying which; those of ParseTextproto.
 absl::Status LoadTextproto(const std::string& path, google::protobuf::Message* out);
+
+// The config of a run, as its directory has it or as a preset, with the traces that its links name.
+// Errors: those of LoadTextproto, and of the traces.
+absl::StatusOr<v1::RunConfig> LoadRunFile(const std::string& path);
 
 // Textproto that ParseTextproto reads back. Shortest exact numbers, no trailing state.
 std::string ToTextproto(const google::protobuf::Message& message);

@@ -1,13 +1,16 @@
 #include "common/config/units.h"
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "common/base/status_macros.h"
 
 namespace edgetp {
@@ -18,12 +21,44 @@ struct Unit {
   double factor;
 };
 
+// What people write for it instead; lower case.
+struct Alias {
+  const char* name;
+  const char* unit;
+};
+
+constexpr Alias kAliases[] = {
+    {"bps", "bit"},      {"kbps", "kbit"}, {"mbps", "mbit"},      {"gbps", "gbit"},
+    {"b/s", "bit"},      {"kb/s", "kbit"}, {"mb/s", "mbit"},      {"gb/s", "gbit"},
+    {"k", "kbit"},       {"m", "mbit"},    {"g", "gbit"},         {"kb", "kbit"},
+    {"mb", "mbit"},      {"gb", "gbit"},   {"kbits", "kbit"},     {"mbits", "mbit"},
+    {"gbits", "gbit"},   {"k", "kib"},     {"m", "mib"},          {"g", "gib"},
+    {"ki", "kib"},       {"mi", "mib"},    {"gi", "gib"},         {"byte", "b"},
+    {"bytes", "b"},      {"msec", "ms"},   {"msecs", "ms"},       {"usec", "us"},
+    {"\xc2\xb5s", "us"}, {"nsec", "ns"},   {"sec", "s"},          {"secs", "s"},
+    {"second", "s"},     {"seconds", "s"}, {"millisecond", "ms"}, {"milliseconds", "ms"},
+    {"percent", "%"},    {"pct", "%"},
+};
+
 // In base units. Far beyond every byte, bit per second and second; durations hold it exactly.
 constexpr double kMaxQuantity = 1e18;
 
 std::string UnitNames(const std::vector<Unit>& units) {
   return absl::StrJoin(units, ", ",
                        [](std::string* out, const Unit& unit) { out->append(unit.name); });
+}
+
+// "; did you mean 100mbit?", or nothing.
+std::string Guess(const std::string& number, const std::string& unit,
+                  const std::vector<Unit>& units) {
+  for (const Alias& alias : kAliases) {
+    if (unit != alias.name) continue;
+    for (const Unit& candidate : units) {
+      if (candidate.name == std::string(alias.unit))
+        return absl::StrCat("; did you mean ", number, alias.unit, "?");
+    }
+  }
+  return "";
 }
 
 // A finite number >= 0 directly followed by one of `units` (any case). A bare number is allowed
@@ -46,10 +81,11 @@ absl::StatusOr<double> ParseQuantity(const std::string& text, const std::string&
   for (const Unit& candidate : units) {
     if (unit != candidate.name) continue;
     if (number * candidate.factor <= kMaxQuantity) return number * candidate.factor;
-    return error(absl::StrCat("is more than anything has (limit ", kMaxQuantity, ")"));
+    return error(absl::StrCat("is more than anything has (limit ", FormatPlain(kMaxQuantity), ")"));
   }
-  return error(absl::StrCat(unit.empty() ? "has no unit" : "has an unknown unit", "; use one of ",
-                            UnitNames(units)));
+  const std::string guess = Guess(trimmed.substr(0, end), unit, units);
+  return error(absl::StrCat(unit.empty() ? "has no unit" : "has an unknown unit", guess,
+                            guess.empty() ? "; use one of " : " Known: ", UnitNames(units)));
 }
 
 // Three significant digits, without trailing zeros: 384, 1.69, 12.3.
@@ -82,9 +118,11 @@ absl::StatusOr<absl::Duration> ParseDelay(const std::string& text) {
 }
 
 absl::StatusOr<double> ParseRate(const std::string& text) {
+  // What FormatRate prints is read, too.
+  const bool per_second = absl::EndsWith(absl::AsciiStrToLower(text), "bit/s");
   ASSIGN_OR_RETURN(
       const double rate,
-      ParseQuantity(text, "rate",
+      ParseQuantity(per_second ? text.substr(0, text.size() - 2) : text, "rate",
                     {{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"tbit", 1e12}},
                     false));
   if (rate <= 0)
@@ -131,6 +169,33 @@ std::string FormatDuration(absl::Duration duration) {
 
 std::string FormatRate(double bits_per_second) {
   return Scaled(bits_per_second, {{"bit/s", 1}, {"kbit/s", 1e3}, {"Mbit/s", 1e6}, {"Gbit/s", 1e9}});
+}
+
+std::string FormatPlain(double number) {
+  const double size = std::abs(number);
+  if (!std::isfinite(number) || size >= 1e15 || (size > 0 && size < 1e-6)) {
+    return absl::StrReplaceAll(absl::StrFormat("%.6g", number), {{"e+", "e"}});
+  }
+  if (number == std::floor(number)) return absl::StrFormat("%.0f", number);
+  std::string text = absl::StrFormat("%.*f", size >= 1 ? 6 : 12, number);
+  text.erase(text.find_last_not_of('0') + 1);
+  return text;
+}
+
+std::string UnitOfField(const std::string& field) {
+  constexpr std::pair<const char*, const char*> kUnits[] = {{"bits_per_second", " bit/s"},
+                                                            {"bytes_per_second", " bytes/s"},
+                                                            {"flops_per_second", " FLOP/s"},
+                                                            {"_seconds", " s"},
+                                                            {"_bytes", " bytes"},
+                                                            {"_us", " us"},
+                                                            {"_ms", " ms"},
+                                                            {"_kib", " KiB"},
+                                                            {"watts", " W"}};
+  for (const auto& [ending, unit] : kUnits) {
+    if (absl::EndsWith(field, ending)) return unit;
+  }
+  return "";
 }
 
 std::string FormatCount(double count) {

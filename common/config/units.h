@@ -13,7 +13,7 @@ namespace edgetp {
 // "50ms", "3us", "1.5s", "0". Errors: InvalidArgument with the rule; so for all parsers here.
 absl::StatusOr<absl::Duration> ParseDelay(const std::string& text);
 
-// "20mbit", "1gbit", "56kbit", "9600bit": bit/s, decimal multiples. Positive.
+// "20mbit", "1gbit", "56kbit", "9600bit", also with "/s": bit/s, decimal multiples. Positive.
 absl::StatusOr<double> ParseRate(const std::string& text);
 
 // "4KiB", "36MiB", "1000", "1.5GB": bytes; KiB is 1024, KB 1000. At least 0; fractions of a byte
@@ -30,6 +30,11 @@ std::string FormatBytes(double bytes);
 std::string FormatDuration(absl::Duration duration);
 // "300 Mbit/s".
 std::string FormatRate(double bits_per_second);
+// A number in full, as it would be typed: "4190208", "0.001", never "4.19021e+06" (but "1e30").
+std::string FormatPlain(double number);
+// The unit that a field's name ends with, after a blank: " us" of "delay_us", " bit/s" of
+// "rate_bits_per_second". Empty without one.
+std::string UnitOfField(const std::string& field);
 // "123.69M", "10.65K", "128".
 std::string FormatCount(double count);
 

@@ -61,9 +61,10 @@ void CheckOptimizer(const v1::TrainConfig& train, Violations* violations) {
   violations->Positive("train.learning_rate", train.learning_rate());
   violations->NotNegative("train.min_learning_rate", train.min_learning_rate());
   if (train.min_learning_rate() > train.learning_rate()) {
-    violations->AddGot("train.min_learning_rate",
-                       absl::StrCat("must be at most learning_rate=", train.learning_rate()),
-                       train.min_learning_rate());
+    violations->AddGot(
+        "train.min_learning_rate",
+        absl::StrCat("must be at most learning_rate=", FormatPlain(train.learning_rate())),
+        train.min_learning_rate());
   }
   violations->Below("train.beta1", train.beta1(), 0, 1);
   violations->Below("train.beta2", train.beta2(), 0, 1);

@@ -9,6 +9,7 @@
 #include "common/network/mahimahi_trace.h"
 #include "common/network/network_profile.h"
 #include "common/network/scenario.h"
+#include "common/network/trace_config.h"
 
 namespace edgetp {
 namespace {
@@ -24,6 +25,8 @@ constexpr int kMaxEvents = 4096;
 // Overrides of all states together, which each event that changes a link adds to: they are kept in
 // memory, some 200 bytes each. So are the times of traces, 50 of which take as much.
 constexpr int64_t kMaxUnrolled = 1 << 18;
+// A link that overrides change is worked out with its trace, once for each of them: seconds.
+constexpr int64_t kMaxTraceWork = 1 << 28;
 
 void CheckQuantiles(const v1::LinkConfig& link, const std::string& path, Violations* violations) {
   const bool wanted = link.distribution() == v1::LinkConfig::DISTRIBUTION_QUANTILES;
@@ -56,7 +59,7 @@ void CheckQuantiles(const v1::LinkConfig& link, const std::string& path, Violati
 }
 
 void CheckTrace(const v1::LinkConfig& link, const std::string& path, Violations* violations) {
-  if (link.trace_ms_size() == 0) {
+  if (TraceSize(link) == 0) {
     if (!link.has_trace_file()) return;
     violations->AddGot(path + ".trace_file",
                        "names a file only in the file of a network or run profile",
@@ -66,8 +69,9 @@ void CheckTrace(const v1::LinkConfig& link, const std::string& path, Violations*
   if (link.has_rate_bits_per_second()) {
     violations->Add(path + ".rate_bits_per_second", "must be absent where the link has a trace");
   }
-  violations->Demand(path + ".trace_ms",
-                     CheckOpportunities({link.trace_ms().begin(), link.trace_ms().end()}));
+  const absl::StatusOr<std::vector<uint32_t>> times = TraceTimes(link);
+  violations->Demand(path + (link.trace_gap_ms().empty() ? ".trace_ms" : ".trace_gap_ms"),
+                     times.ok() ? CheckOpportunities(*times) : times.status());
 }
 
 void CheckLink(const v1::LinkConfig& link, const std::string& path, Violations* violations) {
@@ -169,7 +173,7 @@ void CheckState(const v1::NetworkProfile& network, const std::string& path,
                     "a shared_medium needs a rate: it is what the members share");
   }
   for (int i = 0; i < network.overrides_size(); ++i) {
-    if (network.overrides(i).link().trace_ms_size() == 0) continue;
+    if (TraceSize(network.overrides(i).link()) == 0) continue;
     violations->Add(absl::StrCat(path, "overrides[", i, "].link.trace_ms"),
                     "must be absent on a shared_medium");
   }
@@ -229,13 +233,31 @@ void CheckTimeline(const v1::NetworkProfile& network, std::optional<int> world_s
   if (network.events_size() == 0) violations->Add("repeat_seconds", "needs events");
   violations->InRange("repeat_seconds", network.repeat_seconds(), 0, kMaxSeconds);
   if (!(network.repeat_seconds() > last)) {
-    violations->AddGot("repeat_seconds", absl::StrCat("must be above the last event's time ", last),
-                       network.repeat_seconds());
+    violations->AddGot(
+        "repeat_seconds",
+        absl::StrCat("must be above the last event's time ", FormatPlain(last), " s"),
+        network.repeat_seconds());
   }
 }
 
+int64_t TraceSizes(const v1::NetworkProfile& network) {
+  int64_t sum = TraceSize(network.link());
+  for (const v1::LinkOverride& override : network.overrides()) sum += TraceSize(override.link());
+  return sum;
+}
+
 int64_t Weight(const v1::NetworkProfile& network) {
-  return network.overrides_size() + network.link().trace_ms_size() / 50;
+  return network.overrides_size() + TraceSizes(network) / 50;
+}
+
+int64_t TraceWork(const v1::NetworkProfile& network) {
+  int64_t traces = TraceSizes(network);
+  int64_t changes = 1 + network.overrides_size();
+  for (const v1::NetworkEvent& event : network.events()) {
+    traces += TraceSizes(event.network()) + TraceSize(event.change().link());
+    changes += event.has_change() + event.network().overrides_size();
+  }
+  return traces * changes;
 }
 
 // How many overrides the states of the timeline have together.
@@ -243,7 +265,7 @@ int64_t UnrolledOverrides(const v1::NetworkProfile& network) {
   int64_t in_force = Weight(network);
   int64_t sum = in_force;
   for (const v1::NetworkEvent& event : network.events()) {
-    if (event.has_change()) ++in_force;
+    if (event.has_change()) in_force += 1 + TraceSize(event.change().link()) / 50;
     if (event.has_restore()) in_force = Weight(network);
     if (event.has_network()) in_force = Weight(event.network());
     sum += in_force;
@@ -262,8 +284,10 @@ bool CheckCounts(const v1::NetworkProfile& network, Violations* violations) {
   good &= at_most("events", kMaxEvents, network.events_size());
   for (const v1::NetworkEvent& event : network.events())
     good &= at_most("events.network.overrides", kMaxOverrides, event.network().overrides_size());
-  return good && at_most("events: overrides and traces of all states", kMaxUnrolled,
+  good = good && at_most("events: overrides and traces of all states", kMaxUnrolled,
                          UnrolledOverrides(network));
+  return good &&
+         at_most("overrides and events times times of traces", kMaxTraceWork, TraceWork(network));
 }
 
 }  // namespace

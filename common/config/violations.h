@@ -4,12 +4,14 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/config/units.h"
 #include "edgetp/v1/config.pb.h"
 
 namespace edgetp {
@@ -31,19 +33,27 @@ class Violations {
 
   template <typename T>
   void AddGot(const std::string& field, const std::string& rule, const T& got) {
-    Add(field, absl::StrCat(rule, " (got ", got, ")"));
+    if constexpr (std::is_floating_point_v<T>) {
+      Add(field, absl::StrCat(rule, " (got ", FormatPlain(got), UnitOfField(field), ")"));
+    } else {
+      Add(field, absl::StrCat(rule, " (got ", got, ")"));
+    }
   }
 
   // Demands low <= value <= high; NaN is in no range.
   void InRange(const std::string& field, double value, double low, double high) {
     if (value >= low && value <= high) return;
-    AddGot(field, absl::StrCat("must be in [", low, ", ", high, "]"), value);
+    AddGot(field,
+           absl::StrCat("must be in [", FormatPlain(low), ", ", FormatPlain(high), "]",
+                        UnitOfField(field)),
+           value);
   }
 
   // Demands low <= value < high.
   void Below(const std::string& field, double value, double low, double high) {
     if (value >= low && value < high) return;
-    AddGot(field, absl::StrCat("must be in [", low, ", ", high, ")"), value);
+    AddGot(field, absl::StrCat("must be in [", FormatPlain(low), ", ", FormatPlain(high), ")"),
+           value);
   }
 
   void Positive(const std::string& field, double value) {

@@ -5,10 +5,14 @@
 #include <system_error>
 #include <unordered_map>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/file_kind.h"
+#include "common/base/files.h"
 #include "common/base/status_macros.h"
 #include "common/data/bytes.h"
+#include "common/data/token_file.h"
 #include "common/data/utf8.h"
 
 namespace edgetp {
@@ -21,19 +25,6 @@ constexpr uint8_t kFormatVersion = 1;
 constexpr size_t kHeaderBytes = kMagicBytes + 1 + 4 + 4 + 8 + 8;
 constexpr int kMaxVocabulary = 65536;  // a token has 16 bits
 constexpr uint64_t kMaxFileBytes = uint64_t{4} << 30;
-
-absl::StatusOr<std::vector<uint16_t>> LoadTokens(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxFileBytes));
-  if (bytes.empty())
-    return absl::InvalidArgumentError(absl::StrCat("data ", path, ": the file is empty"));
-  if (bytes.size() % 2 != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "data ", path, ": uint16 tokens need an even number of bytes (got ", bytes.size(), ")"));
-  }
-  std::vector<uint16_t> tokens(bytes.size() / 2);
-  std::memcpy(tokens.data(), bytes.data(), bytes.size());
-  return tokens;
-}
 
 int LargestToken(const std::vector<uint16_t>& tokens) {
   return tokens.empty() ? -1 : *std::max_element(tokens.begin(), tokens.end());
@@ -71,6 +62,33 @@ absl::StatusOr<std::vector<char32_t>> Characters(const std::string& text) {
 absl::Status NoSymbols() {
   return absl::FailedPreconditionError(
       "this corpus came as tokens: it has no characters to translate to or from");
+}
+
+absl::Status UnknownCharacter(const std::string& character, size_t position, int vocabulary) {
+  return absl::InvalidArgumentError(absl::StrCat("character '", absl::Utf8SafeCEscape(character),
+                                                 "' at position ", position, " is not among the ",
+                                                 vocabulary, " symbols of the model"));
+}
+
+// The number of each symbol. Errors: InvalidArgument for a symbol that is no single character, or is
+// there twice.
+absl::StatusOr<std::unordered_map<std::string, int32_t>> TokensOf(
+    const std::vector<std::string>& symbols) {
+  std::unordered_map<std::string, int32_t> token_of;
+  for (const std::string& symbol : symbols) {
+    size_t position = 0;
+    const bool character = !symbol.empty() && NextCharacter(symbol, &position).has_value() &&
+                           position == symbol.size();
+    if (!character || !token_of.emplace(symbol, static_cast<int32_t>(token_of.size())).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the model's vocabulary has the symbol '", absl::Utf8SafeCEscape(symbol),
+                       character ? "' twice" : "', which is not one character",
+                       ": no text can be numbered with it"));
+    }
+  }
+  if (symbols.size() <= kMaxVocabulary) return token_of;
+  return absl::InvalidArgumentError(absl::StrCat("the model's vocabulary has ", symbols.size(),
+                                                 " symbols: at most 65536 fit a token"));
 }
 
 absl::Status CheckSplitFits(const char* name, const std::vector<uint16_t>& tokens, int sequence,
@@ -120,14 +138,48 @@ absl::StatusOr<Corpus> Corpus::Load(const std::string& path) {
   std::error_code ignored;  // a path that cannot be looked at fails below, with its reason
   if (!std::filesystem::is_directory(path, ignored)) {
     ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxFileBytes));
-    auto corpus = FromText(text);
-    if (!corpus.ok()) return Annotate(corpus.status(), absl::StrCat("data ", path));
-    return corpus;
+    const std::string start = text.substr(0, kKindBytes);
+    absl::StatusOr<Corpus> corpus = FromText(text);
+    // A pointer or a key is text, and still not what anybody trains on.
+    if (corpus.ok() && RecogniseFile(start).certain && text.size() < kKindBytes)
+      corpus = absl::InvalidArgumentError("a text is wanted");
+    if (corpus.ok()) return corpus;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "data ", path, ": ", std::string(corpus.status().message()), LooksLike(start)));
   }
   Corpus corpus;
-  ASSIGN_OR_RETURN(corpus.train_, LoadTokens(path + "/train.bin"));
-  ASSIGN_OR_RETURN(corpus.validation_, LoadTokens(path + "/val.bin"));
+  ASSIGN_OR_RETURN(corpus.train_, ReadTokenFile(path + "/train.bin"));
+  ASSIGN_OR_RETURN(corpus.validation_, ReadTokenFile(path + "/val.bin"));
   corpus.vocabulary_ = std::max(LargestToken(corpus.train_), LargestToken(corpus.validation_)) + 1;
+  return corpus;
+}
+
+absl::Status Corpus::CheckVocabulary() const {
+  return symbols_.empty() ? edgetp::CheckVocabulary(train_, validation_) : absl::OkStatus();
+}
+
+absl::StatusOr<Corpus> Corpus::InVocabulary(const std::vector<std::string>& symbols) const {
+  if (symbols_.empty()) return NoSymbols();
+  ASSIGN_OR_RETURN(const auto token_of, TokensOf(symbols));
+  std::vector<int> renumbered;  // by own token; -1: not among `symbols`
+  for (const std::string& symbol : symbols_) {
+    const auto found = token_of.find(symbol);
+    renumbered.push_back(found == token_of.end() ? -1 : found->second);
+  }
+  Corpus corpus;
+  corpus.vocabulary_ = static_cast<int>(symbols.size());
+  corpus.symbols_ = symbols;
+  const auto append = [&](const std::vector<uint16_t>& from, size_t before,
+                          std::vector<uint16_t>* to) -> absl::Status {
+    for (size_t i = 0; i < from.size(); ++i) {
+      const int token = renumbered[from[i]];
+      if (token < 0) return UnknownCharacter(symbols_[from[i]], before + i + 1, corpus.vocabulary_);
+      to->push_back(static_cast<uint16_t>(token));
+    }
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(append(train_, 0, &corpus.train_));
+  RETURN_IF_ERROR(append(validation_, train_.size(), &corpus.validation_));
   return corpus;
 }
 
@@ -182,18 +234,13 @@ absl::StatusOr<Corpus> Corpus::Parse(const std::string& bytes) {
 
 absl::StatusOr<std::vector<int32_t>> Corpus::Encode(const std::string& text) const {
   if (symbols_.empty()) return NoSymbols();
-  std::unordered_map<std::string, int32_t> token_of;
-  for (const std::string& symbol : symbols_)
-    token_of.emplace(symbol, static_cast<int32_t>(token_of.size()));
+  ASSIGN_OR_RETURN(const auto token_of, TokensOf(symbols_));
   ASSIGN_OR_RETURN(const std::vector<char32_t> characters, Characters(text));
   std::vector<int32_t> tokens;
   for (char32_t character : characters) {
-    const auto found = token_of.find(ToUtf8(character));
-    if (found == token_of.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("character '", ToUtf8(character), "' at position ", tokens.size() + 1,
-                       " is not among the ", vocabulary_, " symbols of the data"));
-    }
+    const std::string symbol = ToUtf8(character);
+    const auto found = token_of.find(symbol);
+    if (found == token_of.end()) return UnknownCharacter(symbol, tokens.size() + 1, vocabulary_);
     tokens.push_back(found->second);
   }
   return tokens;

@@ -18,7 +18,8 @@ namespace {
 
 constexpr char kVocabularyKey[] = "edgetp.vocabulary";
 
-constexpr char kPrefix[] = "transformer.";
+// In this order: torch.compile wraps the model, the model holds a transformer.
+constexpr const char* kPrefixes[] = {"_orig_mod.", "transformer."};
 constexpr char kHeadName[] = "lm_head.weight";
 constexpr char kOptimizerPrefix[] = "optimizer.";
 constexpr char kHeadsKey[] = "edgetp.heads";
@@ -48,18 +49,33 @@ bool IsLinear(const std::string& name) {
          !absl::StrContains(name, ".ln_");
 }
 
+std::string CanonicalName(std::string name) {
+  for (const char* prefix : kPrefixes) name = std::string(absl::StripPrefix(name, prefix));
+  return name;
+}
+
 absl::StatusOr<TensorMap> ByCanonicalName(std::vector<NamedTensor> tensors) {
   TensorMap map;
   for (NamedTensor& tensor : tensors) {
-    std::string name(absl::StripPrefix(tensor.name, kPrefix));
+    std::string name = CanonicalName(tensor.name);
     if (IsMask(name)) continue;
     tensor.name = name;
     if (!map.emplace(name, std::move(tensor)).second) {
-      return Invalid(
-          absl::StrCat("tensor ", name, " is there twice, with and without the prefix ", kPrefix));
+      return Invalid(absl::StrCat("tensor ", name, " is there twice, with and without the prefix ",
+                                  absl::StrJoin(kPrefixes, " or ")));
     }
   }
   return map;
+}
+
+// Quantized weights are no weights that could be trained on.
+absl::Status CheckOthers(const std::vector<OtherTensor>& others) {
+  for (const OtherTensor& other : others) {
+    if (IsMask(CanonicalName(other.name))) continue;
+    return Invalid(absl::StrCat("tensor ", other.name, " has dtype ", other.dtype,
+                                ": weights are F32, F16, BF16 or F64"));
+  }
+  return absl::OkStatus();
 }
 
 // lm_head is the embedding once more; a file in which it differs is another model.
@@ -70,7 +86,8 @@ absl::Status DropTiedHead(TensorMap* map) {
   if (wte == map->end() || wte->second.shape != head->second.shape ||
       wte->second.values != head->second.values) {
     return Invalid(
-        "lm_head.weight differs from wte.weight: the output must be tied to the embedding");
+        "lm_head.weight differs from wte.weight: this model has an output matrix of its own, and "
+        "edgetp's output is tied to the embedding");
   }
   map->erase(head);
   return absl::OkStatus();
@@ -91,13 +108,9 @@ absl::StatusOr<const NamedTensor*> Matrix(const TensorMap& map, const std::strin
 
 absl::StatusOr<int> HeadsOf(const std::map<std::string, std::string>& metadata, int channels) {
   const auto found = metadata.find(kHeadsKey);
-  int heads = channels / kHeadSize;
-  if (found != metadata.end() && !absl::SimpleAtoi(found->second, &heads)) heads = 0;
-  if (heads >= 1 && channels % heads == 0) return heads;
-  if (found == metadata.end()) {
-    return Invalid(absl::StrCat("channels=", channels, " is not a multiple of ", kHeadSize,
-                                ", so the metadata must say ", kHeadsKey));
-  }
+  if (found == metadata.end()) return channels % kHeadSize == 0 ? channels / kHeadSize : 0;
+  int heads = 0;
+  if (absl::SimpleAtoi(found->second, &heads) && heads >= 1 && channels % heads == 0) return heads;
   return Invalid(absl::StrCat("metadata ", kHeadsKey, "=", found->second,
                               ": must divide channels=", channels));
 }
@@ -127,6 +140,15 @@ absl::StatusOr<bool> IsSecondWord(const std::map<std::string, std::string>& meta
       absl::StrCat("metadata ", key, "=", found->second, ": must be ", first, " or ", second));
 }
 
+// Whether linears are (out, in): what the metadata says, else what the first c_attn.weight shows.
+absl::StatusOr<bool> IsOutIn(const std::map<std::string, std::string>& metadata,
+                             const TensorMap& map) {
+  if (metadata.count(kLayoutKey) > 0) return IsSecondWord(metadata, kLayoutKey, "in_out", "out_in");
+  const auto first = map.find("h.0.attn.c_attn.weight");
+  if (first == map.end() || first->second.shape.size() != 2) return false;
+  return first->second.shape[0] == 3 * first->second.shape[1];
+}
+
 void Transpose(NamedTensor* tensor) {
   const int64_t rows = tensor->shape[0];
   const int64_t columns = tensor->shape[1];
@@ -152,7 +174,9 @@ absl::StatusOr<std::vector<NamedTensor>> TakeAll(const ModelShape& shape, bool o
     if (tensor.shape != wanted.shape) {
       return Invalid(absl::StrCat("tensor ", tensor.name, " has shape ", ShapeText(tensor.shape),
                                   ", but ", ShapeText(wanted.shape),
-                                  " as (in, out) follows from wte and wpe"));
+                                  " as (in, out) follows from wte and wpe (linears are read as ",
+                                  out_in ? "(out, in)" : "(in, out)", "; metadata ", kLayoutKey,
+                                  " says another layout: in_out or out_in)"));
     }
     wanted = std::move(tensor);
   }
@@ -164,22 +188,24 @@ absl::StatusOr<std::vector<NamedTensor>> TakeAll(const ModelShape& shape, bool o
 }  // namespace
 
 absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file) {
+  RETURN_IF_ERROR(CheckOthers(file.others));
   ASSIGN_OR_RETURN(TensorMap map, ByCanonicalName(std::move(file.tensors)));
   RETURN_IF_ERROR(DropTiedHead(&map));
   Gpt2Weights weights;
   ASSIGN_OR_RETURN(weights.shape, ShapeOf(map, file.metadata));
   ASSIGN_OR_RETURN(const bool erf, IsSecondWord(file.metadata, kGeluKey, "tanh", "erf"));
-  ASSIGN_OR_RETURN(const bool out_in, IsSecondWord(file.metadata, kLayoutKey, "in_out", "out_in"));
+  ASSIGN_OR_RETURN(const bool out_in, IsOutIn(file.metadata, map));
   weights.gelu_tanh = !erf;
   ASSIGN_OR_RETURN(weights.tensors, TakeAll(weights.shape, out_in, std::move(map)));
   return weights;
 }
 
 TensorFile WriteGpt2Weights(Gpt2Weights weights) {
-  return {.metadata = {{kHeadsKey, absl::StrCat(weights.shape.heads)},
-                       {kGeluKey, weights.gelu_tanh ? "tanh" : "erf"},
-                       {kLayoutKey, "in_out"}},
-          .tensors = std::move(weights.tensors)};
+  TensorFile file{
+      .metadata = {{kGeluKey, weights.gelu_tanh ? "tanh" : "erf"}, {kLayoutKey, "in_out"}},
+      .tensors = std::move(weights.tensors)};
+  if (weights.shape.heads > 0) file.metadata[kHeadsKey] = absl::StrCat(weights.shape.heads);
+  return file;
 }
 
 std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape) {
@@ -218,10 +244,11 @@ std::vector<NamedTensor> SplitOptimizerState(std::vector<NamedTensor>* tensors) 
   return state;
 }
 
-absl::StatusOr<std::vector<std::string>> ReadSymbols(const TensorFile& file) {
+absl::StatusOr<std::vector<std::string>> ReadSymbols(
+    const std::map<std::string, std::string>& metadata) {
   std::vector<std::string> symbols;
-  const auto entry = file.metadata.find(kVocabularyKey);
-  if (entry == file.metadata.end()) return symbols;
+  const auto entry = metadata.find(kVocabularyKey);
+  if (entry == metadata.end()) return symbols;
   const auto array = nlohmann::json::parse(entry->second, nullptr, /*allow_exceptions=*/false);
   for (const auto& symbol : array) {
     if (symbol.is_string()) symbols.push_back(symbol.get<std::string>());

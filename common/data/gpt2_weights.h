@@ -3,6 +3,7 @@
 // out).
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,18 +15,19 @@
 namespace edgetp {
 
 struct Gpt2Weights {
-  ModelShape shape;
+  ModelShape shape;  // heads: 0 where neither metadata nor channels tell them
   bool gelu_tanh = true;
   std::vector<NamedTensor>
       tensors;  // canonical: exactly those of Gpt2TensorShapes(shape), in its order
 };
 
-// Accepts the prefix "transformer.", a tied lm_head.weight, the published files' attention masks
-// (dropped), and linears as (out, in) if the metadata says edgetp.linear_layout: out_in. Heads:
-// metadata edgetp.heads, else C/64. GELU: metadata edgetp.gelu (erf, tanh), else tanh. Biases:
-// present or absent together. Other tensors, "optimizer.*" among them, are errors: take those out
-// first (SplitOptimizerState). Errors: InvalidArgument naming the tensor or metadata key, and the
-// rule.
+// Accepts the prefixes "transformer." and "_orig_mod." (of torch.compile), a tied lm_head.weight,
+// the published files' attention masks (dropped, whatever their dtype), and linears as (out, in):
+// metadata edgetp.linear_layout (in_out, out_in), else the shape of the first c_attn.weight, which
+// is never square. Heads: metadata edgetp.heads, else C/64. GELU: metadata edgetp.gelu (erf, tanh),
+// else tanh. Biases: present or absent together. Other tensors, "optimizer.*" among them, are
+// errors: take those out first (SplitOptimizerState). Errors: InvalidArgument naming the tensor or
+// metadata key, and the rule.
 absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file);
 
 // A file that ReadGpt2Weights reads back: (in, out) linears, heads and GELU in the metadata.
@@ -38,7 +40,8 @@ std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape);
 // The symbols that a model's tokens stand for, in token order, in a file's metadata
 // (edgetp.vocabulary, a JSON array of strings). Empty if it has none. Errors: DataLoss naming the
 // key.
-absl::StatusOr<std::vector<std::string>> ReadSymbols(const TensorFile& file);
+absl::StatusOr<std::vector<std::string>> ReadSymbols(
+    const std::map<std::string, std::string>& metadata);
 void WriteSymbols(const std::vector<std::string>& symbols, TensorFile* file);
 
 // Moves the tensors "optimizer.*" out of `tensors`.

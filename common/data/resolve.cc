@@ -10,8 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/files.h"
 #include "common/base/status_macros.h"
-#include "common/data/bytes.h"
 #include "common/rpc/digest.h"
 
 namespace edgetp {

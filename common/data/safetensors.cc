@@ -10,6 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/file_kind.h"
+#include "common/base/files.h"
 #include "common/base/status_macros.h"
 #include "common/data/bytes.h"
 
@@ -37,6 +39,12 @@ float FromFloat32(const char* in) {
   return value;
 }
 
+float FromFloat64(const char* in) {
+  double value;
+  std::memcpy(&value, in, sizeof(value));
+  return static_cast<float>(value);
+}
+
 float FromBfloat16(const char* in) {
   uint16_t bits;
   std::memcpy(&bits, in, sizeof(bits));
@@ -57,14 +65,28 @@ float FromFloat16(const char* in) {
   return std::bit_cast<float>(magnitude | sign);
 }
 
+// All that the format has; without `decode` for what no weights are made of.
 struct Dtype {
   const char* name;
   size_t bytes;
-  float (*decode)(const char* in);
+  float (*decode)(const char* in) = nullptr;
 };
 
-constexpr Dtype kDtypes[] = {
-    {"F32", 4, &FromFloat32}, {"F16", 2, &FromFloat16}, {"BF16", 2, &FromBfloat16}};
+constexpr Dtype kDtypes[] = {{"F32", 4, &FromFloat32},
+                             {"F16", 2, &FromFloat16},
+                             {"BF16", 2, &FromBfloat16},
+                             {"F64", 8, &FromFloat64},
+                             {"BOOL", 1},
+                             {"U8", 1},
+                             {"I8", 1},
+                             {"F8_E5M2", 1},
+                             {"F8_E4M3", 1},
+                             {"I16", 2},
+                             {"U16", 2},
+                             {"I32", 4},
+                             {"U32", 4},
+                             {"I64", 8},
+                             {"U64", 8}};
 
 // A tensor's row of the header.
 struct Entry {
@@ -89,7 +111,7 @@ absl::Status ReadDtype(const Json& row, Entry* entry) {
   }
   if (entry->dtype != nullptr) return absl::OkStatus();
   return Corrupt(
-      absl::StrCat("tensor ", entry->name, ": dtype \"", name, "\" is none of F32, F16, BF16"));
+      absl::StrCat("tensor ", entry->name, ": dtype \"", name, "\" is not one of the format's"));
 }
 
 absl::Status ReadShape(const Json& row, uint64_t data_bytes, Entry* entry) {
@@ -161,11 +183,17 @@ absl::Status CheckCoverage(const std::vector<Entry>& entries, uint64_t data_byte
 
 // The header as JSON; `data_begin` is where it ends.
 absl::StatusOr<Json> ReadHeader(const std::string& bytes, size_t* data_begin) {
-  if (bytes.size() < kSizeBytes) return Corrupt("the file is shorter than the header's size");
+  // Not by its size alone: text read as a size is a number beyond belief, which tells nobody
+  // anything.
+  const std::string kind = LooksLike(bytes.substr(0, kKindBytes));
+  if (bytes.size() < kSizeBytes)
+    return Corrupt(absl::StrCat("the file is shorter than the header's size", kind));
   const auto size = ReadNumber<uint64_t>(bytes, 0);
-  if (size > kMaxHeaderBytes || size > bytes.size() - kSizeBytes) {
-    return Corrupt(
-        absl::StrCat("a header of ", size, " bytes does not fit the file's ", bytes.size()));
+  if (size > kMaxHeaderBytes)
+    return Corrupt(absl::StrCat("the file does not begin with the size of a header", kind));
+  if (size > bytes.size() - kSizeBytes) {
+    return Corrupt(absl::StrCat("a header of ", size, " bytes does not fit the file's ",
+                                bytes.size(), ": was it cut off?"));
   }
   *data_begin = kSizeBytes + size;
   bool repeated = false;
@@ -227,9 +255,29 @@ absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes) {
     return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
   });
   RETURN_IF_ERROR(CheckCoverage(entries, data_bytes));
-  for (const Entry& entry : entries)
-    file.tensors.push_back(Decode(entry, bytes.data() + data_begin));
+  for (const Entry& entry : entries) {
+    if (entry.dtype->decode == nullptr) {
+      file.others.push_back({entry.name, entry.dtype->name});
+    } else {
+      file.tensors.push_back(Decode(entry, bytes.data() + data_begin));
+    }
+  }
   return file;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
+    const std::string& bytes) {
+  size_t data_begin = 0;
+  ASSIGN_OR_RETURN(const Json header, ReadHeader(bytes, &data_begin));
+  if (!header.contains(kMetadataKey)) return std::map<std::string, std::string>();
+  return ReadMetadata(header[kMetadataKey]);
+}
+
+absl::StatusOr<std::string> ReadSafetensorsHeader(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string size, ReadFileStart(path, kSizeBytes));
+  if (size.size() < kSizeBytes) return size;
+  const auto header = std::min(ReadNumber<uint64_t>(size, 0), kMaxHeaderBytes);
+  return ReadFileStart(path, kSizeBytes + header);
 }
 
 absl::StatusOr<std::string> SafetensorsHeader(const std::map<std::string, std::string>& metadata,

@@ -12,20 +12,35 @@
 
 namespace edgetp {
 
+// A tensor whose elements are no floating-point numbers, as masks are.
+struct OtherTensor {
+  std::string name;
+  std::string dtype;  // "U8"
+};
+
 struct TensorFile {
   std::map<std::string, std::string> metadata;
   std::vector<NamedTensor> tensors;  // in the order of their bytes
+  std::vector<OtherTensor> others;   // read as far as their header, never written
 };
 
-// Dtypes F32, F16 and BF16; all become float32.
+// Dtypes F64, F32, F16 and BF16; all become float32.
 // Errors: DataLoss naming the tensor and the rule: header size, JSON, dtype, shape, ranges that
-// overlap, leave gaps or leave the file.
+// overlap, leave gaps or leave the file. What is no such file at all: what it looks like.
 absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes);
 
 // What such a file begins with; the tensors' values follow, in the given order, as float32. For who
 // need not have the file in memory as a whole. Errors: as SerializeSafetensors.
 absl::StatusOr<std::string> SafetensorsHeader(const std::map<std::string, std::string>& metadata,
                                               const std::vector<NamedTensor>& tensors);
+
+// Its metadata alone, for a fraction of the time. Errors: as above, as far as the header goes.
+absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
+    const std::string& bytes);
+
+// The beginning of a file that ParseSafetensorsMetadata needs.
+// Errors: those of the system naming the path.
+absl::StatusOr<std::string> ReadSafetensorsHeader(const std::string& path);
 
 // float32, in the given order. Errors: InvalidArgument: a name twice, or values that do not match
 // the shape.

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace edgetp {
@@ -36,25 +36,27 @@ std::string NotBelow(uint32_t before, uint32_t got) {
 
 absl::StatusOr<std::vector<uint32_t>> ParseMahimahiTrace(const std::string& text,
                                                          const std::string& origin) {
-  std::vector<std::string> lines = absl::StrSplit(text, '\n');
-  if (!lines.empty() && lines.back().empty()) lines.pop_back();
+  const std::string whole(absl::StripTrailingAsciiWhitespace(text));
   std::vector<uint32_t> opportunities_ms;
-  for (size_t i = 0; i < lines.size(); ++i) {
-    const std::string line(absl::StripSuffix(lines[i], "\r"));
+  size_t line = 0;
+  for (size_t at = 0; at < whole.size();) {
+    ++line;
+    const size_t end = std::min(whole.find('\n', at), whole.size());
+    const std::string words(absl::StripSuffix(whole.substr(at, end - at), "\r"));
+    at = end + 1;
     uint32_t ms = 0;
-    if (!absl::SimpleAtoi(line, &ms)) {
-      return LineError(origin, i + 1,
+    if (!absl::SimpleAtoi(words, &ms)) {
+      return LineError(origin, line,
                        absl::StrCat("must be a whole number of milliseconds (got \"",
-                                    line.substr(0, 40), "\")"));
+                                    words.substr(0, 40), "\")"));
     }
-    if (!opportunities_ms.empty() && ms < opportunities_ms.back()) {
-      return LineError(origin, i + 1, NotBelow(opportunities_ms.back(), ms));
-    }
+    if (!opportunities_ms.empty() && ms < opportunities_ms.back())
+      return LineError(origin, line, NotBelow(opportunities_ms.back(), ms));
     opportunities_ms.push_back(ms);
   }
-  absl::Status whole = CheckCount(opportunities_ms.size());
-  if (whole.ok()) whole = CheckEnd(opportunities_ms.back());
-  if (!whole.ok()) return LineError(origin, lines.size(), std::string(whole.message()));
+  absl::Status sound = CheckCount(opportunities_ms.size());
+  if (sound.ok()) sound = CheckEnd(opportunities_ms.back());
+  if (!sound.ok()) return LineError(origin, line, std::string(sound.message()));
   return opportunities_ms;
 }
 

@@ -21,13 +21,14 @@ namespace edgetp {
 // What may leave at each of the times.
 inline constexpr int64_t kOpportunityBytes = 1500;
 
-// 100,000 opportunities are 150 MB: 100 s of LTE at 12 Mb/s. So many fit into a config, which has
-// at most 1 MiB, and into a message of gRPC.
-inline constexpr int kMaxOpportunities = 100'000;
+// An hour of LTE at 11 Mb/s, a file of 27 MB. As the time from each to the next they take little more
+// than a byte each, so that they fit into a message of gRPC (4 MiB).
+inline constexpr int kMaxOpportunities = 3'500'000;
+inline constexpr uint64_t kMaxTraceFileBytes = 32 << 20;
 
-// A trace file's lines. Errors: InvalidArgument "origin:line: rule (got ...)" for a line that is no
-// whole number of milliseconds or is below the one before; for a trace without lines, with too
-// many, or that ends at 0.
+// A trace file's lines. Blank lines at the end are none. Errors: InvalidArgument
+// "origin:line: rule (got ...)" for a line that is no whole number of milliseconds or is below the
+// one before; for a trace without lines, with too many, or that ends at 0.
 absl::StatusOr<std::vector<uint32_t>> ParseMahimahiTrace(const std::string& text,
                                                          const std::string& origin);
 

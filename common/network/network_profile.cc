@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/network/trace_config.h"
 
 namespace edgetp {
 namespace {
@@ -36,10 +37,9 @@ LinkOptions ToOptions(const v1::LinkConfig& config) {
   link.correlation = config.correlation();
   link.loss = config.loss();
   link.rate_bits_per_second = config.rate_bits_per_second();
-  if (config.trace_ms_size() > 0) {
-    link.trace = std::make_shared<MahimahiTrace>(
-        std::vector<uint32_t>(config.trace_ms().begin(), config.trace_ms().end()));
-  }
+  // Validation has refused a trace without an end.
+  if (const auto times_ms = TraceTimes(config); times_ms.ok() && !times_ms->empty())
+    link.trace = std::make_shared<MahimahiTrace>(*times_ms);
   link.ingress_rate_bits_per_second = config.ingress_rate_bits_per_second();
   return link;
 }
@@ -113,7 +113,7 @@ v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& over
       overriding.has_distribution() &&
       overriding.distribution() != v1::LinkConfig::DISTRIBUTION_QUANTILES;
   if (other_distribution) link.clear_quantiles();
-  const bool traced = overriding.trace_ms_size() > 0 || overriding.has_trace_file();
+  const bool traced = TraceSize(overriding) > 0 || overriding.has_trace_file();
   if (traced || overriding.has_rate_bits_per_second()) ClearCapacity(&link);
   link.MergeFrom(overriding);
   return link;
@@ -122,7 +122,7 @@ v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& over
 void ClearCapacity(v1::LinkConfig* link) {
   link->clear_rate_bits_per_second();
   link->clear_trace_file();
-  link->clear_trace_ms();
+  ClearTrace(link);
 }
 
 absl::StatusOr<NetworkOptions> ResolveNetwork(const v1::NetworkProfile& profile, int world_size) {

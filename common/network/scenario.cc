@@ -1,6 +1,7 @@
 #include "common/network/scenario.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace edgetp {
 namespace {
@@ -67,7 +68,7 @@ std::vector<NetworkState> UnrollNetwork(const v1::NetworkProfile& profile) {
     Apply(own, event, &state.network);
     if (!event.has_restore()) {
       state.network.set_name(
-          absl::StrCat(own.name(), "@", event.at_seconds(), "s:", DescribeAction(event)));
+          absl::StrFormat("%s@%.15gs:%s", own.name(), event.at_seconds(), DescribeAction(event)));
     }
     states.push_back(std::move(state));
   }

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace edgetp {
 namespace {
@@ -36,6 +37,13 @@ std::vector<int> Apportion(int total, const std::vector<int>& parts) {
   return share;
 }
 
+// 25 heads over 2 workers: 13, 12.
+std::vector<int> NearlyEven(int heads, int world_size) {
+  std::vector<int> parts(world_size, heads / world_size);
+  for (int i = 0; i < heads % world_size; ++i) ++parts[i];
+  return parts;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Shard>> BuildShardMap(const ModelShape& shape, int world_size,
@@ -58,7 +66,8 @@ absl::StatusOr<std::vector<Shard>> BuildShardMap(const ModelShape& shape, int wo
     if (shape.heads % world_size != 0) {
       return absl::InvalidArgumentError(
           absl::StrCat("heads=", shape.heads, " cannot be split evenly over workers=", world_size,
-                       ": choose a divisor of the heads, or give an uneven split"));
+                       ": take a number of workers that divides them, or --set split=",
+                       absl::StrJoin(NearlyEven(shape.heads, world_size), ",")));
     }
     parts.assign(world_size, 1);
   }

@@ -12,6 +12,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 
@@ -23,15 +24,35 @@ struct HostPort {
   std::string port;
 };
 
+absl::Status NoAddress(const std::string& address, const std::string& rule) {
+  return absl::InvalidArgumentError(absl::StrCat("\"", address, "\": ", rule));
+}
+
+// Of bytes that can be neither in a name nor in a number: what a URL has, and blanks.
+bool IsHost(const std::string& host) {
+  return !host.empty() && host.find_first_of("/@?# \t\r\n") == std::string::npos;
+}
+
+// What is beyond 16 bits would wrap around: gRPC listens on 4464 for 70000.
 absl::StatusOr<HostPort> Split(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(address, ": must be HOST:PORT"));
-  }
-  std::string host = address.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  return HostPort{std::move(host), address.substr(colon + 1)};
+  if (address.find("://") != std::string::npos)
+    return NoAddress(address, "must be HOST:PORT, without what a URL begins with");
+  const bool brackets = !address.empty() && address.front() == '[';
+  const size_t end = brackets ? address.find(']') : 0;
+  const size_t colon = brackets ? end + 1 : address.rfind(':');
+  if (end == std::string::npos || colon >= address.size() || address[colon] != ':')
+    return NoAddress(address, "must be HOST:PORT, and it has no port");
+  const std::string host = brackets ? address.substr(1, end - 1) : address.substr(0, colon);
+  const std::string port = address.substr(colon + 1);
+  if (!brackets && host.find(':') != std::string::npos)
+    return NoAddress(address, "must be HOST:PORT; an IPv6 address needs brackets: [::1]:50051");
+  if (!IsHost(host)) return NoAddress(address, "must be HOST:PORT, and it has no host");
+  const bool digits = !port.empty() && port.size() <= 5 &&
+                      port.find_first_not_of("0123456789") == std::string::npos;
+  int number = 0;
+  if (!digits || !absl::SimpleAtoi(port, &number) || number > 65535)
+    return NoAddress(address, "the port must be a number from 0 to 65535");
+  return HostPort{host, port};
 }
 
 // The numeric address of the interface that a datagram to `target` would leave by; none is sent.
@@ -87,6 +108,8 @@ std::string BootId() {
   std::getline(file, id);
   return id;
 }
+
+absl::Status CheckAddress(const std::string& address) { return Split(address).status(); }
 
 absl::StatusOr<bool> IsLoopback(const std::string& address) {
   ASSIGN_OR_RETURN(const HostPort own, Split(address));

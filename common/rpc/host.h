@@ -21,6 +21,10 @@ std::string BootId();
 // nothing leads there. Blocks until: the name is resolved.
 absl::StatusOr<std::string> ReachableAddress(const std::string& address, const std::string& other);
 
+// Whether `address` is HOST:PORT: [HOST] for IPv6, a port up to 65535 (0: any that is free).
+// Errors: InvalidArgument naming the rule.
+absl::Status CheckAddress(const std::string& address);
+
 // Whether only this machine can reach what listens at `address` (HOST:PORT): 127.0.0.0/8, ::1 and
 // localhost. Other names are not resolved: they lead elsewhere.
 // Errors: InvalidArgument if it is not HOST:PORT.

@@ -3,13 +3,10 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/files.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/certificate.h"
 #include "common/rpc/digest.h"
@@ -21,13 +18,14 @@ namespace {
 // Long enough that nobody guesses it, short enough for gRPC's 8 KiB of metadata.
 constexpr size_t kMinTokenLength = 16;
 constexpr size_t kMaxTokenLength = 1024;
+// Certificates and keys have a few KiB.
+constexpr uint64_t kMaxFlagFileBytes = 1 << 20;
 
+// Errors: InvalidArgument, whatever the reason: the flag names the wrong file.
 absl::StatusOr<std::string> ReadFlagFile(const char* flag, const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.bad() || !file.is_open())
-    return absl::InvalidArgumentError(absl::StrCat(flag, ": ", path, ": ", std::strerror(errno)));
-  return text;
+  absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxFlagFileBytes);
+  if (text.ok()) return text;
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": ", std::string(text.status().message())));
 }
 
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
@@ -103,6 +101,11 @@ absl::Status Security::CheckListen(const char* flag, const std::string& address)
 absl::Status Security::CheckMetrics(const std::string& address) const {
   const absl::StatusOr<bool> loopback = IsLoopback(address);
   RETURN_IF_ERROR(Annotate(loopback.status(), "--metrics"));
+  // prometheus-cpp's web server is built without IPv6, and would only say that it cannot listen.
+  if (address.front() == '[') {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--metrics: ", address, ": /metrics is served over IPv4 alone, e.g. on 127.0.0.1:9464"));
+  }
   if (*loopback || insecure_metrics_) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "--metrics: ", address,
@@ -111,10 +114,9 @@ absl::Status Security::CheckMetrics(const std::string& address) const {
 }
 
 absl::Status Security::CheckDial(const char* flag, const std::string& address) const {
-  if (token_.empty() || tls() || insecure_) return absl::OkStatus();
   const absl::StatusOr<bool> loopback = IsLoopback(address);
   RETURN_IF_ERROR(Annotate(loopback.status(), flag));
-  if (*loopback) return absl::OkStatus();
+  if (*loopback || token_.empty() || tls() || insecure_) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       flag, ": ", address,
       " is another machine, and the token would travel there in clear text: give --tls_ca, "

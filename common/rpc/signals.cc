@@ -1,5 +1,6 @@
 #include "common/rpc/signals.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -18,6 +19,9 @@ namespace {
 // Handlers can reach nothing but globals; lock-free atomics and write() are async-signal-safe.
 std::atomic<int> g_signal{0};
 std::atomic<int> g_fd{-1};
+
+// A terminal that closes, and Ctrl-\, end things in order, too.
+constexpr int kShutdownSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 void OnSignal(int signal) {
   const int saved_errno = errno;
@@ -39,12 +43,33 @@ absl::Status CatchShutdownSignals() {
   action.sa_handler = &OnSignal;
   action.sa_flags = SA_RESTART | SA_RESETHAND;
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : kShutdownSignals) {
+    struct sigaction before = {};
+    if (sigaction(signal, nullptr, &before) != 0)
+      return absl::ErrnoToStatus(errno, "catch signals: sigaction");
+    // nohup has a reason.
+    if (signal == SIGHUP && before.sa_handler == SIG_IGN) continue;
     if (sigaction(signal, &action, nullptr) != 0)
       return absl::ErrnoToStatus(errno, "catch signals: sigaction");
   }
   signal(SIGPIPE, SIG_IGN);
   return absl::OkStatus();
+}
+
+void RestoreDefaultSignals() {
+  for (const int number : kShutdownSignals) {
+    struct sigaction current = {};
+    if (sigaction(number, nullptr, &current) == 0 && current.sa_handler != SIG_IGN)
+      signal(number, SIG_DFL);
+  }
+}
+
+void KeepStandardStreams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest free number, which is this one. Nothing is left to tell an error of that to.
+    (void)open(fd == STDOUT_FILENO ? "/dev/full" : "/dev/null", O_RDWR);
+  }
 }
 
 int ShutdownSignal() { return g_signal.load(); }

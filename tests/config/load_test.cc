@@ -7,8 +7,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "common/config/override.h"
 #include "common/config/suggest.h"
+#include "common/network/trace_config.h"
 
 namespace edgetp {
 namespace {
@@ -51,12 +53,23 @@ TEST(TextprotoTest, WhatIsWrittenReadsBack) {
   EXPECT_EQ(back.DebugString(), network->DebugString());
 }
 
-TEST(TextprotoTest, AFileThatIsNoConfigIsRefusedByItsSize) {
+TEST(TextprotoTest, AFileThatIsNoConfigIsRefusedByItsSizeOrItsKind) {
   const std::string path = ::testing::TempDir() + "large.textproto";
-  std::ofstream(path) << std::string(2 << 20, '#');
+  std::ofstream(path) << std::string(20 << 20, '#');
   v1::ModelConfig model;
-  EXPECT_THAT(ErrorOf(LoadTextproto(path, &model)), HasSubstr("larger than 1 MiB"));
+  EXPECT_THAT(ErrorOf(LoadTextproto(path, &model)), HasSubstr("larger than 16 MiB"));
   std::filesystem::remove(path);
+  const std::pair<const char*, const char*> kinds[] = {
+      {"{\"link\": {}}",
+       "a textproto is wanted, as the files of configs/ are: this looks like JSON"},
+      {"<?xml version=\"1.0\"?>", "this looks like XML"},
+      {"1\n1\n2\n", "a network profile names it: link { trace_file: \"large.textproto\" }"}};
+  for (const auto& [text, says] : kinds) {
+    std::ofstream(path) << text;
+    EXPECT_THAT(ErrorOf(LoadTextproto(path, &model)), HasSubstr(says));
+  }
+  std::filesystem::remove(path);
+  EXPECT_THAT(ErrorOf(LoadTextproto(::testing::TempDir(), &model)), HasSubstr("this is a folder"));
   EXPECT_EQ(LoadTextproto(path, &model).code(), absl::StatusCode::kNotFound);
 }
 
@@ -139,14 +152,44 @@ class TraceFileTest : public ::testing::Test {
 TEST_F(TraceFileTest, IsReadFromTheProfilesFolder) {
   const auto cell = Load("1\n3\n", "cell");
   ASSERT_TRUE(cell.ok()) << cell.status();
-  EXPECT_THAT(cell->link().trace_ms(), ElementsAre(1, 3));
+  EXPECT_THAT(TraceTimes(cell->link()).value(), ElementsAre(1, 3));
   std::ofstream(folder_ / "networks" / "way.textproto")
       << "link {} events { at_seconds: 1 network { name: 'cell' } } "
          "events { at_seconds: 2 change { source: 0 link { trace_file: 'cell.trace' } } }";
   const auto way = Load("1\n3\n", "way");
   ASSERT_TRUE(way.ok()) << way.status();
-  EXPECT_THAT(way->events(0).network().link().trace_ms(), ElementsAre(1, 3));
-  EXPECT_THAT(way->events(1).change().link().trace_ms(), ElementsAre(1, 3));
+  EXPECT_THAT(TraceTimes(way->events(0).network().link()).value(), ElementsAre(1, 3));
+  EXPECT_THAT(TraceTimes(way->events(1).change().link()).value(), ElementsAre(1, 3));
+}
+
+// An hour of LTE: 2.4 million times in 18 MB.
+TEST_F(TraceFileTest, AnHourFitsIntoAMessageAndIsReadBackFromTheConfigOfItsRun) {
+  std::string hour;
+  for (int ms = 1; ms <= 3'600'000; ++ms) {
+    if (ms % 3 != 0) absl::StrAppend(&hour, ms, "\n");
+  }
+  ASSERT_GT(hour.size(), 18'000'000u);
+  v1::RunConfig run;
+  *run.mutable_network() = Load(hour, "cell").value();
+  EXPECT_LT(run.ByteSizeLong(), 3u << 20);
+  const std::string path = (folder_ / "config.textproto").string();
+  std::ofstream(path) << ToTextproto(run);
+  const auto again = LoadRunFile(path);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->network().link().trace_gap_ms_size(), 2'400'000);
+  EXPECT_EQ(TraceTimes(again->network().link())->back(), 3'599'999u);
+}
+
+TEST_F(TraceFileTest, ARunWhoseConfigHasTheTimesIsRead) {
+  const std::string path = (folder_ / "old.textproto").string();
+  std::ofstream(path) << "network { link { trace_file: 'gone.trace' trace_ms: [1, 4] } }";
+  EXPECT_THAT(TraceTimes(LoadRunFile(path)->network().link()).value(), ElementsAre(1, 4));
+  std::ofstream(path) << "network { link { trace_file: 'gone.trace' } }";
+  EXPECT_THAT(ErrorOf(LoadRunFile(path).status()), HasSubstr("gone.trace"));
+}
+
+TEST_F(TraceFileTest, WhatIsNoTraceIsNamed) {
+  EXPECT_THAT(ErrorOf(Load("<!DOCTYPE html>", "cell").status()), HasSubstr("an HTML page"));
 }
 
 TEST_F(TraceFileTest, AWrongLineIsNamedWithItsFileAndRule) {

@@ -48,7 +48,7 @@ TEST(ScenarioRuleTest, AFaultIsNamedWithItsField) {
   EXPECT_THAT(ErrorAfter([](v1::BoardScenario* s) {
                 s->mutable_sets(0)->mutable_rows(2)->set_token_ms(0);
               }),
-              HasSubstr("sets[0].rows[2].token_ms: must be a finite number above 0 (got 0)"));
+              HasSubstr("sets[0].rows[2].token_ms: must be a finite number above 0 (got 0 ms)"));
   EXPECT_THAT(ErrorAfter([](v1::BoardScenario* s) {
                 s->mutable_sets(0)->mutable_rows(0)->set_model("llama-9");
               }),

@@ -32,6 +32,36 @@ TEST(UnitsTest, RatesAreThoseOfTc) {
   EXPECT_FALSE(ParseRate("fast").ok());
 }
 
+TEST(UnitsTest, WhatPeopleWriteForAUnitIsUnderstoodOrAnsweredWithAGuess) {
+  EXPECT_EQ(*ParseRate("20Mbit/s"), 20e6) << "as FormatRate prints it";
+  EXPECT_EQ(*ParseRate(" 1 Gbit/s"), 1e9);
+  const auto rate = [](const char* text) {
+    return std::string(ParseRate(text).status().message());
+  };
+  EXPECT_THAT(rate("100Mbps"), HasSubstr("unknown unit; did you mean 100mbit? Known: bit, kbit"));
+  EXPECT_THAT(rate("5MB/s"), HasSubstr("unknown unit; did you mean 5mbit?"));
+  EXPECT_THAT(rate("1.5G"), HasSubstr("did you mean 1.5gbit?"));
+  EXPECT_THAT(std::string(ParseDelay("50msec").status().message()),
+              HasSubstr("did you mean 50ms?"));
+  EXPECT_THAT(std::string(ParseBytes("4K").status().message()), HasSubstr("did you mean 4kib?"));
+  EXPECT_THAT(std::string(ParseDelay("5mbps").status().message()),
+              HasSubstr("unknown unit; use one"));
+}
+
+TEST(UnitsTest, NumbersInMessagesAreAsTheyWouldBeTyped) {
+  EXPECT_EQ(FormatPlain(4190208), "4190208");
+  EXPECT_EQ(FormatPlain(3.6e9), "3600000000");
+  EXPECT_EQ(FormatPlain(1e-3), "0.001");
+  EXPECT_EQ(FormatPlain(0.0001), "0.0001");
+  EXPECT_EQ(FormatPlain(-2.5), "-2.5");
+  EXPECT_EQ(FormatPlain(0), "0");
+  EXPECT_EQ(FormatPlain(1e18), "1e18");
+  EXPECT_EQ(FormatPlain(1e-12), "1e-12");
+  EXPECT_EQ(UnitOfField("network.link.rate_bits_per_second"), " bit/s");
+  EXPECT_EQ(UnitOfField("link.delay_us"), " us");
+  EXPECT_EQ(UnitOfField("train.learning_rate"), "");
+}
+
 TEST(UnitsTest, SizesAreBinaryOrDecimalAsWritten) {
   EXPECT_EQ(*ParseBytes("4KiB"), 4096);
   EXPECT_EQ(*ParseBytes("36MiB"), 36 << 20);

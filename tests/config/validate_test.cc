@@ -73,9 +73,10 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"collective.algorithm=rings", "collective.algorithm: "},
         Rule{"collective.wire_forward=fp8", "collective.wire_forward: "},
         Rule{"collective.deadline_seconds=0", "collective.deadline_seconds: must be"},
-        Rule{"collective.segment_bytes=4194304", "collective.segment_bytes: must be in"},
+        Rule{"collective.segment_bytes=4194304",
+             "collective.segment_bytes: must be in [1024, 4190208] bytes (got 4194304 bytes)"},
         Rule{"network.link.rate_bits_per_second=-5",
-             "network.link.rate_bits_per_second: must be a finite number above 0 (got -5)"},
+             "network.link.rate_bits_per_second: must be a finite number above 0 (got -5 bit/s)"},
         Rule{"network.link.delay_us=-1", "network.link.delay_us: must be in [0, "},
         Rule{"network.link.loss=1", "network.link.loss: must be in [0, 1) (got 1)"},
         Rule{"network.link.correlation=-0.1", "network.link.correlation: must be"},
@@ -243,13 +244,13 @@ TEST(ValidateNetworkTest, ATimelineRises) {
   const std::string begin = "link {} events { at_seconds: 2 restore {} } ";
   EXPECT_TRUE(CheckNetworkText(begin + "events { at_seconds: 2.5 restore {} }").ok());
   EXPECT_THAT(ErrorOf(CheckNetworkText(begin + "events { at_seconds: 2 restore {} }")),
-              HasSubstr("net: events[1].at_seconds: must rise from one event to the next (got 2)"));
+              HasSubstr("net: events[1].at_seconds: must rise from one event to the next (got 2 s)"));
   EXPECT_THAT(ErrorOf(CheckNetworkText("link {} events { at_seconds: -1 restore {} }")),
               HasSubstr("net: events[0].at_seconds: must be in [0, "));
   EXPECT_THAT(ErrorOf(CheckNetworkText("link {} events { restore {} }")),
               HasSubstr("events[0].at_seconds: must be above 0"));
   EXPECT_THAT(ErrorOf(CheckNetworkText(begin + "repeat_seconds: 2")),
-              HasSubstr("net: repeat_seconds: must be above the last event's time 2 (got 2)"));
+              HasSubstr("net: repeat_seconds: must be above the last event's time 2 s (got 2 s)"));
   EXPECT_TRUE(CheckNetworkText(begin + "repeat_seconds: 2.1").ok());
   EXPECT_THAT(ErrorOf(CheckNetworkText("link {} repeat_seconds: 2")),
               HasSubstr("repeat_seconds: needs events"));

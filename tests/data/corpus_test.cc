@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "common/base/files.h"
 #include "common/data/batches.h"
-#include "common/data/bytes.h"
 #include "common/data/resolve.h"
 #include "common/data/utf8.h"
 #include "common/rpc/digest.h"
@@ -121,6 +121,15 @@ TEST_F(CorpusTest, AFolderWithoutItsFilesIsRefused) {
               HasSubstr("even number of bytes (got 3)"));
 }
 
+TEST_F(CorpusTest, ATextThatIsSomethingElseIsNamed) {
+  const std::string pointer =
+      Write("data.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n");
+  EXPECT_THAT(ErrorOf(Corpus::Load(pointer).status()), HasSubstr("a Git LFS pointer; `git lfs"));
+  const std::string wide = Write("wide.txt", std::string("\xff\xfeh\0i\0", 6));
+  EXPECT_THAT(ErrorOf(Corpus::Load(wide).status()),
+              HasSubstr("invalid byte at position 1: this looks like UTF-16 text; convert it"));
+}
+
 TEST_F(CorpusTest, TheCanonicalFormReadsBackAsItself) {
   const Corpus corpus = FromText("To be, or not to be: that is the question. ö");
   const std::string bytes = corpus.Serialize();
@@ -166,6 +175,30 @@ TEST_F(CorpusTest, UnknownSymbolsAreNamedWithTheirPosition) {
               HasSubstr("character 'X' at position 3 is not among the 3 symbols"));
   EXPECT_THAT(ErrorOf(corpus.Decode({0, 7}).status()),
               HasSubstr("token 7 is outside the vocabulary of 3"));
+}
+
+TEST_F(CorpusTest, ATextIsNumberedInTheVocabularyOfWeights) {
+  const Corpus trained = FromText("abcdefghij");
+  const Corpus part = FromText("fbdfbdfbdb");
+  const auto renumbered = part.InVocabulary(trained.symbols());
+  ASSERT_TRUE(renumbered.ok()) << renumbered.status();
+  EXPECT_EQ(renumbered->vocabulary(), 10);
+  EXPECT_EQ(renumbered->symbols(), trained.symbols());
+  EXPECT_THAT(renumbered->tokens(Split::kTrain), ElementsAre(5, 1, 3, 5, 1, 3, 5, 1, 3));
+  EXPECT_THAT(renumbered->tokens(Split::kValidation), ElementsAre(1));
+  ASSERT_TRUE(Corpus::Parse(renumbered->Serialize()).ok());
+}
+
+TEST_F(CorpusTest, ACharacterThatWeightsLackIsNamedWithItsPlace) {
+  const std::vector<std::string> symbols = {"a", "b"};
+  EXPECT_THAT(ErrorOf(FromText("abababaX").InVocabulary(symbols).status()),
+              HasSubstr("character 'X' at position 8 is not among the 2 symbols of the model"));
+  EXPECT_THAT(ErrorOf(FromText("a\rb").InVocabulary(symbols).status()), HasSubstr("'\\r'"));
+  for (const std::vector<std::string>& bad :
+       {std::vector<std::string>{"a", "th"}, {"a", "a"}, {"a", ""}, {"a", "\xff"}}) {
+    EXPECT_EQ(FromText("aaaa").InVocabulary(bad).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
 }
 
 TEST_F(CorpusTest, BothSplitsMustHaveAWindow) {

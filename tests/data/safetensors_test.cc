@@ -68,6 +68,30 @@ TEST(SafetensorsTest, HalfPrecisionBecomesFloat) {
   EXPECT_THAT(file->tensors[1].values, ElementsAre(1.0f, -0.5f));
 }
 
+TEST(SafetensorsTest, DoublesBecomeFloatAndIntegersAreListed) {
+  const std::string header =
+      R"({"d":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"m":{"dtype":"U8","shape":[3],"data_offsets":[8,11]}})";
+  std::string data;
+  AppendNumber(-2.5, &data);
+  const auto file = ParseSafetensors(File(header, data + "\1\1\1"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_THAT(file->tensors, SizeIs(1));
+  EXPECT_THAT(file->tensors[0].values, ElementsAre(-2.5f));
+  ASSERT_THAT(file->others, SizeIs(1));
+  EXPECT_EQ(file->others[0].name, "m");
+  EXPECT_EQ(file->others[0].dtype, "U8");
+}
+
+TEST(SafetensorsTest, MetadataIsReadFromTheBeginningOfAFile) {
+  const std::string path = ::testing::TempDir() + "header.safetensors";
+  ASSERT_TRUE(SaveSafetensors(path, Example()).ok());
+  const auto start = ReadSafetensorsHeader(path);
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_LT(start->size(), SerializeSafetensors(Example())->size());
+  EXPECT_EQ(ParseSafetensorsMetadata(*start).value(), Example().metadata);
+  std::filesystem::remove(path);
+}
+
 TEST(SafetensorsTest, EveryTruncationIsRefused) {
   auto bytes = SerializeSafetensors(Example());
   for (size_t size = 0; size < bytes->size(); ++size) ErrorOf(bytes->substr(0, size));
@@ -77,13 +101,14 @@ TEST(SafetensorsTest, HostileHeadersAreRefused) {
   const std::string four(4, '\0');
   std::string huge;
   AppendNumber<uint64_t>(~uint64_t{0}, &huge);
-  EXPECT_THAT(ErrorOf(huge + "{}"), HasSubstr("does not fit the file"));
+  EXPECT_THAT(ErrorOf(huge + "{}"), HasSubstr("does not begin with the size of a header"));
+  EXPECT_THAT(ErrorOf(File("{}", "").substr(0, 9)), HasSubstr("was it cut off?"));
   EXPECT_THAT(ErrorOf(File("[1]", "")), HasSubstr("not a JSON object"));
   EXPECT_THAT(ErrorOf(File("{\"a\":", "")), HasSubstr("not a JSON object"));
   EXPECT_THAT(ErrorOf(File(R"({"a":1})", "")), HasSubstr("tensor a: must be an object"));
   EXPECT_THAT(
-      ErrorOf(File(R"({"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}})", four + four)),
-      HasSubstr("dtype \"I64\" is none of"));
+      ErrorOf(File(R"({"a":{"dtype":"Q4","shape":[1],"data_offsets":[0,8]}})", four + four)),
+      HasSubstr("dtype \"Q4\" is not one of the format's"));
   EXPECT_THAT(ErrorOf(File(R"({"a":{"shape":[1],"data_offsets":[0,4]}})", four)),
               HasSubstr("dtype"));
   EXPECT_THAT(ErrorOf(File(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", four)),

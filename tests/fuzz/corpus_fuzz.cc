@@ -1,7 +1,8 @@
-// The tokens of a run: the canonical form that travels to the workers, and the text that it is made
-// of.
+// The tokens of a run: the canonical form that travels to the workers, the text that it is made of,
+// and files of tokens.
 #include "common/data/batches.h"
 #include "common/data/corpus.h"
+#include "common/data/token_file.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace edgetp {
@@ -29,6 +30,20 @@ void TryText(const std::string& text) {
   FUZZ_EXPECT(tokens.ok());
   const auto decoded = corpus->Decode(*tokens);
   FUZZ_EXPECT(decoded.ok() && *decoded == text);
+  // In its own vocabulary it is itself; in that of its first half it may lack characters.
+  FUZZ_EXPECT(corpus->InVocabulary(corpus->symbols())->Serialize() == corpus->Serialize());
+  const size_t half = corpus->symbols().size() / 2;
+  const auto less =
+      corpus->InVocabulary({corpus->symbols().begin(), corpus->symbols().begin() + half});
+  if (!less.ok()) ExpectGoodError(less.status());
+}
+
+void TryTokens(const std::string& bytes) {
+  const auto tokens = ParseTokens(bytes, "fuzz");
+  if (!tokens.ok()) return ExpectGoodError(tokens.status());
+  FUZZ_EXPECT(tokens->size() * 2 <= bytes.size());
+  if (const absl::Status vocabulary = CheckVocabulary(*tokens, {}); !vocabulary.ok())
+    ExpectGoodError(vocabulary);
 }
 
 }  // namespace
@@ -37,6 +52,7 @@ void TryText(const std::string& text) {
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace edgetp;
   const std::string bytes = FuzzInput(data, size).Text();
+  TryTokens(bytes);
   if (const auto corpus = Corpus::Parse(bytes); corpus.ok()) {
     ExpectUsable(*corpus);
   } else {

@@ -1,11 +1,12 @@
-// Text that people type after a flag: quantities with units, links, and --set. The first byte
-// chooses which.
+// Text that people type after a flag: quantities with units, addresses, links, and --set. The first
+// byte chooses which.
 #include <cmath>
 
 #include "common/config/defaults.h"
 #include "common/config/link_flags.h"
 #include "common/config/override.h"
 #include "common/config/units.h"
+#include "common/rpc/host.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace edgetp {
@@ -41,6 +42,14 @@ void TryLinkFlags(const std::string& text) {
   FUZZ_EXPECT(link.ByteSizeLong() == 0);
 }
 
+// What is accepted ends in a port that a socket takes as it is.
+void TryAddress(const std::string& text) {
+  if (const absl::Status status = CheckAddress(text); !status.ok()) return ExpectGoodError(status);
+  const std::string port = text.substr(text.rfind(':') + 1);
+  FUZZ_EXPECT(!port.empty() && port.size() <= 5 && std::stoi(port) <= 65535);
+  FUZZ_EXPECT(IsLoopback(text).ok());
+}
+
 void TryOverride(const std::string& text) {
   v1::RunConfig config;
   FillDefaults(&config);
@@ -71,6 +80,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case '%':
       ExpectFinite(ParsePercent(text));
+      break;
+    case '@':
+      TryAddress(text);
       break;
     case 'l':
       TryLink(text);

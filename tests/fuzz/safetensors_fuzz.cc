@@ -1,10 +1,17 @@
-// A safetensors file as it lies on disk: what is accepted survives being written and read again.
+// A safetensors file, or what is given for one: what is accepted survives being written and read again.
+#include "common/base/file_kind.h"
+#include "common/data/gpt2_weights.h"
 #include "common/data/safetensors.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace edgetp;
-  const auto file = ParseSafetensors(FuzzInput(data, size).Text());
+  const std::string text = FuzzInput(data, size).Text();
+  const auto file = ParseSafetensors(text);
+  const auto metadata = ParseSafetensorsMetadata(text);
+  FUZZ_EXPECT(!file.ok() || (metadata.ok() && *metadata == file->metadata));
+  (void)ReadGpt2Weights(file.ok() ? *file : TensorFile());
+  (void)LooksLike(text);
   if (!file.ok()) {
     ExpectGoodError(file.status());
     return 0;

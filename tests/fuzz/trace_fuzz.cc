@@ -1,6 +1,7 @@
 // A mahimahi trace file: what is accepted delivers every message, the later the more there is to
 // send.
 #include "common/network/mahimahi_trace.h"
+#include "common/network/trace_config.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -11,6 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   FUZZ_EXPECT(CheckOpportunities(*opportunities_ms).ok());
+  v1::LinkConfig link;
+  SetTrace(*opportunities_ms, &link);
+  FUZZ_EXPECT(TraceTimes(link).value() == *opportunities_ms);
   const MahimahiTrace trace(*opportunities_ms);
   FUZZ_EXPECT(trace.MeanBitsPerSecond() > 0);
   for (const absl::Duration start :

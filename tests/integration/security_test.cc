@@ -137,7 +137,8 @@ TEST_F(SecurityTest, ExpiredAndForeignCertificatesAndKeysEndAProgramAtTheStart) 
       {mixed, "--tls_cert: other/worker.crt: "},
       {wrong_key, "--tls_key: ca/server.key: is not the key of the certificate"},
       {{"--tls_ca=ca/ca.crt"}, "--tls_cert: is missing"},
-      {{"--tls_ca=no/ca.crt", "--tls_cert=a", "--tls_key=b"}, "--tls_ca: no/ca.crt: No such file"}};
+      {{"--tls_ca=no/ca.crt", "--tls_cert=a", "--tls_key=b"},
+       "--tls_ca: read no/ca.crt: No such file"}};
   for (const auto& [security, words] : cases) {
     const CommandResult worker = Worker(security);
     EXPECT_EQ(worker.code, 2) << words;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/network/trace_config.h"
+
 namespace edgetp {
 namespace {
 
@@ -20,6 +22,22 @@ std::string ErrorOf(const std::string& text) {
 TEST(MahimahiFileTest, EachLineIsATimeAndTimesMayRepeat) {
   EXPECT_THAT(ParseMahimahiTrace("0\n1\n1\n5\n", "t").value(), ElementsAre(0, 1, 1, 5));
   EXPECT_THAT(ParseMahimahiTrace("1\r\n5", "t").value(), ElementsAre(1, 5));
+  EXPECT_THAT(ParseMahimahiTrace("1\r\n5\r\n\r\n\n \n", "t").value(), ElementsAre(1, 5));
+}
+
+// The link that a config has: times as they are, or from each to the next.
+TEST(TraceConfigTest, GapsAreTimesAndTakePrecedence) {
+  v1::LinkConfig link;
+  SetTrace({0, 0, 7, 300}, &link);
+  EXPECT_THAT(link.trace_gap_ms(), ElementsAre(0, 0, 7, 293));
+  link.add_trace_ms(5);
+  EXPECT_EQ(TraceSize(link), 4);
+  EXPECT_THAT(TraceTimes(link).value(), ElementsAre(0, 0, 7, 300));
+  ClearTrace(&link);
+  EXPECT_EQ(TraceSize(link), 0);
+  link.add_trace_gap_ms(UINT32_MAX);
+  link.add_trace_gap_ms(1);
+  EXPECT_EQ(TraceTimes(link).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(MahimahiFileTest, AWrongLineIsNamedWithTheRule) {
@@ -34,7 +52,7 @@ TEST(MahimahiFileTest, AWrongLineIsNamedWithTheRule) {
   EXPECT_THAT(ErrorOf(""), HasSubstr("cell.trace:0: a trace must have at least one line"));
   std::string many;
   for (int i = 0; i <= kMaxOpportunities; ++i) many += "1\n";
-  EXPECT_THAT(ErrorOf(many), HasSubstr("cell.trace:100001: a trace must have at most 100000"));
+  EXPECT_THAT(ErrorOf(many), HasSubstr("cell.trace:3500001: a trace must have at most 3500000"));
 }
 
 TEST(MahimahiTraceTest, AnEvenTraceIsARate) {

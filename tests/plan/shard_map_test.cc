@@ -72,6 +72,13 @@ TEST(ShardMapTest, ErrorsNameTheRule) {
   EXPECT_THAT(ErrorOf(Shape(4, 128), 2, {1, 0}), HasSubstr("split has a part of 0"));
 }
 
+TEST(ShardMapTest, TheSplitThatAnErrorProposesCanBeGiven) {
+  EXPECT_THAT(ErrorOf(Shape(25, 25 * 64), 2, {}), HasSubstr("or --set split=13,12"));
+  EXPECT_TRUE(BuildShardMap(Shape(25, 25 * 64), 2, {13, 12}).ok());
+  EXPECT_THAT(ErrorOf(Shape(10, 640), 4, {}), HasSubstr("--set split=3,3,2,2"));
+  EXPECT_TRUE(BuildShardMap(Shape(10, 640), 4, {3, 3, 2, 2}).ok());
+}
+
 TEST(ShardMapTest, FewerHiddenUnitsThanWorkersAreRefused) {
   EXPECT_FALSE(BuildShardMap(ModelShape{.heads = 8, .channels = 1}, 8, {}).ok());
 }

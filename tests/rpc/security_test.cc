@@ -39,9 +39,10 @@ TEST(LoopbackTest, OnlyAddressesOfThisMachineAreLoopback) {
   for (const char* own : {"127.0.0.1:1", "127.8.9.10:0", "[::1]:50051", "localhost:1"})
     EXPECT_TRUE(*IsLoopback(own)) << own;
   for (const char* other : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "server:1", "127.1:1",
-                            "localhost.example.com:1", "127.0.0.1:1,0.0.0.0:2"})
+                            "localhost.example.com:1", "worker-1.local:50051"})
     EXPECT_FALSE(*IsLoopback(other)) << other;
   EXPECT_FALSE(IsLoopback("50051").ok());
+  EXPECT_FALSE(IsLoopback("127.0.0.1:1,0.0.0.0:2").ok());
 }
 
 TEST_F(SecurityRulesTest, ATokenIsLongPrintableAndNeverPartOfAMessage) {
@@ -80,6 +81,12 @@ TEST_F(SecurityRulesTest, InsecureCoversMetricsAndInsecureMetricsNothingElse) {
   const Security metrics = *Security::Load({.insecure_metrics = true}, Role::kServer);
   EXPECT_FALSE(metrics.CheckListen("--listen", "0.0.0.0:1").ok());
   EXPECT_TRUE(metrics.CheckMetrics("0.0.0.0:1").ok());
+}
+
+TEST_F(SecurityRulesTest, MetricsAreServedOverIpv4AndTheMessageSaysSo) {
+  const absl::Status status = Security().CheckMetrics("[::1]:9464");
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("/metrics is served over IPv4 alone"));
 }
 
 }  // namespace

@@ -134,5 +134,61 @@ TEST(SourceTreeTest, NoRpcCanStartAProgram) {
   }
 }
 
+// Pages for people, from the root.
+std::vector<fs::path> Pages() {
+  const fs::path root = EDGETP_SOURCE_DIR;
+  std::vector<fs::path> pages;
+  for (const fs::path& folder : {root, root / "docs", root / "configs", root / "bench"}) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().extension() == ".md") pages.push_back(entry.path());
+    }
+  }
+  return pages;
+}
+
+std::string ReadPage(const fs::path& path) {
+  std::ifstream page(path);
+  return std::string((std::istreambuf_iterator<char>(page)), std::istreambuf_iterator<char>());
+}
+
+// What `pattern` finds in a text, by its groups.
+std::vector<std::smatch> Matches(const std::string& text, const std::regex& pattern) {
+  return {std::sregex_iterator(text.begin(), text.end(), pattern), std::sregex_iterator()};
+}
+
+TEST(SourceTreeTest, EveryTestThatAPageNamesExists) {
+  std::string tests;
+  for (const SourceFile& file : ReadSources()) {
+    if (file.path.rfind("tests/", 0) != 0) continue;
+    for (const std::string& line : file.lines) tests += line + "\n";
+  }
+  const std::regex name("`([A-Za-z0-9]+Test)\\.([A-Za-z0-9]+)`");
+  int named = 0;
+  for (const fs::path& page : Pages()) {
+    const std::string text = ReadPage(page);
+    for (const std::smatch& match : Matches(text, name)) {
+      const std::string declared = match[1].str() + ", " + match[2].str() + ")";
+      EXPECT_NE(tests.find(declared), std::string::npos) << page << ": " << match.str();
+      ++named;
+    }
+  }
+  EXPECT_GE(named, 15);
+}
+
+TEST(SourceTreeTest, EveryFileOfTestsThatAPageNamesExists) {
+  const fs::path root = EDGETP_SOURCE_DIR;
+  const std::regex path("(tests/[A-Za-z0-9_./-]*[A-Za-z0-9_])");
+  int named = 0;
+  for (const fs::path& page : Pages()) {
+    const std::string text = ReadPage(page);
+    for (const std::smatch& match : Matches(text, path)) {
+      if (std::regex_search(match.str(), std::regex("[A-Z]{2}"))) continue;  // NAME stands for many
+      EXPECT_TRUE(fs::exists(root / match.str())) << page << ": " << match.str();
+      ++named;
+    }
+  }
+  EXPECT_GE(named, 10);
+}
+
 }  // namespace
 }  // namespace edgetp

@@ -1,8 +1,8 @@
-#include "common/data/bytes.h"
+#include "common/base/files.h"
 
 #include <unistd.h>
 
-#include <bit>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -10,13 +10,14 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
 
 namespace edgetp {
 namespace {
 
-static_assert(std::endian::native == std::endian::little);
-
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+constexpr size_t kPieceBytes = 1 << 20;
 
 absl::Status WriteAll(const std::string& path, const std::string& bytes) {
   File file(std::fopen(path.c_str(), "wb"), &std::fclose);
@@ -31,24 +32,34 @@ absl::Status WriteAll(const std::string& path, const std::string& bytes) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limit) {
+absl::StatusOr<std::string> ReadFileStart(const std::string& path, uint64_t bytes) {
   std::error_code failed;
   if (std::filesystem::is_directory(path, failed)) {
-    return absl::InvalidArgumentError(absl::StrCat("read ", path, ": this is a folder"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("read ", path, ": this is a folder, a file is wanted"));
   }
   const File file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("read ", path));
-  std::string bytes;
-  std::string piece(1 << 20, '\0');
-  while (const size_t got = std::fread(piece.data(), 1, piece.size(), file.get())) {
-    bytes.append(piece, 0, got);
-    if (bytes.size() > limit) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("read ", path, ": larger than ", limit, " bytes"));
-    }
+  std::string start;
+  // Piece by piece: `bytes` is a limit, the file may be a few bytes long.
+  while (start.size() < bytes) {
+    const size_t at = start.size();
+    start.resize(at + std::min<uint64_t>(kPieceBytes, bytes - at));
+    const size_t got = std::fread(start.data() + at, 1, start.size() - at, file.get());
+    start.resize(at + got);
+    if (got == 0) break;
   }
   if (std::ferror(file.get()) != 0) return absl::ErrnoToStatus(errno, absl::StrCat("read ", path));
-  return bytes;
+  return start;
+}
+
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limit) {
+  ASSIGN_OR_RETURN(std::string bytes, ReadFileStart(path, limit + 1));
+  if (bytes.size() <= limit) return bytes;
+  constexpr uint64_t kMiB = 1 << 20;
+  return absl::InvalidArgumentError(absl::StrCat("read ", path, ": larger than ",
+                                                 limit < kMiB ? limit : limit / kMiB,
+                                                 limit < kMiB ? " bytes" : " MiB"));
 }
 
 absl::Status WriteWholeFile(const std::string& path, const std::string& bytes) {

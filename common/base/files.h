@@ -1,0 +1,25 @@
+// Whole files: what every reader of a configuration, a text, weights or a key shares. A folder where
+// a file is meant is an error like any other: containers make one of a bind mount without source.
+// Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace edgetp {
+
+// Errors: those of the system, naming the path; InvalidArgument if it is a folder or larger than
+// `limit` bytes.
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limit);
+
+// Its first bytes: at most so many, fewer where the file ends before. Errors: as above.
+absl::StatusOr<std::string> ReadFileStart(const std::string& path, uint64_t bytes);
+
+// Writes to a temporary file beside `path`, then renames: readers see the old file or the new one.
+// Errors: those of the system, naming the path; nothing is left behind.
+absl::Status WriteWholeFile(const std::string& path, const std::string& bytes);
+
+}  // namespace edgetp

@@ -1,0 +1,153 @@
+#include "common/data/token_file.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/file_kind.h"
+#include "common/base/files.h"
+#include "common/base/status_macros.h"
+#include "common/data/bytes.h"
+
+namespace edgetp {
+namespace {
+
+constexpr uint64_t kMaxFileBytes = uint64_t{4} << 30;
+
+// llm.c: 256 int32, of which magic, version and number of tokens are used.
+// Source: https://github.com/karpathy/llm.c, dev/data/data_common.py.
+constexpr size_t kHeaderBytes = 256 * 4;
+constexpr int32_t kMagic = 20240520;       // version 1: uint16
+constexpr int32_t kLlamaMagic = 20240801;  // version 7: uint32
+
+// Fewer tokens than these show nothing.
+constexpr size_t kEnough = 16;
+
+absl::Status Invalid(const std::string& path, const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat("data ", path, ": ", what));
+}
+
+std::vector<uint16_t> TokensAt(const std::string& bytes, size_t begin) {
+  std::vector<uint16_t> tokens((bytes.size() - begin) / 2);
+  if (!tokens.empty()) std::memcpy(tokens.data(), bytes.data() + begin, tokens.size() * 2);
+  return tokens;
+}
+
+// Behind llm.c's header.
+absl::StatusOr<std::vector<uint16_t>> AfterHeader(const std::string& bytes,
+                                                  const std::string& path) {
+  const auto version = ReadNumber<int32_t>(bytes, 4);
+  const auto count = ReadNumber<int32_t>(bytes, 8);
+  if (version != 1) {
+    return Invalid(path, absl::StrCat("an llm.c header of version ", version,
+                                      ": version 1, of uint16 tokens, is read"));
+  }
+  if (count < 0 || kHeaderBytes + uint64_t{2} * count != bytes.size()) {
+    return Invalid(path, absl::StrCat("its llm.c header announces ", count, " tokens, but ",
+                                      bytes.size() - kHeaderBytes, " bytes follow it"));
+  }
+  return TokensAt(bytes, kHeaderBytes);
+}
+
+// The largest of every `stride`th number from `first` on.
+int Largest(const std::vector<uint16_t>& tokens, size_t first, size_t stride) {
+  int largest = 0;
+  for (size_t i = first; i < tokens.size(); i += stride)
+    largest = std::max<int>(largest, tokens[i]);
+  return largest;
+}
+
+std::string Conversion(const std::string& path, const char* dtype) {
+  return absl::StrCat(": convert it: python3 -c \"import numpy as n; n.fromfile('", path, "', '",
+                      dtype, "').astype('uint16').tofile('", path, ".uint16')\"");
+}
+
+// Numbers of 32 or 64 bits have nothing, or next to nothing, in their upper half.
+absl::Status CheckWidth(const std::vector<uint16_t>& tokens, const std::string& path) {
+  if (tokens.size() < kEnough) return absl::OkStatus();
+  const int upper = Largest(tokens, 1, 2);
+  if (upper > 1 || (upper == 1 && Largest(tokens, 0, 2) < 256)) return absl::OkStatus();
+  if (upper == 1) {
+    return Invalid(path,
+                   "this looks like uint32 tokens of more than 65536 kinds: uint16 is wanted, so "
+                   "they need a smaller vocabulary");
+  }
+  const bool wide = Largest(tokens, 2, 4) == 0;
+  return Invalid(path, absl::StrCat("uint16 tokens are wanted, and every second number is 0: this "
+                                    "looks like ",
+                                    wide ? "uint64" : "uint32", " tokens",
+                                    Conversion(path, wide ? "uint64" : "uint32")));
+}
+
+absl::Status CheckByteOrder(const std::vector<uint16_t>& tokens, const std::string& path) {
+  const bool swapped =
+      tokens.size() >= kEnough && Largest(tokens, 0, 1) > 0 &&
+      std::all_of(tokens.begin(), tokens.end(), [](uint16_t t) { return t % 256 == 0; });
+  if (!swapped) return absl::OkStatus();
+  return Invalid(path, absl::StrCat("every token is a multiple of 256: this looks like big-endian "
+                                    "tokens",
+                                    Conversion(path, ">u2")));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<uint16_t>> ParseTokens(const std::string& bytes,
+                                                  const std::string& path) {
+  if (bytes.empty()) return Invalid(path, "the file is empty");
+  const int32_t magic = bytes.size() >= kHeaderBytes ? ReadNumber<int32_t>(bytes, 0) : 0;
+  if (magic == kMagic) return AfterHeader(bytes, path);
+  if (magic == kLlamaMagic)
+    return Invalid(path, "this is llm.c's format of uint32 tokens: uint16 is wanted");
+  const std::string start = bytes.substr(0, kKindBytes);
+  if (RecogniseFile(start).certain)
+    return Invalid(path, absl::StrCat("uint16 tokens are wanted", LooksLike(start)));
+  if (bytes.size() % 2 != 0) {
+    return Invalid(
+        path, absl::StrCat("uint16 tokens need an even number of bytes (got ", bytes.size(), ")"));
+  }
+  std::vector<uint16_t> tokens = TokensAt(bytes, 0);
+  RETURN_IF_ERROR(CheckWidth(tokens, path));
+  RETURN_IF_ERROR(CheckByteOrder(tokens, path));
+  return tokens;
+}
+
+absl::StatusOr<std::vector<uint16_t>> ReadTokenFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxFileBytes));
+  return ParseTokens(bytes, path);
+}
+
+absl::Status CheckVocabulary(const std::vector<uint16_t>& train,
+                             const std::vector<uint16_t>& validation) {
+  // A real vocabulary thins out towards its end; it has no desert with a handful of tokens behind
+  // it.
+  constexpr int kDesert = 8;         // as wide as so many times everything before it
+  constexpr int kSmallest = 1024;    // a vocabulary that costs nothing is nobody's worry
+  constexpr int64_t kShare = 10000;  // one token of so many may lie behind it
+  std::vector<int64_t> counts(65536, 0);
+  for (const auto* tokens : {&train, &validation}) {
+    for (const uint16_t token : *tokens) ++counts[token];
+  }
+  const auto total = static_cast<int64_t>(train.size() + validation.size());
+  const int64_t few = std::max<int64_t>(3, total / kShare);
+  int64_t behind = 0;
+  int above = 65536;  // the token after the gap that is looked at
+  int largest = -1;
+  for (int token = 65535; token >= 0; --token) {
+    if (counts[token] == 0) continue;
+    largest = std::max(largest, token);
+    const bool desert = above < 65536 && above >= kSmallest && above / kDesert > token;
+    if (desert) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the vocabulary would be ", largest + 1, " because of ", behind, " of ", total,
+          " tokens (", above, behind == 1 ? "" : " and above", "); all others are at most ", token,
+          ". Are these uint16 tokens, without a header? If they are, give --set model.vocabulary=",
+          largest + 1));
+    }
+    behind += counts[token];
+    if (behind > few) return absl::OkStatus();
+    above = token;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace edgetp

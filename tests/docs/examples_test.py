@@ -1,0 +1,387 @@
+#!/usr/bin/env python3
+"""Runs every example of every --help and every command block of README.md and docs/*.md, shortened.
+
+Shortened: two steps instead of thousands, small models in place of GPT-2, ports that are free. What the words mean is
+checked all the same, by the programs. Usage: examples_test.py BUILD/bin [PART OF A PLACE]
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import documented
+from documented import Command
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARIES = pathlib.Path(sys.argv[1]).resolve()
+ONLY = sys.argv[2] if len(sys.argv) > 2 else ""
+LIMIT_S = 120
+READY_S = 40
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "".join(f"The quick brown fox jumps over the lazy dog, {i} times.\nROMEO: to be!\n" for i in range(200))
+
+# Of what trains: its steps, and a model that takes milliseconds.
+SHORT_TRAINING = ["--steps=2", "--set=train.eval_windows=1", "--batch=1"]
+SMALL = [f"--set=model.{size}" for size in ("heads=2", "channels=128", "sequence=16", "vocabulary=300")]
+LARGE_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "gpt3")
+
+
+class Failed(Exception):
+    pass
+
+
+def value_of(words: list[str], option: str) -> str | None:
+    for word in words:
+        if word.startswith(option + "="):
+            return word.split("=", 1)[1]
+    return None
+
+
+def without(words: list[str], *options: str) -> list[str]:
+    return [word for word in words if word.split("=", 1)[0] not in options]
+
+
+def write_small_gpt2(path: pathlib.Path) -> None:
+    """Twelve layers of GPT-2, as the published file has them, but narrow."""
+    layers, channels, sequence, vocabulary = 12, 128, 16, 300
+    shapes = {"wte.weight": [vocabulary, channels], "wpe.weight": [sequence, channels]}
+    for layer in range(layers):
+        block = f"h.{layer}."
+        sizes = {"attn.c_attn": 3, "attn.c_proj": 1, "mlp.c_fc": 4}
+        shapes |= {f"{block}{name}.weight": [channels, n * channels] for name, n in sizes.items()}
+        shapes |= {f"{block}{name}.bias": [n * channels] for name, n in sizes.items()}
+        shapes[block + "mlp.c_proj.weight"] = [4 * channels, channels]
+        for name in ("mlp.c_proj.bias", "ln_1.weight", "ln_1.bias", "ln_2.weight", "ln_2.bias"):
+            shapes[block + name] = [channels]
+    shapes |= {"ln_f.weight": [channels], "ln_f.bias": [channels]}
+    header, at = {}, 0
+    for name, shape in shapes.items():
+        size = 4 * shape[0] * (shape[1] if len(shape) == 2 else 1)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(at))
+
+
+def prepare(folder: pathlib.Path) -> None:
+    """The files that examples name."""
+    (folder / "data").mkdir()
+    (folder / "data/tinyshakespeare.txt").write_text(TEXT)
+    (folder / "my.txt").write_text(TEXT)
+    for name in ("folder-with-bins", "openwebtext"):
+        (folder / name).mkdir()
+        for split in ("train", "val"):
+            tokens = [i * 7 % 300 for i in range(2000)]
+            (folder / name / f"{split}.bin").write_bytes(struct.pack(f"<{len(tokens)}H", *tokens))
+    write_small_gpt2(folder / "gpt2.safetensors")
+    shutil.copy(ROOT / "configs/devices/raspberry-pi-5.textproto", folder / "mine.textproto")
+    shutil.copy(ROOT / "configs/networks/lte.textproto", folder / "my.textproto")
+    for link in ("scripts", "configs", "docker"):
+        (folder / link).symlink_to(ROOT / link)
+    (folder / "token").write_text("0123456789abcdef0123456789abcdef\n")
+    if shutil.which("openssl"):
+        subprocess.run([ROOT / "scripts/make_test_ca.sh", folder], check=True, capture_output=True)
+
+
+class Daemon:
+    """A server, a worker or `edgetp up` in the background."""
+
+    READY = {
+        "edgetp_server": r"listening on (\S+)",
+        "edgetp_worker": r"joined|peers (\S+) status port",
+        "edgetp": r"Server: (\S+)|step (\d+)/",
+    }
+
+    def __init__(self, words: list[str], environment: dict[str, str], folder: pathlib.Path, place: str):
+        self.words, self.place = words, place
+        self.log = tempfile.NamedTemporaryFile("w+", dir=folder, suffix=".log", delete=False)
+        self.process = subprocess.Popen(
+            [BINARIES / words[0], *words[1:]], cwd=folder, env=environment, stdout=self.log, stderr=subprocess.STDOUT
+        )
+        self.ready = self._await_ready()
+        self.address = self.ready.group(1) or ""
+
+    def output(self) -> str:
+        return pathlib.Path(self.log.name).read_text()
+
+    def _await_ready(self) -> re.Match[str]:
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            ready = re.search(self.READY[self.words[0]], self.output())
+            if ready:
+                return ready
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        code = self.process.poll()
+        self.process.kill()
+        raise Failed(f"{self.place}: `{' '.join(self.words)}` is not ready (exit code {code}):\n{self.output()}")
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=30)
+        if code not in (0, 130):  # 130: a command that was interrupted
+            raise Failed(f"{self.place}: `{' '.join(self.words)}` ended with {code}:\n{self.output()}")
+
+
+class Clusters:
+    """Running clusters for the commands that want one, by what their security is."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder, self.running = folder, {}
+
+    def environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("EDGETP_")}
+        return inherited | {"EDGETP_CONFIG_PATH": str(ROOT / "configs"), "PATH": f"{BINARIES}:{os.environ['PATH']}"}
+
+    def at(self, tls: bool, token: bool) -> tuple[Daemon, list[Daemon]]:
+        # Some lines write another token, or other keys.
+        key = (tls, token, *((self.folder / name).read_text() for name in ("token", "ca.crt") if token or tls))
+        if key not in self.running:
+            security = ["--token_file=token"] if token else []
+            as_server, as_worker = (
+                ["--tls_ca=ca.crt", f"--tls_cert={role}.crt", f"--tls_key={role}.key"] if tls else []
+                for role in ("server", "worker")
+            )
+            server = Daemon(
+                ["edgetp_server", "--listen=127.0.0.1:0", "--metrics=127.0.0.1:0", *security, *as_server],
+                self.environment(), self.folder, "a server for the examples",
+            )
+            worker = ["edgetp_worker", f"--server={server.address}", *security, *as_worker]
+            workers = [
+                Daemon(worker, self.environment(), self.folder, "a worker for the examples")
+                for _ in range(1 if tls or token else 4)
+            ]
+            self.running[key] = (server, workers)
+        return self.running[key]
+
+    def stop(self) -> None:
+        for server, workers in self.running.values():
+            for daemon in (*workers, server):
+                daemon.process.terminate()
+                daemon.process.wait(timeout=30)
+
+
+class Block:
+    """Commands that stand together: servers and workers of one stay until its end."""
+
+    def __init__(self, commands: list[Command], folder: pathlib.Path, clusters: Clusters):
+        self.commands, self.folder, self.clusters = commands, folder, clusters
+        self.environment = clusters.environment()
+        self.daemons: list[Daemon] = []
+        self.server: Daemon | None = None
+
+    def run(self) -> list[str]:
+        faults = []
+        try:
+            for command in self.commands:
+                self._run(command)
+        except (Failed, subprocess.TimeoutExpired, subprocess.CalledProcessError) as fault:
+            faults.append(str(fault))
+        for daemon in reversed(self.daemons):
+            try:
+                daemon.stop()
+            except (Failed, subprocess.TimeoutExpired) as fault:
+                faults.append(str(fault))
+        return faults
+
+    def _run(self, command: Command) -> None:
+        for word in command.words:
+            path = word.removeprefix("./")
+            if re.match(r"(docker|scripts)/[\w./-]+$", path) and not (ROOT / path).exists():
+                raise Failed(f"{command.place}: `{command.text}`: there is no {path}")
+        if command.name == "export":
+            for assignment in command.words[1:]:
+                name, value = assignment.split("=", 1)
+                self.environment[name] = value
+        elif command.name in ("alias", "cd"):
+            pass
+        elif command.name in documented.SHELL:
+            self._shell(command)
+        elif command.name in documented.PROGRAMS:
+            self._own(command)
+
+    def _shell(self, command: Command) -> None:
+        if "openssl" in command.text and not shutil.which("openssl"):
+            return
+        result = subprocess.run(
+            ["bash", "-c", command.text], cwd=self.folder, capture_output=True, text=True, timeout=LIMIT_S
+        )
+        if result.returncode != 0:
+            raise Failed(f"{command.place}: `{command.text}` ended with {result.returncode}:\n{result.stderr}")
+
+    def _security(self, words: list[str]) -> tuple[bool, bool]:
+        tls = value_of(words, "--tls_ca") or self.environment.get("EDGETP_TLS_CA")
+        token = value_of(words, "--token_file") or self.environment.get("EDGETP_TOKEN_FILE")
+        return bool(tls), bool(token)
+
+    def _address(self, words: list[str]) -> str:
+        if self.server is not None:
+            return self.server.address
+        return self.clusters.at(*self._security(words))[0].address
+
+    def _own(self, command: Command) -> None:
+        words = [re.sub(r"^(--token_file=).*JOBID/token$", r"\1token", word) for word in command.words]
+        if any(word.startswith("--tls") for word in words) and not shutil.which("openssl"):
+            return
+        environment = self.environment | {k: v for k, v in command.environment.items() if k.startswith("EDGETP_TLS")}
+        if "--insecure" in words:  # nothing listens beyond loopback here
+            words.remove("--insecure")
+        is_daemon = words[0] != "edgetp" or words[1:2] == ["up"]
+        words = self._listening(words) if is_daemon else self._client(words)
+        if is_daemon:
+            # One line stands for the workers of several hosts.
+            several = words[0] == "edgetp_worker" and len(self.commands) > 1
+            for _ in range(2 if several else 1):
+                self.daemons.append(Daemon(words, environment, self.folder, command.place))
+            if words[0] != "edgetp_worker":
+                self.server = self.daemons[-1]
+            return
+        result = subprocess.run(
+            [BINARIES / words[0], *words[1:]], cwd=self.folder, env=environment, capture_output=True, text=True,
+            timeout=LIMIT_S,
+        )
+        if result.returncode != 0:
+            raise Failed(
+                f"{command.place}: `{command.text}`\n  run as: {' '.join(words)}\n"
+                f"  ended with {result.returncode}: {result.stderr}"
+            )
+
+    def _listening(self, words: list[str]) -> list[str]:
+        """On ports of loopback that are free."""
+        free = [f"{option}=127.0.0.1:0" for option in ("--listen", "--metrics", "--status") if value_of(words, option)]
+        server = [f"--server={self._address(words)}"] if words[0] == "edgetp_worker" else []
+        if words[0] == "edgetp" and not value_of(words, "--listen"):
+            free.append("--listen=127.0.0.1:0")
+        if words[0] == "edgetp_server":
+            free = ["--listen=127.0.0.1:0", "--metrics=127.0.0.1:0"]
+        kept = without(words, "--listen", "--metrics", "--status", "--server", "--advertise", "--runs", "--ready_file")
+        return [word.replace("--device=cuda:0", "--device=cpu") for word in kept] + free + server
+
+    def _client(self, words: list[str]) -> list[str]:
+        words = [word.replace("/data/openwebtext", "openwebtext") for word in words]
+        command = words[1] if len(words) > 1 else ""
+        shorten = getattr(self, f"_short_{command}", None)
+        if shorten is not None:
+            words = shorten(words)
+        if value_of(words, "--server"):
+            words = without(words, "--server") + [f"--server={self._address(words)}"]
+        return words
+
+    def _with_address(self, words: list[str]) -> list[str]:
+        return without(words, "--server") + [f"--server={self._address(words)}"]
+
+    _short_status = _short_watch = _short_stop = _with_address
+
+    def _short_network(self, words: list[str]) -> list[str]:
+        if words[2] in ("list", "show"):
+            return words
+        words = self._with_address(words)
+        if value_of(words, "--for"):
+            self._start_run(words)
+        return words
+
+    def _start_run(self, words: list[str]) -> None:
+        """What changes a network for a while wants a run that goes on meanwhile: one that the block's end stops."""
+        server = value_of(words, "--server")
+        train = ["edgetp", "train", f"--server={server}", "--workers=4", "--pattern=tttt", "--steps=1000000", "--batch=1"]
+        self.daemons.append(Daemon(train, self.environment, self.folder, "a run for the examples"))
+
+    def _short_health(self, words: list[str]) -> list[str]:
+        if "--worker" not in words:
+            return [*words[:2], self._address(words), *words[3:]]
+        port = self.clusters.at(*self._security(words))[1][0].output()
+        return [*words[:2], "127.0.0.1:" + re.search(r"status port (\d+)", port).group(1), *words[3:]]
+
+    def _short_train(self, words: list[str]) -> list[str]:
+        large = value_of(words, "--model") in LARGE_MODELS
+        run = value_of(words, "--run")
+        if run:
+            shutil.rmtree(self.folder / "runs" / run, ignore_errors=True)
+        resumed = value_of(words, "--resume")
+        if resumed:
+            self._make_run(resumed)
+            return [re.sub(r"^--steps=.*", "--steps=3", word) for word in words]
+        if "--init_from=gpt2.safetensors" in words:
+            return without(words, "--steps", "--batch") + SHORT_TRAINING
+        return without(words, "--steps", "--batch") + SHORT_TRAINING + (SMALL if large else [])
+
+    def _short_sweep(self, words: list[str]) -> list[str]:
+        """Many runs, none of which waits."""
+        return self._short_train(words) + ["--clock=simulated"] * (value_of(words, "--clock") is None)
+
+    def _short_sample(self, words: list[str]) -> list[str]:
+        self._make_run(value_of(words, "--run"))
+        return without(words, "--tokens") + ["--tokens=3"]
+
+    def _short_eval(self, words: list[str]) -> list[str]:
+        if value_of(words, "--run"):
+            self._make_run(value_of(words, "--run"))
+        return without(words, "--windows") + ["--windows=1"]
+
+    def _short_calibrate(self, words: list[str]) -> list[str]:
+        out = value_of(words, "--out")
+        if out:
+            (self.folder / out).unlink(missing_ok=True)
+        large = value_of(words, "--model") in LARGE_MODELS
+        words = words + ["--batch=1"] * (value_of(words, "--batch") is None) + ["--set=model.layers=1"]
+        return words + (SMALL if large else [])
+
+    def _short_bench(self, words: list[str]) -> list[str]:
+        return without(words, "--iterations") + ["--iterations=3"]
+
+    def _short_simulate(self, words: list[str]) -> list[str]:
+        return [re.sub(r"^--workers=\d{3,}$", "--workers=16", word) for word in words]
+
+    def _make_run(self, name: str) -> None:
+        """A run of that name, with a checkpoint."""
+        target = self.folder / "runs" / name
+        base = self.folder / "base"
+        if not base.exists():
+            command = ["train", "--pattern=sppp", "--run=base", f"--runs={self.folder}", *SHORT_TRAINING]
+            subprocess.run([BINARIES / "edgetp", *command], cwd=self.folder, env=self.environment, check=True,
+                           capture_output=True, timeout=LIMIT_S)
+        if not target.exists():
+            shutil.copytree(base, target)
+
+
+def all_blocks() -> list[list[Command]]:
+    blocks = [block for page in PAGES for block in documented.markdown_blocks(ROOT, page)]
+    examples = [block for name in documented.PROGRAMS for block in documented.help_examples(BINARIES, name)]
+    # A subcommand shows those of its command, too.
+    blocks += {block[0].text: block for block in reversed(examples)}.values()
+    return [block for block in blocks if any(ONLY in command.place for command in block)]
+
+
+def run_alone(block: list[Command], clusters: Clusters, folder: pathlib.Path) -> list[str]:
+    started = time.monotonic()
+    faults = Block(block, folder, clusters).run()
+    print(f"{time.monotonic() - started:5.1f} s  {block[0].place}", flush=True)
+    return faults
+
+
+def main() -> int:
+    blocks = all_blocks()
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgetp-examples-")))
+        prepare(folder)
+        clusters = Clusters(folder)
+        stack.callback(clusters.stop)
+        faults = [fault for block in blocks for fault in run_alone(block, clusters, folder)]
+    for fault in faults:
+        print(f"FAILED {fault}\n")
+    print(f"{sum(len(block) for block in blocks)} commands in {len(blocks)} blocks, {len(faults)} failed")
+    return 1 if faults or not blocks else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
