@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/config/defaults.h"
 #include "common/config/load.h"
+#include "common/config/network_patch.h"
 #include "common/rpc/status.h"
 
 namespace edgetp {
@@ -15,6 +17,9 @@ namespace {
 // A sweep of a few hundred cells can be looked at; a server that runs for months must not grow
 // without end.
 constexpr size_t kEndedRunsKept = 200;
+
+// Of what a worker says about itself: an address and an error message.
+constexpr size_t kMaxProgressBytes = 1024;
 
 const char* StateOf(v1::Phase::Name phase) {
   switch (phase) {
@@ -50,6 +55,8 @@ std::string JobOf(const v1::WorkerMessage& message) {
       return message.result().job();
     case v1::WorkerMessage::kFailure:
       return message.failure().job();
+    case v1::WorkerMessage::kProgress:
+      return message.progress().job();
     default:
       return "";
   }
@@ -101,6 +108,7 @@ void Coordinator::OnMessage(absl::Time now, const std::string& id, const v1::Wor
 
 void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message,
                                Outputs* out) {
+  active_->Heard(now);
   switch (message.body_case()) {
     case v1::WorkerMessage::kReady:
       if (active_->Ready(now, rank)) {
@@ -120,6 +128,9 @@ void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage
     case v1::WorkerMessage::kFailure:
       active_->Fail(now, rank, message.failure());
       break;
+    case v1::WorkerMessage::kProgress:
+      Relay(message.progress(), out);
+      break;
     default:
       break;
   }
@@ -132,6 +143,19 @@ void Coordinator::OnStep(int rank, const v1::StepReport& report, Outputs* out) {
     run->set_step(record->step());
   v1::RunEvent event;
   *event.mutable_step() = *std::move(record);
+  out->events.emplace_back(active_->run(), std::move(event));
+}
+
+void Coordinator::Relay(const v1::JobProgress& progress, Outputs* out) {
+  v1::RunEvent event;
+  *event.mutable_progress() = progress;
+  // Whatever a worker says: it is shown to people.
+  for (std::string* text : {event.mutable_progress()->mutable_activity(),
+                            event.mutable_progress()->mutable_unit()}) {
+    if (text->size() > kMaxProgressBytes) text->resize(kMaxProgressBytes);
+    std::replace_if(
+        text->begin(), text->end(), [](char c) { return absl::ascii_iscntrl(c); }, ' ');
+  }
   out->events.emplace_back(active_->run(), std::move(event));
 }
 
@@ -159,6 +183,12 @@ void Coordinator::Tick(absl::Time now, Outputs* out) {
   if (active_ != nullptr) {
     active_->Tick(now);
     FollowNetwork(now, out);
+    if (const std::string waiting = active_->Waiting(now); !waiting.empty()) {
+      v1::JobProgress progress;
+      progress.set_job(active_->run());
+      progress.set_activity(waiting);
+      Relay(progress, out);
+    }
   }
   Advance(now, out);
 }
@@ -217,15 +247,25 @@ void Coordinator::FailRun(absl::Time now, const std::string& run, const absl::St
   Advance(now, out);
 }
 
-void Coordinator::SetNetwork(absl::Time now, const v1::NetworkProfile& network,
+void Coordinator::SetNetwork(absl::Time now, const NetworkChange& change,
                              std::optional<absl::Duration> span, Outputs* out) {
-  if (!span.has_value()) cluster_network_ = network;
+  if (!span.has_value()) cluster_network_ = ChangedClusterNetwork(change);
   if (active_ == nullptr) {
     ++network_version_;
     return;
   }
-  active_->SetNetwork(now, network, span);
+  active_->SetNetwork(now, change, span);
   FollowNetwork(now, out);
+}
+
+v1::NetworkProfile Coordinator::ChangedClusterNetwork(const NetworkChange& change) const {
+  v1::NetworkProfile network = change.profile.value_or(cluster_network_);
+  if (!change.profile.has_value()) {
+    network.clear_events();
+    network.clear_repeat_seconds();
+  }
+  ApplyPatch(change.patch, &network);
+  return network;
 }
 
 void Coordinator::FollowNetwork(absl::Time now, Outputs* out) {
@@ -303,7 +343,8 @@ void Coordinator::Activate(absl::Time now, Outputs* out) {
       std::make_unique<ActiveJob>(ActiveJob::Options{.run = job.run,
                                                      .spec = std::move(job.spec),
                                                      .ready_deadline = now + options_.ready_limit,
-                                                     .blame_wait = options_.heartbeat_limit},
+                                                     .blame_wait = options_.heartbeat_limit,
+                                                     .begin = now},
                                   workers);
   out->begun.push_back(job.run);
   for (int rank = 0; rank < static_cast<int>(workers.size()); ++rank) {
