@@ -12,6 +12,7 @@
 #include "common/config/convert.h"
 #include "common/network/network_profile.h"
 #include "common/plan/step_plan.h"
+#include "common/simulate/predicted_steps.h"
 #include "common/simulate/timeline.h"
 #include "server/summary.h"
 

@@ -12,9 +12,6 @@
 
 namespace edgetp {
 
-// Enough for a median under heavy-tailed jitter, and milliseconds to simulate for few ranks.
-inline constexpr int kPredictedSteps = 200;
-
 struct Prediction {
   double step_seconds = 0;                   // median over the steps of the run
   std::map<std::string, double> by_network;  // median of those under a profile, by its name

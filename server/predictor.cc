@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/base/clock.h"
+#include "common/simulate/predicted_steps.h"
 
 namespace edgetp {
 namespace {

@@ -27,7 +27,7 @@ class RunRecorder : public CollectiveObserver {
   // After each training step.
   void OnStep(const StepStats& stats, const v1::StepReport& report);
 
-  // Sets step_seconds, and compute_seconds and message_overhead_us of a typical step: averages over
+  // Sets compute_seconds and message_overhead_us of a typical step: averages over
   // the middle half of the steps by compute time, so that neither warm-up nor a hiccup of the host
   // counts.
   void FillResult(v1::JobResult* result) const;
@@ -48,7 +48,6 @@ class RunRecorder : public CollectiveObserver {
   const int rank_;
   const bool simulated_;
   std::map<std::pair<int, int>, LinkMetrics> links_;
-  std::vector<float> step_seconds_;
   std::deque<StepCost> recent_;
 };
 
