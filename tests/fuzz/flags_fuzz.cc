@@ -33,12 +33,12 @@ void TryLink(const std::string& text) {
 }
 
 void TryLinkFlags(const std::string& text) {
-  v1::LinkConfig link;
+  v1::NetworkProfile network;
   const absl::Status status =
-      ApplyLinkFlags({.delay = text, .jitter = text, .rate = text, .loss = text}, &link);
+      ApplyLinkFlags({.delay = text, .jitter = text, .rate = text, .loss = text}, &network);
   if (status.ok()) return;
   ExpectGoodError(status);
-  FUZZ_EXPECT(link.ByteSizeLong() == 0);
+  FUZZ_EXPECT(network.ByteSizeLong() == 0);
 }
 
 void TryOverride(const std::string& text) {
