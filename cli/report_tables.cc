@@ -142,8 +142,8 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
   if (table.empty()) return "";
   return absl::StrCat("\nWhere the time of a mean step goes, ms (",
                       AnySimulated(sweep) ? "simulated" : "measured",
-                      ", mean over ranks; the terms add up to the mean step, not to the median "
-                      "above):\n\n",
+                      ", mean over ranks).\n"
+                      "The terms add up to the mean step; the table above has the median:\n\n",
                       table.Render());
 }
 

@@ -8,7 +8,6 @@
 #include "absl/strings/str_format.h"
 #include "common/config/defaults.h"
 #include "common/config/load.h"
-#include "common/config/network_patch.h"
 #include "common/rpc/status.h"
 
 namespace edgetp {
@@ -245,46 +244,6 @@ void Coordinator::FailRun(absl::Time now, const std::string& run, const absl::St
   if (queued != queue_.end()) EndQueued(queued, "failed", reason, out);
   if (active_ != nullptr && active_->run() == run) active_->FailFromOutside(reason);
   Advance(now, out);
-}
-
-void Coordinator::SetNetwork(absl::Time now, const NetworkChange& change,
-                             std::optional<absl::Duration> span, Outputs* out) {
-  if (!span.has_value()) cluster_network_ = ChangedClusterNetwork(change);
-  if (active_ == nullptr) {
-    ++network_version_;
-    return;
-  }
-  active_->SetNetwork(now, change, span);
-  FollowNetwork(now, out);
-}
-
-v1::NetworkProfile Coordinator::ChangedClusterNetwork(const NetworkChange& change) const {
-  v1::NetworkProfile network = change.profile.value_or(cluster_network_);
-  if (!change.profile.has_value()) {
-    network.clear_events();
-    network.clear_repeat_seconds();
-  }
-  ApplyPatch(change.patch, &network);
-  return network;
-}
-
-void Coordinator::FollowNetwork(absl::Time now, Outputs* out) {
-  if (active_->phase() == ActiveJob::Phase::kEnded || !active_->AdvanceNetwork(now)) return;
-  const v1::NetworkProfile& network = active_->network().current();
-  v1::ServerMessage message;
-  message.mutable_network()->set_job(active_->run());
-  *message.mutable_network()->mutable_network() = network;
-  message.mutable_network()->set_version(++network_version_);
-  Broadcast(message, out);
-  if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr)
-    run->set_network(network.name());
-  v1::RunEvent event;
-  *event.mutable_network() = network;
-  out->events.emplace_back(active_->run(), std::move(event));
-}
-
-v1::NetworkProfile Coordinator::network(absl::Time now) const {
-  return active_ != nullptr ? active_->NetworkOutlook(now) : cluster_network_;
 }
 
 void Coordinator::FillStatus(absl::Time now, v1::StatusResponse* status) const {

@@ -82,22 +82,35 @@ class Name {
 
   // `what` with its prefix: "delay" of all links, "0to1-delay" of one.
   void Set(const std::string& prefix, const std::string& what, const std::string& value) {
-    Remove(prefix, what);
-    words_.push_back(absl::StrCat(prefix, what, value));
+    const std::string word = absl::StrCat(prefix, what, value);
+    const auto same = std::find_if(words_.begin() + 1, words_.end(), [&](const std::string& old) {
+      return absl::StartsWith(old, prefix + what);
+    });
+    if (same == words_.end()) {
+      words_.push_back(word);
+    } else {
+      *same = word;
+    }
+    if (prefix.empty()) RemoveOfSingleLinks(what);
   }
-  // A change of all links overrides those of single ones.
-  void Remove(const std::string& prefix, const std::string& what) {
-    const auto overridden = [&](const std::string& word) {
-      if (absl::StartsWith(word, prefix + what)) return true;
-      const size_t dash = word.find("-" + what);
-      return prefix.empty() && dash != std::string::npos &&
-             absl::StrContains(word.substr(0, dash), "to");
-    };
-    words_.erase(std::remove_if(words_.begin() + 1, words_.end(), overridden), words_.end());
+  void Remove(const std::string& what) {
+    Erase([&](const std::string& word) { return absl::StartsWith(word, what); });
   }
   std::string ToString() const { return absl::StrJoin(words_, "+"); }
 
  private:
+  // A change of all links overrides those of single ones.
+  void RemoveOfSingleLinks(const std::string& what) {
+    Erase([&](const std::string& word) {
+      const size_t dash = word.find("-" + what);
+      return dash != std::string::npos && absl::StrContains(word.substr(0, dash), "to");
+    });
+  }
+  template <typename Predicate>
+  void Erase(Predicate is_gone) {
+    words_.erase(std::remove_if(words_.begin() + 1, words_.end(), is_gone), words_.end());
+  }
+
   std::vector<std::string> words_;  // the first is the profile's own name
 };
 
@@ -210,7 +223,7 @@ std::string PatchedName(const std::string& name, const v1::NetworkPatch& patch) 
       words.Set(PrefixOf(change), what, value);
   }
   if (patch.partition_size() > 0) words.Set("", "partition", PartitionWord(patch));
-  if (patch.heal()) words.Remove("", "partition");
+  if (patch.heal()) words.Remove("partition");
   const std::string patched = words.ToString();
   if (patched.size() <= kMaxNameBytes || patched == name) return patched;
   const std::string own = patched.substr(0, std::min(patched.find('+'), kMaxNameBytes));

@@ -111,7 +111,7 @@ TEST(TrainTableTest, TheTermsAddUpToTheMeanThatIsPrinted) {
   v1::SweepReport sweep;
   *sweep.add_rows() = run;
   const std::string table = SweepTable(sweep, {"tttt"});
-  EXPECT_THAT(table, HasSubstr("the terms add up to the mean step"));
+  EXPECT_THAT(table, HasSubstr("The terms add up to the mean step"));
   EXPECT_THAT(table, HasSubstr("140\n")) << "the last column";
 }
 

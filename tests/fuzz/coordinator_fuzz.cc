@@ -175,7 +175,7 @@ class Cluster {
     for (const EndedRun& ended : out_.ended) {
       ++ends_[ended.run];
       FUZZ_EXPECT(ended.failure.ok() == (ended.outcome == "done"));
-      const auto prediction = PredictSteps(ended);
+      const auto prediction = PredictSteps(ended, [](double) { return false; });
       ToJson(Summarize(ended, prediction.ok() ? *prediction : Prediction()), true);
     }
     out_ = Outputs();
