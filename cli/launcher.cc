@@ -92,9 +92,8 @@ absl::Status LocalCluster::StartChildren() {
   children_.push_back(std::move(server));
   RETURN_IF_ERROR(AwaitServer(ready_file));
   for (int i = 0; i < options_.workers; ++i) {
-    ASSIGN_OR_RETURN(
-        ChildProcess worker,
-        StartChild("edgetp_worker", absl::StrCat("worker ", i), WorkerArguments()));
+    ASSIGN_OR_RETURN(ChildProcess worker,
+                     StartChild("edgetp_worker", absl::StrCat("worker ", i), WorkerArguments()));
     children_.push_back(std::move(worker));
   }
   return absl::OkStatus();
@@ -137,8 +136,9 @@ std::vector<std::string> LocalCluster::SecurityArguments() const {
   return arguments;
 }
 
-absl::StatusOr<ChildProcess> LocalCluster::StartChild(const std::string& program, const std::string& name,
-                                      const std::vector<std::string>& arguments) {
+absl::StatusOr<ChildProcess> LocalCluster::StartChild(const std::string& program,
+                                                      const std::string& name,
+                                                      const std::vector<std::string>& arguments) {
   std::vector<std::string> command = {options_.program_directory + "/" + program};
   if (access(command[0].c_str(), X_OK) != 0) {
     return absl::NotFoundError(
@@ -164,9 +164,9 @@ absl::Status LocalCluster::AwaitServer(const std::string& ready_file) {
     }
     if (WaitForShutdownSignal(kReadyPollInterval) != 0) return absl::CancelledError("interrupted");
     if (MonotonicNow() >= deadline) {
-      return absl::DeadlineExceededError(absl::StrCat(
-          "start server: not ready after ", absl::FormatDuration(options_.start_limit),
-          "; the end of ", server.log_path(), ":\n", server.LastLines(kLastLines)));
+      return absl::DeadlineExceededError(
+          absl::StrCat("start server: not ready after ", absl::FormatDuration(options_.start_limit),
+                       "; the end of ", server.log_path(), ":\n", server.LastLines(kLastLines)));
     }
   }
 }
@@ -190,13 +190,14 @@ absl::StatusOr<std::vector<std::string>> LocalCluster::ReplaceDeadWorkers() {
     while (!replaced_.empty() && now - replaced_.front() > kCrashWindow) replaced_.pop_front();
     if (static_cast<int>(replaced_.size()) >= kMaxReplaced + options_.workers) {
       return absl::UnavailableError(
-          absl::StrCat("workers end again and again (replaced=", replaced_.size(), " within_s=",
-                       absl::ToInt64Seconds(kCrashWindow), "): ", what));
+          absl::StrCat("workers end again and again (replaced=", replaced_.size(),
+                       " within_s=", absl::ToInt64Seconds(kCrashWindow), "): ", what));
     }
     replaced_.push_back(now);
     ASSIGN_OR_RETURN(ChildProcess worker,
                      StartChild("edgetp_worker", child->name(), WorkerArguments()));
-    told.push_back(absl::StrCat(what, "\n", child->name(), " is replaced (pid=", worker.pid(), ")"));
+    told.push_back(
+        absl::StrCat(what, "\n", child->name(), " is replaced (pid=", worker.pid(), ")"));
     child = children_.erase(child);
     child = children_.insert(child, std::move(worker));
   }

@@ -106,8 +106,8 @@ absl::Status ParseLinks(const Flags& flags, v1::NetworkPatch* patch) {
   ASSIGN_OR_RETURN(const v1::LinkConfig change, ParseLinkFlags(flags.options));
   if (change.ByteSizeLong() == 0) {
     if (flags.link.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--link ", flags.link, ": needs one of --delay, --jitter, --rate, --loss"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--link ", flags.link, ": needs one of --delay, --jitter, --rate, --loss"));
   }
   v1::LinkOverride* const link = patch->add_links();
   *link->mutable_link() = change;

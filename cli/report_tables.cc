@@ -218,8 +218,9 @@ std::string PredictedStep(const v1::RunSummary& run) {
   const int wanted = std::min(steps, kPredictedSteps);
   std::vector<std::string> facts;
   if (!run.compute_source().empty())
-    facts.push_back(absl::StrCat("compute ", absl::StartsWith(run.compute_source(), "device")
-                                                 ? "of the " : "", run.compute_source()));
+    facts.push_back(absl::StrCat("compute ",
+                                 absl::StartsWith(run.compute_source(), "device") ? "of the " : "",
+                                 run.compute_source()));
   // Each network's share is rounded.
   if (run.predicted_steps() > 0 && run.predicted_steps() + run.networks_size() < wanted) {
     facts.push_back(absl::StrCat("time was up after ", run.predicted_steps(), " of ", wanted,
@@ -268,8 +269,8 @@ std::string TrainTable(const v1::RunSummary& run) {
   for (const auto& [name, seconds] : BreakdownTerms(run.breakdown_seconds())) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
   }
-  table.AddRow({"a mean step", absl::StrCat(FormatSeconds(MeanStep(run)), " = ",
-                                            absl::StrJoin(terms, " + "))});
+  table.AddRow({"a mean step",
+                absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "))});
   table.AddRow({"verdict", Outcome(run)});
   return table.Render();
 }

@@ -78,8 +78,8 @@ std::vector<std::string> WrapWords(const std::string& text, int width) {
   Lines lines;
   for (const auto& [piece, glued] : PiecesOf(text)) {
     const std::string gap = glued ? "" : " ";
-    const bool fits = !lines.empty() && static_cast<int>(lines.back().size() + gap.size() +
-                                                         piece.size()) <= width;
+    const bool fits = !lines.empty() &&
+                      static_cast<int>(lines.back().size() + gap.size() + piece.size()) <= width;
     if (fits) {
       absl::StrAppend(&lines.back(), gap, piece);
     } else {

@@ -114,8 +114,8 @@ class ActiveJob {
   std::vector<std::optional<v1::JobResult>> results_;
   std::vector<bool> failed_;
   std::vector<Echo> echoes_;  // in the order of their arrival
-  absl::Time heard_;     // of the job, from any worker
-  absl::Time complained_;  // of silence
+  absl::Time heard_;          // of the job, from any worker
+  absl::Time complained_;     // of silence
   absl::Time give_up_;  // waiting for a failure that blames nobody else; from the first echo on
   NetworkSchedule network_;
   std::string announced_network_;

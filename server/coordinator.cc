@@ -149,8 +149,8 @@ void Coordinator::Relay(const v1::JobProgress& progress, Outputs* out) {
   v1::RunEvent event;
   *event.mutable_progress() = progress;
   // Whatever a worker says: it is shown to people.
-  for (std::string* text : {event.mutable_progress()->mutable_activity(),
-                            event.mutable_progress()->mutable_unit()}) {
+  for (std::string* text :
+       {event.mutable_progress()->mutable_activity(), event.mutable_progress()->mutable_unit()}) {
     if (text->size() > kMaxProgressBytes) text->resize(kMaxProgressBytes);
     std::replace_if(
         text->begin(), text->end(), [](char c) { return absl::ascii_iscntrl(c); }, ' ');

@@ -86,7 +86,7 @@ class NetworkSchedule {
   std::vector<State> states_;  // the timeline in force; the first is at 0
   absl::Duration repeat_;      // zero: once
   std::optional<absl::Time> begin_;
-  std::vector<Held> held_;  // each over the ones before it
+  std::vector<Held> held_;   // each over the ones before it
   Profile state_ = nullptr;  // of the timeline, when current_ was found; null: look again
   Profile current_;
 };

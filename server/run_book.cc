@@ -113,7 +113,8 @@ absl::Status RunBook::Watch(const std::string& run, Watcher watcher) {
     return absl::ResourceExhaustedError(
         absl::StrCat("watch: too many watch already (limit=", kMaxWatchers, ")"));
   }
-  if (found->second.forgotten > 0) watcher->Send(Gap(run, found->second.forgotten, found->second.path));
+  if (found->second.forgotten > 0)
+    watcher->Send(Gap(run, found->second.forgotten, found->second.path));
   for (const auto& event : found->second.events) watcher->Send(event);
   if (found->second.closed) {
     watcher->Close(absl::OkStatus());

@@ -35,7 +35,8 @@ absl::Status FromErrorCode(const std::error_code& error, const std::string& atte
 }
 
 bool IsNameCharacter(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '+' || c == '-';
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '+' ||
+         c == '-';
 }
 
 std::string KeepNameCharacters(const std::string& text) {

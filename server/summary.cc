@@ -24,7 +24,8 @@ void FillFidelity(const EndedRun& ended, v1::RunSummary* summary) {
     summary->mutable_verdict()->set_valid(true);
     summary->mutable_verdict()->set_reason(absl::StrCat(
         "not judged (simulated: nothing was emulated; compute is ",
-        summary->device().empty() ? "what each step took on this host" : "what the device takes", ")"));
+        summary->device().empty() ? "what each step took on this host" : "what the device takes",
+        ")"));
     return;
   }
   std::vector<v1::Fidelity> ranks;
@@ -81,14 +82,14 @@ std::string ComputeSource(const v1::RunSummary& summary) {
 bool WasEmulated(const EndedRun& ended) {
   const v1::RunConfig& config = ended.spec.config();
   if (!DevicesOf(config).empty()) return true;
-  return std::any_of(
-      ended.statistics.networks.begin(), ended.statistics.networks.end(),
-      [&](const NetworkSpan& span) {
-        const auto network = ended.networks.find(span.network);
-        if (network == ended.networks.end()) return true;  // no profile, no doubt either
-        const auto options = ResolveNetwork(network->second, config.workers());
-        return !options.ok() || !options->Unlimited();
-      });
+  return std::any_of(ended.statistics.networks.begin(), ended.statistics.networks.end(),
+                     [&](const NetworkSpan& span) {
+                       const auto network = ended.networks.find(span.network);
+                       if (network == ended.networks.end())
+                         return true;  // no profile, no doubt either
+                       const auto options = ResolveNetwork(network->second, config.workers());
+                       return !options.ok() || !options->Unlimited();
+                     });
 }
 
 double Quantile(std::vector<double> samples, double share) {

@@ -12,8 +12,9 @@ namespace edgetp {
 namespace {
 
 constexpr absl::Duration kDialAgainAfter = absl::Milliseconds(50);
-// How often the same error of the same peer is told.
+// How often errors of the same peer are told: the same one, and others.
 constexpr absl::Duration kDialNotice = absl::Seconds(5);
+constexpr absl::Duration kNewDialNotice = absl::Seconds(1);
 // How long a failed group waits for gRPC to let go of the caller's memory. A stopped peer can hold
 // the last write for ever; the kernel alone reads it then, for a stream that is cancelled, so that
 // going on is harmless.
@@ -185,7 +186,7 @@ absl::Status PeerGroup::DialEnded(int r, absl::Time now) {
 void PeerGroup::TellDialError(int r, const absl::Status& status, absl::Time now) {
   Peer& peer = peers_[r];
   if (options_.on_dial_error == nullptr) return;
-  if (peer.dial_error == status && now - peer.told < kDialNotice) return;
+  if (now - peer.told < (peer.dial_error == status ? kDialNotice : kNewDialNotice)) return;
   peer.told = now;
   options_.on_dial_error(absl::StrCat("rank ", rank(), " dials rank ", r, " at ",
                                       options_.members[r].address, ": ",

@@ -74,11 +74,11 @@ class PeerGroup final : public SegmentTransport {
   struct Peer {
     std::unique_ptr<PeerStream> stream;
     bool hello_sent = false;
-    bool ready = false;             // hellos went both ways
-    absl::Time dial_again;          // where a dialled stream has failed
-    absl::Status dial_error;        // why, at last
-    absl::Time told;                // of it
-    std::deque<Received> received;  // decoded, not yet taken
+    bool ready = false;                      // hellos went both ways
+    absl::Time dial_again;                   // where a dialled stream has failed
+    absl::Status dial_error;                 // why, at last
+    absl::Time told = absl::InfinitePast();  // of it
+    std::deque<Received> received;           // decoded, not yet taken
     uint64_t sent = 0;
     // Shared with gRPC's slices, which may outlive the group.
     std::shared_ptr<std::atomic<uint64_t>> released = std::make_shared<std::atomic<uint64_t>>(0);

@@ -50,8 +50,8 @@ absl::Status Session::Run() {
   absl::Time give_up = MonotonicNow() + options_.link.connect_timeout;
   int failures = 0;
   for (bool ever_joined = false;;) {
-    const absl::Status status =
-        Stay(ever_joined ? kRejoinTimeout : std::max(absl::ZeroDuration(), give_up - MonotonicNow()));
+    const absl::Status status = Stay(
+        ever_joined ? kRejoinTimeout : std::max(absl::ZeroDuration(), give_up - MonotonicNow()));
     if (stopped_) return absl::OkStatus();
     if (joined_) {
       ever_joined = true;

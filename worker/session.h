@@ -54,10 +54,10 @@ class Session {
   std::optional<v1::Assign> assignment_;
   std::shared_ptr<JobControl> control_;  // of the job that was assigned last
   std::string job_;                      // its name
-  bool over_ = false;     // this stay is
-  bool joined_ = false;   // in this stay
-  std::atomic<bool> stopped_ = false;  // by Stop
-  absl::Status closed_;                // why, if not by Stop
+  bool over_ = false;                    // this stay is
+  bool joined_ = false;                  // in this stay
+  std::atomic<bool> stopped_ = false;    // by Stop
+  absl::Status closed_;                  // why, if not by Stop
 };
 
 // Whether no later try can change the server's answer: another version, a bad token, a message that

@@ -152,9 +152,9 @@ void CheckDevices(const v1::RunConfig& config, Violations* violations) {
 
 void CheckName(const v1::RunConfig& config, Violations* violations) {
   if (!config.has_name() || IsRunName(config.name())) return;
-  violations->AddGot("name",
-                     "must be a letter or digit, then at most 63 letters, digits, '.', '_', '+' or '-'",
-                     absl::StrCat("\"", config.name(), "\""));
+  violations->AddGot(
+      "name", "must be a letter or digit, then at most 63 letters, digits, '.', '_', '+' or '-'",
+      absl::StrCat("\"", config.name(), "\""));
 }
 
 void CheckRunNetwork(const v1::RunConfig& config, const std::string& place,

@@ -75,9 +75,9 @@ int AwaitConnected(int fd, absl::Time deadline) {
   while (true) {
     const absl::Duration left = deadline - MonotonicNow();
     if (left <= absl::ZeroDuration()) return ETIMEDOUT;
-    const int ready =
-        ::poll(&writable, 1, static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(
-                                 left, absl::Milliseconds(1)))));
+    const int ready = ::poll(
+        &writable, 1,
+        static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1)))));
     if (ready < 0 && errno != EINTR) return errno;
     if (ready > 0) break;
   }
@@ -88,8 +88,7 @@ int AwaitConnected(int fd, absl::Time deadline) {
 }
 
 int Connect(const addrinfo& target, absl::Time deadline) {
-  const int fd =
-      ::socket(target.ai_family, target.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = ::socket(target.ai_family, target.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return errno;
   int error = ::connect(fd, target.ai_addr, target.ai_addrlen) == 0 ? 0 : errno;
   if (error == EINPROGRESS) error = AwaitConnected(fd, deadline);
@@ -104,13 +103,13 @@ absl::Status CheckDialable(const std::string& address) {
   int port = 0;
   const bool digits = target.port.find_first_not_of("0123456789") == std::string::npos;
   if (!digits || !absl::SimpleAtoi(target.port, &port) || port < 1 || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(address, ": the port must be from 1 to 65535"));
+    return absl::InvalidArgumentError(absl::StrCat(address, ": the port must be from 1 to 65535"));
   }
   if (target.host == "0.0.0.0" || target.host == "::") {
     return absl::InvalidArgumentError(
-        absl::StrCat(address, ": this address stands for all of a host's own; others cannot dial "
-                              "it: name the one that they reach"));
+        absl::StrCat(address,
+                     ": this address stands for all of a host's own; others cannot dial "
+                     "it: name the one that they reach"));
   }
   return absl::OkStatus();
 }

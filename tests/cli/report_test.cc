@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
@@ -169,6 +170,12 @@ TEST(TrainTableTest, EveryNetworkThatWasInForceHasARow) {
   EXPECT_THAT(
       SweepTable(sweep, {"tttt"}),
       HasSubstr("tttt on way: the network changed: 1 step under way, 12 under way@20s:lte"));
+}
+
+TEST(NetworkTableTest, ALinkWhoseLimitIsLiftedSaysSo) {
+  v1::LinkConfig link;
+  link.set_rate_bits_per_second(std::numeric_limits<double>::infinity());
+  EXPECT_EQ(DescribeLink(link), "no rate limit");
 }
 
 TEST(NetworkTableTest, TheTimelineIsATable) {

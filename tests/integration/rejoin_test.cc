@@ -61,7 +61,8 @@ class RejoinTest : public TextFolderTest {
   }
   std::unique_ptr<EdgetpCommand> StartServer(const std::string& listen,
                                              const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments = {"--listen=" + listen, "--ready_file=" + folder_ + "/ready"};
+    std::vector<std::string> arguments = {"--listen=" + listen,
+                                          "--ready_file=" + folder_ + "/ready"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     std::filesystem::remove(folder_ + "/ready");
     auto server = std::make_unique<EdgetpCommand>(folder_, arguments, "edgetp_server");
@@ -140,9 +141,9 @@ TEST_F(RejoinTest, ADeadWorkerOfUpIsReplacedAndTold) {
 
 TEST_F(RejoinTest, WorkersWhoseAddressNobodyReachesSayWhyAtOnce) {
   auto server = StartServer("127.0.0.1:0");
-  EdgetpCommand refused(
-      folder_, {"--server=" + address_, "--advertise=127.0.0.1:1", "--connect_seconds=1"},
-      "edgetp_worker");
+  EdgetpCommand refused(folder_,
+                        {"--server=" + address_, "--advertise=127.0.0.1:1", "--connect_seconds=1"},
+                        "edgetp_worker");
   EXPECT_EQ(refused.Wait(kLimit).code, 1);
   EXPECT_THAT(refused.Err(), HasSubstr("cannot reach the address that this worker advertises"));
   EXPECT_THAT(refused.Err(), HasSubstr("127.0.0.1:1: Connection refused"));

@@ -171,9 +171,8 @@ TEST_F(NetworkScheduleTest, HoldsLieOverOneAnotherEachToItsOwnEnd) {
   schedule.Hold(At(1), {std::nullopt, Patch("links { link { loss: 0.01 } }")}, absl::Seconds(24));
   schedule.Hold(At(2), {std::nullopt, Patch("partition { ranks: 1 }")}, absl::Seconds(5));
   EXPECT_EQ(NameAt(schedule, 2), "way+loss1pct+partition1");
-  EXPECT_THAT(Coming(schedule, 2),
-              ElementsAre("5 way+loss1pct", "18 way@20s:lte+loss1pct", "23 way@20s:lte",
-                          "28 way@30s:partition", "38 way"));
+  EXPECT_THAT(Coming(schedule, 2), ElementsAre("5 way+loss1pct", "18 way@20s:lte+loss1pct",
+                                               "23 way@20s:lte", "28 way@30s:partition", "38 way"));
   EXPECT_EQ(NameAt(schedule, 7), "way+loss1pct");
   EXPECT_EQ(NameAt(schedule, 20), "way@20s:lte+loss1pct");
   EXPECT_EQ(schedule.current().link().delay_us(), 35000);
@@ -194,7 +193,8 @@ TEST_F(NetworkScheduleTest, APreviewIsWithAndWithoutWhatIsHeld) {
   schedule.Begin(At(0));
   schedule.Hold(At(0), {std::nullopt, Patch("links { link { delay_us: 9000 } }")},
                 absl::Seconds(10));
-  const auto networks = schedule.Preview(At(1), {std::nullopt, Patch("links { link { loss: 0.1 } }")});
+  const auto networks =
+      schedule.Preview(At(1), {std::nullopt, Patch("links { link { loss: 0.1 } }")});
   ASSERT_EQ(networks.size(), 2u);
   EXPECT_EQ(networks[0].link().delay_us(), 9000);
   EXPECT_EQ(networks[1].link().delay_us(), 1);

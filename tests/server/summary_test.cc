@@ -252,8 +252,8 @@ TEST_F(PredictionTest, WhenTimeIsUpTheStepsSoFarCount) {
   ended_.statistics.networks = {{"wifi-5", 900}, {"lte", 600}};
   int asked = 0;
   // Time for ten steps under each network.
-  const auto cut = PredictSteps(
-      ended_, [&asked](double share) { return share < 1 && ++asked % 10 == 0; });
+  const auto cut =
+      PredictSteps(ended_, [&asked](double share) { return share < 1 && ++asked % 10 == 0; });
   ASSERT_TRUE(cut.ok()) << cut.status();
   EXPECT_LT(cut->steps, 200);
   const auto whole = PredictSteps(ended_, &Never);
@@ -263,8 +263,7 @@ TEST_F(PredictionTest, WhenTimeIsUpTheStepsSoFarCount) {
 
 TEST_F(PredictionTest, ANetworkThatNoTimeIsLeftForLeavesTheRunWithout) {
   bool first = true;
-  const auto cut =
-      PredictSteps(ended_, [&first](double) { return !std::exchange(first, false); });
+  const auto cut = PredictSteps(ended_, [&first](double) { return !std::exchange(first, false); });
   ASSERT_TRUE(cut.ok()) << cut.status();
   EXPECT_EQ(cut->by_network.size(), 1u);
   EXPECT_EQ(cut->steps, 1);
