@@ -23,6 +23,9 @@ namespace {
 
 constexpr absl::Duration kReadyPollInterval = absl::Milliseconds(10);
 constexpr int kLastLines = 5;  // of a child's log, in an error message
+// More workers than this, beyond one each, that end within the window: another one would, too.
+constexpr int kMaxReplaced = 3;
+constexpr absl::Duration kCrashWindow = absl::Minutes(1);
 
 absl::StatusOr<std::string> OwnDirectory() {
   std::error_code error;
@@ -87,19 +90,27 @@ absl::Status LocalCluster::StartChildren() {
                    {"--listen=" + options_.listen, "--metrics=" + options_.metrics,
                     "--runs=" + options_.runs_directory, "--ready_file=" + ready_file,
                     "--log_level=" + options_.log_level});
-  RETURN_IF_ERROR(StartChild("edgetp_server", "server", arguments));
+  ASSIGN_OR_RETURN(ChildProcess server, StartChild("edgetp_server", "server", arguments));
+  children_.push_back(std::move(server));
   RETURN_IF_ERROR(AwaitServer(ready_file));
-  arguments = SecurityArguments();
+  for (int i = 0; i < options_.workers; ++i) {
+    ASSIGN_OR_RETURN(ChildProcess worker,
+                     StartChild("edgetp_worker", absl::StrCat("worker ", i), WorkerArguments(i)));
+    children_.push_back(std::move(worker));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> LocalCluster::WorkerArguments(int slot) const {
+  std::vector<std::string> arguments = SecurityArguments();
   arguments.insert(arguments.end(),
                    {"--server=" + address_, "--listen=127.0.0.1:0", "--device=" + options_.device,
                     absl::StrCat("--threads=", options_.threads), "--metrics=127.0.0.1:0",
                     "--log_level=" + options_.log_level});
-  arguments.emplace_back();
-  for (int i = 0; i < options_.workers; ++i) {
-    arguments.back() = absl::StrCat("--device_slot=", i);
-    RETURN_IF_ERROR(StartChild("edgetp_worker", absl::StrCat("worker ", i), arguments));
-  }
-  return absl::OkStatus();
+  arguments.push_back(absl::StrCat("--device_slot=", slot));
+  // A server of ours that is gone does not come back: who is left must not wait for it.
+  if (!options_.stays) arguments.push_back("--rejoin_seconds=0");
+  return arguments;
 }
 
 absl::Status LocalCluster::CheckDevices() {
@@ -143,8 +154,9 @@ std::vector<std::string> LocalCluster::SecurityArguments() const {
   return arguments;
 }
 
-absl::Status LocalCluster::StartChild(const std::string& program, const std::string& name,
-                                      const std::vector<std::string>& arguments) {
+absl::StatusOr<ChildProcess> LocalCluster::StartChild(const std::string& program,
+                                                      const std::string& name,
+                                                      const std::vector<std::string>& arguments) {
   std::vector<std::string> command = {options_.program_directory + "/" + program};
   if (access(command[0].c_str(), X_OK) != 0) {
     return absl::NotFoundError(
@@ -153,11 +165,7 @@ absl::Status LocalCluster::StartChild(const std::string& program, const std::str
   command.insert(command.end(), arguments.begin(), arguments.end());
   std::string log_name = name;
   for (char& c : log_name) c = c == ' ' ? '_' : c;
-  auto child =
-      ChildProcess::Start(name, command, absl::StrCat(log_directory_, "/", log_name, ".log"));
-  if (!child.ok()) return child.status();
-  children_.push_back(*std::move(child));
-  return absl::OkStatus();
+  return ChildProcess::Start(name, command, absl::StrCat(log_directory_, "/", log_name, ".log"));
 }
 
 absl::Status LocalCluster::AwaitServer(const std::string& ready_file) {
@@ -167,15 +175,16 @@ absl::Status LocalCluster::AwaitServer(const std::string& ready_file) {
     // The server writes the file elsewhere and renames it, so a file that is there is complete:
     // "HOST:PORT".
     if (std::getline(file, address_)) return absl::OkStatus();
-    if (const auto end = children_[0].Ended(); end.has_value()) {
+    ChildProcess& server = children_.front();
+    if (const auto end = server.Ended(); end.has_value()) {
       return absl::UnavailableError(
-          absl::StrCat("start server: ", *end, ": ", children_[0].LastLines(1)));
+          absl::StrCat("start server: ", *end, ": ", server.LastLines(1)));
     }
     if (WaitForShutdownSignal(kReadyPollInterval) != 0) return absl::CancelledError("interrupted");
     if (MonotonicNow() >= deadline) {
-      return absl::DeadlineExceededError(absl::StrCat(
-          "start server: not ready after ", absl::FormatDuration(options_.start_limit),
-          "; the end of ", children_[0].log_path(), ":\n", children_[0].LastLines(kLastLines)));
+      return absl::DeadlineExceededError(
+          absl::StrCat("start server: not ready after ", absl::FormatDuration(options_.start_limit),
+                       "; the end of ", server.log_path(), ":\n", server.LastLines(kLastLines)));
     }
   }
 }
@@ -188,11 +197,37 @@ absl::Status LocalCluster::Check() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<std::string>> LocalCluster::ReplaceDeadWorkers() {
+  std::vector<std::string> told;
+  for (auto child = children_.begin(); child != children_.end(); ++child) {
+    const auto end = child->Ended();
+    if (!end.has_value()) continue;
+    const std::string what = Describe(*child, *end);
+    if (child == children_.begin()) return absl::UnavailableError(what);
+    const absl::Time now = MonotonicNow();
+    while (!replaced_.empty() && now - replaced_.front() > kCrashWindow) replaced_.pop_front();
+    if (static_cast<int>(replaced_.size()) >= kMaxReplaced + options_.workers) {
+      return absl::UnavailableError(
+          absl::StrCat("workers end again and again (replaced=", replaced_.size(),
+                       " within_s=", absl::ToInt64Seconds(kCrashWindow), "): ", what));
+    }
+    replaced_.push_back(now);
+    const auto slot = static_cast<int>(child - children_.begin()) - 1;  // the server comes first
+    ASSIGN_OR_RETURN(ChildProcess worker,
+                     StartChild("edgetp_worker", child->name(), WorkerArguments(slot)));
+    told.push_back(
+        absl::StrCat(what, "\n", child->name(), " is replaced (pid=", worker.pid(), ")"));
+    child = children_.erase(child);
+    child = children_.insert(child, std::move(worker));
+  }
+  return told;
+}
+
 void LocalCluster::Stop() {
   // Workers first: a server that sees them leave in order has nothing to report.
-  for (size_t i = children_.size(); i-- > 0;) {
-    children_[i].Signal(SIGTERM);
-    children_[i].Signal(SIGCONT);  // one that was stopped can end in order, too
+  for (auto child = children_.rbegin(); child != children_.rend(); ++child) {
+    child->Signal(SIGTERM);
+    child->Signal(SIGCONT);  // one that was stopped can end in order, too
   }
   const absl::Time deadline = MonotonicNow() + options_.stop_grace;
   for (ChildProcess& child : children_) child.WaitUntil(deadline);

@@ -2,6 +2,8 @@
 // last one reaped. Nothing survives even our own SIGKILL (see ChildProcess). Main thread only.
 #pragma once
 
+#include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +30,8 @@ struct LauncherOptions {
   // Other users of this machine cannot reach the cluster: a new token, in a file that only this
   // user can read. Instead of security.token_file.
   bool private_token = false;
+  // The cluster outlives its jobs: workers join again when they have lost the server. Else they end.
+  bool stays = false;
   absl::Duration start_limit = absl::Seconds(20);  // until the server listens
   absl::Duration stop_grace = absl::Seconds(3);    // between SIGTERM and SIGKILL
 };
@@ -52,6 +56,11 @@ class LocalCluster {
   // Errors: Unavailable naming the first child that has ended, and how. Never blocks.
   absl::Status Check();
 
+  // Starts a new worker in place of each one that has ended. Returns what to tell people of them.
+  // Errors: Unavailable if the server has ended, or workers end again and again; what StartChild
+  // says. Never blocks.
+  absl::StatusOr<std::vector<std::string>> ReplaceDeadWorkers();
+
   // SIGTERM to all (workers first), SIGKILL after the grace, all reaped.
   // Blocks until: no child is left, at most the grace and a moment.
   void Stop();
@@ -66,8 +75,9 @@ class LocalCluster {
   absl::Status CheckDevices();
   absl::Status SetUpSecurity();
   absl::Status StartChildren();
-  absl::Status StartChild(const std::string& program, const std::string& name,
-                          const std::vector<std::string>& arguments);
+  absl::StatusOr<ChildProcess> StartChild(const std::string& program, const std::string& name,
+                                          const std::vector<std::string>& arguments);
+  std::vector<std::string> WorkerArguments(int slot) const;
   absl::Status AwaitServer(const std::string& ready_file);
 
   std::vector<std::string> SecurityArguments() const;
@@ -76,7 +86,8 @@ class LocalCluster {
   Security security_;
   std::string log_directory_;
   std::string address_;
-  std::vector<ChildProcess> children_;  // the server first
+  std::list<ChildProcess> children_;  // the server first
+  std::deque<absl::Time> replaced_;   // when workers were, lately
   bool keep_logs_ = false;
 };
 

@@ -28,9 +28,11 @@ constexpr char kExamples[] = R"(Examples:
   edgetp network set --link=0:1 --delay=200ms
   edgetp network set commute
   edgetp network set --partition=0,1:2,3 --for=10s
+  edgetp network set --delay=80ms --for=1m
+Without --for a change lasts. What --for has set before goes on to its own end, unless both name the same thing.
 A profile may have a timeline (see `edgetp network show commute`). It begins with the steps of a run, or at once if you
 set it during a run. A collective that a partition cuts off waits until the partition ends. A partition longer than the
-run's --deadline (30 s by default) ends the run with an error.)";
+run's --deadline ends the run with an error.)";
 
 struct Flags {
   ServerFlags server;
@@ -81,12 +83,12 @@ ExitCode Get(const Flags& flags) {
 }
 
 // "0,1:2,3": groups of ranks that can reach one another; "none" joins them again.
-absl::Status ApplyPartition(const std::string& text, v1::NetworkProfile* profile) {
+absl::Status ParsePartition(const std::string& text, v1::NetworkPatch* patch) {
   if (text.empty()) return absl::OkStatus();
-  profile->clear_partition();
-  if (text == "none") return absl::OkStatus();
+  patch->set_heal(text == "none");
+  if (patch->heal()) return absl::OkStatus();
   for (const auto& group : absl::StrSplit(text, ':')) {
-    v1::PartitionGroup* ranks = profile->add_partition();
+    v1::PartitionGroup* ranks = patch->add_partition();
     for (const auto& word : absl::StrSplit(group, ',')) {
       int rank = 0;
       if (!absl::SimpleAtoi(word, &rank) || rank < 0) {
@@ -99,51 +101,54 @@ absl::Status ApplyPartition(const std::string& text, v1::NetworkProfile* profile
   return absl::OkStatus();
 }
 
-// The link that the options are meant for: one directed link, else the one of every pair.
-absl::StatusOr<v1::LinkConfig*> FindLink(const std::string& name, v1::NetworkProfile* profile) {
-  if (name.empty()) return profile->mutable_link();
+// The link options, for one directed link or for all.
+absl::Status ParseLinks(const Flags& flags, v1::NetworkPatch* patch) {
+  ASSIGN_OR_RETURN(const v1::LinkConfig change, ParseLinkFlags(flags.options));
+  if (change.ByteSizeLong() == 0) {
+    if (flags.link.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("--link ", flags.link, ": needs one of --delay, --jitter, --rate, --loss"));
+  }
+  v1::LinkOverride* const link = patch->add_links();
+  *link->mutable_link() = change;
+  if (flags.link.empty()) return absl::OkStatus();
   int source = 0;
   int destination = 0;
-  RETURN_IF_ERROR(ParseLinkName(name, &source, &destination));
-  // Later overrides win, so a new one is enough.
-  v1::LinkOverride* change = profile->add_overrides();
-  change->set_source(source);
-  change->set_destination(destination);
-  return change->mutable_link();
+  RETURN_IF_ERROR(ParseLinkName(flags.link, &source, &destination));
+  link->set_source(source);
+  link->set_destination(destination);
+  return absl::OkStatus();
 }
 
-absl::StatusOr<v1::NetworkProfile> Change(const Flags& flags, Remote& remote) {
+// What is asked of the server. It knows what the changes are meant for: between a look at the
+// network and an answer to it, somebody else may have changed it.
+absl::StatusOr<v1::SetNetworkRequest> ToRequest(const Flags& flags) {
   v1::SetNetworkRequest request;
-  v1::NetworkProfile& profile = *request.mutable_network();
-  if (flags.name.empty()) {
-    ASSIGN_OR_RETURN(profile, remote.GetNetwork());
-    profile.clear_events();
-    profile.clear_repeat_seconds();
-  } else {
-    ASSIGN_OR_RETURN(profile, ConfigLibrary::Default(flags.config_path).Network(flags.name));
+  if (!flags.name.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_network(),
+                     ConfigLibrary::Default(flags.config_path).Network(flags.name));
+    RETURN_IF_ERROR(ValidateNetwork(request.network(), std::nullopt, "command line"));
   }
   if (flags.span.has_value()) {
     const auto span = ParseDelay(*flags.span);
     RETURN_IF_ERROR(Annotate(span.status(), "--for"));
     request.set_for_seconds(absl::ToDoubleSeconds(*span));
   }
-  ASSIGN_OR_RETURN(v1::LinkConfig* const link, FindLink(flags.link, &profile));
-  RETURN_IF_ERROR(ApplyLinkFlags(flags.options, link));
-  RETURN_IF_ERROR(ApplyPartition(flags.partition, &profile));
-  RETURN_IF_ERROR(ValidateNetwork(profile, std::nullopt, "command line"));
-  return remote.SetNetwork(request);
+  v1::NetworkPatch patch;
+  RETURN_IF_ERROR(ParseLinks(flags, &patch));
+  RETURN_IF_ERROR(ParsePartition(flags.partition, &patch));
+  if (patch.ByteSizeLong() > 0) *request.mutable_patch() = patch;
+  if (request.has_network() || request.has_patch()) return request;
+  return absl::InvalidArgumentError(
+      "network set: give a profile's NAME, link options or --partition");
 }
 
 ExitCode Set(const Flags& flags) {
-  const LinkFlags& options = flags.options;
-  const bool changes_link = options.delay || options.jitter || options.rate || options.loss;
-  if (flags.name.empty() && flags.partition.empty() && !changes_link) {
-    return Report(absl::InvalidArgumentError(
-        "network set: give a profile's NAME, link options or --partition"));
-  }
+  const auto request = ToRequest(flags);
+  if (!request.ok()) return Report(request.status());
   auto remote = Remote::Open(flags.server);
   if (!remote.ok()) return Report(remote.status());
-  return Show(flags, Change(flags, *remote));
+  return Show(flags, remote->SetNetwork(*request));
 }
 
 CLI::App* Add(CLI::App* network, const char* name, const char* text, ExitCode (*run)(const Flags&),

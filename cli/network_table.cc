@@ -1,5 +1,6 @@
 #include "cli/network_table.h"
 
+#include <cmath>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -78,8 +79,10 @@ std::string DescribeLink(const v1::LinkConfig& link) {
   }
   if (link.loss() > 0)
     terms.push_back(absl::StrCat("loss ", FormatNumber(100 * link.loss()), " %"));
-  if (link.has_rate_bits_per_second())
-    terms.push_back("rate " + FormatRate(link.rate_bits_per_second()));
+  if (link.has_rate_bits_per_second()) {
+    const bool limited = std::isfinite(link.rate_bits_per_second());
+    terms.push_back(limited ? "rate " + FormatRate(link.rate_bits_per_second()) : "no rate limit");
+  }
   if (const auto times = TraceTimes(link); times.ok() && !times->empty()) {
     const MahimahiTrace trace(*times);
     terms.push_back(absl::StrCat("rate of a trace, ", FormatRate(trace.MeanBitsPerSecond()),

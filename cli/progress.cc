@@ -46,6 +46,17 @@ std::string ProgressLine(const v1::StepRecord& record, int steps) {
   return line;
 }
 
+std::string ActivityLine(const v1::JobProgress& progress) {
+  if (progress.total() <= 0) return progress.activity();
+  const bool bytes = progress.unit() == "bytes";
+  const auto amount = [bytes](double number) {
+    return bytes ? FormatBytes(number) : absl::StrFormat("%.0f", number);
+  };
+  return absl::StrCat(progress.activity(), ": ", amount(progress.done()), " of ",
+                      amount(progress.total()), bytes || progress.unit().empty() ? "" : " ",
+                      bytes ? "" : progress.unit());
+}
+
 Progress::Progress(std::string label, int steps)
     : label_(std::move(label)),
       steps_(steps),
@@ -63,6 +74,8 @@ void Progress::Show(const v1::RunEvent& event) {
     Print(event.phase().detail());
   } else if (event.has_network()) {
     Print(absl::StrCat("network is now ", event.network().name()));
+  } else if (event.has_progress() && !event.progress().activity().empty()) {
+    Print(ActivityLine(event.progress()));
   }
 }
 

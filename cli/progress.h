@@ -12,6 +12,9 @@ namespace edgetp {
 // "step 120/2000  loss 2.4512  val 2.5130  98.2 ms/step  7.82K tokens/s  ETA 3m05s  wifi-5". Pure.
 std::string ProgressLine(const v1::StepRecord& record, int steps);
 
+// "evaluating: 40 of 200 windows", or the activity alone. Pure.
+std::string ActivityLine(const v1::JobProgress& progress);
+
 class Progress {
  public:
   // `label` precedes every line: which cell of a sweep this is.

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -13,9 +14,12 @@
 #include "cli/term_columns.h"
 #include "common/config/units.h"
 #include "common/network/attribution.h"
+#include "common/simulate/predicted_steps.h"
 
 namespace edgetp {
 namespace {
+
+constexpr char kNotJudged[] = "not judged";
 
 std::string Milliseconds(double seconds) { return FormatNumber(seconds * 1e3); }
 std::string Mebibytes(double bytes) { return FormatNumber(bytes / 0x1p20); }
@@ -39,7 +43,8 @@ bool IsDone(const v1::RunSummary& run) { return run.status() == "done" || run.st
 std::string VerdictWord(const v1::RunSummary& run) {
   if (!IsDone(run)) return run.status();
   if (IsSimulated(run)) return "simulated";
-  return run.verdict().valid() ? "valid" : "INVALID";
+  if (!run.verdict().valid()) return "INVALID";
+  return absl::StartsWith(run.verdict().reason(), kNotJudged) ? kNotJudged : "valid";
 }
 
 // What became of a run in one phrase. A verdict's reason begins with its word.
@@ -49,9 +54,11 @@ std::string Outcome(const v1::RunSummary& run) {
   return run.error().empty() ? run.status() : absl::StrCat(run.status(), ": ", run.error());
 }
 
-double TotalOf(const v1::Breakdown& breakdown) {
+// What the terms of the breakdown add up to. The median of the steps is another number.
+double MeanStep(const v1::RunSummary& run) {
+  if (run.mean_step_seconds() > 0) return run.mean_step_seconds();
   double total = 0;
-  for (const auto& [name, seconds] : BreakdownTerms(breakdown)) total += seconds;
+  for (const auto& [name, seconds] : BreakdownTerms(run.breakdown_seconds())) total += seconds;
   return total;
 }
 
@@ -120,7 +127,7 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
   if (workers) columns.push_back({"P"});
   const TermColumns terms = TermColumns::For(sweep.rows());
   terms.AddHeaders(&columns);
-  columns.push_back({"sum"});
+  columns.push_back({"mean\nstep"});
   Table table(columns);
   for (int i = 0; i < sweep.rows_size(); ++i) {
     const v1::RunSummary& run = sweep.rows(i);
@@ -128,12 +135,14 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
     std::vector<std::string> cells = {run.network(), patterns[i]};
     if (workers) cells.push_back(absl::StrCat(run.workers()));
     terms.AddCells(run.breakdown_seconds(), 1e3, &cells);
-    cells.push_back(Milliseconds(TotalOf(run.breakdown_seconds())));
+    cells.push_back(Milliseconds(MeanStep(run)));
     table.AddRow(std::move(cells));
   }
   if (table.empty()) return "";
   return absl::StrCat("\nWhere the time of a mean step goes, ms (",
-                      AnySimulated(sweep) ? "simulated" : "measured", ", mean over ranks):\n\n",
+                      AnySimulated(sweep) ? "simulated" : "measured",
+                      ", mean over ranks).\n"
+                      "The terms add up to the mean step; the table above has the median:\n\n",
                       table.Render());
 }
 
@@ -201,6 +210,26 @@ std::string AlgorithmsOf(const v1::RunSummary& run) {
   return absl::StrCat(absl::StrJoin(parts, ", "), ", ", algorithm, " above");
 }
 
+// "98.2 ms (compute measured in this run; time was up after 12 of 200 simulated steps)".
+std::string PredictedStep(const v1::RunSummary& run) {
+  int steps = 0;
+  for (const v1::NetworkSteps& row : run.networks()) steps += row.steps();
+  const int wanted = std::min(steps, kPredictedSteps);
+  std::vector<std::string> facts;
+  if (!run.compute_source().empty())
+    facts.push_back(absl::StrCat("compute ",
+                                 absl::StartsWith(run.compute_source(), "device") ? "of the " : "",
+                                 run.compute_source()));
+  // Each network's share is rounded.
+  if (run.predicted_steps() > 0 && run.predicted_steps() + run.networks_size() < wanted) {
+    facts.push_back(absl::StrCat("time was up after ", run.predicted_steps(), " of ", wanted,
+                                 " simulated steps"));
+  }
+  const std::string step =
+      run.predicted_step_seconds() > 0 ? FormatSeconds(run.predicted_step_seconds()) : "-";
+  return facts.empty() ? step : absl::StrCat(step, " (", absl::StrJoin(facts, "; "), ")");
+}
+
 void AddTraffic(const v1::TrafficBytes& bytes, Table* table) {
   table->AddRow({"  activations, forward", FormatBytes(bytes.activation_fwd())});
   table->AddRow({"  activations, backward", FormatBytes(bytes.activation_bwd())});
@@ -228,9 +257,8 @@ std::string TrainTable(const v1::RunSummary& run) {
   table.AddRow({IsSimulated(run) ? "step, simulated" : "step, measured",
                 absl::StrCat(FormatSeconds(run.step_seconds().median()), " median, ",
                              FormatSeconds(run.step_seconds().p99()), " p99")});
-  if (run.predicted_step_seconds() > 0) {
-    table.AddRow({"step, predicted", FormatSeconds(run.predicted_step_seconds())});
-  }
+  if (run.predicted_step_seconds() > 0 || run.predicted_steps() > 0)
+    table.AddRow({"step, predicted", PredictedStep(run)});
   AddNetworks(run, &table);
   table.AddRow({"on the wire",
                 absl::StrCat(FormatBytes(run.bytes_on_the_wire_per_rank()), " per step and rank, ",
@@ -240,7 +268,8 @@ std::string TrainTable(const v1::RunSummary& run) {
   for (const auto& [name, seconds] : BreakdownTerms(run.breakdown_seconds())) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
   }
-  table.AddRow({"a mean step", absl::StrJoin(terms, ", ")});
+  table.AddRow({"a mean step",
+                absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "))});
   table.AddRow({"verdict", Outcome(run)});
   return table.Render();
 }

@@ -84,7 +84,7 @@ void ApplyNetwork(const RunFlags& flags, Faults* faults, v1::RunConfig* config) 
   const LinkFlags& link = flags.link;
   if (!link.delay && !link.jitter && !link.rate && !link.loss) return;
   if (!config->has_network()) *config->mutable_network() = UnlimitedNetwork();
-  faults->Add(ApplyLinkFlags(link, config->mutable_network()->mutable_link()));
+  faults->Add(ApplyLinkFlags(link, config->mutable_network()));
 }
 
 // flags.device names at most one device.

@@ -20,9 +20,29 @@ int WidthOf(const Lines& lines) {
   return width;
 }
 
-int LongestWord(const std::string& text) {
-  const Lines words = absl::StrSplit(text, ' ');
-  return WidthOf(words);
+// What is never broken. A name like "none+delay50ms+rate1mbit" may be, before each '+'.
+struct Piece {
+  std::string text;
+  bool glued;  // to the piece before it
+};
+
+std::vector<Piece> PiecesOf(const std::string& text) {
+  std::vector<Piece> pieces;
+  for (const std::string& word : Lines(absl::StrSplit(text, ' '))) {
+    for (size_t begin = 0; begin == 0 || begin < word.size();) {
+      const size_t end = std::min(word.find('+', begin + 1), word.size());
+      pieces.push_back({word.substr(begin, end - begin), begin > 0});
+      begin = std::max<size_t>(end, 1);
+    }
+  }
+  return pieces;
+}
+
+int LongestPiece(const std::string& text) {
+  int longest = 0;
+  for (const Piece& piece : PiecesOf(text))
+    longest = std::max(longest, static_cast<int>(piece.text.size()));
+  return longest;
 }
 
 std::string Padded(const std::string& text, int width, Align align) {
@@ -56,14 +76,14 @@ void AppendRow(const std::vector<Lines>& cells, const std::vector<Column>& colum
 
 std::vector<std::string> WrapWords(const std::string& text, int width) {
   Lines lines;
-  const Lines words = absl::StrSplit(text, ' ');
-  for (const std::string& word : words) {
-    const bool fits =
-        !lines.empty() && static_cast<int>(lines.back().size() + 1 + word.size()) <= width;
+  for (const auto& [piece, glued] : PiecesOf(text)) {
+    const std::string gap = glued ? "" : " ";
+    const bool fits = !lines.empty() &&
+                      static_cast<int>(lines.back().size() + gap.size() + piece.size()) <= width;
     if (fits) {
-      absl::StrAppend(&lines.back(), " ", word);
+      absl::StrAppend(&lines.back(), gap, piece);
     } else {
-      lines.push_back(word);
+      lines.push_back(piece);
     }
   }
   return lines;
@@ -83,7 +103,7 @@ std::string Table::Render(int max_width) const {
     int word = width;
     for (const auto& row : rows_) {
       width = std::max(width, static_cast<int>(row[i].size()));
-      word = std::max(word, LongestWord(row[i]));
+      word = std::max(word, LongestPiece(row[i]));
     }
     widths.push_back(width);
     narrowest.push_back(columns_[i].align == Align::kLeft ? word : width);

@@ -24,7 +24,7 @@ class Table {
   bool empty() const { return rows_.empty(); }
 
   // Headers, a rule, rows. Where the table is wider than `max_width`, left-aligned cells are
-  // wrapped between words, the widest column first; a word is never cut.
+  // wrapped between words and before a '+', the widest column first; nothing else is ever cut.
   std::string Render(int max_width = kMaxWidth) const;
 
  private:
@@ -32,7 +32,7 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// `text` in lines of at most `width` columns, broken between words.
+// `text` in lines of at most `width` columns, broken between words and before a '+'.
 std::vector<std::string> WrapWords(const std::string& text, int width);
 
 }  // namespace edgetp

@@ -50,9 +50,13 @@ absl::StatusOr<v1::StatusResponse> AwaitWorkers(LocalCluster& cluster, int worke
   }
 }
 
-// Blocks until: a shutdown signal (OK), or a process has ended.
+// Blocks until: a shutdown signal (OK), or the server has ended, or workers do so again and again.
+// One that ends is replaced.
 absl::Status Keep(LocalCluster& cluster) {
-  while (WaitForShutdownSignal(kCheckInterval) == 0) RETURN_IF_ERROR(cluster.Check());
+  while (WaitForShutdownSignal(kCheckInterval) == 0) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> replaced, cluster.ReplaceDeadWorkers());
+    for (const std::string& text : replaced) absl::FPrintF(stderr, "edgetp: %s\n", text);
+  }
   return absl::OkStatus();
 }
 
@@ -98,6 +102,7 @@ ExitCode Run(const UpFlags& flags) {
 void AddUp(CLI::App& app, Command* command) {
   auto flags = std::make_shared<UpFlags>();
   flags->launcher.listen = "127.0.0.1:50051";
+  flags->launcher.stays = true;
   CLI::App* up =
       app.add_subcommand("up", "Start a cluster on this machine that stays until Ctrl-C");
   LauncherOptions* options = &flags->launcher;

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <climits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
+#include "common/config/network_patch.h"
 #include "common/rpc/status.h"
 
 namespace edgetp {
@@ -35,10 +38,9 @@ absl::Status CheckResult(const v1::JobResult& result) {
   const auto is_span = [](double seconds) { return seconds >= 0 && seconds <= kMaxSeconds; };
   const bool good =
       std::all_of(result.compute_seconds().begin(), result.compute_seconds().end(), is_span) &&
-      std::all_of(result.step_seconds().begin(), result.step_seconds().end(), is_span) &&
       is_span(result.message_overhead_us() * 1e-6) && IsRate(result.staging_bytes_per_second());
   if (!good)
-    return absl::InvalidArgumentError("job result: invalid duration or rate; must be finite and >= 0");
+    return absl::InvalidArgumentError("job result: invalid duration or rate; must be >= 0");
   return CheckFinite(result.fidelity());
 }
 
@@ -49,6 +51,8 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
       ready_(workers.size(), false),
       results_(workers.size()),
       failed_(workers.size(), false),
+      heard_(options_.begin),
+      complained_(options_.begin),
       network_(options_.spec.config().network()),
       announced_network_(network_.current().name()),
       clock_(options_.spec.config().clock() == v1::CLOCK_SIMULATED
@@ -74,9 +78,12 @@ v1::Assign ActiveJob::Assignment(int rank, absl::Duration ready_limit) const {
   return assign;
 }
 
-void ActiveJob::SetNetwork(absl::Time now, const v1::NetworkProfile& network,
+void ActiveJob::SetNetwork(absl::Time now, const NetworkChange& change,
                            std::optional<absl::Duration> span) {
-  if (span.has_value()) return network_.Hold(NetworkTime(now), network, *span);
+  if (span.has_value()) return network_.Hold(NetworkTime(now), change, *span);
+  if (!change.profile.has_value()) return network_.Change(NetworkTime(now), change.patch);
+  v1::NetworkProfile network = *change.profile;
+  ApplyPatch(change.patch, &network);
   network_.Replace(NetworkTime(now), network);
 }
 
@@ -164,6 +171,39 @@ void ActiveJob::Tick(absl::Time now) {
       static_cast<int>(std::find(ready_.begin(), ready_.end(), false) - ready_.begin());
   End("failed",
       absl::DeadlineExceededError(absl::StrCat(Describe(rank), ": not ready before the deadline")));
+}
+
+std::pair<std::vector<int>, std::string> ActiveJob::Missing() const {
+  std::vector<int> ranks;
+  const int world_size = static_cast<int>(workers_.size());
+  if (phase_ == Phase::kPreparing) {
+    for (int rank = 0; rank < world_size; ++rank) {
+      if (!ready_[rank]) ranks.push_back(rank);
+    }
+    return {ranks, "to get ready"};
+  }
+  int slowest = INT_MAX;
+  for (int rank = 0; rank < world_size; ++rank)
+    slowest = std::min(slowest, aggregator_.LastStep(rank).value_or(0));
+  const bool trains = options_.spec.has_train() && slowest < options_.spec.config().train().steps();
+  for (int rank = 0; rank < world_size; ++rank) {
+    const bool behind = aggregator_.LastStep(rank).value_or(0) == slowest;
+    if (trains ? behind : !results_[rank].has_value()) ranks.push_back(rank);
+  }
+  return {ranks, trains ? absl::StrCat("to end step ", slowest + 1) : "to send its result"};
+}
+
+std::string ActiveJob::Waiting(absl::Time now) {
+  constexpr size_t kNamed = 4;
+  const absl::Time since = std::max(heard_, complained_);
+  if (phase_ == Phase::kEnded || now - since < kSilence) return "";
+  complained_ = now;
+  const auto [ranks, what] = Missing();
+  std::vector<std::string> names;
+  for (size_t i = 0; i < std::min(ranks.size(), kNamed); ++i) names.push_back(Describe(ranks[i]));
+  if (ranks.size() > kNamed) names.push_back(absl::StrCat(ranks.size() - kNamed, " more"));
+  return absl::StrCat("waiting for ", absl::StrJoin(names, ", "), " ", what, " (nothing new for ",
+                      absl::ToInt64Seconds(now - heard_), " s)");
 }
 
 EndedRun ActiveJob::Ended() const {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,6 +31,7 @@ class ActiveJob {
     // After a failure that only echoes another rank's, how long to wait for the one that started
     // it.
     absl::Duration blame_wait;
+    absl::Time begin;
   };
 
   // `workers` by rank; what is needed of them is copied.
@@ -50,8 +52,11 @@ class ActiveJob {
     return network_.Outlook(NetworkTime(now));
   }
   // With `span`, for so long only. AdvanceNetwork then says whether anything has changed.
-  void SetNetwork(absl::Time now, const v1::NetworkProfile& network,
-                  std::optional<absl::Duration> span);
+  void SetNetwork(absl::Time now, const NetworkChange& change, std::optional<absl::Duration> span);
+  std::vector<v1::NetworkProfile> PreviewNetwork(absl::Time now,
+                                                 const NetworkChange& change) const {
+    return network_.Preview(NetworkTime(now), change);
+  }
   // True if another profile is in force since the last call.
   bool AdvanceNetwork(absl::Time now);
 
@@ -68,6 +73,13 @@ class ActiveJob {
   void FailFromOutside(const absl::Status& reason);
   // Deadlines: readiness, and the wait for the one to blame.
   void Tick(absl::Time now);
+
+  // A worker has said something about the job.
+  void Heard(absl::Time now) { heard_ = now; }
+  // For whom or what the job waits, for people: where nothing was heard for kSilence, and once in
+  // each that follows. Else empty.
+  std::string Waiting(absl::Time now);
+  static constexpr absl::Duration kSilence = absl::Seconds(10);
 
   // Call once phase() is kEnded.
   EndedRun Ended() const;
@@ -88,6 +100,8 @@ class ActiveJob {
   StepCharger Charger();
   // What the network's timeline goes by: simulated time, where there is such a clock.
   absl::Time NetworkTime(absl::Time now) const { return clock_ ? clock_->now() : now; }
+  // The ranks that the others wait for, and for what of theirs.
+  std::pair<std::vector<int>, std::string> Missing() const;
   // "rank 1 (worker-2, pid 123)".
   std::string Describe(int rank) const;
 
@@ -100,6 +114,8 @@ class ActiveJob {
   std::vector<std::optional<v1::JobResult>> results_;
   std::vector<bool> failed_;
   std::vector<Echo> echoes_;  // in the order of their arrival
+  absl::Time heard_;          // of the job, from any worker
+  absl::Time complained_;     // of silence
   absl::Time give_up_;  // waiting for a failure that blames nobody else; from the first echo on
   NetworkSchedule network_;
   std::string announced_network_;

@@ -1,5 +1,7 @@
 #include "server/cluster_service.h"
 
+#include <spdlog/spdlog.h>
+
 #include <cmath>
 #include <memory>
 #include <string>
@@ -7,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "common/base/status_macros.h"
 #include "common/rpc/status.h"
 #include "server/sink.h"
 #include "server/write_queue.h"
@@ -50,26 +53,50 @@ class JoinStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::S
       options_.loop->Post([stream] { stream->HandleClosed(); });
       return writes_.Close(grpc::Status::OK);
     }
-    // The next message is read when this one has been handled: a flood waits in its connection.
-    options_.loop->Post([stream] {
-      stream->Handle(stream->incoming_);
-      if (stream->closed()) return;
-      stream->incoming_.Clear();
-      stream->StartRead(&stream->incoming_);
-    });
+    options_.loop->Post([stream] { stream->Handle(); });
   }
   void OnWriteDone(bool ok) override { writes_.OnWriteDone(ok); }
   void OnDone() override { self_.reset(); }
 
  private:
   // The rest runs on the loop.
-  void Handle(const v1::WorkerMessage& message) {
-    if (!worker_.empty()) return options_.dispatcher->OnMessage(worker_, message);
-    absl::StatusOr<std::string> id =
-        absl::InvalidArgumentError("join: the first message is not `join`");
-    if (message.has_join()) id = options_.dispatcher->Join(shared_from_this(), message.join());
+  void Handle() {
+    if (worker_.empty()) return BeginJoin();
+    options_.dispatcher->OnMessage(worker_, incoming_);
+    ReadOn();
+  }
+
+  // The next message is read when this one has been handled: a flood waits in its connection.
+  void ReadOn() {
+    if (closed()) return;
+    incoming_.Clear();
+    StartRead(&incoming_);
+  }
+
+  void BeginJoin() {
+    if (!incoming_.has_join())
+      return Close(absl::InvalidArgumentError("join: the first message is not `join`"));
+    if (const absl::Status good = options_.dispatcher->CheckJoin(incoming_.join()); !good.ok())
+      return Close(good);
+    const auto stream = shared_from_this();
+    options_.dial_back->Check(
+        incoming_.join().member().peer_address(), [stream](const absl::Status& reached) {
+          stream->options_.loop->Post([stream, reached] { stream->EndJoin(reached); });
+        });
+  }
+
+  void EndJoin(const absl::Status& reached) {
+    if (closed()) return;
+    if (!reached.ok()) {
+      spdlog::warn("refused {}: {}", incoming_.join().member().peer_address(),
+                   std::string(reached.message()));
+      return Close(Annotate(
+          reached, "join: the server cannot reach the address that this worker advertises"));
+    }
+    const auto id = options_.dispatcher->Join(shared_from_this(), incoming_.join());
     if (!id.ok()) return Close(id.status());
     worker_ = *id;
+    ReadOn();
   }
 
   void HandleClosed() {

@@ -7,6 +7,7 @@
 #include "common/rpc/security.h"
 #include "edgetp/v1/cluster.grpc.pb.h"
 #include "server/active_run.h"
+#include "server/dial_back.h"
 #include "server/dispatcher.h"
 #include "server/loop.h"
 
@@ -19,6 +20,7 @@ struct ClusterServiceOptions {
   ActiveRun* active_run;
   ServerMetrics* metrics;
   const Security* security;
+  DialBack* dial_back;
 };
 
 class ClusterService final : public v1::Cluster::CallbackService {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/config/defaults.h"
@@ -16,6 +17,9 @@ namespace {
 // A sweep of a few hundred cells can be looked at; a server that runs for months must not grow
 // without end.
 constexpr size_t kEndedRunsKept = 200;
+
+// Of what a worker says about itself: an address and an error message.
+constexpr size_t kMaxProgressBytes = 1024;
 
 const char* StateOf(v1::Phase::Name phase) {
   switch (phase) {
@@ -51,6 +55,8 @@ std::string JobOf(const v1::WorkerMessage& message) {
       return message.result().job();
     case v1::WorkerMessage::kFailure:
       return message.failure().job();
+    case v1::WorkerMessage::kProgress:
+      return message.progress().job();
     default:
       return "";
   }
@@ -102,6 +108,7 @@ void Coordinator::OnMessage(absl::Time now, const std::string& id, const v1::Wor
 
 void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message,
                                Outputs* out) {
+  active_->Heard(now);
   switch (message.body_case()) {
     case v1::WorkerMessage::kReady:
       if (active_->Ready(now, rank)) {
@@ -121,6 +128,9 @@ void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage
     case v1::WorkerMessage::kFailure:
       active_->Fail(now, rank, message.failure());
       break;
+    case v1::WorkerMessage::kProgress:
+      Relay(message.progress(), out);
+      break;
     default:
       break;
   }
@@ -133,6 +143,19 @@ void Coordinator::OnStep(int rank, const v1::StepReport& report, Outputs* out) {
     run->set_step(record->step());
   v1::RunEvent event;
   *event.mutable_step() = *std::move(record);
+  out->events.emplace_back(active_->run(), std::move(event));
+}
+
+void Coordinator::Relay(const v1::JobProgress& progress, Outputs* out) {
+  v1::RunEvent event;
+  *event.mutable_progress() = progress;
+  // Whatever a worker says: it is shown to people.
+  for (std::string* text :
+       {event.mutable_progress()->mutable_activity(), event.mutable_progress()->mutable_unit()}) {
+    if (text->size() > kMaxProgressBytes) text->resize(kMaxProgressBytes);
+    std::replace_if(
+        text->begin(), text->end(), [](char c) { return absl::ascii_iscntrl(c); }, ' ');
+  }
   out->events.emplace_back(active_->run(), std::move(event));
 }
 
@@ -160,6 +183,12 @@ void Coordinator::Tick(absl::Time now, Outputs* out) {
   if (active_ != nullptr) {
     active_->Tick(now);
     FollowNetwork(now, out);
+    if (const std::string waiting = active_->Waiting(now); !waiting.empty()) {
+      v1::JobProgress progress;
+      progress.set_job(active_->run());
+      progress.set_activity(waiting);
+      Relay(progress, out);
+    }
   }
   Advance(now, out);
 }
@@ -216,36 +245,6 @@ void Coordinator::FailRun(absl::Time now, const std::string& run, const absl::St
   if (queued != queue_.end()) EndQueued(queued, "failed", reason, out);
   if (active_ != nullptr && active_->run() == run) active_->FailFromOutside(reason);
   Advance(now, out);
-}
-
-void Coordinator::SetNetwork(absl::Time now, const v1::NetworkProfile& network,
-                             std::optional<absl::Duration> span, Outputs* out) {
-  if (!span.has_value()) cluster_network_ = network;
-  if (active_ == nullptr) {
-    ++network_version_;
-    return;
-  }
-  active_->SetNetwork(now, network, span);
-  FollowNetwork(now, out);
-}
-
-void Coordinator::FollowNetwork(absl::Time now, Outputs* out) {
-  if (active_->phase() == ActiveJob::Phase::kEnded || !active_->AdvanceNetwork(now)) return;
-  const v1::NetworkProfile& network = active_->network().current();
-  v1::ServerMessage message;
-  message.mutable_network()->set_job(active_->run());
-  *message.mutable_network()->mutable_network() = network;
-  message.mutable_network()->set_version(++network_version_);
-  Broadcast(message, out);
-  if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr)
-    run->set_network(network.name());
-  v1::RunEvent event;
-  *event.mutable_network() = network;
-  out->events.emplace_back(active_->run(), std::move(event));
-}
-
-v1::NetworkProfile Coordinator::network(absl::Time now) const {
-  return active_ != nullptr ? active_->NetworkOutlook(now) : cluster_network_;
 }
 
 void Coordinator::FillStatus(absl::Time now, v1::StatusResponse* status) const {
@@ -311,7 +310,8 @@ void Coordinator::Activate(absl::Time now, Outputs* out) {
       std::make_unique<ActiveJob>(ActiveJob::Options{.run = job.run,
                                                      .spec = std::move(job.spec),
                                                      .ready_deadline = now + options_.ready_limit,
-                                                     .blame_wait = options_.heartbeat_limit},
+                                                     .blame_wait = options_.heartbeat_limit,
+                                                     .begin = now},
                                   workers);
   out->begun.push_back(job.run);
   for (int rank = 0; rank < static_cast<int>(workers.size()); ++rank) {

@@ -33,6 +33,10 @@ class Coordinator {
  public:
   explicit Coordinator(CoordinatorOptions options);
 
+  // Errors: those of Membership::CheckJoin.
+  absl::Status CheckJoin(const v1::JoinRequest& request) const {
+    return Membership::CheckJoin(request);
+  }
   // A worker's first message. Its welcome is among the outputs.
   // Errors: those of Membership::Join.
   absl::StatusOr<std::string> Join(absl::Time now, const v1::JoinRequest& request, Outputs* out);
@@ -54,11 +58,14 @@ class Coordinator {
   // Fails the run if it is queued or active: something outside went wrong, e.g. its directory
   // cannot be written.
   void FailRun(absl::Time now, const std::string& run, const absl::Status& reason, Outputs* out);
-  // A validated profile: from now on the cluster's, and at once that of the running job. With
-  // `span`, for so long, of the running job alone: it must not be null then, nor the profile have
-  // events.
-  void SetNetwork(absl::Time now, const v1::NetworkProfile& network,
-                  std::optional<absl::Duration> span, Outputs* out);
+  // What it leads to is validated. Without `span`: the cluster's profile and that of the running
+  // job are replaced or changed for good, each on its own, and what was left of their timelines is
+  // dropped. With it: of the running job alone and for so long; there must be one then, and the
+  // profile must not have events.
+  void SetNetwork(absl::Time now, const NetworkChange& change, std::optional<absl::Duration> span,
+                  Outputs* out);
+  // The cluster's profile after such a change for good.
+  v1::NetworkProfile ChangedClusterNetwork(const NetworkChange& change) const;
   // What a job without a network of its own takes: what was set last, without limits at first. Its
   // timeline, if it has one, begins with each such job's steps.
   const v1::NetworkProfile& cluster_network() const { return cluster_network_; }
@@ -86,6 +93,7 @@ class Coordinator {
   void OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message, Outputs* out);
   // Tells everybody if another profile is in force.
   void FollowNetwork(absl::Time now, Outputs* out);
+  void Relay(const v1::JobProgress& progress, Outputs* out);
   void OnStep(int rank, const v1::StepReport& report, Outputs* out);
   // `missed`: the worker did not say that it would leave.
   void Lose(const std::string& worker, bool missed, const std::string& reason);

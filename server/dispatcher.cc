@@ -20,7 +20,6 @@
 #include "common/rpc/status.h"
 #include "server/job_check.h"
 #include "server/loop.h"
-#include "server/prediction.h"
 #include "server/summary.h"
 
 namespace edgetp {
@@ -33,17 +32,6 @@ v1::Phase::Name PhaseOf(const std::string& outcome) {
   return outcome == "done"     ? v1::Phase::NAME_DONE
          : outcome == "failed" ? v1::Phase::NAME_FAILED
                                : v1::Phase::NAME_STOPPED;
-}
-
-// Nothing where there is no prediction.
-Prediction Predict(const EndedRun& ended) {
-  if (ended.outcome != "done" || !ended.spec.has_train()) return {};
-  // Its steps are what a prediction would say.
-  if (ended.spec.config().clock() == v1::CLOCK_SIMULATED) return {};
-  absl::StatusOr<Prediction> prediction = PredictSteps(ended);
-  if (prediction.ok()) return *std::move(prediction);
-  spdlog::warn("run {}: no prediction: {}", ended.run, std::string(prediction.status().message()));
-  return {};
 }
 
 // How long a profile is to hold; absent: for good.
@@ -71,7 +59,13 @@ absl::StatusOr<std::optional<absl::Duration>> CheckSpan(const v1::SetNetworkRequ
 // A run remembers every profile that was in force, for its prediction.
 absl::Status CheckKnownProfiles(const ActiveJob* active) {
   constexpr size_t kMaxBytes = 64 << 20;
+  // Each is applied again whenever the network changes.
+  constexpr size_t kMaxHeld = 1000;
   if (active == nullptr) return absl::OkStatus();
+  if (active->network().held() >= kMaxHeld) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("network: too many changes hold for a while (limit=", kMaxHeld, ")"));
+  }
   size_t bytes = 0;
   for (const auto& [name, profile] : active->network().profiles()) bytes += profile.ByteSizeLong();
   if (bytes <= kMaxBytes) return absl::OkStatus();
@@ -100,13 +94,15 @@ std::vector<v1::RunEvent> FinalEvents(const EndedRun& ended, const v1::RunSummar
 }  // namespace
 
 Dispatcher::Dispatcher(CoordinatorOptions options, const std::string& runs, BlobStore* blobs,
-                       ActiveRun* active_run, ServerMetrics* metrics)
+                       ActiveRun* active_run, ServerMetrics* metrics, Predictor* predictor)
     : stranger_limit_(options.heartbeat_limit),
       coordinator_(options),
+      networks_(runs),
       book_(runs),
       blobs_(blobs),
       active_run_(active_run),
-      metrics_(metrics) {}
+      metrics_(metrics),
+      predictor_(predictor) {}
 
 void Dispatcher::ExpectJoin(const WorkerStream& stream) {
   strangers_.push_back({stream, MonotonicNow()});
@@ -126,6 +122,10 @@ void Dispatcher::DropStrangers(absl::Time now) {
     stream->Close(absl::DeadlineExceededError(absl::StrFormat(
         "join: no first message within %.1f s", absl::ToDoubleSeconds(stranger_limit_))));
   }
+}
+
+absl::Status Dispatcher::CheckJoin(const v1::JoinRequest& request) const {
+  return coordinator_.CheckJoin(request);
 }
 
 absl::StatusOr<std::string> Dispatcher::Join(const WorkerStream& stream,
@@ -168,6 +168,10 @@ void Dispatcher::Tick() {
 absl::Status Dispatcher::Submit(const v1::JobSpec& spec, v1::SubmitResponse* response) {
   ASSIGN_OR_RETURN(v1::JobSpec job, CheckJob(spec, coordinator_.cluster_network(), blobs_));
   RETURN_IF_ERROR(coordinator_.CanSubmit());
+  if (job.has_train()) {
+    ASSIGN_OR_RETURN(const std::string network, networks_.NameFor(job.config().network()));
+    job.mutable_config()->mutable_network()->set_name(network);
+  }
   ASSIGN_OR_RETURN(const std::string run, book_.ChooseName(job, absl::Now()));
   job.mutable_config()->set_name(run);
   ASSIGN_OR_RETURN(const std::string directory, book_.Open(run, job, absl::Now()));
@@ -181,25 +185,51 @@ absl::Status Dispatcher::Submit(const v1::JobSpec& spec, v1::SubmitResponse* res
 }
 
 absl::Status Dispatcher::Stop(const std::string& run) {
+  predictor_->Cut(run);
   Outputs outputs;
   RETURN_IF_ERROR(coordinator_.Stop(MonotonicNow(), run, &outputs));
   CarryOut(std::move(outputs));
   return absl::OkStatus();
 }
 
-absl::Status Dispatcher::SetNetwork(const v1::SetNetworkRequest& request) {
+absl::StatusOr<NetworkChange> Dispatcher::ResolveChange(const v1::SetNetworkRequest& request) {
+  NetworkChange change{std::nullopt, request.patch()};
+  if (!request.has_network()) return change;
+  change.profile = request.network();
+  FillDefaults(&*change.profile);
   const ActiveJob* const active = coordinator_.active();
+  // Its steps name the network they ran under.
+  if (active != nullptr && active->spec().has_train()) {
+    ASSIGN_OR_RETURN(const std::string name, networks_.NameFor(*change.profile));
+    change.profile->set_name(name);
+  }
+  return change;
+}
+
+absl::Status Dispatcher::CheckChange(const NetworkChange& change, bool for_good) const {
   // Without a job the number of ranks is not known; each job is checked with its own.
-  std::optional<int> world_size;
-  if (active != nullptr) world_size = active->spec().config().workers();
-  v1::NetworkProfile filled = request.network();
-  FillDefaults(&filled);
-  RETURN_IF_ERROR(ValidateNetwork(filled, world_size, "network"));
+  if (for_good) {
+    RETURN_IF_ERROR(
+        ValidateNetwork(coordinator_.ChangedClusterNetwork(change), std::nullopt, "network"));
+  }
+  const ActiveJob* const active = coordinator_.active();
+  if (active == nullptr) return absl::OkStatus();
+  for (const v1::NetworkProfile& network : active->PreviewNetwork(MonotonicNow(), change))
+    RETURN_IF_ERROR(ValidateNetwork(network, active->spec().config().workers(), "network"));
+  return absl::OkStatus();
+}
+
+absl::Status Dispatcher::SetNetwork(const v1::SetNetworkRequest& request) {
+  if (!request.has_network() && !request.has_patch())
+    return absl::InvalidArgumentError("network: neither a profile nor changes are given");
+  const ActiveJob* const active = coordinator_.active();
   ASSIGN_OR_RETURN(const std::optional<absl::Duration> span, CheckSpan(request, active));
+  ASSIGN_OR_RETURN(const NetworkChange change, ResolveChange(request));
+  RETURN_IF_ERROR(CheckChange(change, /*for_good=*/!span.has_value()));
   RETURN_IF_ERROR(CheckKnownProfiles(active));
   Outputs outputs;
-  coordinator_.SetNetwork(MonotonicNow(), filled, span, &outputs);
-  if (active == nullptr) LogNetwork("no run is active", filled.name());
+  coordinator_.SetNetwork(MonotonicNow(), change, span, &outputs);
+  if (active == nullptr) LogNetwork("no run is active", network().name());
   CarryOut(std::move(outputs));
   return absl::OkStatus();
 }
@@ -237,7 +267,7 @@ void Dispatcher::CarryOut(Outputs outputs) {
     spdlog::warn("{} is disconnected: {}", worker, std::string(reason.message()));
     if (const auto stream = streams_.extract(worker)) stream.mapped()->Close(reason);
   }
-  for (const EndedRun& ended : outputs.ended) End(ended);
+  for (EndedRun& ended : outputs.ended) End(std::move(ended));
   UpdateGauges();
   if (!more.ended.empty() || !more.sends.empty()) CarryOut(std::move(more));
 }
@@ -266,26 +296,30 @@ void Dispatcher::LogNetwork(const std::string& whose, const std::string& profile
                coordinator_.network_version());
 }
 
-void Dispatcher::End(const EndedRun& ended) {
+void Dispatcher::End(EndedRun ended) {
   active_run_->End(ended.run);
   metrics_->EndRun(ended.run, ended.outcome, MonotonicNow());
-  EndedRun final = ended;
-  v1::RunSummary summary = Summarize(final, Predict(final));
+  if (Predictor::Wants(ended)) return predictor_->Post(std::move(ended));
+  Conclude(std::move(ended), Prediction());
+}
+
+void Dispatcher::Conclude(EndedRun ended, const Prediction& prediction) {
+  v1::RunSummary summary = Summarize(ended, prediction);
   if (const absl::Status written = book_.WriteSummary(ended.run, summary);
-      !written.ok() && final.outcome == "done") {
-    final.outcome = "failed";
-    final.failure = written;
-    summary.set_status(final.outcome);
+      !written.ok() && ended.outcome == "done") {
+    ended.outcome = "failed";
+    ended.failure = written;
+    summary.set_status(ended.outcome);
     summary.set_error(std::string(written.message()));
   }
   // These three kinds of events go to memory only; they cannot fail.
-  for (const v1::RunEvent& event : FinalEvents(final, summary))
+  for (const v1::RunEvent& event : FinalEvents(ended, summary))
     (void)book_.Record(ended.run, event);
   book_.Close(ended.run);
-  if (final.outcome == "failed") {
-    spdlog::error("run {}: failed: {}", ended.run, std::string(final.failure.message()));
+  if (ended.outcome == "failed") {
+    spdlog::error("run {}: failed: {}", ended.run, std::string(ended.failure.message()));
   } else {
-    spdlog::info("run {}: {}", ended.run, final.outcome);
+    spdlog::info("run {}: {}", ended.run, ended.outcome);
   }
 }
 

@@ -40,6 +40,7 @@ struct Flags {
   double ready_seconds = 120;
   double blob_limit_gib = 8;
   double transfer_minutes = 10;
+  double dial_back_seconds = 2;
   std::string ready_file;
   std::string log_level = "info";
 };
@@ -78,6 +79,11 @@ void Declare(CLI::App* app, Flags* flags) {
                   "how long the transfer of a corpus, of weights or of a checkpoint may take")
       ->check(CLI::Range(0.01, absl::ToDoubleMinutes(edgetp::kLongestTransfer)))
       ->capture_default_str();
+  app->add_option("--dial_back_seconds", flags->dial_back_seconds,
+                  "how long connecting to the address that a worker advertises may take, before it "
+                  "may join; 0: do not try (this host cannot reach the workers)")
+      ->check(CLI::Range(0.0, 60.0))
+      ->capture_default_str();
   app->add_option("--max_queued_runs", flags->server.coordinator.max_queued,
                   "jobs that may wait; more are refused")
       ->check(CLI::Range(1, 100000))
@@ -97,6 +103,7 @@ absl::StatusOr<edgetp::ServerOptions> Resolve(const Flags& flags) {
   options.coordinator.worker_wait = absl::Seconds(flags.worker_wait_seconds);
   options.coordinator.ready_limit = absl::Seconds(flags.ready_seconds);
   options.transfer_limit = absl::Minutes(flags.transfer_minutes);
+  options.dial_back_limit = absl::Seconds(flags.dial_back_seconds);
   options.blob_limit_bytes = static_cast<int64_t>(flags.blob_limit_gib * (int64_t{1} << 30));
   return options;
 }

@@ -5,7 +5,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/rpc/host.h"
 #include "server/hardware.h"
 
 namespace edgetp {
@@ -20,7 +22,9 @@ constexpr int kMaxWorkers = 4096;
 // without end.
 constexpr int kGoneWorkersKept = 16;
 
-absl::Status CheckJoin(const v1::JoinRequest& request) {
+}  // namespace
+
+absl::Status Membership::CheckJoin(const v1::JoinRequest& request) {
   if (request.version() != kVersion) {
     return absl::FailedPreconditionError(absl::StrCat("join: the worker has version ",
                                                       request.version(), ", the server ", kVersion,
@@ -28,6 +32,10 @@ absl::Status CheckJoin(const v1::JoinRequest& request) {
   }
   if (request.member().peer_address().empty()) {
     return absl::InvalidArgumentError("join: member.peer_address is missing");
+  }
+  if (const absl::Status dialable = CheckDialable(request.member().peer_address());
+      !dialable.ok()) {
+    return Annotate(dialable, "join: member.peer_address (--advertise)");
   }
   for (const std::string* field :
        {&request.member().peer_address(), &request.member().host(), &request.member().boot_id(),
@@ -40,8 +48,6 @@ absl::Status CheckJoin(const v1::JoinRequest& request) {
   }
   return absl::OkStatus();
 }
-
-}  // namespace
 
 absl::StatusOr<std::string> Membership::Join(absl::Time now, const v1::JoinRequest& request) {
   if (absl::Status status = CheckJoin(request); !status.ok()) return status;

@@ -26,10 +26,13 @@ struct Worker {
 
 class Membership {
  public:
+  // What a request alone tells.
+  // Errors: InvalidArgument if a field is missing, too long, or an address that nobody can dial,
+  // FailedPrecondition if its version differs from ours.
+  static absl::Status CheckJoin(const v1::JoinRequest& request);
   // Takes a worker in and gives it the next id. It stands in for the one that has been missed for
   // longest.
-  // Errors: InvalidArgument if a field is missing or too long, FailedPrecondition if its version
-  // differs from ours, ResourceExhausted if there are as many as the largest run may have.
+  // Errors: those of CheckJoin; ResourceExhausted if there are as many as the largest run may have.
   absl::StatusOr<std::string> Join(absl::Time now, const v1::JoinRequest& request);
 
   // nullptr if there is no such worker, or it is gone.

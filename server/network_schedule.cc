@@ -2,7 +2,11 @@
 
 #include <google/protobuf/util/message_differencer.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "common/config/network_patch.h"
 
 namespace edgetp {
 namespace {
@@ -27,71 +31,111 @@ void NetworkSchedule::Begin(absl::Time now) { begin_ = now; }
 
 void NetworkSchedule::Replace(absl::Time now, const v1::NetworkProfile& profile) {
   Load(profile);
-  held_.reset();
+  held_.clear();
   if (begin_.has_value()) begin_ = now;
 }
 
-void NetworkSchedule::Hold(absl::Time now, const v1::NetworkProfile& profile, absl::Duration span) {
-  held_ = Held{now + span, Know(profile)};
+void NetworkSchedule::Change(absl::Time now, const v1::NetworkPatch& patch) {
+  v1::NetworkProfile changed = *StateAt(now, BeginAsOf(now));
+  ApplyPatch(patch, &changed);
+  Load(changed);
+  if (begin_.has_value()) begin_ = now;
+  absl::Time until = now;
+  for (const Held& held : held_) until = std::max(until, held.until);
+  if (until > now) held_.push_back({until, NetworkChange{std::nullopt, patch}});
+}
+
+void NetworkSchedule::Hold(absl::Time now, const NetworkChange& change, absl::Duration span) {
+  held_.push_back({now + span, change});
+  state_ = nullptr;
+}
+
+std::vector<v1::NetworkProfile> NetworkSchedule::Preview(absl::Time now,
+                                                         const NetworkChange& change) const {
+  std::vector<v1::NetworkProfile> networks = {InForceAt(now, BeginAsOf(now)),
+                                              *StateAt(now, BeginAsOf(now))};
+  for (v1::NetworkProfile& network : networks) {
+    if (change.profile.has_value()) network = *change.profile;
+    ApplyPatch(change.patch, &network);
+  }
+  return networks;
 }
 
 bool NetworkSchedule::Advance(absl::Time now) {
-  if (!Holds(now)) held_.reset();
+  const size_t ended = std::erase_if(held_, [now](const Held& held) { return held.until <= now; });
+  const Profile state = StateAt(now, BeginAsOf(now));
+  if (ended == 0 && state == state_) return false;
+  state_ = state;
   const Profile before = current_;
-  current_ = held_.has_value() ? held_->profile : StateAt(now);
+  current_ = held_.empty() ? state : Know(InForceAt(now, BeginAsOf(now)));
   return current_ != before;
+}
+
+v1::NetworkProfile NetworkSchedule::InForceAt(absl::Time now, absl::Time begin) const {
+  v1::NetworkProfile network = *StateAt(now, begin);
+  bool changed = false;
+  for (const auto& [until, change] : held_) {
+    if (until <= now) continue;
+    if (change.profile.has_value()) network = *change.profile;
+    ApplyPatch(change.patch, &network);
+    changed = true;
+  }
+  if (changed) network.set_name(NameOf(network));
+  return network;
 }
 
 v1::NetworkProfile NetworkSchedule::Outlook(absl::Time now) const {
   v1::NetworkProfile outlook = *current_;
-  Profile last = current_;
-  const auto add = [&](absl::Duration in, Profile profile) {
-    if (std::exchange(last, profile) == profile) return;
+  std::string last = current_->name();
+  for (const absl::Time time : Changes(now)) {
+    v1::NetworkProfile network = InForceAt(time, BeginAsOf(now));
+    if (std::exchange(last, network.name()) == network.name()) continue;
     v1::NetworkEvent* const event = outlook.add_events();
-    event->set_at_seconds(absl::ToDoubleSeconds(in));
-    *event->mutable_network() = *profile;
-  };
-  const absl::Duration held = Holds(now) ? held_->until - now : absl::ZeroDuration();
-  if (held > absl::ZeroDuration()) add(held, StateAt(held_->until));
-  for (const State& state : Upcoming(now)) {
-    if (state.at > held) add(state.at, state.profile);
+    event->set_at_seconds(absl::ToDoubleSeconds(time - now));
+    *event->mutable_network() = std::move(network);
   }
   return outlook;
 }
 
 std::optional<absl::Duration> NetworkSchedule::NextChange(absl::Time now) const {
-  const absl::Duration held = Holds(now) ? held_->until - now : absl::ZeroDuration();
-  if (held > absl::ZeroDuration() && StateAt(held_->until) != current_) return held;
-  for (const State& state : Upcoming(now)) {
-    if (state.at > held && state.profile != current_) return state.at;
+  for (const absl::Time time : Changes(now)) {
+    if (InForceAt(time, BeginAsOf(now)).name() != current_->name()) return time - now;
   }
   return std::nullopt;
 }
 
-NetworkSchedule::Profile NetworkSchedule::Know(v1::NetworkProfile profile) {
+std::string NetworkSchedule::NameOf(const v1::NetworkProfile& profile) const {
+  v1::NetworkProfile named = profile;
+  const auto fits = [&] {
+    const auto known = profiles_.find(named.name());
+    return known == profiles_.end() || MessageDifferencer::Equals(known->second, named);
+  };
   const std::string name = WithoutNumber(profile.name());
-  for (int number = 1;; ++number) {
-    profile.set_name(number == 1 ? name : absl::StrCat(name, "#", number));
-    const auto [known, is_new] = profiles_.emplace(profile.name(), profile);
-    if (is_new || MessageDifferencer::Equals(known->second, profile)) return &known->second;
-  }
+  for (int number = 1; !fits(); ++number)
+    named.set_name(number == 1 ? name : absl::StrCat(name, "#", number));
+  return named.name();
+}
+
+NetworkSchedule::Profile NetworkSchedule::Know(v1::NetworkProfile profile) {
+  profile.set_name(NameOf(profile));
+  return &profiles_.emplace(profile.name(), profile).first->second;
 }
 
 void NetworkSchedule::Load(const v1::NetworkProfile& profile) {
   states_.clear();
+  state_ = nullptr;
   for (const NetworkState& state : UnrollNetwork(profile))
     states_.push_back({state.at, Know(state.network)});
   repeat_ = absl::Seconds(profile.repeat_seconds());
 }
 
-absl::Duration NetworkSchedule::Position(absl::Time now) const {
-  if (!begin_.has_value()) return absl::ZeroDuration();
-  const absl::Duration passed = now - *begin_;
+absl::Duration NetworkSchedule::Position(absl::Time now, absl::Time begin) const {
+  const absl::Duration passed = now - begin;
   return repeat_ > absl::ZeroDuration() ? passed % repeat_ : passed;
 }
 
-NetworkSchedule::Profile NetworkSchedule::StateAt(absl::Time now) const {
-  const absl::Duration position = Position(now);
+NetworkSchedule::Profile NetworkSchedule::StateAt(absl::Time now, absl::Time begin) const {
+  const absl::Duration position = Position(now, begin);
   Profile profile = states_[0].profile;
   for (const State& state : states_) {
     if (state.at <= position) profile = state.profile;
@@ -99,17 +143,19 @@ NetworkSchedule::Profile NetworkSchedule::StateAt(absl::Time now) const {
   return profile;
 }
 
-std::vector<NetworkSchedule::State> NetworkSchedule::Upcoming(absl::Time now) const {
-  const absl::Duration position = Position(now);
-  std::vector<State> upcoming;
+std::vector<absl::Time> NetworkSchedule::Changes(absl::Time now) const {
+  const absl::Duration position = Position(now, BeginAsOf(now));
+  std::vector<absl::Time> times;
   for (const State& state : states_) {
-    if (state.at > position) upcoming.push_back({state.at - position, state.profile});
+    if (state.at > position) times.push_back(now + state.at - position);
+    if (state.at <= position && repeat_ > absl::ZeroDuration())
+      times.push_back(now + state.at + repeat_ - position);
   }
-  if (repeat_ == absl::ZeroDuration()) return upcoming;
-  for (const State& state : states_) {
-    if (state.at <= position) upcoming.push_back({state.at + repeat_ - position, state.profile});
+  for (const Held& held : held_) {
+    if (held.until > now) times.push_back(held.until);
   }
-  return upcoming;
+  std::sort(times.begin(), times.end());
+  return times;
 }
 
 }  // namespace edgetp

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,15 +12,12 @@
 #include "common/config/convert.h"
 #include "common/network/network_profile.h"
 #include "common/plan/step_plan.h"
+#include "common/simulate/predicted_steps.h"
 #include "common/simulate/timeline.h"
 #include "server/summary.h"
 
 namespace edgetp {
 namespace {
-
-// Enough for a median under heavy-tailed jitter, and milliseconds to simulate. A profile with few
-// of the run's steps gets one at least.
-constexpr double kMaxSteps = 200;
 
 // Empty: the run had no device profiles.
 std::vector<DeviceOptions> ProfiledDevices(const EndedRun& ended) {
@@ -86,53 +84,89 @@ absl::StatusOr<TimelineSimulator> SimulatorOf(const EndedRun& ended, const StepP
   return simulator;
 }
 
-// Durations of `count` steps, averaged over the ranks as measured ones are: a rank's step begins
-// where its last one ended.
+// Durations of at most `count` steps, averaged over the ranks as measured ones are: a rank's step
+// begins where its last one ended.
 absl::StatusOr<std::vector<double>> SimulateSteps(TimelineSimulator& simulator,
                                                   const StepPlan& plan, const ComputeTable& compute,
-                                                  int count) {
+                                                  int count, const std::function<bool()>& is_over) {
   std::vector<double> seconds;
-  for (int step = 0; step < count; ++step) {
+  for (int step = 0; step < count && (step == 0 || !is_over()); ++step) {
     ASSIGN_OR_RETURN(const StepTimeline timeline, simulator.RunStep(plan, compute));
     seconds.push_back(timeline.MeanSeconds());
   }
   return seconds;
 }
 
+// A simulated step, and how many of the run's steps it stands for.
+struct Sample {
+  double seconds;
+  double steps;
+};
+
+double WeightedMedian(std::vector<Sample> samples) {
+  std::sort(samples.begin(), samples.end(),
+            [](const Sample& a, const Sample& b) { return a.seconds < b.seconds; });
+  double total = 0;
+  for (const Sample& sample : samples) total += sample.steps;
+  double passed = 0;
+  for (const Sample& sample : samples) {
+    passed += sample.steps;
+    // Half a step of rounding: sums of weights are not exact.
+    if (passed >= total / 2 - 1e-6 * total) return sample.seconds;
+  }
+  return 0;
+}
+
+absl::StatusOr<ComputeTable> ComputeOf(const EndedRun& ended, const StepPlan& plan) {
+  const std::vector<DeviceOptions> devices = ProfiledDevices(ended);
+  if (devices.empty()) return MeasuredCompute(ended, plan);
+  return BuildComputeTable(plan, devices);
+}
+
+// How many of the run's steps ended under each profile.
+std::map<std::string, int> StepsByNetwork(const StepStatistics& statistics) {
+  std::map<std::string, int> steps;
+  for (const NetworkSpan& span : statistics.networks) steps[span.network] += span.steps;
+  return steps;
+}
+
 }  // namespace
 
-absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended) {
+absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended, const TimeIsUp& time_is_up) {
   const int world_size = ended.spec.config().workers();
   if (!ended.spec.has_train() || static_cast<int>(ended.results.size()) != world_size) {
     return absl::FailedPreconditionError("predict: the run has not finished training");
   }
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(ended.spec.config()));
   ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
-  const std::vector<DeviceOptions> devices = ProfiledDevices(ended);
-  ComputeTable compute;
-  if (devices.empty()) {
-    ASSIGN_OR_RETURN(compute, MeasuredCompute(ended, plan));
-  } else {
-    compute = BuildComputeTable(plan, devices);
-  }
-  const std::vector<std::string>& networks = ended.statistics.networks;
-  std::map<std::string, int> steps;
-  for (const std::string& network : networks) ++steps[network];
-  const double scale = std::min(1.0, kMaxSteps / static_cast<double>(networks.size()));
+  ASSIGN_OR_RETURN(const ComputeTable compute, ComputeOf(ended, plan));
+  const std::map<std::string, int> steps = StepsByNetwork(ended.statistics);
+  double total = 0;
+  for (const auto& [name, count] : steps) total += count;
+  const double scale = std::min(1.0, kPredictedSteps / total);
   Prediction prediction;
-  std::vector<double> all;
+  std::vector<Sample> all;
+  double share = 0;
   for (const auto& [name, count] : steps) {
     const auto network = ended.networks.find(name);
     if (network == ended.networks.end())
       return absl::InternalError(absl::StrCat("predict: no profile is named ", name));
+    if (time_is_up(1)) break;
     ASSIGN_OR_RETURN(TimelineSimulator simulator, SimulatorOf(ended, plan, network->second));
-    const int simulated = std::max(1, static_cast<int>(std::lround(scale * count)));
-    ASSIGN_OR_RETURN(const std::vector<double> seconds,
-                     SimulateSteps(simulator, plan, compute, simulated));
-    all.insert(all.end(), seconds.begin(), seconds.end());
+    share += count / total;
+    // A profile with few of the run's steps gets one at least.
+    ASSIGN_OR_RETURN(
+        const std::vector<double> seconds,
+        SimulateSteps(simulator, plan, compute,
+                      std::max(1, static_cast<int>(std::lround(scale * count))),
+                      [&time_is_up, share] { return time_is_up(std::min(share, 1.0)); }));
+    for (const double each : seconds)
+      all.push_back({each, count / static_cast<double>(seconds.size())});
+    prediction.steps += static_cast<int>(seconds.size());
     prediction.by_network[name] = Quantile(seconds, 0.5);
   }
-  prediction.step_seconds = Quantile(std::move(all), 0.5);
+  if (prediction.by_network.size() == steps.size())
+    prediction.step_seconds = WeightedMedian(std::move(all));
   return prediction;
 }
 

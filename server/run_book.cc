@@ -10,11 +10,21 @@
 namespace edgetp {
 namespace {
 
-// Events of a run of 20,000 steps take some 10 MB; who watches later than this many runs reads the
-// run's directory.
+// Together some 13 MB; who watches later than this many runs reads the run's directory.
 constexpr size_t kClosedRunsKept = 32;
 // Of runs that have not ended.
 constexpr size_t kMaxWatchers = 256;
+
+// What a watcher is told instead of the events that are not kept.
+std::shared_ptr<const v1::RunEvent> Gap(const std::string& run, size_t events,
+                                        const std::string& directory) {
+  const auto event = std::make_shared<v1::RunEvent>();
+  event->mutable_progress()->set_job(run);
+  event->mutable_progress()->set_activity(absl::StrCat(
+      "the first ", events, " events are not kept in memory",
+      directory.empty() ? "" : absl::StrCat("; every step is in ", directory, "/metrics.jsonl")));
+  return event;
+}
 
 }  // namespace
 
@@ -46,7 +56,8 @@ absl::StatusOr<std::string> RunBook::Open(const std::string& run, const v1::JobS
   }
   Entry& entry = entries_[run];
   entry.directory = std::move(directory);
-  return entry.directory == nullptr ? "" : entry.directory->path();
+  entry.path = entry.directory == nullptr ? "" : entry.directory->path();
+  return entry.path;
 }
 
 absl::Status RunBook::Record(const std::string& run, const v1::RunEvent& event) {
@@ -54,8 +65,8 @@ absl::Status RunBook::Record(const std::string& run, const v1::RunEvent& event) 
   if (found == entries_.end() || found->second.closed) return absl::OkStatus();
   Entry& entry = found->second;
   const auto shared = std::make_shared<const v1::RunEvent>(event);
-  entry.events.push_back(shared);
-  if (entry.events.size() > kEventsKept) entry.events.pop_front();
+  if (!event.has_progress()) entry.events.push_back(shared);
+  Forget(kEventsKept, &entry);
   for (const Watcher& watcher : entry.watchers) watcher->Send(shared);
   if (!event.has_step() || entry.directory == nullptr) return absl::OkStatus();
   return entry.directory->AppendStep(event.step());
@@ -73,10 +84,16 @@ void RunBook::Close(const std::string& run) {
   for (const Watcher& watcher : found->second.watchers) watcher->Close(absl::OkStatus());
   found->second.watchers.clear();
   found->second.directory.reset();
+  Forget(kEndedEventsKept, &found->second);
+  found->second.events.shrink_to_fit();
   closed_.push_back(run);
   if (closed_.size() <= kClosedRunsKept) return;
   entries_.erase(closed_.front());
   closed_.pop_front();
+}
+
+void RunBook::Forget(size_t kept, Entry* entry) {
+  for (; entry->events.size() > kept; ++entry->forgotten) entry->events.pop_front();
 }
 
 size_t RunBook::CountWatchers() {
@@ -96,6 +113,8 @@ absl::Status RunBook::Watch(const std::string& run, Watcher watcher) {
     return absl::ResourceExhaustedError(
         absl::StrCat("watch: too many watch already (limit=", kMaxWatchers, ")"));
   }
+  if (found->second.forgotten > 0)
+    watcher->Send(Gap(run, found->second.forgotten, found->second.path));
   for (const auto& event : found->second.events) watcher->Send(event);
   if (found->second.closed) {
     watcher->Close(absl::OkStatus());

@@ -18,9 +18,10 @@
 
 namespace edgetp {
 
-// Events of one run in memory, some 500 bytes each: more than a run that people look at has. Those
-// of a longer one begin with a gap; its directory has all.
-inline constexpr size_t kEventsKept = 100'000;
+// Events of one run in memory, some 400 bytes each: what somebody who watches late wants to see. Of
+// those before, its directory has every step. Once it has ended, its end is left.
+inline constexpr size_t kEventsKept = 10'000;
+inline constexpr size_t kEndedEventsKept = 1'000;
 
 class RunBook {
  public:
@@ -37,7 +38,7 @@ class RunBook {
   absl::StatusOr<std::string> Open(const std::string& run, const v1::JobSpec& spec,
                                    absl::Time wall_now);
 
-  // Tells the watchers, and writes a step to the run's directory.
+  // Tells the watchers, and writes a step to the run's directory. Progress is told and forgotten.
   // Errors: what the file system says; the watchers have been told nevertheless.
   absl::Status Record(const std::string& run, const v1::RunEvent& event);
 
@@ -47,18 +48,22 @@ class RunBook {
   // No more events: watchers' streams end.
   void Close(const std::string& run);
 
-  // Sends all events so far, and those to come.
+  // Sends the events that are kept, and those to come. Where older ones are not kept any more, the
+  // first event says so, as progress.
   // Errors: NotFound; ResourceExhausted if too many watch.
   absl::Status Watch(const std::string& run, Watcher watcher);
 
  private:
   struct Entry {
     std::unique_ptr<RunDirectory> directory;  // null: not training, or closed
+    std::string path;  // of the directory, also once it is closed; empty: not training
     std::deque<std::shared_ptr<const v1::RunEvent>> events;
+    size_t forgotten = 0;  // events before those
     std::vector<Watcher> watchers;
     bool closed = false;
   };
 
+  static void Forget(size_t kept, Entry* entry);
   // Forgets those who have gone.
   size_t CountWatchers();
   bool Taken(const std::string& run) const;

@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/config/load.h"
@@ -23,9 +24,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Model, pattern and network get this much each, so that date, time and a "-2" stay within the 64
-// of a run name.
+// Model and pattern get this much each. The network, which its link options may make longer, gets
+// what they leave of all three, so that date, time and a "-999" stay within the 64 of a run name.
 constexpr size_t kNamePartLength = 14;
+constexpr size_t kNamePartsLength = 41;
 
 absl::Status FromErrorCode(const std::error_code& error, const std::string& attempt) {
   if (!error) return absl::OkStatus();
@@ -33,12 +35,15 @@ absl::Status FromErrorCode(const std::error_code& error, const std::string& atte
 }
 
 bool IsNameCharacter(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '+' ||
+         c == '-';
 }
 
 std::string KeepNameCharacters(const std::string& text) {
   std::string kept;
-  std::copy_if(text.begin(), text.end(), std::back_inserter(kept), IsNameCharacter);
+  // "wifi-5#2" is not "wifi-52".
+  const std::string numbered = absl::StrReplaceAll(text, {{"#", "-"}});
+  std::copy_if(numbered.begin(), numbered.end(), std::back_inserter(kept), IsNameCharacter);
   return kept;
 }
 
@@ -80,7 +85,7 @@ absl::Status CheckRunName(const std::string& name) {
   return absl::InvalidArgumentError(
       absl::StrCat("run name '", name,
                    "': must be a letter or digit, then at most 63 letters, digits, dots, "
-                   "dashes or underscores"));
+                   "dashes, underscores or plus signs"));
 }
 
 std::string DefaultRunName(const v1::JobSpec& spec, absl::Time now) {
@@ -88,11 +93,13 @@ std::string DefaultRunName(const v1::JobSpec& spec, absl::Time now) {
   if (!spec.has_train()) return absl::StrCat(TaskName(spec), "-", time);
   const v1::RunConfig& config = spec.config();
   std::string name;
-  for (const std::string& part :
-       {config.model().name(), config.pattern(), config.network().name()}) {
+  for (const std::string& part : {config.model().name(), config.pattern()}) {
     const std::string kept = KeepNameCharacters(part).substr(0, kNamePartLength);
     if (!kept.empty()) absl::StrAppend(&name, kept, "-");
   }
+  const std::string network = KeepNameCharacters(config.network().name());
+  if (!network.empty())
+    absl::StrAppend(&name, network.substr(0, kNamePartsLength - name.size()), "-");
   return absl::StrCat(name, time);
 }
 

@@ -19,8 +19,10 @@
 #include "server/blobs_service.h"
 #include "server/cluster_service.h"
 #include "server/control_service.h"
+#include "server/dial_back.h"
 #include "server/dispatcher.h"
 #include "server/loop.h"
+#include "server/predictor.h"
 
 namespace edgetp {
 namespace {
@@ -34,15 +36,23 @@ constexpr absl::Duration kDrain = absl::Milliseconds(1500);
 
 }  // namespace
 
-// In the order of construction; the loop goes first, because it calls the dispatcher.
+// In the order of construction; the loop goes before the dispatcher that it calls, and both after
+// the threads that post to it.
 struct Server::Parts {
   explicit Parts(const ServerOptions& options)
       : security(options.security),
         metrics(&metric_set),
         blobs(options.runs, options.blob_limit_bytes),
-        dispatcher(options.coordinator, options.runs, &blobs, &active_run, &metrics),
+        dispatcher(options.coordinator, options.runs, &blobs, &active_run, &metrics, &predictor),
         loop(kTick, [this] { dispatcher.Tick(); }),
-        cluster_service({&loop, &dispatcher, &active_run, &metrics, &security}),
+        predictor(options.prediction_limit,
+                  [this](EndedRun ended, Prediction prediction) {
+                    loop.Post([this, ended = std::move(ended), prediction = std::move(prediction)] {
+                      dispatcher.Conclude(ended, prediction);
+                    });
+                  }),
+        dial_back(options.dial_back_limit),
+        cluster_service({&loop, &dispatcher, &active_run, &metrics, &security, &dial_back}),
         control_service(&loop, &dispatcher, &security),
         blobs_service({&blobs, &active_run, &security, options.transfer_limit}) {}
 
@@ -53,6 +63,8 @@ struct Server::Parts {
   BlobStore blobs;
   Dispatcher dispatcher;
   Loop loop;
+  Predictor predictor;
+  DialBack dial_back;
   ClusterService cluster_service;
   ControlService control_service;
   BlobsService blobs_service;
@@ -121,6 +133,8 @@ const std::string& Server::metrics_address() const { return parts_->endpoint->ad
 void Server::Shutdown(const absl::Status& reason) {
   if (parts_->grpc_server == nullptr) return;
   parts_->loop.Run([&] { parts_->dispatcher.Shutdown(reason); });
+  parts_->predictor.Stop();  // runs that it still has end with what it knows
+  parts_->dial_back.Stop();
   parts_->grpc_server->Shutdown(GrpcDeadline(MonotonicNow() + kDrain));
   parts_->loop.Stop();
   parts_->grpc_server.reset();

@@ -23,6 +23,11 @@ struct ServerOptions {
   // Transfers at one time, each of which holds a thread; more are refused. A cluster has a few: its
   // workers fetch a corpus together.
   int max_transfers = 300;
+  // What connecting to the address that a worker advertises may take, before it may join; zero:
+  // nobody tries.
+  absl::Duration dial_back_limit = absl::Seconds(2);
+  // What predicting the steps of an ended run may take, off the server's loop.
+  absl::Duration prediction_limit = absl::Seconds(5);
   Security security;
   CoordinatorOptions coordinator;
 };

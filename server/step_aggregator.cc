@@ -114,6 +114,11 @@ absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
   return record;
 }
 
+std::optional<int> StepAggregator::LastStep(int rank) const {
+  if (begin_is_open_) return std::nullopt;
+  return last_step_[rank];
+}
+
 v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& reports) const {
   v1::StepRecord record;
   record.set_step(reports.front().step());
@@ -145,7 +150,9 @@ void StepAggregator::Count(const v1::StepRecord& record,
   s.last_step = record.step();
   if (record.has_train_loss()) s.train_loss = record.train_loss();
   if (record.has_val_loss()) s.val_loss = record.val_loss();
-  s.networks.push_back(record.network());
+  if (s.networks.empty() || s.networks.back().network != record.network())
+    s.networks.push_back({record.network(), 0});
+  ++s.networks.back().steps;
   if (record.has_host_seconds()) s.host_seconds = record.host_seconds();
 }
 

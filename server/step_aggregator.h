@@ -14,8 +14,14 @@
 
 namespace edgetp {
 
+// Steps in a row that ended under the same profile.
+struct NetworkSpan {
+  std::string network;
+  int steps = 0;
+};
+
 // Sums and samples over the recorded steps of a run. Step 0 (losses before the first update) is not
-// among them.
+// among them. Eight bytes a step.
 struct StepStatistics {
   std::vector<double> step_seconds;  // mean over ranks, by step
   v1::Breakdown breakdown_sum;       // of the mean over ranks
@@ -24,7 +30,7 @@ struct StepStatistics {
   int last_step = 0;
   std::optional<double> train_loss;  // the last ones reported
   std::optional<double> val_loss;
-  std::vector<std::string> networks;   // profile in force at the end of each step
+  std::vector<NetworkSpan> networks;   // in force at the end of each step
   std::optional<double> host_seconds;  // under the simulated clock
 };
 
@@ -47,6 +53,8 @@ class StepAggregator {
   absl::StatusOr<std::optional<v1::StepRecord>> Add(int rank, const v1::StepReport& report);
 
   const StepStatistics& statistics() const { return statistics_; }
+  // The last step that the rank has reported; absent: none yet.
+  std::optional<int> LastStep(int rank) const;
 
  private:
   v1::StepRecord Combine(const std::vector<v1::StepReport>& reports) const;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/config/convert.h"
+#include "common/network/network_profile.h"
 #include "common/network/verdict.h"
 #include "common/plan/pattern.h"
 
@@ -22,14 +23,15 @@ void FillFidelity(const EndedRun& ended, v1::RunSummary* summary) {
   if (ended.spec.config().clock() == v1::CLOCK_SIMULATED) {
     summary->mutable_verdict()->set_valid(true);
     summary->mutable_verdict()->set_reason(absl::StrCat(
-        "simulated: nothing was emulated; compute is ",
-        summary->device().empty() ? "what each step took on this host" : "what the device takes"));
+        "not judged (simulated: nothing was emulated; compute is ",
+        summary->device().empty() ? "what each step took on this host" : "what the device takes",
+        ")"));
     return;
   }
   std::vector<v1::Fidelity> ranks;
   for (const v1::JobResult& result : ended.results) ranks.push_back(result.fidelity());
   *summary->mutable_fidelity() = WorstOf(ranks);
-  *summary->mutable_verdict() = Judge(summary->fidelity());
+  *summary->mutable_verdict() = Judge(summary->fidelity(), WasEmulated(ended));
 }
 
 void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
@@ -53,11 +55,12 @@ void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
 void FillNetworks(const StepStatistics& statistics, const Prediction& prediction,
                   v1::RunSummary* summary) {
   std::map<std::string, std::vector<double>> seconds;
-  for (size_t step = 0; step < statistics.networks.size(); ++step) {
-    const std::string& network = statistics.networks[step];
-    std::vector<double>& samples = seconds[network];
-    if (samples.empty()) summary->add_networks()->set_network(network);
-    samples.push_back(statistics.step_seconds[step]);
+  auto begin = statistics.step_seconds.begin();
+  for (const NetworkSpan& span : statistics.networks) {
+    std::vector<double>& samples = seconds[span.network];
+    if (samples.empty()) summary->add_networks()->set_network(span.network);
+    samples.insert(samples.end(), begin, begin + span.steps);
+    begin += span.steps;
   }
   for (v1::NetworkSteps& row : *summary->mutable_networks()) {
     const std::vector<double>& samples = seconds[row.network()];
@@ -68,7 +71,26 @@ void FillNetworks(const StepStatistics& statistics, const Prediction& prediction
   }
 }
 
+// What prices compute, in a prediction and under the simulated clock.
+std::string ComputeSource(const v1::RunSummary& summary) {
+  if (summary.device().empty()) return "measured in this run";
+  return "device profile " + summary.device();
+}
+
 }  // namespace
+
+bool WasEmulated(const EndedRun& ended) {
+  const v1::RunConfig& config = ended.spec.config();
+  if (!DevicesOf(config).empty()) return true;
+  return std::any_of(ended.statistics.networks.begin(), ended.statistics.networks.end(),
+                     [&](const NetworkSpan& span) {
+                       const auto network = ended.networks.find(span.network);
+                       if (network == ended.networks.end())
+                         return true;  // no profile, no doubt either
+                       const auto options = ResolveNetwork(network->second, config.workers());
+                       return !options.ok() || !options->Unlimited();
+                     });
+}
 
 double Quantile(std::vector<double> samples, double share) {
   if (samples.empty()) return 0;
@@ -96,6 +118,8 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   FillFidelity(ended, &summary);
   FillNetworks(ended.statistics, prediction, &summary);
   summary.set_predicted_step_seconds(prediction.step_seconds);
+  summary.set_predicted_steps(prediction.steps);
+  summary.set_compute_source(ComputeSource(summary));
   if (!ended.results.empty())
     summary.set_allreduce_algorithm(ended.results[0].allreduce_algorithm());
   if (!ended.results.empty())

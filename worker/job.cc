@@ -176,6 +176,13 @@ absl::Status Job::Connect(absl::Time deadline) {
   peers.job = assign_.job();
   peers.rank = assign_.rank();
   peers.members = members_;
+  peers.on_dial_error = [this](const std::string& error) {
+    spdlog::warn("job {}: {}", assign_.job(), error);
+    v1::WorkerMessage message;
+    message.mutable_progress()->set_job(assign_.job());
+    message.mutable_progress()->set_activity(error);
+    context_.link->Send(std::move(message));
+  };
   auto transport = std::make_unique<PeerGroup>(context_.environment->endpoint, std::move(peers));
   context_.control->Attach(
       [peers = transport.get()](const absl::Status& status) { peers->Abort(status); },

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -59,6 +60,7 @@ struct Flags {
   bool check_device = false;
   int threads = 1;
   double connect_seconds = 30;
+  std::optional<double> rejoin_seconds;
   SecurityOptions security;
 };
 
@@ -97,6 +99,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
                  "how long to wait for the server at the start")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
+  app.add_option("--rejoin_seconds", flags.rejoin_seconds,
+                 "how long to try to join again after the server was lost; 0: not at all; default: "
+                 "without end")
+      ->check(CLI::Range(0.0, 86400.0 * 365));
   app.add_option("--log_level", flags.log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str();
   AddSecurityFlags(&app, Role::kWorker, &flags.security);
@@ -227,6 +233,8 @@ absl::Status CheckAddresses(const Flags& flags, const Security& security) {
   RETURN_IF_ERROR(security.CheckListen("--listen", flags.listen));
   RETURN_IF_ERROR(security.CheckListen("--status", flags.status));
   RETURN_IF_ERROR(security.CheckMetrics(flags.metrics));
+  if (!flags.advertise.empty())
+    RETURN_IF_ERROR(Annotate(CheckDialable(flags.advertise), "--advertise"));
   return security.CheckDial("--server", flags.server);
 }
 
@@ -265,7 +273,10 @@ absl::Status Run(Flags flags) {
   const JobEnvironment environment{endpoint.get(), &metrics, flags.device, flags.threads};
   ASSIGN_OR_RETURN(const ServerLinkOptions link,
                    LinkOptionsOf(flags, security, *endpoint, metrics_endpoint->address()));
-  Session session(link, &environment);
+  const absl::Duration rejoin = flags.rejoin_seconds.has_value()
+                                    ? absl::Seconds(*flags.rejoin_seconds)
+                                    : absl::InfiniteDuration();
+  Session session({link, rejoin}, &environment);
   absl::Status status;
   {
     SignalWatcher watcher(&session);

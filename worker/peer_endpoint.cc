@@ -23,8 +23,8 @@ constexpr int kFrameBytes = 1 << 20;
 constexpr int kNoCompression = 1 << GRPC_COMPRESS_NONE;
 constexpr int kFirstReconnectMs = 20;
 constexpr int kLastReconnectMs = 200;
-// What one attempt may take under TLS: two round trips more, of a slow link.
-constexpr int kHandshakeMs = 5000;
+// What one attempt may take: round trips of a slow link.
+constexpr int kConnectMs = 5000;
 // For what callers have left behind to be seen before the end.
 constexpr absl::Duration kFarewell = absl::Milliseconds(20);
 constexpr int kMaxPeerMessageBytes = kMaxSegmentBytes + kMaxSegmentHeaderBytes;
@@ -96,8 +96,7 @@ std::unique_ptr<PeerStream> PeerEndpoint::Dial(const std::string& address) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // Peers come up at different times: ask again soon.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
-                   security_.tls() ? kHandshakeMs : kLastReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
   arguments.SetMaxReceiveMessageSize(kMaxPeerMessageBytes);
   arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, kNoCompression);

@@ -29,7 +29,7 @@ class PeerEndpoint {
   // host:port with the real port.
   const std::string& address() const { return address_; }
 
-  // Starts a call to the peer at `address`; connects, and retries to, while the endpoint is polled.
+  // Starts a call to the peer at `address`; connects while the endpoint is polled.
   std::unique_ptr<PeerStream> Dial(const std::string& address);
 
   // Streams that others have opened and that no group has taken yet, oldest first. Their first

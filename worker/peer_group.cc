@@ -12,6 +12,9 @@ namespace edgetp {
 namespace {
 
 constexpr absl::Duration kDialAgainAfter = absl::Milliseconds(50);
+// How often errors of the same peer are told: the same one, and others.
+constexpr absl::Duration kDialNotice = absl::Seconds(5);
+constexpr absl::Duration kNewDialNotice = absl::Seconds(1);
 // How long a failed group waits for gRPC to let go of the caller's memory. A stopped peer can hold
 // the last write for ever; the kernel alone reads it then, for a stream that is cancelled, so that
 // going on is harmless.
@@ -173,10 +176,21 @@ absl::Status PeerGroup::DialEnded(int r, absl::Time now) {
   endpoint_->Retire(std::move(peer.stream));
   peer.hello_sent = false;
   peer.dial_again = now + kDialAgainAfter;
+  if (r > rank()) TellDialError(r, status, now);
   peer.dial_error = status;
   if (r > rank() && IsFinal(status))
     return Annotate(status, absl::StrCat("peer connect (peer=", r, ")"));
   return absl::OkStatus();
+}
+
+void PeerGroup::TellDialError(int r, const absl::Status& status, absl::Time now) {
+  Peer& peer = peers_[r];
+  if (options_.on_dial_error == nullptr) return;
+  if (now - peer.told < (peer.dial_error == status ? kDialNotice : kNewDialNotice)) return;
+  peer.told = now;
+  options_.on_dial_error(absl::StrCat("rank ", rank(), " dials rank ", r, " at ",
+                                      options_.members[r].address, ": ",
+                                      std::string(status.message())));
 }
 
 // Greets or refuses those who called. A caller's hello is its first message.

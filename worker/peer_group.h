@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -32,6 +33,9 @@ struct PeerGroupOptions {
   std::vector<PeerMember> members;  // by rank, this one included
   std::string version = kVersion;
   int max_unreleased_segments = 2;  // per peer: few in flight stay in cache
+  // Told while the group connects, for people: each dial that fails, as it happens, and once in
+  // kDialNotice while nothing else does. Null: nobody.
+  std::function<void(const std::string&)> on_dial_error;
 };
 
 class PeerGroup final : public SegmentTransport {
@@ -69,10 +73,11 @@ class PeerGroup final : public SegmentTransport {
   struct Peer {
     std::unique_ptr<PeerStream> stream;
     bool hello_sent = false;
-    bool ready = false;             // hellos went both ways
-    absl::Time dial_again;          // where a dialled stream has failed
-    absl::Status dial_error;        // why, at last
-    std::deque<Received> received;  // decoded, not yet taken
+    bool ready = false;                      // hellos went both ways
+    absl::Time dial_again;                   // where a dialled stream has failed
+    absl::Status dial_error;                 // why, at last
+    absl::Time told = absl::InfinitePast();  // of it
+    std::deque<Received> received;           // decoded, not yet taken
     uint64_t sent = 0;
     // Shared with gRPC's slices, which may outlive the group.
     std::shared_ptr<std::atomic<uint64_t>> released = std::make_shared<std::atomic<uint64_t>>(0);
@@ -85,6 +90,7 @@ class PeerGroup final : public SegmentTransport {
   absl::Status TakeArrivals();
   absl::Status Welcome(std::unique_ptr<PeerStream> stream, const v1::Hello& hello);
   absl::Status DialEnded(int rank, absl::Time now);
+  void TellDialError(int rank, const absl::Status& status, absl::Time now);
   absl::Status CheckStreams();
   absl::Status Decode(int rank);
   bool AllReady() const;

@@ -123,7 +123,7 @@ void PeerStream::Close() {
 DialledStream::DialledStream(std::shared_ptr<grpc::Channel> channel, grpc::CompletionQueue* queue,
                              const Security& security)
     : PeerStream(/*stranger=*/false), channel_(std::move(channel)) {
-  context_.set_wait_for_ready(!security.tls());
+  // A call that waited for its peer would not say why it does: the group dials again instead.
   if (!security.token().empty()) context_.AddMetadata(kTokenKey, security.token());
   call_ = grpc::GenericStub(channel_).PrepareCall(&context_, kExchangeMethod, queue);
   call_->StartCall(start_.Start());

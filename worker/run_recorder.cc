@@ -30,7 +30,6 @@ LinkMetrics& RunRecorder::Link(int source, int destination) {
 
 void RunRecorder::OnStep(const StepStats& stats, const v1::StepReport& report) {
   simulated_ ? metrics_->UntimedStep(report) : metrics_->Step(report);
-  step_seconds_.push_back(static_cast<float>(report.step_seconds()));
   StepCost& cost = recent_.emplace_back();
   cost.compute_seconds = stats.breakdown_seconds.compute();
   for (const absl::Duration gap : stats.compute_gaps) {
@@ -44,7 +43,6 @@ void RunRecorder::OnStep(const StepStats& stats, const v1::StepReport& report) {
 }
 
 void RunRecorder::FillResult(v1::JobResult* result) const {
-  for (const float seconds : step_seconds_) result->add_step_seconds(seconds);
   if (recent_.empty()) return;
   std::vector<const StepCost*> steps;
   for (const StepCost& cost : recent_) steps.push_back(&cost);

@@ -27,9 +27,9 @@ class RunRecorder : public CollectiveObserver {
   // After each training step.
   void OnStep(const StepStats& stats, const v1::StepReport& report);
 
-  // Sets step_seconds, and compute_seconds, message_overhead_us and staging_bytes_per_second of a
-  // typical step: averages over the middle half of the steps by compute time, so that neither warm-up nor a hiccup of the host
-  // counts.
+  // Sets compute_seconds, message_overhead_us and staging_bytes_per_second of a typical step:
+  // averages over the middle half of the steps by compute time, so that neither warm-up nor a
+  // hiccup of the host counts.
   void FillResult(v1::JobResult* result) const;
 
  private:
@@ -50,7 +50,6 @@ class RunRecorder : public CollectiveObserver {
   const int rank_;
   const bool simulated_;
   std::map<std::pair<int, int>, LinkMetrics> links_;
-  std::vector<float> step_seconds_;
   std::deque<StepCost> recent_;
 };
 

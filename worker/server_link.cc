@@ -1,5 +1,6 @@
 #include "worker/server_link.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -14,6 +15,18 @@ namespace edgetp {
 namespace {
 
 constexpr absl::Duration kLastTry = absl::Seconds(1);
+// How soon somebody who waits for a server is let go.
+constexpr absl::Duration kStopPoll = absl::Milliseconds(100);
+
+// Blocks until: connected (true), `deadline`, or `is_stopped`.
+bool AwaitConnected(grpc::Channel& channel, absl::Time deadline,
+                    const std::function<bool()>& is_stopped) {
+  while (true) {
+    const absl::Time now = MonotonicNow();
+    if (channel.WaitForConnected(GrpcDeadline(std::min(deadline, now + kStopPoll)))) return true;
+    if (now >= deadline || (is_stopped != nullptr && is_stopped())) return false;
+  }
+}
 
 }  // namespace
 
@@ -25,8 +38,10 @@ ServerLink::ServerLink(const ServerLinkOptions& options, Handler handler)
 absl::StatusOr<std::unique_ptr<ServerLink>> ServerLink::Connect(const ServerLinkOptions& options,
                                                                 Handler handler) {
   std::unique_ptr<ServerLink> link(new ServerLink(options, std::move(handler)));
-  const auto deadline = GrpcDeadline(MonotonicNow() + options.connect_timeout);
-  if (!link->channel_->WaitForConnected(deadline)) {
+  const absl::Time deadline = MonotonicNow() + options.connect_timeout;
+  if (!AwaitConnected(*link->channel_, deadline, options.is_stopped)) {
+    if (options.is_stopped != nullptr && options.is_stopped())
+      return absl::CancelledError("join: this worker was told to stop");
     // A call that does not wait is told why: nobody listens, or the handshake failed.
     link->context_.set_deadline(GrpcDeadline(MonotonicNow() + kLastTry));
     const absl::Status reason = link->Join(options.join);

@@ -25,6 +25,7 @@ struct ServerLinkOptions {
   absl::Duration
       connect_timeout;  // a server that starts later than its workers is waited for this long
   Security security;
+  std::function<bool()> is_stopped;  // nobody wants the link any longer; null: never
 };
 
 class ServerLink {
@@ -37,7 +38,7 @@ class ServerLink {
 
   // Blocks until: the server has answered with `welcome`, or the timeout.
   // Errors: Unavailable (no server), FailedPrecondition (version), InvalidArgument, as the server
-  // says.
+  // says; Cancelled (is_stopped).
   static absl::StatusOr<std::unique_ptr<ServerLink>> Connect(const ServerLinkOptions& options,
                                                              Handler handler);
 

@@ -1,57 +1,49 @@
 #include "common/config/link_flags.h"
 
-#include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
+#include "common/config/network_patch.h"
 #include "common/config/units.h"
-#include "common/network/network_profile.h"
 
 namespace edgetp {
 namespace {
 
 constexpr char kUnlimitedRate[] = "unlimited";
 
-absl::Status SetDelay(const std::string& text, v1::LinkConfig* link) {
+absl::Status SetDelay(const std::string& text, v1::LinkConfig* change) {
   ASSIGN_OR_RETURN(const absl::Duration delay, ParseDelay(text));
-  link->set_delay_us(absl::ToDoubleMicroseconds(delay));
-  for (auto& quantile : *link->mutable_quantiles()) {
-    quantile.set_jitter_us(std::max(quantile.jitter_us(), -link->delay_us()));
-  }
+  change->set_delay_us(absl::ToDoubleMicroseconds(delay));
   return absl::OkStatus();
 }
 
-absl::Status SetJitter(const std::string& text, v1::LinkConfig* link) {
+absl::Status SetJitter(const std::string& text, v1::LinkConfig* change) {
   ASSIGN_OR_RETURN(const absl::Duration jitter, ParseDelay(text));
-  link->set_jitter_us(absl::ToDoubleMicroseconds(jitter));
-  if (link->distribution() == v1::LinkConfig::DISTRIBUTION_QUANTILES) {
-    link->set_distribution(v1::LinkConfig::DISTRIBUTION_NORMAL);
-    link->clear_quantiles();
-  }
+  change->set_jitter_us(absl::ToDoubleMicroseconds(jitter));
   return absl::OkStatus();
 }
 
-absl::Status SetRate(const std::string& text, v1::LinkConfig* link) {
-  ClearCapacity(link);
-  link->clear_ingress_rate_bits_per_second();
+absl::Status SetRate(const std::string& text, v1::LinkConfig* change) {
+  change->set_rate_bits_per_second(std::numeric_limits<double>::infinity());
   if (text == kUnlimitedRate) return absl::OkStatus();
   ASSIGN_OR_RETURN(const double rate, ParseRate(text));
-  link->set_rate_bits_per_second(rate);
+  change->set_rate_bits_per_second(rate);
   return absl::OkStatus();
 }
 
-absl::Status SetLoss(const std::string& text, v1::LinkConfig* link) {
+absl::Status SetLoss(const std::string& text, v1::LinkConfig* change) {
   ASSIGN_OR_RETURN(const double loss, ParsePercent(text));
-  link->set_loss(loss);
+  change->set_loss(loss);
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status ApplyLinkFlags(const LinkFlags& flags, v1::LinkConfig* link) {
+absl::StatusOr<v1::LinkConfig> ParseLinkFlags(const LinkFlags& flags) {
   const struct {
     const char* name;
     const std::optional<std::string>& text;
@@ -60,11 +52,18 @@ absl::Status ApplyLinkFlags(const LinkFlags& flags, v1::LinkConfig* link) {
               {"--jitter", flags.jitter, &SetJitter},
               {"--rate", flags.rate, &SetRate},
               {"--loss", flags.loss, &SetLoss}};
-  v1::LinkConfig changed = *link;
+  v1::LinkConfig change;
   for (const auto& row : rows) {
-    if (row.text.has_value()) RETURN_IF_ERROR(Annotate(row.set(*row.text, &changed), row.name));
+    if (row.text.has_value()) RETURN_IF_ERROR(Annotate(row.set(*row.text, &change), row.name));
   }
-  *link = changed;
+  return change;
+}
+
+absl::Status ApplyLinkFlags(const LinkFlags& flags, v1::NetworkProfile* profile) {
+  ASSIGN_OR_RETURN(const v1::LinkConfig change, ParseLinkFlags(flags));
+  if (change.ByteSizeLong() == 0) return absl::OkStatus();
+  ChangeLink(change, profile->mutable_link());
+  profile->set_name(PatchedName(profile->name(), PatchOf(change)));
   return absl::OkStatus();
 }
 

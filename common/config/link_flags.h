@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "edgetp/v1/config.pb.h"
 
 namespace edgetp {
@@ -18,11 +19,14 @@ struct LinkFlags {
   std::optional<std::string> loss;    // "1%"
 };
 
-// Changes `link` as asked. --jitter replaces a quantile table by the normal distribution; --delay
-// keeps a table, but raises what would arrive before it was sent; --rate is the rate of both ends,
-// and takes the place of a trace.
-// Errors: InvalidArgument naming the flag, its value and the rule; `link` is unchanged then.
-absl::Status ApplyLinkFlags(const LinkFlags& flags, v1::LinkConfig* link);
+// What the flags change, as ChangeLink takes it: only their fields are present, and an unlimited
+// rate is infinite.
+// Errors: InvalidArgument naming the flag, its value and the rule.
+absl::StatusOr<v1::LinkConfig> ParseLinkFlags(const LinkFlags& flags);
+
+// Changes the profile's default link, and its name with it: "wifi-5+rate20mbit".
+// Errors: those of ParseLinkFlags; the profile is unchanged then.
+absl::Status ApplyLinkFlags(const LinkFlags& flags, v1::NetworkProfile* profile);
 
 // A link is directed: "0:1". Errors: InvalidArgument unless both are ranks and differ.
 absl::Status ParseLinkName(const std::string& text, int* source, int* destination);

@@ -161,9 +161,9 @@ void CheckDevices(const v1::RunConfig& config, Violations* violations) {
 
 void CheckName(const v1::RunConfig& config, Violations* violations) {
   if (!config.has_name() || IsRunName(config.name())) return;
-  violations->AddGot("name",
-                     "must be a letter or digit, then at most 63 letters, digits, '.', '_' or '-'",
-                     absl::StrCat("\"", config.name(), "\""));
+  violations->AddGot(
+      "name", "must be a letter or digit, then at most 63 letters, digits, '.', '_', '+' or '-'",
+      absl::StrCat("\"", config.name(), "\""));
 }
 
 void CheckRunNetwork(const v1::RunConfig& config, const std::string& place,
@@ -209,8 +209,9 @@ absl::Status CheckShipped(const Profile& profile, const std::string& place) {
 bool IsRunName(const std::string& name) {
   const auto alphanumeric = [](unsigned char c) { return c < 128 && std::isalnum(c) != 0; };
   if (name.empty() || name.size() > 64 || !alphanumeric(name[0])) return false;
-  return std::all_of(name.begin(), name.end(),
-                     [&](char c) { return alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
+  return std::all_of(name.begin(), name.end(), [&](char c) {
+    return alphanumeric(c) || c == '.' || c == '_' || c == '+' || c == '-';
+  });
 }
 
 absl::Status ValidateModel(const v1::ModelConfig& model, const std::string& place) {

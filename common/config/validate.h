@@ -32,8 +32,8 @@ absl::Status ValidateScenario(const v1::BoardScenario& scenario, const std::stri
 absl::Status ValidateShipped(const v1::NetworkProfile& network, const std::string& place);
 absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string& place);
 
-// Run names become folder names: a letter or digit, then at most 63 letters, digits, dots, dashes
-// or underscores.
+// Run names become folder names: a letter or digit, then at most 63 letters, digits, dots, dashes,
+// underscores or plus signs.
 bool IsRunName(const std::string& name);
 
 }  // namespace edgetp

@@ -1,5 +1,6 @@
 #include "common/network/network_profile.h"
 
+#include <cmath>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -116,6 +117,9 @@ v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& over
   const bool traced = TraceSize(overriding) > 0 || overriding.has_trace_file();
   if (traced || overriding.has_rate_bits_per_second()) ClearCapacity(&link);
   link.MergeFrom(overriding);
+  // An override cannot leave a limit out that the default link has: an infinite one is none.
+  if (std::isinf(link.rate_bits_per_second())) link.clear_rate_bits_per_second();
+  if (std::isinf(link.ingress_rate_bits_per_second())) link.clear_ingress_rate_bits_per_second();
   return link;
 }
 

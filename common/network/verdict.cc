@@ -11,8 +11,9 @@ double ShareOf(double seconds, const v1::Fidelity& fidelity) {
   return fidelity.elapsed_seconds() > 0 ? seconds / fidelity.elapsed_seconds() : 0;
 }
 
+// What Judge looks at: each share by itself.
 double ErrorShare(const v1::Fidelity& fidelity) {
-  return ShareOf(fidelity.late_seconds() + fidelity.overrun_seconds(), fidelity);
+  return ShareOf(std::max(fidelity.late_seconds(), fidelity.overrun_seconds()), fidelity);
 }
 
 }  // namespace
@@ -31,8 +32,16 @@ v1::Fidelity WorstOf(const std::vector<v1::Fidelity>& ranks) {
   return worst;
 }
 
-v1::Verdict Judge(const v1::Fidelity& worst) {
+v1::Verdict Judge(const v1::Fidelity& worst, bool emulated) {
   v1::Verdict verdict;
+  verdict.set_judged(emulated && worst.elapsed_seconds() > 0);
+  if (!verdict.judged()) {
+    verdict.set_valid(true);
+    verdict.set_reason(emulated ? "not judged (nothing was measured)"
+                                : "not judged (nothing was emulated or paced: times are this "
+                                  "host's own)");
+    return verdict;
+  }
   verdict.set_late_share(ShareOf(worst.late_seconds(), worst));
   verdict.set_overrun_share(ShareOf(worst.overrun_seconds(), worst));
   verdict.set_valid(verdict.late_share() <= kMaxErrorShare &&

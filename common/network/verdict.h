@@ -14,11 +14,12 @@ namespace edgetp {
 // three times the late share, so that INVALID comes before the error exceeds 5 %.
 inline constexpr double kMaxErrorShare = 0.015;
 
-// The rank with the largest error share, with the largest release errors of all. Empty input: all
-// zero.
+// The rank whose lateness or overrun, whichever is more, takes the largest share: no other rank can
+// be INVALID if it is not. With the largest release errors of all ranks. Empty input: all zero.
 v1::Fidelity WorstOf(const std::vector<v1::Fidelity>& ranks);
 
-// Verdict over the worst rank of a run. Nothing measured (elapsed_seconds 0) is valid.
-v1::Verdict Judge(const v1::Fidelity& worst);
+// Verdict over the worst rank of a run. Where nothing was `emulated` or paced, or nothing measured
+// (elapsed_seconds 0), there is nothing to judge: valid, and not judged.
+v1::Verdict Judge(const v1::Fidelity& worst, bool emulated = true);
 
 }  // namespace edgetp

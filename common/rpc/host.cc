@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 
 namespace edgetp {
@@ -75,7 +77,75 @@ absl::StatusOr<std::string> SourceAddress(const addrinfo& target) {
   return std::string(text);
 }
 
+using AddressList = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
+
+absl::StatusOr<AddressList> Resolve(const HostPort& target, const addrinfo& hints) {
+  addrinfo* found = nullptr;
+  if (const int rc = ::getaddrinfo(target.host.c_str(), target.port.c_str(), &hints, &found);
+      rc != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("resolve ", target.host, ":", target.port, ": ", gai_strerror(rc)));
+  }
+  return AddressList(found, &::freeaddrinfo);
+}
+
+// What became of a connection that is being made: an errno value, 0 if it is there.
+int AwaitConnected(int fd, absl::Time deadline) {
+  pollfd writable = {.fd = fd, .events = POLLOUT, .revents = 0};
+  while (true) {
+    const absl::Duration left = deadline - MonotonicNow();
+    if (left <= absl::ZeroDuration()) return ETIMEDOUT;
+    const int ready = ::poll(
+        &writable, 1,
+        static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1)))));
+    if (ready < 0 && errno != EINTR) return errno;
+    if (ready > 0) break;
+  }
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+  return error;
+}
+
+int Connect(const addrinfo& target, absl::Time deadline) {
+  const int fd = ::socket(target.ai_family, target.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return errno;
+  int error = ::connect(fd, target.ai_addr, target.ai_addrlen) == 0 ? 0 : errno;
+  if (error == EINPROGRESS) error = AwaitConnected(fd, deadline);
+  ::close(fd);
+  return error;
+}
+
 }  // namespace
+
+absl::Status CheckDialable(const std::string& address) {
+  ASSIGN_OR_RETURN(const HostPort target, Split(address));
+  int port = 0;
+  if (!absl::SimpleAtoi(target.port, &port) || port < 1) {
+    return absl::InvalidArgumentError(absl::StrCat(address, ": the port must be from 1 to 65535"));
+  }
+  if (target.host == "0.0.0.0" || target.host == "::") {
+    return absl::InvalidArgumentError(
+        absl::StrCat(address,
+                     ": this address stands for all of a host's own; others cannot dial "
+                     "it: name the one that they reach"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DialTcp(const std::string& address, absl::Time deadline) {
+  ASSIGN_OR_RETURN(const HostPort target, Split(address));
+  addrinfo hints = {};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  ASSIGN_OR_RETURN(const AddressList found, Resolve(target, hints));
+  int error = 0;
+  for (const addrinfo* each = found.get(); each != nullptr; each = each->ai_next) {
+    error = Connect(*each, deadline);
+    if (error == 0) return absl::OkStatus();
+  }
+  return absl::UnavailableError(absl::StrCat("dial ", address, ": ", std::strerror(error)));
+}
 
 absl::StatusOr<std::string> ReachableAddress(const std::string& address, const std::string& other) {
   ASSIGN_OR_RETURN(const HostPort own, Split(address));
@@ -84,12 +154,7 @@ absl::StatusOr<std::string> ReachableAddress(const std::string& address, const s
   addrinfo hints = {};
   hints.ai_family = own.host == "0.0.0.0" ? AF_INET : AF_UNSPEC;
   hints.ai_socktype = SOCK_DGRAM;
-  addrinfo* found = nullptr;
-  if (const int rc = ::getaddrinfo(target.host.c_str(), target.port.c_str(), &hints, &found);
-      rc != 0) {
-    return absl::UnavailableError(absl::StrCat("resolve ", other, ": ", gai_strerror(rc)));
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+  ASSIGN_OR_RETURN(const AddressList found, Resolve(target, hints));
   const auto source = SourceAddress(*found);
   if (!source.ok()) return Annotate(source.status(), absl::StrCat("no route to ", other));
   const bool v6 = source->find(':') != std::string::npos;

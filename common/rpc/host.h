@@ -3,7 +3,9 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace edgetp {
 
@@ -24,6 +26,15 @@ absl::StatusOr<std::string> ReachableAddress(const std::string& address, const s
 // Whether `address` is HOST:PORT: [HOST] for IPv6, a port up to 65535 (0: any that is free).
 // Errors: InvalidArgument naming the rule.
 absl::Status CheckAddress(const std::string& address);
+
+// An address that others can dial: HOST:PORT with a port from 1 to 65535, and no wildcard host.
+// Errors: InvalidArgument naming the rule.
+absl::Status CheckDialable(const std::string& address);
+
+// Connects to HOST:PORT and hangs up.
+// Errors: InvalidArgument if it is not HOST:PORT; Unavailable with the reason.
+// Blocks until: connected, refused, or `deadline` (monotonic) has passed; the name may take longer.
+absl::Status DialTcp(const std::string& address, absl::Time deadline);
 
 // Whether only this machine can reach what listens at `address` (HOST:PORT): 127.0.0.0/8, ::1 and
 // localhost. Other names are not resolved: they lead elsewhere.

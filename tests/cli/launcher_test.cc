@@ -13,6 +13,7 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 
 namespace edgetp {
@@ -223,6 +224,69 @@ TEST_F(LauncherTest, CheckNamesTheSignalThatKilled) {
     status = (*cluster)->Check();
   }
   EXPECT_THAT(std::string(status.message()), HasSubstr("killed by signal 9"));
+}
+
+// Blocks until: a worker has been replaced, or none may be any more.
+absl::StatusOr<std::vector<std::string>> AwaitReplaced(LocalCluster& cluster) {
+  while (true) {
+    auto told = cluster.ReplaceDeadWorkers();
+    if (!told.ok() || !told->empty()) return told;
+    sched_yield();
+  }
+}
+
+TEST_F(LauncherTest, AWorkerThatEndsIsReplacedAndTold) {
+  {
+    auto cluster = LocalCluster::Start(Options(2));
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    AwaitPids(3);
+    kill(Pids().back(), SIGKILL);
+    const auto told = AwaitReplaced(**cluster);
+    ASSERT_TRUE(told.ok()) << told.status();
+    EXPECT_THAT((*told)[0], HasSubstr("killed by signal 9"));
+    EXPECT_THAT((*told)[0], HasSubstr("is replaced (pid="));
+    AwaitPids(4);
+    EXPECT_TRUE((*cluster)->Check().ok());
+  }
+  ExpectNobodyIsLeft();
+}
+
+TEST_F(LauncherTest, WorkersThatEndAgainAndAgainAreNotReplacedForEver) {
+  Write("edgetp_worker", "echo no memory >&2\nexit 7\n");
+  auto cluster = LocalCluster::Start(Options(1));
+  ASSERT_TRUE(cluster.ok()) << cluster.status();
+  absl::StatusOr<std::vector<std::string>> told = std::vector<std::string>();
+  int rounds = 0;
+  for (; told.ok() && rounds < 100; ++rounds) told = AwaitReplaced(**cluster);
+  EXPECT_EQ(rounds, 5) << "one for the worker, three more, and the end";
+  EXPECT_THAT(std::string(told.status().message()), HasSubstr("again and again"));
+  EXPECT_THAT(std::string(told.status().message()), HasSubstr("no memory"));
+}
+
+TEST_F(LauncherTest, AServerThatEndsIsNotReplaced) {
+  auto cluster = LocalCluster::Start(Options(1));
+  ASSERT_TRUE(cluster.ok()) << cluster.status();
+  AwaitPids(2);
+  kill(Pids().front(), SIGKILL);
+  EXPECT_THAT(std::string(AwaitReplaced(**cluster).status().message()), HasSubstr("server"));
+}
+
+TEST_F(LauncherTest, WorkersOfAClusterThatDoesNotStayDoNotRejoin) {
+  Write("edgetp_worker", absl::StrCat("echo \"$@\" >> ", folder_.string(), "/arguments\n", kStay));
+  for (const bool stays : {false, true}) {
+    LauncherOptions options = Options(1);
+    options.stays = stays;
+    fs::remove(folder_ / "arguments");
+    auto cluster = LocalCluster::Start(options);
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    std::string line;
+    while (true) {
+      std::ifstream file(folder_ / "arguments");
+      if (std::getline(file, line)) break;
+      sched_yield();
+    }
+    EXPECT_EQ(line.find("--rejoin_seconds=0") == std::string::npos, stays) << line;
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
@@ -57,7 +58,7 @@ TEST(SweepTableTest, TimeSavedRefersToTheFirstPatternOnTheSameNetwork) {
 TEST(SweepTableTest, FitsInAHundredColumns) {
   v1::SweepReport sweep;
   std::vector<std::string> patterns;
-  for (const char* network : {"wifi-5-ordinary", "ethernet-100m"}) {
+  for (const char* network : {"wifi-5-ordinary+delay200ms+rate1mbit", "ethernet-100m"}) {
     v1::RunSummary run = Row(network, "tttttttttttttttttttttttt", 123.4567);
     run.set_workers(16);
     run.set_bytes_on_the_wire_per_rank(123456789012.0);
@@ -102,6 +103,55 @@ TEST(TrainTableTest, TheVerdictIsSaidOnce) {
   EXPECT_THAT(TrainTable(run), HasSubstr("verdict           valid (p99 error 2.4 ms, late 0.17 %"));
 }
 
+TEST(TrainTableTest, TheTermsAddUpToTheMeanThatIsPrinted) {
+  v1::RunSummary run = Row("lte", "tttt", 0.098);
+  run.set_mean_step_seconds(0.140);
+  run.mutable_breakdown_seconds()->set_compute(0.040);
+  run.mutable_breakdown_seconds()->set_propagation(0.100);
+  EXPECT_THAT(TrainTable(run), HasSubstr("140 ms = compute 40 ms + propagation 100 ms"));
+  v1::SweepReport sweep;
+  *sweep.add_rows() = run;
+  const std::string table = SweepTable(sweep, {"tttt"});
+  EXPECT_THAT(table, HasSubstr("The terms add up to the mean step"));
+  EXPECT_THAT(table, HasSubstr("140\n")) << "the last column";
+}
+
+TEST(TrainTableTest, APredictionSaysWhatItWasFedWithAndWhereItWasCut) {
+  v1::RunSummary run = Row("lte", "tttt", 0.1);
+  run.set_compute_source("measured in this run");
+  run.set_predicted_steps(200);
+  run.add_networks()->set_steps(5000);
+  EXPECT_THAT(TrainTable(run), HasSubstr("100 ms (compute measured in this run)"));
+  run.set_predicted_steps(12);
+  run.set_compute_source("device profile raspberry-pi-5");
+  EXPECT_THAT(TrainTable(run), HasSubstr("100 ms (compute of the device profile raspberry-pi-5; "
+                                         "time was up after 12 of"));
+}
+
+TEST(TrainTableTest, WhereThereIsNothingToJudgeItSaysSo) {
+  v1::RunSummary run = Row("none", "tttt", 0.1);
+  run.mutable_verdict()->set_reason("not judged (nothing was emulated or paced)");
+  EXPECT_THAT(TrainTable(run), HasSubstr("verdict           not judged (nothing was emulated"));
+  v1::SweepReport sweep;
+  *sweep.add_rows() = run;
+  EXPECT_THAT(SweepTable(sweep, {"tttt"}), HasSubstr("not judged\n"));
+}
+
+TEST(ProgressTest, ActivitiesHaveTheirAmount) {
+  v1::JobProgress progress;
+  progress.set_activity("rank 0 dials rank 1 at 10.0.0.2:4100: Connection refused");
+  EXPECT_EQ(ActivityLine(progress), progress.activity());
+  progress.set_activity("evaluating");
+  progress.set_done(40);
+  progress.set_total(200);
+  progress.set_unit("windows");
+  EXPECT_EQ(ActivityLine(progress), "evaluating: 40 of 200 windows");
+  progress.set_done(1 << 20);
+  progress.set_total(3 << 20);
+  progress.set_unit("bytes");
+  EXPECT_EQ(ActivityLine(progress), "evaluating: 1 MiB of 3 MiB");
+}
+
 TEST(TrainTableTest, EveryNetworkThatWasInForceHasARow) {
   v1::RunSummary run = Row("way", "tttt", 0.1);
   v1::NetworkSteps* row = run.add_networks();
@@ -120,6 +170,12 @@ TEST(TrainTableTest, EveryNetworkThatWasInForceHasARow) {
   EXPECT_THAT(
       SweepTable(sweep, {"tttt"}),
       HasSubstr("tttt on way: the network changed: 1 step under way, 12 under way@20s:lte"));
+}
+
+TEST(NetworkTableTest, ALinkWhoseLimitIsLiftedSaysSo) {
+  v1::LinkConfig link;
+  link.set_rate_bits_per_second(std::numeric_limits<double>::infinity());
+  EXPECT_EQ(DescribeLink(link), "no rate limit");
 }
 
 TEST(NetworkTableTest, TheTimelineIsATable) {

@@ -34,6 +34,17 @@ TEST(TableTest, WideTextIsWrappedBetweenWordsAndNeverCut) {
     EXPECT_THAT(rendered, testing::HasSubstr("word" + std::to_string(i)));
 }
 
+TEST(TableTest, ALongNameBreaksBeforeAPlus) {
+  Table table({{"network", Align::kLeft}, {"text", Align::kLeft}});
+  table.AddRow({"none+delay200ms+rate1mbit", "1 + 1"});
+  EXPECT_EQ(table.Render(20),
+            "network        text\n"
+            "--------------------\n"
+            "none           1 + 1\n"
+            "+delay200ms\n"
+            "+rate1mbit\n");
+}
+
 TEST(TableTest, AWordWiderThanTheTableStaysWhole) {
   const std::string word(150, 'x');
   Table table({{"key", Align::kLeft}});

@@ -125,7 +125,8 @@ TEST(ValidateRunTest, NumbersThatAreNoNumbersAreRefused) {
 }
 
 TEST(RunNameTest, NamesAreSafeAsFolders) {
-  for (const char* good : {"a", "7", "sppp-wifi_5.2", "A.b"}) EXPECT_TRUE(IsRunName(good)) << good;
+  for (const char* good : {"a", "7", "sppp-wifi_5.2", "A.b", "none+delay200ms"})
+    EXPECT_TRUE(IsRunName(good)) << good;
   for (const char* bad : {"", ".", "..", "-x", "a/b", "a b", "ä"})
     EXPECT_FALSE(IsRunName(bad)) << bad;
   EXPECT_TRUE(IsRunName(std::string(64, 'x')));

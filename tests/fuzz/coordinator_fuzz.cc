@@ -84,7 +84,9 @@ class Cluster {
   void Join() {
     v1::JoinRequest request;
     request.set_version(input_->Byte() % 16 == 0 ? "other" : kVersion);
-    request.mutable_member()->set_peer_address(input_->Text(input_->Byte() % 8));
+    // Most of them can be dialled.
+    const std::string text = input_->Text(input_->Byte() % 8);
+    request.mutable_member()->set_peer_address(text.size() == 1 ? text : text + "h:1");
     const auto id = coordinator_.Join(now_, request, &out_);
     if (id.ok()) workers_.push_back(*id);
   }
@@ -173,7 +175,7 @@ class Cluster {
     for (const EndedRun& ended : out_.ended) {
       ++ends_[ended.run];
       FUZZ_EXPECT(ended.failure.ok() == (ended.outcome == "done"));
-      const auto prediction = PredictSteps(ended);
+      const auto prediction = PredictSteps(ended, [](double) { return false; });
       ToJson(Summarize(ended, prediction.ok() ? *prediction : Prediction()), true);
     }
     out_ = Outputs();

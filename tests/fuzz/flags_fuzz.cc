@@ -34,12 +34,12 @@ void TryLink(const std::string& text) {
 }
 
 void TryLinkFlags(const std::string& text) {
-  v1::LinkConfig link;
+  v1::NetworkProfile network;
   const absl::Status status =
-      ApplyLinkFlags({.delay = text, .jitter = text, .rate = text, .loss = text}, &link);
+      ApplyLinkFlags({.delay = text, .jitter = text, .rate = text, .loss = text}, &network);
   if (status.ok()) return;
   ExpectGoodError(status);
-  FUZZ_EXPECT(link.ByteSizeLong() == 0);
+  FUZZ_EXPECT(network.ByteSizeLong() == 0);
 }
 
 // What is accepted ends in a port that a socket takes as it is.

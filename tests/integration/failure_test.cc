@@ -322,6 +322,17 @@ TEST_F(UpTest, ARunningJobTakesANewNetworkAndEndsOnStop) {
   EXPECT_LE(in_force["events"][0]["at_seconds"], 1);
   EXPECT_EQ(in_force["events"][0]["network"]["partition"].size(), 0u);
   EXPECT_EQ(in_force["events"][0]["network"]["link"]["delay_us"], 20000);
+  // What is changed for good meanwhile lasts, and the partition still ends.
+  const CommandResult during = RunEdgetp(
+      folder_, {"network", "set", "--delay=10ms", "--server=" + address_, "--format=json"});
+  EXPECT_EQ(during.code, 0) << during.err;
+  absl::SleepFor(absl::Seconds(1.5));
+  const CommandResult after =
+      RunEdgetp(folder_, {"network", "get", "--server=" + address_, "--format=json"});
+  const nlohmann::json left = nlohmann::json::parse(after.out);
+  EXPECT_EQ(left["partition"].size(), 0u);
+  EXPECT_EQ(left["link"]["delay_us"], 10000);
+  EXPECT_EQ(left["name"], "none+delay10ms");
   EXPECT_EQ(RunEdgetp(folder_, {"stop", "tuned", "--server=" + address_}).code, 0);
   EXPECT_EQ(train.Wait(kFailureLimit).code, 1);
   // The cluster stays for the next one.

@@ -50,7 +50,30 @@ TEST(VerdictTest, NoValidRunIsWrongByFivePercentThoughThriceTheLateShareIs) {
   EXPECT_LT(3 * verdict.late_share(), 0.05);
 }
 
-TEST(VerdictTest, NothingMeasuredIsValid) { EXPECT_TRUE(Judge(v1::Fidelity()).valid()); }
+TEST(VerdictTest, NoRankIsWorseThanTheOneThatIsJudged) {
+  // By the sum of both shares, the first of these would be the worst, and valid.
+  const v1::Fidelity worst = WorstOf({Make(1.2, 1.2), Make(2, 0)});
+  EXPECT_EQ(worst.late_seconds(), 2);
+  EXPECT_FALSE(Judge(worst).valid());
+  EXPECT_FALSE(Judge(WorstOf({Make(0, 1.6), Make(1.4, 1.4)})).valid());
+}
+
+TEST(VerdictTest, WhatWasMeasuredUnderANetworkIsJudged) {
+  EXPECT_TRUE(Judge(Make(0.1, 0.2)).judged());
+  EXPECT_TRUE(Judge(Make(5, 0)).judged());
+}
+
+TEST(VerdictTest, WhereNothingWasEmulatedThereIsNothingToJudge) {
+  const v1::Verdict verdict = Judge(Make(5, 5), /*emulated=*/false);
+  EXPECT_TRUE(verdict.valid());
+  EXPECT_FALSE(verdict.judged());
+  EXPECT_THAT(verdict.reason(), StartsWith("not judged"));
+}
+
+TEST(VerdictTest, NothingMeasuredIsNotJudged) {
+  EXPECT_TRUE(Judge(v1::Fidelity()).valid());
+  EXPECT_FALSE(Judge(v1::Fidelity()).judged());
+}
 
 TEST(VerdictTest, TheWorstRankDecides) {
   v1::Fidelity spiky = Make(0, 0);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "common/base/clock.h"
 
 namespace edgetp {
 namespace {
@@ -56,6 +57,23 @@ TEST(AddressTest, WhatWouldWrapAroundOrIsAUrlIsRefusedWithTheRule) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << address;
     EXPECT_NE(std::string(status.message()).find(rule), std::string::npos) << status;
   }
+}
+
+TEST(DialableTest, OthersNeedAHostAndAPort) {
+  for (const char* good : {"10.0.0.2:4100", "worker:1", "[::1]:65535"})
+    EXPECT_EQ(CheckDialable(good), absl::OkStatus()) << good;
+  for (const char* bad : {"0.0.0.0:1", "[::]:1", "10.0.0.2:0", "10.0.0.2:65536", "10.0.0.2",
+                          "10.0.0.2:", ":1", "10.0.0.2:-1", "10.0.0.2: 1"}) {
+    EXPECT_EQ(CheckDialable(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
+  }
+}
+
+TEST(DialTcpTest, ARefusalIsUnavailableAndSaysWhy) {
+  const absl::Status refused = DialTcp("127.0.0.1:1", MonotonicNow() + absl::Seconds(10));
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(refused.message(), "dial 127.0.0.1:1: Connection refused");
+  EXPECT_EQ(DialTcp("nowhere.invalid:1", MonotonicNow() + absl::Seconds(10)).code(),
+            absl::StatusCode::kUnavailable);
 }
 
 }  // namespace

@@ -95,5 +95,35 @@ TEST_F(CoordinatorTest, APauseOfTheServerItselfLosesNobody) {
   EXPECT_TRUE(out_.ended.empty());
 }
 
+std::vector<std::string> ProgressOf(const Outputs& outputs) {
+  std::vector<std::string> texts;
+  for (const auto& [run, event] : outputs.events) {
+    if (event.has_progress()) texts.push_back(event.progress().activity());
+  }
+  return texts;
+}
+
+TEST_F(CoordinatorTest, TenSecondsWithoutProgressSayForWhomTheRunWaits) {
+  Join();
+  Join();
+  Submit("a", 2);
+  Ready("worker-2", "a");
+  Pass(absl::Seconds(9.5), {"worker-1", "worker-2"});
+  EXPECT_TRUE(ProgressOf(out_).empty());
+  Pass(absl::Seconds(20), {"worker-1", "worker-2"});
+  EXPECT_THAT(ProgressOf(out_),
+              testing::ElementsAre("waiting for rank 0 (worker-1, pid 101) to get ready (nothing "
+                                   "new for 10 s)",
+                                   "waiting for rank 0 (worker-1, pid 101) to get ready (nothing "
+                                   "new for 20 s)"));
+  Ready("worker-1", "a");
+  Step("worker-1", "a", 1, 0.1);
+  out_ = Outputs();
+  Pass(absl::Seconds(10), {"worker-1", "worker-2"});
+  EXPECT_THAT(ProgressOf(out_),
+              testing::ElementsAre(
+                  "waiting for rank 1 (worker-2, pid 102) to end step 1 (nothing new for 10 s)"));
+}
+
 }  // namespace
 }  // namespace edgetp

@@ -59,7 +59,12 @@ class CoordinatorNetworkTest : public ::testing::Test {
     }
   }
   void Set(const std::string& network, std::optional<absl::Duration> span = std::nullopt) {
-    coordinator_.SetNetwork(now_, Profile(network), span, &out_);
+    coordinator_.SetNetwork(now_, {Profile(network), {}}, span, &out_);
+  }
+  void Change(const std::string& patch, std::optional<absl::Duration> span = std::nullopt) {
+    v1::NetworkPatch parsed;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(patch, &parsed));
+    coordinator_.SetNetwork(now_, {std::nullopt, parsed}, span, &out_);
   }
   std::string InForce() const { return coordinator_.network(now_).name(); }
   // The profiles that watchers have been told of, in order.
@@ -161,6 +166,35 @@ TEST_F(CoordinatorNetworkTest, WhatIsSetForAWhileLeavesTheClustersProfileAlone) 
   EXPECT_EQ(coordinator_.cluster_network().name(), "none");
   Pass(absl::Seconds(10));
   EXPECT_THAT(Told(), ElementsAre("bad", "way@2s:lte", "way"));
+}
+
+TEST_F(CoordinatorNetworkTest, AChangeDuringAnotherForAWhileLastsAndTheOtherEnds) {
+  Prepare("name: 'wifi-5'");
+  Start();
+  Change("partition { ranks: 0 } partition { ranks: 1 }", absl::Seconds(3));
+  Change("links { link { delay_us: 5000 } }");
+  EXPECT_EQ(InForce(), "wifi-5+delay5ms+partition0-1");
+  Pass(absl::Seconds(4));
+  EXPECT_EQ(InForce(), "wifi-5+delay5ms");
+  EXPECT_THAT(Told(), ElementsAre("wifi-5+partition0-1", "wifi-5+delay5ms+partition0-1",
+                                  "wifi-5+delay5ms"));
+}
+
+TEST_F(CoordinatorNetworkTest, AChangeIsOfTheClustersNetworkAndOfTheJobsEachOnItsOwn) {
+  Prepare("name: 'wifi-5'");
+  Start();
+  Change("links { link { delay_us: 5000 } }");
+  EXPECT_EQ(InForce(), "wifi-5+delay5ms");
+  EXPECT_EQ(coordinator_.cluster_network().name(), "none+delay5ms");
+}
+
+TEST_F(CoordinatorNetworkTest, ChangesOfDifferentLinksAddUp) {
+  Prepare("name: 'wifi-5'");
+  Start();
+  Change("links { source: 0 destination: 1 link { delay_us: 5000 } }");
+  Change("links { source: 1 destination: 0 link { loss: 0.01 } }");
+  EXPECT_EQ(InForce(), "wifi-5+0to1-delay5ms+1to0-loss1pct");
+  EXPECT_EQ(coordinator_.network(now_).overrides_size(), 2);
 }
 
 TEST_F(CoordinatorNetworkTest, TheSpecKeepsTheProfileAsSubmitted) {

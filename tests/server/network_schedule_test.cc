@@ -17,6 +17,12 @@ v1::NetworkProfile Profile(const std::string& text) {
   return profile;
 }
 
+v1::NetworkPatch Patch(const std::string& text) {
+  v1::NetworkPatch patch;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &patch));
+  return patch;
+}
+
 // Home, from 20 s lte, from 30 s a partition, from 40 s home again.
 v1::NetworkProfile Way(const std::string& more = "") {
   return Profile(R"(name: 'way' link { delay_us: 1 }
@@ -115,7 +121,7 @@ TEST_F(NetworkScheduleTest, AReplacementBeforeTheBeginningWaitsForIt) {
 TEST_F(NetworkScheduleTest, BehindAHoldTheTimelineGoesOn) {
   NetworkSchedule schedule(Way());
   schedule.Begin(At(0));
-  schedule.Hold(At(15), Profile("name: 'bad' link {}"), absl::Seconds(10));
+  schedule.Hold(At(15), {Profile("name: 'bad' link {}"), {}}, absl::Seconds(10));
   EXPECT_EQ(NameAt(schedule, 15), "bad");
   EXPECT_THAT(Coming(schedule, 18), ElementsAre("7 way@20s:lte", "12 way@30s:partition", "22 way"));
   EXPECT_EQ(NameAt(schedule, 24.9), "bad");
@@ -125,10 +131,79 @@ TEST_F(NetworkScheduleTest, BehindAHoldTheTimelineGoesOn) {
 TEST_F(NetworkScheduleTest, AReplacementEndsAHold) {
   NetworkSchedule schedule(Way());
   schedule.Begin(At(0));
-  schedule.Hold(At(5), Profile("name: 'bad' link {}"), absl::Seconds(10));
+  schedule.Hold(At(5), {Profile("name: 'bad' link {}"), {}}, absl::Seconds(10));
   schedule.Replace(At(6), Profile("name: 'x' link {}"));
   EXPECT_EQ(NameAt(schedule, 6), "x");
   EXPECT_EQ(NameAt(schedule, 100), "x");
+}
+
+TEST_F(NetworkScheduleTest, AChangeDuringAHoldLastsAndLeavesTheHoldAlone) {
+  NetworkSchedule schedule(Profile("name: 'lte' link { delay_us: 35000 }"));
+  schedule.Begin(At(0));
+  schedule.Hold(At(1), {std::nullopt, Patch("partition { ranks: 0 } partition { ranks: 1 }")},
+                absl::Seconds(10));
+  EXPECT_EQ(NameAt(schedule, 1), "lte+partition0-1");
+  schedule.Change(At(2), Patch("links { link { delay_us: 5000 } }"));
+  EXPECT_EQ(NameAt(schedule, 2), "lte+delay5ms+partition0-1");
+  EXPECT_EQ(schedule.current().partition_size(), 2);
+  EXPECT_EQ(schedule.current().link().delay_us(), 5000);
+  EXPECT_THAT(Coming(schedule, 2), ElementsAre("9 lte+delay5ms"));
+  EXPECT_EQ(NameAt(schedule, 11), "lte+delay5ms");
+  EXPECT_EQ(schedule.current().partition_size(), 0);
+}
+
+TEST_F(NetworkScheduleTest, AChangeOfWhatAHoldNamesCountsAtOnceAndLater) {
+  NetworkSchedule schedule(Profile("name: 'none' link {}"));
+  schedule.Begin(At(0));
+  schedule.Hold(At(1), {std::nullopt, Patch("links { link { delay_us: 9000 loss: 0.1 } }")},
+                absl::Seconds(10));
+  schedule.Change(At(2), Patch("links { link { delay_us: 5000 } }"));
+  schedule.Advance(At(2));
+  EXPECT_EQ(schedule.current().link().delay_us(), 5000);
+  EXPECT_EQ(schedule.current().link().loss(), 0.1);
+  EXPECT_EQ(NameAt(schedule, 11), "none+delay5ms");
+  EXPECT_FALSE(schedule.current().link().has_loss());
+}
+
+TEST_F(NetworkScheduleTest, HoldsLieOverOneAnotherEachToItsOwnEnd) {
+  NetworkSchedule schedule(Way());
+  schedule.Begin(At(0));
+  schedule.Hold(At(1), {std::nullopt, Patch("links { link { loss: 0.01 } }")}, absl::Seconds(24));
+  schedule.Hold(At(2), {std::nullopt, Patch("partition { ranks: 1 }")}, absl::Seconds(5));
+  EXPECT_EQ(NameAt(schedule, 2), "way+loss1pct+partition1");
+  EXPECT_THAT(Coming(schedule, 2), ElementsAre("5 way+loss1pct", "18 way@20s:lte+loss1pct",
+                                               "23 way@20s:lte", "28 way@30s:partition", "38 way"));
+  EXPECT_EQ(NameAt(schedule, 7), "way+loss1pct");
+  EXPECT_EQ(NameAt(schedule, 20), "way@20s:lte+loss1pct");
+  EXPECT_EQ(schedule.current().link().delay_us(), 35000);
+  EXPECT_EQ(NameAt(schedule, 25), "way@20s:lte");
+  EXPECT_EQ(schedule.held(), 0u);
+}
+
+TEST_F(NetworkScheduleTest, AChangeForGoodDropsTheRestOfATimeline) {
+  NetworkSchedule schedule(Way());
+  schedule.Begin(At(0));
+  schedule.Change(At(25), Patch("links { link { loss: 0.01 } }"));
+  EXPECT_EQ(NameAt(schedule, 25), "way@20s:lte+loss1pct");
+  EXPECT_EQ(NameAt(schedule, 100), "way@20s:lte+loss1pct");
+}
+
+TEST_F(NetworkScheduleTest, APreviewIsWithAndWithoutWhatIsHeld) {
+  NetworkSchedule schedule(Profile("name: 'lte' link { delay_us: 1 }"));
+  schedule.Begin(At(0));
+  schedule.Hold(At(0), {std::nullopt, Patch("links { link { delay_us: 9000 } }")},
+                absl::Seconds(10));
+  const auto networks =
+      schedule.Preview(At(1), {std::nullopt, Patch("links { link { loss: 0.1 } }")});
+  ASSERT_EQ(networks.size(), 2u);
+  EXPECT_EQ(networks[0].link().delay_us(), 9000);
+  EXPECT_EQ(networks[1].link().delay_us(), 1);
+  EXPECT_EQ(networks[1].link().loss(), 0.1);
+}
+
+TEST_F(NetworkScheduleTest, ANameThatStandsForNothingElseIsKept) {
+  NetworkSchedule schedule(Profile("name: 'lte#2' link {}"));
+  EXPECT_EQ(schedule.current().name(), "lte#2");
 }
 
 TEST_F(NetworkScheduleTest, ANameStandsForOneNetwork) {

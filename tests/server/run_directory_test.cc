@@ -57,9 +57,15 @@ TEST_F(RunDirectoryTest, TheDefaultNameTellsModelPatternNetworkAndTime) {
   *spec.mutable_config() = config_;
   EXPECT_THAT(DefaultRunName(spec, absl::Now()),
               MatchesRegex("minigpt-sppp-wifi-5-[0-9]{8}-[0-9]{6}"));
+  spec.mutable_config()->mutable_network()->set_name("none+delay200ms+rate1mbit");
+  EXPECT_THAT(DefaultRunName(spec, absl::Now()),
+              MatchesRegex("minigpt-sppp-none.delay200ms.rate1mbit-[0-9]{8}-[0-9]{6}"));
+  spec.mutable_config()->mutable_network()->set_name("wifi-5#2");
+  EXPECT_THAT(DefaultRunName(spec, absl::Now()),
+              MatchesRegex("minigpt-sppp-wifi-5-2-[0-9]{8}-[0-9]{6}"));
   spec.mutable_config()->set_pattern("(sppp)*12");
   spec.mutable_config()->mutable_network()->set_name(std::string(200, 'n'));
-  EXPECT_TRUE(CheckRunName(DefaultRunName(spec, absl::Now()) + "-99").ok());
+  EXPECT_TRUE(CheckRunName(DefaultRunName(spec, absl::Now()) + "-999").ok());
   spec.mutable_bench();
   EXPECT_THAT(DefaultRunName(spec, absl::Now()), MatchesRegex("bench-[0-9]{8}-[0-9]{6}"));
 }

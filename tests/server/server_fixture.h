@@ -94,6 +94,7 @@ class ServerTest : public ::testing::Test {
   void SetUp() override {
     options_.runs = absl::StrCat(::testing::TempDir(), "/server_test.", getpid());
     options_.coordinator.worker_wait = absl::Seconds(10);
+    options_.dial_back_limit = absl::ZeroDuration();  // nothing listens where these workers say
     std::filesystem::remove_all(options_.runs);
     auto server = Server::Start(options_);
     ASSERT_TRUE(server.ok()) << server.status();

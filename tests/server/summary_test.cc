@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/config/convert.h"
@@ -16,7 +17,6 @@
 namespace edgetp {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 v1::JobSpec TwoRankJob() {
@@ -101,7 +101,12 @@ TEST(StepAggregatorTest, AResumedRunBeginsWhereItsFirstReportSays) {
 }
 
 TEST(StepAggregatorTest, EachStepHasItsNetwork) {
-  EXPECT_THAT(DoneRun().statistics.networks, ElementsAre("wifi-5", "wifi-5", "lte", "lte"));
+  const StepStatistics statistics = DoneRun().statistics;
+  ASSERT_EQ(statistics.networks.size(), 2u);
+  EXPECT_EQ(statistics.networks[0].network, "wifi-5");
+  EXPECT_EQ(statistics.networks[0].steps, 2);
+  EXPECT_EQ(statistics.networks[1].network, "lte");
+  EXPECT_EQ(statistics.networks[1].steps, 2);
 }
 
 TEST(QuantileTest, IsTheNearestRank) {
@@ -149,6 +154,39 @@ TEST(SummaryTest, TheVerdictIsOfTheWorstRank) {
   EXPECT_DOUBLE_EQ(summary.verdict().late_share(), 0.5);
 }
 
+TEST(SummaryTest, SaysWhatThePredictionWasFedWith) {
+  EndedRun ended = DoneRun();
+  EXPECT_EQ(Summarize(ended, {}).compute_source(), "measured in this run");
+  ended.spec.mutable_config()->mutable_device()->set_name("raspberry-pi-5");
+  EXPECT_EQ(Summarize(ended, Prediction{.step_seconds = 1, .by_network = {}, .steps = 7})
+                .compute_source(),
+            "device profile raspberry-pi-5");
+  EXPECT_EQ(Summarize(ended, Prediction{.step_seconds = 1, .by_network = {}, .steps = 7})
+                .predicted_steps(),
+            7);
+}
+
+TEST(SummaryTest, WithoutNetworkAndDeviceNothingIsJudged) {
+  EndedRun ended = DoneRun();
+  ended.results[0].mutable_fidelity()->set_elapsed_seconds(10);
+  ended.results[0].mutable_fidelity()->set_late_seconds(5);
+  ended.networks["wifi-5"] = v1::NetworkProfile();
+  EXPECT_TRUE(Summarize(ended, {}).verdict().judged()) << "lte has a delay";
+  ended.networks["lte"] = v1::NetworkProfile();
+  EXPECT_FALSE(Summarize(ended, {}).verdict().judged());
+  EXPECT_TRUE(Summarize(ended, {}).verdict().valid());
+  ended.spec.mutable_config()->mutable_device()->set_name("raspberry-pi-5");
+  EXPECT_TRUE(Summarize(ended, {}).verdict().judged()) << "compute is paced";
+}
+
+TEST(SummaryTest, TheSimulatedClockIsNotJudged) {
+  EndedRun ended = DoneRun();
+  ended.spec.mutable_config()->set_clock(v1::CLOCK_SIMULATED);
+  const v1::Verdict verdict = Summarize(ended, {}).verdict();
+  EXPECT_FALSE(verdict.judged());
+  EXPECT_THAT(verdict.reason(), HasSubstr("not judged"));
+}
+
 TEST(SummaryTest, OfAFailedRunSaysWhyAndIsNotValid) {
   EndedRun ended = DoneRun();
   ended.outcome = "failed";
@@ -168,6 +206,8 @@ TEST(SummaryTest, OfARunThatNeverStartedIsReadable) {
   EXPECT_EQ(Summarize(ended, {}).steps(), 0);
 }
 
+bool Never(double) { return false; }
+
 class PredictionTest : public ::testing::Test {
  protected:
   // Every segment takes 1 ms on every rank.
@@ -180,14 +220,14 @@ class PredictionTest : public ::testing::Test {
     }
   }
 
-  double Predicted() const { return PredictSteps(ended_)->step_seconds; }
+  double Predicted() const { return PredictSteps(ended_, &Never)->step_seconds; }
 
   EndedRun ended_ = DoneRun();
   int collectives_ = 0;
 };
 
 TEST_F(PredictionTest, IsComputePlusADelayPerCollectiveOfEachNetwork) {
-  const auto predicted = PredictSteps(ended_);
+  const auto predicted = PredictSteps(ended_, &Never);
   ASSERT_TRUE(predicted.ok()) << predicted.status();
   const double compute = 0.001 * (collectives_ + 1);
   EXPECT_NEAR(predicted->by_network.at("wifi-5"), compute + 0.001 * collectives_, 1e-6);
@@ -195,24 +235,50 @@ TEST_F(PredictionTest, IsComputePlusADelayPerCollectiveOfEachNetwork) {
 }
 
 TEST_F(PredictionTest, TheMedianIsOverStepsInTheRunsProportions) {
-  std::vector<std::string>& networks = ended_.statistics.networks;
-  networks.assign(900, "wifi-5");
-  networks.insert(networks.end(), 600, "lte");
-  EXPECT_NEAR(Predicted(), PredictSteps(ended_)->by_network.at("wifi-5"), 1e-9);
-  networks.assign(1200, "lte");
-  networks.resize(1500, "wifi-5");
-  EXPECT_NEAR(Predicted(), PredictSteps(ended_)->by_network.at("lte"), 1e-9);
+  std::vector<NetworkSpan>& networks = ended_.statistics.networks;
+  networks = {{"wifi-5", 900}, {"lte", 600}};
+  EXPECT_NEAR(Predicted(), PredictSteps(ended_, &Never)->by_network.at("wifi-5"), 1e-9);
+  networks = {{"lte", 1200}, {"wifi-5", 300}};
+  EXPECT_NEAR(Predicted(), PredictSteps(ended_, &Never)->by_network.at("lte"), 1e-9);
+}
+
+TEST_F(PredictionTest, ItSaysHowManyStepsItSimulated) {
+  EXPECT_EQ(PredictSteps(ended_, &Never)->steps, 4);
+  ended_.statistics.networks = {{"wifi-5", 900}, {"lte", 600}};
+  EXPECT_EQ(PredictSteps(ended_, &Never)->steps, 200);
+}
+
+TEST_F(PredictionTest, WhenTimeIsUpTheStepsSoFarCount) {
+  ended_.statistics.networks = {{"wifi-5", 900}, {"lte", 600}};
+  int asked = 0;
+  // Time for ten steps under each network.
+  const auto cut =
+      PredictSteps(ended_, [&asked](double share) { return share < 1 && ++asked % 10 == 0; });
+  ASSERT_TRUE(cut.ok()) << cut.status();
+  EXPECT_LT(cut->steps, 200);
+  const auto whole = PredictSteps(ended_, &Never);
+  EXPECT_NEAR(cut->by_network.at("lte"), whole->by_network.at("lte"), 1e-9);
+  EXPECT_NEAR(cut->step_seconds, whole->step_seconds, 1e-9);
+}
+
+TEST_F(PredictionTest, ANetworkThatNoTimeIsLeftForLeavesTheRunWithout) {
+  bool first = true;
+  const auto cut = PredictSteps(ended_, [&first](double) { return !std::exchange(first, false); });
+  ASSERT_TRUE(cut.ok()) << cut.status();
+  EXPECT_EQ(cut->by_network.size(), 1u);
+  EXPECT_EQ(cut->steps, 1);
+  EXPECT_EQ(cut->step_seconds, 0);
 }
 
 TEST_F(PredictionTest, APartitionIsNotWaitedFor) {
   ended_.networks["lte"].add_partition()->add_ranks(0);
-  EXPECT_NEAR(PredictSteps(ended_)->by_network.at("lte"),
+  EXPECT_NEAR(PredictSteps(ended_, &Never)->by_network.at("lte"),
               0.001 * (collectives_ + 1) + 0.005 * collectives_, 1e-6);
 }
 
 TEST_F(PredictionTest, AStepUnderAnUnknownNetworkIsAnError) {
   ended_.networks.erase("lte");
-  EXPECT_THAT(std::string(PredictSteps(ended_).status().message()), HasSubstr("named lte"));
+  EXPECT_THAT(std::string(PredictSteps(ended_, &Never).status().message()), HasSubstr("named lte"));
 }
 
 TEST_F(PredictionTest, TheSoftwareCostOfAMessageCounts) {
@@ -231,7 +297,7 @@ TEST_F(PredictionTest, TheAlgorithmThatAutoBecameCounts) {
 
 TEST_F(PredictionTest, ComputeTimesThatDoNotFitThePlanAreAnError) {
   ended_.results[1].add_compute_seconds(0.001f);
-  const absl::Status status = PredictSteps(ended_).status();
+  const absl::Status status = PredictSteps(ended_, &Never).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(status.message()), HasSubstr("rank=1"));
 }

@@ -64,6 +64,24 @@ TEST(PeerGroupTest, ARankThatNeverComesIsNamedAtTheDeadline) {
   EXPECT_THAT(Message(status), HasSubstr("missing=0,2"));
 }
 
+TEST(PeerGroupTest, ADialThatFailsIsToldWithAddressAndReasonAsItHappens) {
+  LocalCluster cluster(2);
+  PeerGroupOptions options = cluster.Options(0);
+  options.members[1].address = "127.0.0.1:1";  // nobody listens
+  std::vector<std::string> told;
+  PeerGroup* dialling = nullptr;
+  options.on_dial_error = [&](const std::string& error) {
+    told.push_back(error);
+    dialling->Abort(absl::CancelledError("the test has heard enough"));
+  };
+  PeerGroup group(cluster.endpoint(0), std::move(options));
+  dialling = &group;
+  EXPECT_EQ(group.Connect(MonotonicNow() + kTestDeadline).code(), absl::StatusCode::kCancelled);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_THAT(told[0], HasSubstr("rank 0 dials rank 1 at 127.0.0.1:1: "));
+  EXPECT_THAT(told[0], HasSubstr("refused"));
+}
+
 TEST(PeerGroupTest, AbortEndsAConnectThatWaits) {
   LocalCluster cluster(2);
   PeerGroup group(cluster.endpoint(1), cluster.Options(1));
