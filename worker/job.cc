@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
+#include "common/data/batches.h"
 #include "common/data/corpus.h"
 #include "common/network/network_profile.h"
 #include "common/rpc/blobs.h"
@@ -107,7 +109,7 @@ class Job {
   absl::Status Connect(absl::Time deadline);
   absl::Status BuildModel();
   absl::Status LoadWeights();
-  TrainLoopParts Parts(TrainingSink* sink);
+  EvaluationParts Parts();
   absl::Status RunTraining(v1::JobResult* result);
   absl::Status RunEvaluation(v1::EvalReport* report);
 
@@ -182,6 +184,10 @@ absl::Status Job::Connect(absl::Time deadline) {
   options.wire_forward = config_.collective().wire_forward();
   options.wire_backward = config_.collective().wire_backward();
   options.deadline = absl::Seconds(config_.collective().deadline_seconds());
+  // A job whose result is a time over the network has nothing but what is emulated.
+  const v1::JobSpec& spec = assign_.spec();
+  options.emulate_all =
+      config_.collective().emulate_all() || !(spec.has_train() || spec.has_eval());
   options.segment_bytes = config_.collective().segment_bytes();
   options.seed = config_.seed();
   options.medium = &medium_;
@@ -228,22 +234,27 @@ absl::Status Job::LoadWeights() {
   return trainer_->LoadOptimizerState(checkpoint.optimizer_state);
 }
 
-TrainLoopParts Job::Parts(TrainingSink* sink) {
-  TrainLoopParts parts;
+EvaluationParts Job::Parts() {
+  EvaluationParts parts;
   parts.config = &config_;
   parts.corpus = &*corpus_;
   parts.trainer = trainer_.get();
   parts.group = group_.get();
   parts.control = context_.control;
-  parts.sink = sink;
-  parts.first_step = first_step_;
+  if (assign_.rank() == 0) parts.progress = SendProgress(assign_.job(), context_.link);
   return parts;
 }
 
 absl::Status Job::RunTraining(v1::JobResult* result) {
-  JobSink sink(assign_, *corpus_, network_name_, context_.link, blobs_.get(), &recorder_);
-  RETURN_IF_ERROR(Train(Parts(&sink)));
+  TrainLoopParts parts{Parts()};
+  JobSink sink(assign_, *corpus_, network_name_, context_.link, blobs_.get(), &recorder_,
+               parts.progress);
+  parts.sink = &sink;
+  parts.first_step = first_step_;
+  ASSIGN_OR_RETURN(const TrainOutcome outcome, Train(parts));
   recorder_.FillResult(result);
+  *result->mutable_eval() = outcome.evaluation;
+  result->set_checkpoint_error(std::string(outcome.checkpoint.message()));
   return absl::OkStatus();
 }
 
@@ -252,9 +263,9 @@ absl::Status Job::RunEvaluation(v1::EvalReport* report) {
   const int sequence = config_.model().sequence();
   int64_t windows = CountEvaluationWindows(*corpus_, sequence);
   if (task.has_windows()) windows = std::min<int64_t>(windows, task.windows());
-  ASSIGN_OR_RETURN(const double loss, EvaluateValidation(Parts(nullptr), windows));
-  report->set_loss(loss);
-  report->set_tokens(static_cast<double>(windows * sequence));
+  std::vector<int64_t> first(windows);
+  std::iota(first.begin(), first.end(), int64_t{0});
+  ASSIGN_OR_RETURN(*report, Evaluate(Parts(), first));
   ASSIGN_OR_RETURN(const Pattern pattern,
                    Pattern::Parse(config_.pattern(), config_.model().layers()));
   report->set_pattern(pattern.Expanded());

@@ -11,7 +11,7 @@
 namespace edgetp {
 namespace {
 
-// All ranks finish within a checkpoint's transfer of one another.
+// All ranks have met after the last checkpoint: they finish within a moment of one another.
 constexpr absl::Duration kFinishTimeout = absl::Minutes(2);
 
 // A worker that leaves without a word is missed: people are told of it.

@@ -169,7 +169,7 @@ const std::vector<MetricInfo>& AllMetrics() {
        K::kGauge,
        E::kServer,
        {"run"},
-       "Norm of the whole model's gradient before clipping; 0 where the run does not clip."},
+       "Norm of the whole model's gradient, before clipping."},
       {"edgetp_network_info",
        K::kGauge,
        E::kServer,

@@ -15,13 +15,14 @@ namespace {
 // Header and bytes in pieces. Stops early when the server has answered: it may know the blob
 // already.
 void WriteChunks(grpc::ClientWriterInterface<v1::BlobChunk>* writer, v1::BlobHeader header,
-                 const std::string& bytes) {
+                 const std::string& bytes, const SentBytes& sent) {
   const int64_t size = static_cast<int64_t>(bytes.size());
   v1::BlobChunk chunk;
   *chunk.mutable_header() = std::move(header);
   for (int64_t at = 0; at == 0 || at < size; at += kBlobChunkBytes) {
     chunk.set_data(bytes.substr(at, std::min(kBlobChunkBytes, size - at)));
     if (!writer->Write(chunk)) return;
+    if (sent) sent(std::min(size, at + kBlobChunkBytes));
     chunk.clear_header();
   }
   writer->WritesDone();
@@ -38,7 +39,7 @@ absl::Status EndOf(const grpc::Status& status, const std::string& attempt) {
 
 absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::string& id,
                                 const std::string& sha256, const std::string& bytes,
-                                absl::Time deadline) {
+                                const SentBytes& sent, absl::Time deadline) {
   grpc::ClientContext context;
   context.set_deadline(GrpcDeadline(deadline));
   v1::PutBlobResponse response;
@@ -48,7 +49,7 @@ absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::strin
   header.set_id(id);
   header.set_size_bytes(static_cast<int64_t>(bytes.size()));
   header.set_sha256(sha256);
-  WriteChunks(writer.get(), std::move(header), bytes);
+  WriteChunks(writer.get(), std::move(header), bytes, sent);
   RETURN_IF_ERROR(EndOf(writer->Finish(), absl::StrCat("put blob ", id)));
   return response.id();
 }
@@ -71,12 +72,13 @@ absl::Status CheckReceived(const v1::BlobHeader& header, const std::string& byte
 absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
                                     absl::Time deadline) {
   const std::string sha256 = Sha256Hex(bytes);
-  return Put(stub, absl::StrCat("sha256:", sha256), sha256, bytes, deadline);
+  return Put(stub, absl::StrCat("sha256:", sha256), sha256, bytes, nullptr, deadline);
 }
 
 absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id,
-                                      const std::string& bytes, absl::Time deadline) {
-  return Put(stub, id, Sha256Hex(bytes), bytes, deadline);
+                                      const std::string& bytes, absl::Time deadline,
+                                      const SentBytes& sent) {
+  return Put(stub, id, Sha256Hex(bytes), bytes, sent, deadline);
 }
 
 absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id,
