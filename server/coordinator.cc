@@ -1,6 +1,7 @@
 #include "server/coordinator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -50,6 +51,8 @@ std::string JobOf(const v1::WorkerMessage& message) {
       return message.result().job();
     case v1::WorkerMessage::kFailure:
       return message.failure().job();
+    case v1::WorkerMessage::kProgress:
+      return message.progress().job();
     default:
       return "";
   }
@@ -120,6 +123,9 @@ void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage
     case v1::WorkerMessage::kFailure:
       active_->Fail(now, rank, message.failure());
       break;
+    case v1::WorkerMessage::kProgress:
+      OnProgress(message.progress(), out);
+      break;
     default:
       break;
   }
@@ -132,6 +138,18 @@ void Coordinator::OnStep(int rank, const v1::StepReport& report, Outputs* out) {
     run->set_step(record->step());
   v1::RunEvent event;
   *event.mutable_step() = *std::move(record);
+  out->events.emplace_back(active_->run(), std::move(event));
+}
+
+// For people alone: what cannot be shown is left out.
+void Coordinator::OnProgress(const v1::JobProgress& progress, Outputs* out) {
+  constexpr size_t kMaxTextBytes = 1024;
+  const bool shown = progress.activity().size() <= kMaxTextBytes &&
+                     progress.unit().size() <= kMaxTextBytes && std::isfinite(progress.done()) &&
+                     std::isfinite(progress.total());
+  if (!shown || active_->phase() == ActiveJob::Phase::kEnded) return;
+  v1::RunEvent event;
+  *event.mutable_progress() = progress;
   out->events.emplace_back(active_->run(), std::move(event));
 }
 

@@ -54,7 +54,8 @@ absl::Status RunBook::Record(const std::string& run, const v1::RunEvent& event) 
   if (found == entries_.end() || found->second.closed) return absl::OkStatus();
   Entry& entry = found->second;
   const auto shared = std::make_shared<const v1::RunEvent>(event);
-  entry.events.push_back(shared);
+  // Progress is of no use once it is over.
+  if (!event.has_progress()) entry.events.push_back(shared);
   if (entry.events.size() > kEventsKept) entry.events.pop_front();
   for (const Watcher& watcher : entry.watchers) watcher->Send(shared);
   if (!event.has_step() || entry.directory == nullptr) return absl::OkStatus();
