@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -49,6 +50,16 @@ absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
   v1::RunConfig config;
   RETURN_IF_ERROR(LoadTextproto((folder / "config.textproto").string(), &config));
   return config;
+}
+
+std::optional<int> NewestCheckpointStep(const std::string& runs_directory, const std::string& run) {
+  const absl::StatusOr<fs::path> folder = RunFolder(runs_directory, run);
+  if (!folder.ok()) return std::nullopt;
+  const absl::StatusOr<std::string> newest = NewestCheckpoint(*folder);
+  int step = 0;
+  if (!newest.ok() || std::sscanf(fs::path(*newest).filename().c_str(), "step-%d", &step) != 1)
+    return std::nullopt;
+  return step;
 }
 
 absl::StatusOr<std::string> ReadWeightsFile(const std::string& path) {

@@ -2,6 +2,7 @@
 // off them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ namespace edgetp {
 // Errors: NotFound naming the run and the directory; those of LoadTextproto.
 absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
                                             const std::string& run);
+
+// After how many steps the newest checkpoint of a run was taken, by the name of its file; nothing if
+// there is none.
+std::optional<int> NewestCheckpointStep(const std::string& runs_directory, const std::string& run);
 
 // The bytes of a safetensors file. Errors: NotFound, PermissionDenied naming the file;
 // InvalidArgument if it is empty.

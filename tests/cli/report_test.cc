@@ -157,9 +157,9 @@ TEST(ProgressTest, ALineNamesStepLossTimeAndWhatIsLeft) {
   record.set_tokens_per_second(7820);
   record.set_wall_seconds(5);
   record.set_network("wifi-5");
-  const std::string line = ProgressLine(record, 100);
-  for (const char* part :
-       {"step 50/100", "loss 2.4512", "98.2 ms/step", "7.82K tokens/s", "ETA 5", "wifi-5"}) {
+  const std::string line = ProgressLine(record, 100, {.run = 5, .sweep = 300});
+  for (const char* part : {"step 50/100", "loss 2.4512", "98.2 ms/step", "7.82K tokens/s",
+                           "ETA 5 s, sweep 5m00s", "wifi-5"}) {
     EXPECT_THAT(line, HasSubstr(part));
   }
 }
