@@ -135,10 +135,10 @@ void Progress::ShowActivity(const v1::JobProgress& progress) {
 // An activity that alone takes longer than what is left by the steps so far is the longer of both.
 Remaining Progress::WhatIsLeft(absl::Time now, std::optional<double> activity) const {
   Remaining remaining{eta_.Seconds(), std::nullopt};
-  if (activity.has_value()) remaining.run = std::max(remaining.run.value_or(0), *activity);
-  if (sweep_ == nullptr) return remaining;
-  const double passed = absl::ToDoubleSeconds(now - begin_);
-  if (remaining.run.has_value()) remaining.sweep = sweep_->Seconds(passed, *remaining.run);
+  const std::optional<double> left = std::max(remaining.run, activity);  // nothing is the least
+  if (remaining.run.has_value()) remaining.run = left;
+  if (sweep_ == nullptr || !left.has_value()) return remaining;
+  remaining.sweep = sweep_->Seconds(absl::ToDoubleSeconds(now - begin_), *left);
   return remaining;
 }
 

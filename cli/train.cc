@@ -58,7 +58,9 @@ void AddTrain(CLI::App& app, Command* command) {
   AddNetworkFlag(train, &flags->run);
   AddRunNameFlag(train, &flags->run);
   AddTrainJobFlags(train, flags.get());
-  train->add_option("--resume", flags->resume, "continue from the newest checkpoint of a run")
+  train
+      ->add_option("--resume", flags->resume,
+                   "continue from the newest checkpoint of a run, up to --steps in all")
       ->excludes("--init_from");
   train->footer(kExamples);
   train->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
