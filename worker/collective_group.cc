@@ -15,6 +15,11 @@
 namespace edgetp {
 namespace {
 
+// Limit of a collective that is neither emulated nor a barrier: far more than a forward pass takes,
+// or the copy of a tensor. A peer that is gone or stopped is noticed much earlier, by its connection
+// or its heartbeat.
+constexpr absl::Duration kUnhurried = absl::Minutes(10);
+
 std::string Describe(const CollectiveTag& tag, int64_t elements, int64_t wire_bytes) {
   return absl::StrCat("{", NameOf(tag.traffic), " ", NameOf(tag.phase), " layer=", tag.layer,
                       " elements=", elements, " wire_bytes=", wire_bytes, "}");
@@ -159,9 +164,8 @@ Execution CollectiveGroup::NextExecution(bool emulated) {
   execution.collective = collectives_++;
   execution.emulated = emulated;
   execution.step = step_;
-  const absl::Duration limit =
-      emulated ? options_.deadline : std::max(options_.deadline, options_.patience);
-  execution.deadline = MonotonicNow() + limit;
+  execution.deadline =
+      MonotonicNow() + (emulated ? options_.deadline : std::max(options_.deadline, kUnhurried));
   return execution;
 }
 
@@ -202,6 +206,7 @@ absl::Status CollectiveGroup::Barrier() {
   float nothing = 0;
   Execution execution = NextExecution(/*emulated=*/false);
   execution.name = "barrier";
+  execution.deadline = MonotonicNow() + std::max(options_.deadline, options_.patience);
   return RunBetweenSteps({}, BuildStar(world_size(), 1), execution, absl::MakeSpan(&nothing, 1));
 }
 

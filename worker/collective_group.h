@@ -44,10 +44,8 @@ struct CollectiveGroupOptions {
   std::string wire_forward = "fp32";   // of kActivationForward
   std::string wire_backward = "fp32";  // of kActivationBackward; everything else is always fp32
   absl::Duration deadline = absl::Seconds(30);  // of one collective that is emulated
-  // Of one that is not: ranks wait for one that evaluates, or saves a checkpoint. A peer that is
-  // gone or stopped is noticed much earlier, by its connection or its heartbeat.
-  absl::Duration patience = absl::Hours(1);
-  bool emulate_all = true;  // false: training steps alone
+  absl::Duration patience = absl::Hours(1);     // of a barrier: one rank may be saving a checkpoint
+  bool emulate_all = true;                      // false: training steps alone
   int64_t segment_bytes = kDefaultSegmentBytes;
   NetworkOptions network;
   std::optional<DeviceOptions> device;  // what messages and staging cost in steps that are paced

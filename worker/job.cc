@@ -40,6 +40,9 @@ constexpr double kLoopbackBitsPerSecond = 2e10;
 // The server waits for the one to blame as long as for a heartbeat; where it is lost, the link says
 // so.
 constexpr absl::Duration kVerdictTimeout = absl::Minutes(2);
+// The others wait for the rank that saves: until a checkpoint is written and transferred
+// (kLongestTransfer).
+constexpr absl::Duration kSavePatience = absl::Hours(2);
 // Another process of the last job may still be giving its memory back.
 constexpr absl::Duration kMemoryPatience = absl::Seconds(2);
 constexpr absl::Duration kMemoryPoll = absl::Milliseconds(100);
@@ -184,6 +187,7 @@ absl::Status Job::Connect(absl::Time deadline) {
   options.wire_forward = config_.collective().wire_forward();
   options.wire_backward = config_.collective().wire_backward();
   options.deadline = absl::Seconds(config_.collective().deadline_seconds());
+  options.patience = kSavePatience;
   // A job whose result is a time over the network has nothing but what is emulated.
   const v1::JobSpec& spec = assign_.spec();
   options.emulate_all =
