@@ -238,6 +238,7 @@ absl::Time CollectiveGroup::EndSegment() {
 void CollectiveGroup::BeginStep(int step, std::vector<AllReduceStep> expected,
                                 std::vector<absl::Duration> compute) {
   in_step_ = true;
+  stats_.Take();  // of what came before
   stats_.CountInTotal(step >= 0);
   step_ = step;
   expected_ = std::move(expected);

@@ -86,7 +86,7 @@ class CollectiveGroup final : public Communicator {
   // Errors: Internal "plan audit: ..." if collectives of the plan are missing.
   absl::Status EndStep();
 
-  // Since the last call.
+  // Since the last call, or the last BeginStep.
   StepStats TakeStats() { return stats_.Take(); }
   // Of all training steps since the last ResetTotalFidelity.
   v1::Fidelity TotalFidelity() const;

@@ -58,9 +58,10 @@ void StatsCollector::AddCompute(absl::Duration gap) {
 
 void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionReport& report,
                                    bool in_step) {
-  if (!in_step) return;
-  time_ += report.time;
-  exposed_software_ += report.exposed_software;
+  if (in_step) {
+    time_ += report.time;
+    exposed_software_ += report.exposed_software;
+  }
   messages_ += report.messages_sent;
   const int64_t bytes =
       std::accumulate(report.bytes_sent.begin(), report.bytes_sent.end(), int64_t{0});

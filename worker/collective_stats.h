@@ -14,7 +14,7 @@
 
 namespace edgetp {
 
-// Of what was between BeginStep and EndStep since the last TakeStats.
+// Of the collectives since the last TakeStats; times are those inside BeginStep..EndStep.
 struct StepStats {
   absl::Duration elapsed;
   v1::Breakdown breakdown_seconds;  // the sum is `elapsed`
@@ -65,7 +65,7 @@ class ErrorSamples {
 class StatsCollector {
  public:
   void AddCompute(absl::Duration gap);
-  // Unless `in_step`, nothing counts: what comes between two steps is no part of either.
+  // `in_step`: counts towards the step's time.
   void AddCollective(const CollectiveTag& tag, const ExecutionReport& report, bool in_step);
   // What a paced step lost to the host.
   void AddLag(const HostLag& lag);
