@@ -1,6 +1,7 @@
 #include "cli/checkpoint.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <tuple>
@@ -47,6 +48,16 @@ absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
                                             const std::string& run) {
   ASSIGN_OR_RETURN(const fs::path folder, RunFolder(runs_directory, run));
   return LoadRunFile((folder / "config.textproto").string());
+}
+
+std::optional<int> NewestCheckpointStep(const std::string& runs_directory, const std::string& run) {
+  const absl::StatusOr<fs::path> folder = RunFolder(runs_directory, run);
+  if (!folder.ok()) return std::nullopt;
+  const absl::StatusOr<std::string> newest = NewestCheckpoint(*folder);
+  int step = 0;
+  if (!newest.ok() || std::sscanf(fs::path(*newest).filename().c_str(), "step-%d", &step) != 1)
+    return std::nullopt;
+  return step;
 }
 
 absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,

@@ -2,6 +2,7 @@
 // off them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ namespace edgetp {
 // Errors: NotFound naming the run and the directory; those of LoadRunFile.
 absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
                                             const std::string& run);
+
+// After how many steps the newest checkpoint of a run was taken, by the name of its file; nothing if
+// there is none.
+std::optional<int> NewestCheckpointStep(const std::string& runs_directory, const std::string& run);
 
 // The model that weights belong to: sizes from the tensors, heads and GELU from the metadata (docs:
 // cli reference); without heads where nothing tells them. Errors: InvalidArgument naming `origin`

@@ -6,6 +6,7 @@
 #include "cli/cluster.h"
 #include "cli/command.h"
 #include "cli/job.h"
+#include "cli/progress.h"
 #include "cli/report_tables.h"
 #include "cli/run_options.h"
 #include "common/base/status_macros.h"
@@ -87,7 +88,9 @@ absl::StatusOr<JobOutcome> Evaluate(const EvalFlags& flags, const EvalInputs& in
                    cluster.remote().PutBlob(inputs.checkpoint.weights));
   v1::EvalTask* eval = spec.mutable_eval();
   if (flags.windows.has_value()) eval->set_windows(*flags.windows);
-  return RunJob(cluster.remote(), spec, cluster.local(), [](const v1::RunEvent&) {});
+  Progress progress("", v1::TrainConfig());
+  return RunJob(cluster.remote(), spec, cluster.local(),
+                [&](const v1::RunEvent& event) { progress.Show(event); });
 }
 
 ExitCode Run(const EvalFlags& flags) {

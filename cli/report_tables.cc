@@ -164,6 +164,8 @@ std::string SweepNotes(const v1::SweepReport& sweep, const std::vector<std::stri
     const v1::RunSummary& run = sweep.rows(i);
     std::vector<std::string> facts;
     if (!IsDone(run) || !run.verdict().valid()) facts.push_back(Outcome(run));
+    if (!run.checkpoint_error().empty())
+      facts.push_back("its last checkpoint was not saved: " + run.checkpoint_error());
     if (run.networks_size() > 1) facts.push_back("the network changed: " + StepsByNetwork(run));
     if (facts.empty()) continue;
     const std::string text =
@@ -183,6 +185,13 @@ void AddNetworks(const v1::RunSummary& run, Table* table) {
       absl::StrAppend(&text, ", predicted ", FormatSeconds(row.predicted_step_seconds()));
     table->AddRow({"  under " + row.network(), text});
   }
+}
+
+// " (200 of 1742 windows)", or " (all 1742 windows)": how much of the validation split.
+std::string WindowsOf(int windows, int total) {
+  if (total == 0) return "";
+  if (windows == total) return absl::StrCat(" (all ", total, " windows)");
+  return absl::StrCat(" (", windows, " of ", total, " windows)");
 }
 
 std::string StepsOf(const v1::RunSummary& run) {
@@ -253,7 +262,8 @@ std::string TrainTable(const v1::RunSummary& run) {
                 absl::StrCat(run.workers(), ", ", run.network(), " (", run.clock(), ")")});
   if (!run.device().empty()) table.AddRow({"device", run.device()});
   table.AddRow({"steps", StepsOf(run)});
-  table.AddRow({"loss", absl::StrCat("train ", TrainLoss(run), ", validation ", ValLoss(run))});
+  table.AddRow({"loss", absl::StrCat("train ", TrainLoss(run), ", validation ", ValLoss(run),
+                                     WindowsOf(run.val_windows(), run.val_windows_total()))});
   table.AddRow({IsSimulated(run) ? "step, simulated" : "step, measured",
                 absl::StrCat(FormatSeconds(run.step_seconds().median()), " median, ",
                              FormatSeconds(run.step_seconds().p99()), " p99")});
@@ -271,6 +281,8 @@ std::string TrainTable(const v1::RunSummary& run) {
   table.AddRow({"a mean step",
                 absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "))});
   table.AddRow({"verdict", Outcome(run)});
+  if (!run.checkpoint_error().empty())
+    table.AddRow({"checkpoint", "NOT SAVED: " + run.checkpoint_error()});
   return table.Render();
 }
 
@@ -372,9 +384,10 @@ std::string CalibrateTable(const v1::CalibrateReport& report) {
 }
 
 std::string EvalTable(const v1::EvalReport& eval) {
-  Table table({{"loss"}, {"tokens"}, {"pattern", Align::kLeft}, {"workers"}});
+  Table table({{"loss"}, {"tokens"}, {"windows"}, {"of"}, {"pattern", Align::kLeft}, {"workers"}});
   table.AddRow({absl::StrFormat("%.6f", eval.loss()), absl::StrFormat("%.0f", eval.tokens()),
-                eval.pattern(), absl::StrCat(eval.workers())});
+                absl::StrCat(eval.windows()), absl::StrCat(eval.windows_total()), eval.pattern(),
+                absl::StrCat(eval.workers())});
   return table.Render();
 }
 

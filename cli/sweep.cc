@@ -10,6 +10,7 @@
 #include "cli/progress.h"
 #include "cli/report_tables.h"
 #include "cli/train_job.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/signals.h"
 
@@ -86,10 +87,10 @@ class SweepCluster {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<JobOutcome> Run(const Cell& cell, const std::string& label) {
+  absl::StatusOr<JobOutcome> Run(const Cell& cell, const std::string& label, const SweepEta& eta) {
     if (!sound_) RETURN_IF_ERROR(Reopen());
     *spec_.mutable_config() = cell.config;
-    Progress progress(label, cell.config.train().steps());
+    Progress progress(label, cell.config.train(), &eta);
     auto outcome = RunJob(cluster_.remote(), spec_, cluster_.local(),
                           [&](const v1::RunEvent& event) { progress.Show(event); });
     sound_ = outcome.ok() && outcome->status.ok();
@@ -114,9 +115,12 @@ class SweepCluster {
 
 SweepResult RunCells(const std::vector<Cell>& cells, SweepCluster& cluster) {
   SweepResult result;
+  SweepEta eta(static_cast<int>(cells.size()));
   for (size_t i = 0; i < cells.size() && ShutdownSignal() == 0; ++i) {
     const std::string label = LabelOf(cells[i], i, cells.size());
-    const absl::StatusOr<JobOutcome> outcome = cluster.Run(cells[i], label);
+    const absl::Time begin = MonotonicNow();
+    const absl::StatusOr<JobOutcome> outcome = cluster.Run(cells[i], label, eta);
+    eta.CellEnded(absl::ToDoubleSeconds(MonotonicNow() - begin));
     const v1::RunSummary summary = SummaryOf(cells[i].config, outcome);
     *result.report.add_rows() = summary;
     result.patterns.push_back(cells[i].pattern);
@@ -125,6 +129,7 @@ SweepResult RunCells(const std::vector<Cell>& cells, SweepCluster& cluster) {
       absl::FPrintF(stderr, "%s%s\n", label, summary.error());
       result.code = kExitRunFailed;
     }
+    if (!ReportCheckpoint(summary, label)) result.code = kExitRunFailed;
   }
   if (ShutdownSignal() != 0) result.code = kExitInterrupted;
   return result;

@@ -22,7 +22,7 @@ absl::StatusOr<JobOutcome> Train(const TrainFlags& flags, const v1::RunConfig& c
   auto spec = UploadTrainInputs(flags, inputs, cluster.remote());
   if (!spec.ok()) return spec.status();
   *spec->mutable_config() = config;
-  Progress progress("", config.train().steps());
+  Progress progress("", config.train());
   return RunJob(cluster.remote(), *spec, cluster.local(),
                 [&](const v1::RunEvent& event) { progress.Show(event); });
 }
@@ -30,7 +30,9 @@ absl::StatusOr<JobOutcome> Train(const TrainFlags& flags, const v1::RunConfig& c
 ExitCode Run(const TrainFlags& flags) {
   Faults faults;
   TrainInputs inputs = LoadTrainInputs(flags, &faults);
-  faults.Add(ResolveTraining(flags.run, inputs).status());
+  const auto resolved = ResolveTraining(flags.run, inputs);
+  faults.Add(resolved.status());
+  if (faults.status().ok() && NothingToDo(flags, inputs, *resolved)) return kExitDone;
   if (faults.status().ok()) faults.Add(LoadTrainData(flags, &inputs));
   if (!faults.status().ok()) return Report(faults.status());
   const v1::RunConfig config = faults.Take(ResolveTraining(flags.run, inputs));
@@ -43,7 +45,8 @@ ExitCode Run(const TrainFlags& flags) {
   const v1::RunSummary summary = SummaryOf(config, outcome);
   if (outcome->summary.has_value()) PrintResult(flags.format, summary, TrainTable(summary));
   absl::FPrintF(stderr, "run directory: %s\n", outcome->directory);
-  return outcome->status.ok() ? kExitDone : ReportFailure(*outcome, *cluster);
+  if (!outcome->status.ok()) return ReportFailure(*outcome, *cluster);
+  return ReportCheckpoint(summary, "edgetp: ") ? kExitDone : kExitRunFailed;
 }
 
 }  // namespace
@@ -55,7 +58,9 @@ void AddTrain(CLI::App& app, Command* command) {
   AddNetworkFlag(train, &flags->run);
   AddRunNameFlag(train, &flags->run);
   AddTrainJobFlags(train, flags.get());
-  train->add_option("--resume", flags->resume, "continue from the newest checkpoint of a run")
+  train
+      ->add_option("--resume", flags->resume,
+                   "continue from the newest checkpoint of a run, up to --steps in all")
       ->excludes("--init_from");
   train->footer(kExamples);
   train->callback([flags, command] { *command = [flags] { return Run(*flags); }; });

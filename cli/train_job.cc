@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "cli/checkpoint.h"
 #include "cli/command.h"
 #include "common/base/status_macros.h"
@@ -11,6 +12,27 @@
 #include "common/plan/pattern.h"
 
 namespace edgetp {
+
+namespace {
+
+// What a run to resume leaves to its continuation, which is a run of its own.
+void LoadRunToResume(const TrainFlags& flags, Faults* faults, TrainInputs* inputs) {
+  const std::string& runs = flags.cluster.local.runs_directory;
+  inputs->base = faults->Take(LoadRunConfig(runs, *flags.resume));
+  // The cluster's server may have a checkpoint where this host sees none.
+  inputs->done_steps = NewestCheckpointStep(runs, *flags.resume).value_or(0);
+  inputs->base.clear_name();
+  if (faults->status().ok()) {
+    inputs->vocabulary = {"--resume=" + *flags.resume,
+                          faults->Take(SymbolsOfRun(flags.cluster, *flags.resume)),
+                          inputs->base.model().vocabulary()};
+  }
+  v1::TrainConfig* const train = inputs->base.mutable_train();
+  // A cosine that ended with the run ends with its continuation.
+  if (train->decay_steps() == train->steps()) train->clear_decay_steps();
+}
+
+}  // namespace
 
 void AddTrainJobFlags(CLI::App* command, TrainFlags* flags) {
   AddModelFlags(command, &flags->run);
@@ -26,15 +48,7 @@ void AddTrainJobFlags(CLI::App* command, TrainFlags* flags) {
 
 TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {
   TrainInputs inputs;
-  if (flags.resume.has_value()) {
-    inputs.base = faults->Take(LoadRunConfig(flags.cluster.local.runs_directory, *flags.resume));
-    inputs.base.clear_name();  // the continuation is a run of its own
-    if (faults->status().ok()) {
-      inputs.vocabulary = {"--resume=" + *flags.resume,
-                           faults->Take(SymbolsOfRun(flags.cluster, *flags.resume)),
-                           inputs.base.model().vocabulary()};
-    }
-  }
+  if (flags.resume.has_value()) LoadRunToResume(flags, faults, &inputs);
   if (flags.init_from.has_value()) {
     absl::StatusOr<std::string> weights = ReadWeightsFile(*flags.init_from);
     faults->Add(Annotate(weights.status(), "--init_from"));
@@ -77,6 +91,16 @@ absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const Train
   return config;
 }
 
+bool NothingToDo(const TrainFlags& flags, const TrainInputs& inputs, const v1::RunConfig& config) {
+  const int steps = config.train().steps();
+  if (!flags.resume.has_value() || inputs.done_steps < steps) return false;
+  absl::FPrintF(stderr, "nothing to do: run %s has all %d steps%s\n", *flags.resume, steps,
+                inputs.done_steps > steps
+                    ? absl::StrCat(" (its newest checkpoint is of step ", inputs.done_steps, ")")
+                    : "; --steps=N trains it further");
+  return true;
+}
+
 absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const TrainInputs& inputs,
                                               Remote& remote) {
   v1::JobSpec spec;
@@ -108,6 +132,15 @@ v1::RunSummary SummaryOf(const v1::RunConfig& config, const absl::StatusOr<JobOu
     if (summary.error().empty()) summary.set_error(std::string(status.message()));
   }
   return summary;
+}
+
+bool ReportCheckpoint(const v1::RunSummary& summary, const std::string& label) {
+  if (summary.checkpoint_error().empty()) return true;
+  absl::FPrintF(stderr,
+                "%sthe run has finished, but its last checkpoint was not saved: %s\n"
+                "%searlier checkpoints of run %s, if there are any, are complete\n",
+                label, summary.checkpoint_error(), label, summary.run());
+  return false;
 }
 
 }  // namespace edgetp

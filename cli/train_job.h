@@ -29,6 +29,7 @@ void AddTrainJobFlags(CLI::App* command, TrainFlags* flags);
 // What runs of one command start from: read once, checked against every cell.
 struct TrainInputs {
   v1::RunConfig base;  // of the run to resume
+  int done_steps = 0;  // of that run, by its newest checkpoint
   std::optional<Corpus> corpus;
   std::string data;                    // where it came from
   std::optional<std::string> weights;  // bytes of --init_from
@@ -47,6 +48,9 @@ absl::Status LoadTrainData(const TrainFlags& flags, TrainInputs* inputs);
 // Errors: InvalidArgument with all faults.
 absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const TrainInputs& inputs);
 
+// True, and says so, if the run to resume has all the steps that are asked for.
+bool NothingToDo(const TrainFlags& flags, const TrainInputs& inputs, const v1::RunConfig& config);
+
 // Puts corpus and weights on the server. Returns a job that lacks only its config.
 absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const TrainInputs& inputs,
                                               Remote& remote);
@@ -54,5 +58,8 @@ absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const Tra
 // The summary of a run, whatever became of it: one that failed early gets a row with its status and
 // error.
 v1::RunSummary SummaryOf(const v1::RunConfig& config, const absl::StatusOr<JobOutcome>& outcome);
+
+// Says on stderr, behind `label`, if the run's last checkpoint could not be saved. True if it was.
+bool ReportCheckpoint(const v1::RunSummary& summary, const std::string& label);
 
 }  // namespace edgetp

@@ -36,7 +36,9 @@ ExitCode Run(const WatchFlags& flags) {
   if (!run.ok()) return Report(run.status());
   JobOutcome outcome;
   {
-    Progress progress(run->run() + ": ", run->steps());
+    v1::TrainConfig train;
+    train.set_steps(run->steps());
+    Progress progress(run->run() + ": ", train);
     outcome = WatchJob(*remote, run->run(), /*cluster=*/nullptr, /*stop_on_signal=*/false,
                        [&](const v1::RunEvent& event) { progress.Show(event); });
   }

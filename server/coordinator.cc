@@ -1,6 +1,7 @@
 #include "server/coordinator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -19,7 +20,6 @@ namespace {
 constexpr size_t kEndedRunsKept = 200;
 
 // Of what a worker says about itself: an address and an error message.
-constexpr size_t kMaxProgressBytes = 1024;
 
 const char* StateOf(v1::Phase::Name phase) {
   switch (phase) {
@@ -129,7 +129,7 @@ void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage
       active_->Fail(now, rank, message.failure());
       break;
     case v1::WorkerMessage::kProgress:
-      Relay(message.progress(), out);
+      OnProgress(message.progress(), out);
       break;
     default:
       break;
@@ -146,13 +146,17 @@ void Coordinator::OnStep(int rank, const v1::StepReport& report, Outputs* out) {
   out->events.emplace_back(active_->run(), std::move(event));
 }
 
-void Coordinator::Relay(const v1::JobProgress& progress, Outputs* out) {
+// For people alone: what cannot be shown is left out, and what would control their terminal.
+void Coordinator::OnProgress(const v1::JobProgress& progress, Outputs* out) {
+  constexpr size_t kMaxTextBytes = 1024;
+  const bool shown = progress.activity().size() <= kMaxTextBytes &&
+                     progress.unit().size() <= kMaxTextBytes && std::isfinite(progress.done()) &&
+                     std::isfinite(progress.total());
+  if (!shown || active_->phase() == ActiveJob::Phase::kEnded) return;
   v1::RunEvent event;
   *event.mutable_progress() = progress;
-  // Whatever a worker says: it is shown to people.
   for (std::string* text :
        {event.mutable_progress()->mutable_activity(), event.mutable_progress()->mutable_unit()}) {
-    if (text->size() > kMaxProgressBytes) text->resize(kMaxProgressBytes);
     std::replace_if(
         text->begin(), text->end(), [](char c) { return absl::ascii_iscntrl(c); }, ' ');
   }
@@ -187,7 +191,7 @@ void Coordinator::Tick(absl::Time now, Outputs* out) {
       v1::JobProgress progress;
       progress.set_job(active_->run());
       progress.set_activity(waiting);
-      Relay(progress, out);
+      OnProgress(progress, out);
     }
   }
   Advance(now, out);

@@ -93,8 +93,8 @@ class Coordinator {
   void OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message, Outputs* out);
   // Tells everybody if another profile is in force.
   void FollowNetwork(absl::Time now, Outputs* out);
-  void Relay(const v1::JobProgress& progress, Outputs* out);
   void OnStep(int rank, const v1::StepReport& report, Outputs* out);
+  void OnProgress(const v1::JobProgress& progress, Outputs* out);
   // `missed`: the worker did not say that it would leave.
   void Lose(const std::string& worker, bool missed, const std::string& reason);
   // Carries out the end of the active job, and starts the next one, if it is time for either.

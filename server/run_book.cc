@@ -65,6 +65,7 @@ absl::Status RunBook::Record(const std::string& run, const v1::RunEvent& event) 
   if (found == entries_.end() || found->second.closed) return absl::OkStatus();
   Entry& entry = found->second;
   const auto shared = std::make_shared<const v1::RunEvent>(event);
+  // Progress is of no use once it is over.
   if (!event.has_progress()) entry.events.push_back(shared);
   Forget(kEventsKept, &entry);
   for (const Watcher& watcher : entry.watchers) watcher->Send(shared);

@@ -85,7 +85,7 @@ absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
     if (began_[rank])
       return absl::InternalError(absl::StrCat("step report of step 0 twice (rank=", rank, ")"));
     began_[rank] = true;
-    if (report.has_val_loss()) statistics_.val_loss = report.val_loss();
+    if (report.has_val_loss()) SetValLoss(report);
     return Combine({report});
   }
   if (begin_is_open_) std::fill(last_step_.begin(), last_step_.end(), report.step() - 1);
@@ -144,16 +144,22 @@ void StepAggregator::Count(const v1::StepRecord& record,
   StepStatistics& s = statistics_;
   s.step_seconds.push_back(record.step_seconds());
   Accumulate(record.breakdown_seconds(), 1.0, &s.breakdown_sum);
-  for (const v1::StepReport& report : reports)
+  for (const v1::StepReport& report : reports) {
     s.bytes_sum += Total(report.bytes()) / reports.size();
+    if (report.has_val_loss()) SetValLoss(report);
+  }
   s.wall_seconds = record.wall_seconds();
   s.last_step = record.step();
   if (record.has_train_loss()) s.train_loss = record.train_loss();
-  if (record.has_val_loss()) s.val_loss = record.val_loss();
   if (s.networks.empty() || s.networks.back().network != record.network())
     s.networks.push_back({record.network(), 0});
   ++s.networks.back().steps;
   if (record.has_host_seconds()) s.host_seconds = record.host_seconds();
+}
+
+void StepAggregator::SetValLoss(const v1::StepReport& report) {
+  statistics_.val_loss = report.val_loss();
+  statistics_.val_windows = report.val_windows();
 }
 
 }  // namespace edgetp

@@ -30,6 +30,7 @@ struct StepStatistics {
   int last_step = 0;
   std::optional<double> train_loss;  // the last ones reported
   std::optional<double> val_loss;
+  int val_windows = 0;                 // of val_loss
   std::vector<NetworkSpan> networks;   // in force at the end of each step
   std::optional<double> host_seconds;  // under the simulated clock
 };
@@ -59,6 +60,7 @@ class StepAggregator {
  private:
   v1::StepRecord Combine(const std::vector<v1::StepReport>& reports) const;
   void Count(const v1::StepRecord& record, const std::vector<v1::StepReport>& reports);
+  void SetValLoss(const v1::StepReport& report);
 
   absl::Status Check(int rank, const v1::StepReport& report) const;
 

@@ -5,8 +5,11 @@
 #include <map>
 #include <numeric>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/config/convert.h"
 #include "common/network/network_profile.h"
 #include "common/network/verdict.h"
@@ -14,6 +17,9 @@
 
 namespace edgetp {
 namespace {
+
+// Of a rank's word on its checkpoint: the first lines say enough.
+constexpr size_t kMaxErrorBytes = 2048;
 
 void FillFidelity(const EndedRun& ended, v1::RunSummary* summary) {
   if (ended.outcome != "done") {
@@ -41,6 +47,7 @@ void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
   if (statistics.train_loss.has_value())
     summary->mutable_final()->set_train_loss(*statistics.train_loss);
   if (statistics.val_loss.has_value()) summary->mutable_final()->set_val_loss(*statistics.val_loss);
+  summary->set_val_windows(statistics.val_windows);
   const std::vector<double>& seconds = statistics.step_seconds;
   summary->mutable_step_seconds()->set_median(Quantile(seconds, 0.5));
   summary->mutable_step_seconds()->set_p99(Quantile(seconds, 0.99));
@@ -75,6 +82,27 @@ void FillNetworks(const StepStatistics& statistics, const Prediction& prediction
 std::string ComputeSource(const v1::RunSummary& summary) {
   if (summary.device().empty()) return "measured in this run";
   return "device profile " + summary.device();
+}
+
+// "no space left", or, where several ranks failed, "rank 0: ...; rank 1: ...".
+std::string CheckpointError(const std::vector<v1::JobResult>& results) {
+  std::vector<std::pair<size_t, std::string>> errors;
+  for (size_t rank = 0; rank < results.size(); ++rank) {
+    if (!results[rank].checkpoint_error().empty())
+      errors.emplace_back(rank, results[rank].checkpoint_error().substr(0, kMaxErrorBytes));
+  }
+  if (errors.size() == 1) return errors.front().second;
+  return absl::StrJoin(errors, "; ", [](std::string* out, const auto& error) {
+    absl::StrAppend(out, "rank ", error.first, ": ", error.second);
+  });
+}
+
+void FillResults(const std::vector<v1::JobResult>& results, v1::RunSummary* summary) {
+  if (results.empty()) return;
+  summary->set_allreduce_algorithm(results[0].allreduce_algorithm());
+  *summary->mutable_allreduce_choices() = results[0].allreduce_choices();
+  summary->set_val_windows_total(results[0].eval().windows_total());
+  summary->set_checkpoint_error(CheckpointError(results));
 }
 
 }  // namespace
@@ -120,10 +148,7 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   summary.set_predicted_step_seconds(prediction.step_seconds);
   summary.set_predicted_steps(prediction.steps);
   summary.set_compute_source(ComputeSource(summary));
-  if (!ended.results.empty())
-    summary.set_allreduce_algorithm(ended.results[0].allreduce_algorithm());
-  if (!ended.results.empty())
-    *summary.mutable_allreduce_choices() = ended.results[0].allreduce_choices();
+  FillResults(ended.results, &summary);
   summary.set_status(ended.outcome);
   summary.set_error(std::string(ended.failure.message()));
   return summary;

@@ -1,5 +1,6 @@
 #include "worker/collective_group.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -7,10 +8,17 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
+#include "common/collective/rooted.h"
+#include "common/collective/star.h"
 #include "worker/holding_transport.h"
 
 namespace edgetp {
 namespace {
+
+// Limit of a collective that is neither emulated nor a barrier: far more than a forward pass takes,
+// or the copy of a tensor. A peer that is gone or stopped is noticed much earlier, by its connection
+// or its heartbeat.
+constexpr absl::Duration kUnhurried = absl::Minutes(10);
 
 std::string Describe(const CollectiveTag& tag, int64_t elements, int64_t wire_bytes) {
   return absl::StrCat("{", NameOf(tag.traffic), " ", NameOf(tag.phase), " layer=", tag.layer,
@@ -153,12 +161,9 @@ absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<flo
   const int64_t elements = static_cast<int64_t>(data.size());
   if (in_step_) RETURN_IF_ERROR(Audit(tag, elements, codec));
   ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(codec, elements));
-  Execution execution;
+  Execution execution = NextExecution(Emulates());
   execution.schedule = schedule;
   execution.codec = &codec;
-  execution.collective = collectives_++;
-  execution.step = step_;
-  execution.deadline = MonotonicNow() + options_.deadline;
   ExecutionReport report;
   absl::Duration staging = clock_.SpendStaging(elements);
   RETURN_IF_ERROR(executor_.Run(execution, data, &report));
@@ -172,8 +177,60 @@ absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<flo
   report.exposed_software += around;
   report.elapsed = gap_begin_ - begin;
   stats_.AddCollective(tag, report, in_step_);
+  if (!in_step_) clock_.Interrupt();
   Observe(tag, *schedule, elements, report);
   return absl::OkStatus();
+}
+
+Execution CollectiveGroup::NextExecution(bool emulated) {
+  Execution execution;
+  execution.collective = collectives_++;
+  execution.emulated = emulated;
+  execution.step = step_;
+  execution.deadline =
+      MonotonicNow() + (emulated ? options_.deadline : std::max(options_.deadline, kUnhurried));
+  return execution;
+}
+
+absl::Status CollectiveGroup::RunBetweenSteps(const CollectiveTag& tag, const Schedule& schedule,
+                                              Execution execution, absl::Span<float> data) {
+  if (in_step_) {
+    return absl::InternalError(absl::StrCat("plan audit: a ", execution.name,
+                                            " within a step (rank=", rank(), " step=", step_, ")"));
+  }
+  execution.schedule = &schedule;
+  execution.codec = fp32_;
+  clock_.Interrupt();
+  ExecutionReport report;
+  RETURN_IF_ERROR(executor_.Run(execution, data, &report));
+  Observe(tag, schedule, static_cast<int64_t>(data.size()), report);
+  return absl::OkStatus();
+}
+
+absl::Status CollectiveGroup::Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
+                                     absl::Span<float> data) {
+  if (world_size() == 1) return absl::OkStatus();
+  const Schedule schedule = BuildGather(ConsecutiveChunks(counts));
+  if (schedule.world_size != world_size() ||
+      schedule.chunks.back().end != static_cast<int64_t>(data.size())) {
+    return absl::InternalError(absl::StrCat("gather: counts do not fit (rank=", rank(), " counts=",
+                                            counts.size(), " elements=", data.size(), ")"));
+  }
+  Execution execution = NextExecution(Emulates());
+  execution.name = "gather";
+  return RunBetweenSteps(tag, schedule, execution, data);
+}
+
+absl::Status CollectiveGroup::Barrier() {
+  if (world_size() == 1) {
+    clock_.Interrupt();
+    return absl::OkStatus();
+  }
+  float nothing = 0;
+  Execution execution = NextExecution(/*emulated=*/false);
+  execution.name = "barrier";
+  execution.deadline = MonotonicNow() + std::max(options_.deadline, options_.patience);
+  return RunBetweenSteps({}, BuildStar(world_size(), 1), execution, absl::MakeSpan(&nothing, 1));
 }
 
 void CollectiveGroup::Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements,
@@ -204,6 +261,7 @@ absl::Time CollectiveGroup::EndSegment() {
 void CollectiveGroup::BeginStep(int step, std::vector<AllReduceStep> expected,
                                 std::vector<absl::Duration> compute) {
   in_step_ = true;
+  stats_.Take();  // of what came before
   stats_.CountInTotal(step >= 0);
   step_ = step;
   expected_ = std::move(expected);

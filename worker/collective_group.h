@@ -1,6 +1,10 @@
-// The worker's Communicator: an all-reduce over the peers of a job, with the algorithm chosen per
+// The worker's Communicator: collectives over the peers of a job, with the algorithm chosen per
 // size, a wire dtype per traffic class, an emulated network, an audit against the step plan, and
 // accounts of where the time went. One thread calls it; SetNetwork and Abort may come from any.
+//
+// What a run measures is its training steps. What comes between them (evaluations, checks, weights
+// on their way to a checkpoint) is in no step's figures, and, unless `emulate_all`, takes the real
+// network: it neither waits for emulated links nor draws their jitter.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +43,9 @@ struct CollectiveGroupOptions {
   AlgorithmChooser choose = FixedAlgorithm("two_phase");
   std::string wire_forward = "fp32";   // of kActivationForward
   std::string wire_backward = "fp32";  // of kActivationBackward; everything else is always fp32
-  absl::Duration deadline = absl::Seconds(30);  // of one collective
+  absl::Duration deadline = absl::Seconds(30);  // of one collective that is emulated
+  absl::Duration patience = absl::Hours(1);     // of a barrier: one rank may be saving a checkpoint
+  bool emulate_all = true;                      // false: training steps alone
   int64_t segment_bytes = kDefaultSegmentBytes;
   NetworkOptions network;
   std::optional<DeviceOptions> device;  // what messages and staging cost in steps that are paced
@@ -65,6 +71,14 @@ class CollectiveGroup final : public Communicator {
   void BeginStaging() override;
   void EndStaging() override;
 
+  // Outside of steps alone. Errors: those of ScheduleExecutor::Run.
+  absl::Status Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
+                      absl::Span<float> data) override;
+
+  // Blocks until: every rank is here, or `patience`. Never emulated: whatever one rank does
+  // meanwhile, the next step begins for all of them at once. Outside of steps alone.
+  absl::Status Barrier();
+
   // Between BeginStep and EndStep each collective must be the next of `expected`, and time is
   // accounted; outside, neither. `step`: of the training, or -1. With a device and `compute`, the
   // durations of the step's compute segments on it, the step is padded to what it takes there.
@@ -74,7 +88,7 @@ class CollectiveGroup final : public Communicator {
   // Errors: Internal "plan audit: ..." if collectives of the plan are missing.
   absl::Status EndStep();
 
-  // Since the last call.
+  // Since the last call, or the last BeginStep.
   StepStats TakeStats() { return stats_.Take(); }
   // Of all training steps since the last ResetTotalFidelity.
   v1::Fidelity TotalFidelity() const;
@@ -105,6 +119,12 @@ class CollectiveGroup final : public Communicator {
   CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options,
                   const Codec* fp32, const Codec* forward, const Codec* backward);
   const Codec& CodecFor(TrafficClass traffic) const;
+  // The next collective, without its schedule and codec.
+  Execution NextExecution(bool emulated);
+  bool Emulates() const { return options_.emulate_all || (in_step_ && step_ >= 0); }
+  // Runs a collective that is in no step.
+  absl::Status RunBetweenSteps(const CollectiveTag& tag, const Schedule& schedule,
+                               Execution execution, absl::Span<float> data);
   absl::StatusOr<const Schedule*> ScheduleFor(const Codec& codec, int64_t elements);
   // Ends the compute segment under way; returns when, on the rank's clock.
   absl::Time EndSegment();

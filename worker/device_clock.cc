@@ -5,8 +5,7 @@
 namespace edgetp {
 namespace {
 
-// Drawing batches and reporting take less than this; evaluations and checkpoints, after which a
-// step begins anew, usually more.
+// Drawing batches and reporting take less than this.
 constexpr absl::Duration kBookkeeping = absl::Milliseconds(20);
 
 }  // namespace

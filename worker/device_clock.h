@@ -36,7 +36,7 @@ class DeviceClock {
   // Begins a step whose compute segments take `segments` on the device. Empty, or without a device:
   // the step goes by the host's clock. Returns when it began, on the host's clock: where a paced
   // step has just ended, that is when it ended, so that bookkeeping between steps hides in the
-  // first segment.
+  // first segment. Not so after Interrupt.
   absl::Time BeginStep(std::vector<absl::Duration> segments);
 
   // The next compute segment begins now.
@@ -46,6 +46,8 @@ class DeviceClock {
 
   // Returns when the step ended, on the host's clock.
   absl::Time EndStep();
+  // Between two steps there is more than bookkeeping: the next one begins when it begins.
+  void Interrupt() { paced_end_.reset(); }
 
   // What follows does nothing where the host's clock counts.
   void SpendMessage();          // software cost of one message, at one end

@@ -47,12 +47,17 @@ void EmulatedNetwork::SetNetwork(NetworkOptions network) {
   has_update_.store(true, std::memory_order_release);
 }
 
-void EmulatedNetwork::TakeUpdate() {
-  if (!has_update_.load(std::memory_order_acquire)) return;
+std::optional<NetworkOptions> EmulatedNetwork::NextState() {
+  if (!has_update_.load(std::memory_order_acquire)) return std::nullopt;
   std::lock_guard<std::mutex> lock(mutex_);
-  model_.SetNetwork(*std::move(update_));
-  update_.reset();
   has_update_.store(false, std::memory_order_release);
+  return std::exchange(update_, std::nullopt);
+}
+
+void EmulatedNetwork::TakeUpdate() {
+  std::optional<NetworkOptions> next = NextState();
+  if (!next.has_value()) return;
+  model_.SetNetwork(*std::move(next));
   active_ = !model_.network().Unlimited();
 }
 
@@ -66,8 +71,12 @@ bool EmulatedNetwork::Connected(int peer) {
   return model_.network().Connected(rank_, peer);
 }
 
-absl::StatusOr<std::vector<SegmentTimes>> EmulatedNetwork::Stamp(
-    int peer, absl::Time handover, absl::Span<const int64_t> segment_bytes) {
+absl::StatusOr<std::optional<std::vector<SegmentTimes>>> EmulatedNetwork::Stamp(
+    const OutgoingMessage& message) {
+  TakeUpdate();
+  const auto& [peer, handover, segment_bytes, always] = message;
+  if (!model_.network().Connected(rank_, peer)) return std::nullopt;
+  if (!active_ && !always) return std::vector<SegmentTimes>(segment_bytes.size());
   const int64_t bytes = std::accumulate(segment_bytes.begin(), segment_bytes.end(), int64_t{0});
   const Impairment impairment = model_.Draw(rank_, peer, messages_[peer]++, bytes);
   std::optional<absl::Time> granted;

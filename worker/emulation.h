@@ -1,6 +1,7 @@
 // A rank's view of the emulated network in real time: stamps what it sends with the link model's
 // times, and computes when what it receives may be handed on. Waiting is the executor's work. One
-// thread; SetNetwork from any.
+// thread; SetNetwork from any. The network may change between any two calls: whatever must fit
+// together is decided within one.
 #pragma once
 
 #include <atomic>
@@ -28,14 +29,23 @@ class MediumReservation {
 
 Departure ToDeparture(const SegmentTimes& times);
 
+// A message as its sender hands it over.
+struct OutgoingMessage {
+  int peer = -1;
+  absl::Time handover;
+  std::vector<int64_t> segment_bytes;
+  bool always = false;  // bears times even where nothing is delayed
+};
+
 class EmulatedNetwork {
  public:
   // `medium` may be null: then this rank's own model is the arbiter, which is exact only where one
   // rank sends at a time.
   EmulatedNetwork(int rank, int world_size, NetworkOptions network, uint64_t seed,
                   MediumReservation* medium);
+  virtual ~EmulatedNetwork() = default;
 
-  // Takes effect at the next Stamp or Connected.
+  // Takes effect at the next call of active, Connected or Stamp.
   void SetNetwork(NetworkOptions network);
 
   // False while nothing is ever delayed: no stamps are needed.
@@ -43,13 +53,18 @@ class EmulatedNetwork {
 
   bool Connected(int peer);
 
-  // Stamps of the segments of one message to `peer`, in order; they share one draw of jitter and
-  // loss. Errors: those of the medium's arbiter.
-  absl::StatusOr<std::vector<SegmentTimes>> Stamp(int peer, absl::Time handover,
-                                                  absl::Span<const int64_t> segment_bytes);
+  // Stamps of the message's segments, in order, all from one state of the network; they share one
+  // draw of jitter and loss. Zeros where nothing is delayed. Nothing while the peer is cut off: the
+  // message has not left then, and nothing has been drawn.
+  // Errors: those of the medium's arbiter.
+  absl::StatusOr<std::optional<std::vector<SegmentTimes>>> Stamp(const OutgoingMessage& message);
 
   // When this rank has a segment that `source` stamped. Call once per segment, in order per source.
   absl::Time Arrive(int source, const SegmentTimes& times);
+
+ protected:
+  // The state that is to come into force now, if there is another one.
+  virtual std::optional<NetworkOptions> NextState();
 
  private:
   void TakeUpdate();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
+#include "common/data/batches.h"
 #include "common/data/corpus.h"
 #include "common/network/network_profile.h"
 #include "common/rpc/blobs.h"
@@ -41,6 +43,9 @@ constexpr double kLoopbackBitsPerSecond = 2e10;
 // The server waits for the one to blame as long as for a heartbeat; where it is lost, the link says
 // so.
 constexpr absl::Duration kVerdictTimeout = absl::Minutes(2);
+// The others wait for the rank that saves: until a checkpoint is written and transferred
+// (kLongestTransfer).
+constexpr absl::Duration kSavePatience = absl::Hours(2);
 // Another process of the last job may still be giving its memory back.
 constexpr absl::Duration kMemoryPatience = absl::Seconds(2);
 constexpr absl::Duration kMemoryPoll = absl::Milliseconds(100);
@@ -111,7 +116,7 @@ class Job {
   absl::Status BuildModel();
   absl::Status LoadWeights();
   absl::Status CheckVocabulary() const;
-  TrainLoopParts Parts(TrainingSink* sink);
+  EvaluationParts Parts();
   absl::Status RunTraining(v1::JobResult* result);
   absl::Status RunEvaluation(v1::EvalReport* report);
 
@@ -202,6 +207,11 @@ absl::Status Job::Connect(absl::Time deadline) {
   options.wire_forward = config_.collective().wire_forward();
   options.wire_backward = config_.collective().wire_backward();
   options.deadline = absl::Seconds(config_.collective().deadline_seconds());
+  options.patience = kSavePatience;
+  // A job whose result is a time over the network has nothing but what is emulated.
+  const v1::JobSpec& spec = assign_.spec();
+  options.emulate_all =
+      config_.collective().emulate_all() || !(spec.has_train() || spec.has_eval());
   options.segment_bytes = config_.collective().segment_bytes();
   options.seed = config_.seed();
   options.medium = &medium_;
@@ -258,22 +268,27 @@ absl::Status Job::LoadWeights() {
   return trainer_->LoadOptimizerState(checkpoint.optimizer_state);
 }
 
-TrainLoopParts Job::Parts(TrainingSink* sink) {
-  TrainLoopParts parts;
+EvaluationParts Job::Parts() {
+  EvaluationParts parts;
   parts.config = &config_;
   parts.corpus = &*corpus_;
   parts.trainer = trainer_.get();
   parts.group = group_.get();
   parts.control = context_.control;
-  parts.sink = sink;
-  parts.first_step = first_step_;
+  if (assign_.rank() == 0) parts.progress = SendProgress(assign_.job(), context_.link);
   return parts;
 }
 
 absl::Status Job::RunTraining(v1::JobResult* result) {
-  JobSink sink(assign_, *corpus_, network_name_, context_.link, blobs_.get(), &recorder_);
-  RETURN_IF_ERROR(Train(Parts(&sink)));
+  TrainLoopParts parts{Parts()};
+  JobSink sink(assign_, *corpus_, network_name_, context_.link, blobs_.get(), &recorder_,
+               parts.progress);
+  parts.sink = &sink;
+  parts.first_step = first_step_;
+  ASSIGN_OR_RETURN(const TrainOutcome outcome, Train(parts));
   recorder_.FillResult(result);
+  *result->mutable_eval() = outcome.evaluation;
+  result->set_checkpoint_error(std::string(outcome.checkpoint.message()));
   return absl::OkStatus();
 }
 
@@ -282,9 +297,9 @@ absl::Status Job::RunEvaluation(v1::EvalReport* report) {
   const int sequence = config_.model().sequence();
   int64_t windows = CountEvaluationWindows(*corpus_, sequence);
   if (task.has_windows()) windows = std::min<int64_t>(windows, task.windows());
-  ASSIGN_OR_RETURN(const double loss, EvaluateValidation(Parts(nullptr), windows));
-  report->set_loss(loss);
-  report->set_tokens(static_cast<double>(windows * sequence));
+  std::vector<int64_t> first(windows);
+  std::iota(first.begin(), first.end(), int64_t{0});
+  ASSIGN_OR_RETURN(*report, Evaluate(Parts(), first));
   ASSIGN_OR_RETURN(const Pattern pattern,
                    Pattern::Parse(config_.pattern(), config_.model().layers()));
   report->set_pattern(pattern.Expanded());

@@ -1,5 +1,5 @@
-// Where the results of training go: step reports to the server and the metrics, checkpoints to the
-// server.
+// Where the results of training go: step reports to the server and the metrics, checkpoints and
+// progress to the server.
 #pragma once
 
 #include <mutex>
@@ -29,14 +29,30 @@ class NetworkName {
   std::string name_;
 };
 
-// All that it is given must outlive it.
+// Which of many reports of progress people need: the first and the last of an activity, and some in
+// between. Passive: `now` is an argument.
+class ProgressFilter {
+ public:
+  bool Passes(absl::Time now, const v1::JobProgress& progress);
+
+ private:
+  std::string activity_;
+  absl::Time next_ = absl::InfinitePast();
+};
+
+// Sends progress to the server. `link` must outlive the callback.
+ProgressCallback SendProgress(const std::string& job, ServerLink* link);
+
+// All that it is given must outlive it. `progress` may be null.
 class JobSink final : public TrainingSink {
  public:
   JobSink(const v1::Assign& assign, const Corpus& corpus, const NetworkName& network,
-          ServerLink* link, v1::Blobs::Stub* blobs, RunRecorder* recorder);
+          ServerLink* link, v1::Blobs::Stub* blobs, RunRecorder* recorder,
+          ProgressCallback progress);
 
+  void EndStep(v1::StepReport* report) override;
   void Step(const StepStats& stats, v1::StepReport report) override;
-  absl::Status SaveCheckpoint(int step, const std::vector<NamedTensor>& tensors) override;
+  absl::Status SaveCheckpoint(int step, std::vector<NamedTensor> tensors) override;
 
  private:
   const v1::Assign& assign_;
@@ -45,6 +61,7 @@ class JobSink final : public TrainingSink {
   ServerLink* const link_;
   v1::Blobs::Stub* const blobs_;
   RunRecorder* const recorder_;
+  const ProgressCallback progress_;
   const absl::Time begin_;
 };
 

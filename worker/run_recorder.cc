@@ -6,6 +6,7 @@
 namespace edgetp {
 
 void RunRecorder::OnCollective(const CollectiveObservation& observation) {
+  if (observation.tag.traffic == TrafficClass::kControl) metrics_->Control(observation.bytes_sent);
   if (!simulated_) metrics_->AllReduce(observation.tag, observation.algorithm, observation.seconds);
 }
 

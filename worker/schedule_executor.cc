@@ -110,15 +110,11 @@ float* ScheduleExecutor::Sum(int chunk) {
 
 absl::Status ScheduleExecutor::Send(const Action& action) {
   const Codec& codec = *execution_.codec;
-  RETURN_IF_ERROR(WaitUntilConnected(action));
   clock_->SpendMessage();
   RETURN_IF_ERROR(EncodeChunk(action));
   const absl::Span<const std::byte> payload = WirePayload(action.chunk);
   const Segmentation segments(Range(action.chunk).size(), codec.bytes_per_element, segment_bytes_);
-  std::vector<SegmentTimes> times(segments.count());
-  if (Stamps()) {
-    ASSIGN_OR_RETURN(times, network_->Stamp(action.peer, clock_->Now(), segments.SizesBytes()));
-  }
+  ASSIGN_OR_RETURN(const std::vector<SegmentTimes> times, Stamp(action, segments.SizesBytes()));
   for (int64_t i = 0; i < segments.count(); ++i) {
     const SegmentRange range = segments.at(i);
     SegmentHeader header;
@@ -133,19 +129,33 @@ absl::Status ScheduleExecutor::Send(const Action& action) {
   log_.PassedOn();
   ++report_->messages_sent;
   report_->bytes_sent[action.peer] += segments.chunk_bytes();
-  return AnnotateBlame(sender_.Pump(), absl::StrCat("all_reduce send ", Where(action)));
+  return AnnotateBlame(sender_.Pump(), Attempt("send", action));
+}
+
+// One look at the network says whether the message can go and when it arrives: what is stamped does
+// arrive, whatever changes afterwards.
+absl::StatusOr<std::vector<SegmentTimes>> ScheduleExecutor::Stamp(const Action& action,
+                                                                  std::vector<int64_t> sizes) {
+  if (!execution_.emulated) return std::vector<SegmentTimes>(sizes.size());
+  OutgoingMessage message{action.peer, clock_->Now(), std::move(sizes), clock_->paced()};
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<std::vector<SegmentTimes>> times, network_->Stamp(message));
+    if (times.has_value()) return *std::move(times);
+    RETURN_IF_ERROR(WaitUntilConnected(action));
+    message.handover = clock_->Now();
+  }
 }
 
 absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
-  if (network_->Connected(action.peer)) return absl::OkStatus();
   const absl::Time cut_off = clock_->Now();
   const absl::Time since = MonotonicNow();
   absl::Time now = since;
-  for (; !network_->Connected(action.peer); now = MonotonicNow()) {
-    if (now >= execution_.deadline) return PastDeadline("send", action, since);
+  do {
+    if (now >= execution_.deadline) return PastDeadline("send", action, since, true);
     RETURN_IF_ERROR(AnnotateBlame(Progress(std::min(execution_.deadline, now + kPartitionPoll)),
-                                  absl::StrCat("all_reduce send ", Where(action))));
-  }
+                                  Attempt("send", action)));
+    now = MonotonicNow();
+  } while (!network_->Connected(action.peer));
   clock_->Reach(now);
   report_->time.queueing += clock_->Now() - cut_off;
   return absl::OkStatus();
@@ -233,7 +243,7 @@ absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Oper
 absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& action) {
   const absl::Time begin = MonotonicNow();
   WaitTimes wait{clock_->NowOr(begin), begin, begin, begin};
-  const auto context = [this, &action] { return absl::StrCat("all_reduce recv ", Where(action)); };
+  const auto context = [this, &action] { return Attempt("recv", action); };
   const ReceivedSegment* segment = transport_->Front(action.peer);
   if (segment == nullptr) {
     if (absl::Status status = Progress(absl::InfinitePast()); !status.ok())
@@ -244,9 +254,9 @@ absl::StatusOr<const ReceivedSegment*> ScheduleExecutor::Await(const Action& act
   while (segment == nullptr) {
     if (transport_->Closed(action.peer)) {
       return AnnotateBlame(Blaming(action.peer, absl::UnavailableError(Where(action))),
-                           "all_reduce recv: the peer has left the job");
+                           absl::StrCat(execution_.name, " recv: the peer has left the job"));
     }
-    if (MonotonicNow() >= execution_.deadline) return PastDeadline("recv", action, begin);
+    if (MonotonicNow() >= execution_.deadline) return PastReceive(action, begin);
     if (absl::Status status = Progress(execution_.deadline); !status.ok())
       return AnnotateBlame(status, context());
     segment = transport_->Front(action.peer);
@@ -267,7 +277,7 @@ absl::Status ScheduleExecutor::Hold(const Action& action, absl::Time release) {
   const absl::Time since = MonotonicNow();
   const absl::Time until = std::min(release, execution_.deadline);
   for (absl::Time now = since; now < release; now = MonotonicNow()) {
-    if (now >= execution_.deadline) return PastDeadline("recv", action, since);
+    if (now >= execution_.deadline) return PastReceive(action, since);
     const absl::Duration left = until - now;
     if (left <= kSpin) continue;
     const bool far = left > kQueueGranularity;
@@ -275,8 +285,7 @@ absl::Status ScheduleExecutor::Hold(const Action& action, absl::Time release) {
     const bool busy = left > kNap + kSpin && (!sender_.idle() || receives_left_ > 0);
     if (far || busy) {
       const absl::Time wake = far ? until - kQueueGranularity : absl::InfinitePast();
-      RETURN_IF_ERROR(
-          AnnotateBlame(Progress(wake), absl::StrCat("all_reduce recv ", Where(action))));
+      RETURN_IF_ERROR(AnnotateBlame(Progress(wake), Attempt("recv", action)));
     }
     if (!far) SleepUntil(busy ? now + kNap : until - kSpin);
   }
@@ -313,30 +322,6 @@ void ScheduleExecutor::AccountWait(int peer, const WaitTimes& waited,
   log_.Add(delivery, begin, arrival, was_there);
 }
 
-absl::Status ScheduleExecutor::CheckExpected(const Action& action, const SegmentRange& want,
-                                             const ReceivedSegment& got) const {
-  const SegmentHeader& header = got.header;
-  const bool expected = header.collective == execution_.collective &&
-                        header.chunk == static_cast<uint32_t>(action.chunk) &&
-                        header.offset_bytes == static_cast<uint64_t>(want.offset_bytes) &&
-                        header.wire_dtype == execution_.codec->wire_id &&
-                        got.payload_bytes == want.size_bytes;
-  if (expected) return absl::OkStatus();
-  const auto name = [](uint64_t collective, int64_t chunk, int64_t offset, uint32_t dtype,
-                       int64_t bytes) {
-    return absl::StrCat("collective=", collective, " chunk=", chunk, " offset=", offset,
-                        " dtype=", dtype, " bytes=", bytes);
-  };
-  return absl::DataLossError(absl::StrCat(
-      "all_reduce recv: not the segment that the schedule expects ", Where(action), " want {",
-      name(execution_.collective, action.chunk, want.offset_bytes, execution_.codec->wire_id,
-           want.size_bytes),
-      "} got {",
-      name(header.collective, header.chunk, header.offset_bytes, header.wire_dtype,
-           got.payload_bytes),
-      "}"));
-}
-
 // Empty memory: until nothing at all is referenced.
 absl::Status ScheduleExecutor::WaitReleased(const Action& action,
                                             absl::Span<const std::byte> memory) {
@@ -345,11 +330,11 @@ absl::Status ScheduleExecutor::WaitReleased(const Action& action,
   };
   if (!held()) return absl::OkStatus();
   const absl::Time since = MonotonicNow();
-  const std::string context = "all_reduce send";
+  const std::string context = absl::StrCat(execution_.name, " send");
   RETURN_IF_ERROR(AnnotateBlame(sender_.Pump(), context));
   while (held()) {
     const absl::Time now = MonotonicNow();
-    if (now >= execution_.deadline) return PastDeadline("send", action, since);
+    if (now >= execution_.deadline) return PastDeadline("send", action, since, false);
     RETURN_IF_ERROR(
         AnnotateBlame(Progress(std::min(execution_.deadline, now + kQueueGranularity)), context));
   }
@@ -359,21 +344,6 @@ absl::Status ScheduleExecutor::WaitReleased(const Action& action,
 absl::Status ScheduleExecutor::Progress(absl::Time until) {
   RETURN_IF_ERROR(transport_->Poll(until));
   return sender_.Pump();
-}
-
-absl::Status ScheduleExecutor::PastDeadline(const char* direction, const Action& action,
-                                            absl::Time since) const {
-  const bool cut = !network_->Connected(action.peer);
-  const absl::Status late = absl::DeadlineExceededError(absl::StrCat(
-      "all_reduce ", direction, cut ? ": link is partitioned" : ": deadline exceeded", " (rank=",
-      transport_->rank(), " peer=", action.peer, " step=", execution_.step, " chunk=", action.chunk,
-      " waited_ms=", absl::ToInt64Milliseconds(MonotonicNow() - since), ")"));
-  return Blaming(action.peer, late);
-}
-
-std::string ScheduleExecutor::Where(const Action& action) const {
-  return absl::StrCat("(rank=", transport_->rank(), " peer=", action.peer,
-                      " step=", execution_.step, " chunk=", action.chunk, ")");
 }
 
 }  // namespace edgetp

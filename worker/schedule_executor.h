@@ -40,9 +40,11 @@ struct ExecutionReport {
 struct Execution {
   const Schedule* schedule = nullptr;
   const Codec* codec = nullptr;
-  uint64_t collective = 0;  // number within the job
-  int step = -1;            // for messages
-  absl::Time deadline;      // monotonic
+  uint64_t collective = 0;          // number within the job
+  bool emulated = true;             // false: as fast as the host can, partition or not
+  const char* name = "all_reduce";  // for messages, as `step`
+  int step = -1;
+  absl::Time deadline;  // monotonic
 };
 
 class ScheduleExecutor {
@@ -86,6 +88,7 @@ class ScheduleExecutor {
   absl::Status ReduceTogether(size_t begin, size_t end);
   absl::Status ReduceSegment(absl::Span<const Action> parts, const SegmentRange& range);
   absl::Status Send(const Action& action);
+  absl::StatusOr<std::vector<SegmentTimes>> Stamp(const Action& action, std::vector<int64_t> sizes);
   absl::Status WaitUntilConnected(const Action& action);
   absl::Span<const std::byte> WirePayload(int chunk);
   absl::Status EncodeChunk(const Action& action);
@@ -101,12 +104,17 @@ class ScheduleExecutor {
   void AccountWait(int peer, const WaitTimes& wait, const ReceivedSegment& segment);
   absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
   absl::Status Progress(absl::Time until);
-  absl::Status PastDeadline(const char* direction, const Action& action, absl::Time since) const;
+  absl::Status PastReceive(const Action& action, absl::Time since) const;
+  // `cut`: the network is why.
+  absl::Status PastDeadline(const char* direction, const Action& action, absl::Time since,
+                            bool cut) const;
+  // "all_reduce send (rank=0 ...)": where an error came up.
+  std::string Attempt(const char* direction, const Action& action) const;
   std::string Where(const Action& action) const;
 
   // What is sent bears times. A paced rank's clock is not the host's: its receivers must be told,
   // whatever the network.
-  bool Stamps() const { return network_->active() || clock_->paced(); }
+  bool Stamps() const { return execution_.emulated && (network_->active() || clock_->paced()); }
   float* Sum(int chunk);  // where the chunk's current value is
   const ChunkRange& Range(int chunk) const { return execution_.schedule->chunks[chunk]; }
   float* Scratch();

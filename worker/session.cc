@@ -14,7 +14,7 @@
 namespace edgetp {
 namespace {
 
-// All ranks finish within a checkpoint's transfer of one another.
+// All ranks have met after the last checkpoint: they finish within a moment of one another.
 constexpr absl::Duration kFinishTimeout = absl::Minutes(2);
 constexpr absl::Duration kShortestPause = absl::Milliseconds(500);
 constexpr absl::Duration kLongestPause = absl::Seconds(5);

@@ -1,38 +1,21 @@
 #include "worker/train_loop.h"
 
-#include <algorithm>
+#include <spdlog/spdlog.h>
+
 #include <cmath>
-#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
+#include "common/data/batches.h"
 #include "common/simulate/compute_cost.h"
+#include "worker/blame.h"
 #include "worker/learning_rate.h"
 
 namespace edgetp {
 namespace {
-
-// After how many updates something that happens every `interval` steps, and at the end, is due.
-bool Due(int done, int interval, int steps) {
-  return done == steps || (interval > 0 && done % interval == 0);
-}
-
-std::vector<TokenBatch> DrawBatches(const TrainLoopParts& parts, int step) {
-  const v1::TrainConfig& train = parts.config->train();
-  std::vector<TokenBatch> batches;
-  for (int micro_batch = 0; micro_batch < train.micro_batches(); ++micro_batch) {
-    batches.push_back(TrainingBatch(*parts.corpus, {parts.config->seed(), step, micro_batch},
-                                    train.batch(), parts.config->model().sequence()));
-  }
-  return batches;
-}
-
-struct TrainedStep {
-  StepStats stats;
-  v1::StepReport report;
-};
 
 // What one step of this rank does, and how long its compute takes on the device, if there is one.
 struct ExpectedStep {
@@ -54,96 +37,156 @@ absl::StatusOr<ExpectedStep> ExpectStep(const v1::RunConfig& config, int rank) {
   return expected;
 }
 
-absl::StatusOr<TrainedStep> TrainStep(const TrainLoopParts& parts, int step,
-                                      const ExpectedStep& expected) {
-  const std::vector<TokenBatch> batches = DrawBatches(parts, step);
-  const double learning_rate = LearningRate(parts.config->train(), step);
-  parts.group->BeginStep(step, expected.collectives, expected.compute);
-  ASSIGN_OR_RETURN(const StepResult result, parts.trainer->TrainStep(step, batches, learning_rate));
-  RETURN_IF_ERROR(parts.group->EndStep());
-  if (!std::isfinite(result.loss)) {
-    return absl::OutOfRangeError(absl::StrCat("train: the loss is not finite (step=", step + 1,
-                                              " learning_rate=", learning_rate,
-                                              "): try a lower learning rate or clip_norm"));
-  }
-  TrainedStep trained{parts.group->TakeStats(), {}};
-  v1::StepReport& report = trained.report;
-  report.set_step(step + 1);
-  report.set_step_seconds(absl::ToDoubleSeconds(trained.stats.elapsed));
-  *report.mutable_breakdown_seconds() = trained.stats.breakdown_seconds;
-  *report.mutable_bytes() = trained.stats.bytes;
-  *report.mutable_fidelity() = trained.stats.fidelity;
-  if (expected.measured) {
-    for (const absl::Duration gap : trained.stats.compute_gaps)
+v1::StepReport ReportOf(const StepStats& stats, const StepResult& result, bool measured) {
+  v1::StepReport report;
+  report.set_step_seconds(absl::ToDoubleSeconds(stats.elapsed));
+  *report.mutable_breakdown_seconds() = stats.breakdown_seconds;
+  *report.mutable_bytes() = stats.bytes;
+  *report.mutable_fidelity() = stats.fidelity;
+  if (measured) {
+    for (const absl::Duration gap : stats.compute_gaps)
       report.add_compute_seconds(static_cast<float>(absl::ToDoubleSeconds(gap)));
   }
-  report.set_learning_rate(learning_rate);
   report.set_gradient_norm(result.gradient_norm);
-  if (parts.group->rank() == 0) report.set_train_loss(result.loss);
-  return trained;
+  return report;
 }
 
-absl::Status SaveCheckpoint(const TrainLoopParts& parts, int steps_done) {
-  ASSIGN_OR_RETURN(const std::vector<NamedTensor> tensors,
-                   parts.trainer->ExportWeights(/*optimizer_state=*/true));
-  if (parts.group->rank() != 0) return absl::OkStatus();
-  return Annotate(parts.sink->SaveCheckpoint(steps_done, tensors), "save checkpoint");
-}
+class TrainLoop {
+ public:
+  TrainLoop(const TrainLoopParts& parts, ExpectedStep expected)
+      : parts_(parts),
+        train_(parts.config->train()),
+        windows_(CountEvaluationWindows(*parts.corpus, parts.config->model().sequence())),
+        expected_(std::move(expected)) {}
 
-}  // namespace
+  absl::StatusOr<TrainOutcome> Run() {
+    for (int step = parts_.first_step; step < train_.steps(); ++step) {
+      RETURN_IF_ERROR(parts_.control->aborted());
+      RETURN_IF_ERROR(DoStep(step));
+    }
+    return std::move(outcome_);
+  }
 
-absl::Status Train(const TrainLoopParts& parts) {
-  const v1::TrainConfig& train = parts.config->train();
-  ASSIGN_OR_RETURN(const ExpectedStep expected, ExpectStep(*parts.config, parts.group->rank()));
-  for (int step = parts.first_step; step < train.steps(); ++step) {
-    RETURN_IF_ERROR(parts.control->aborted());
-    ASSIGN_OR_RETURN(TrainedStep trained, TrainStep(parts, step, expected));
+ private:
+  bool reports() const { return parts_.group->rank() == 0; }
+
+  // After how many updates something that happens every `interval` steps, and at the end, is due.
+  bool Due(int done, int interval) const {
+    return done == train_.steps() || (interval > 0 && done % interval == 0);
+  }
+
+  std::vector<TokenBatch> DrawBatches(int step) const {
+    std::vector<TokenBatch> batches;
+    for (int micro_batch = 0; micro_batch < train_.micro_batches(); ++micro_batch) {
+      batches.push_back(TrainingBatch(*parts_.corpus, {parts_.config->seed(), step, micro_batch},
+                                      train_.batch(), parts_.config->model().sequence()));
+    }
+    return batches;
+  }
+
+  // One update, and what is due after it.
+  absl::Status DoStep(int step) {
+    StepStats stats;
+    ASSIGN_OR_RETURN(v1::StepReport report, Update(step, &stats));
     const int done = step + 1;
     // The first step also loads code, plans kernels and touches memory: the verdict is about the
     // others.
-    if (step == parts.first_step && done < train.steps()) parts.group->ResetTotalFidelity();
-    if (Due(done, train.eval_interval(), train.steps())) {
-      ASSIGN_OR_RETURN(const double loss, EvaluateValidation(parts, train.eval_windows()));
-      if (parts.group->rank() == 0) trained.report.set_val_loss(loss);
-    }
-    if (Due(done, train.replica_check_interval(), train.steps())) {
-      RETURN_IF_ERROR(parts.trainer->CheckReplicas(step));
-    }
-    parts.sink->Step(trained.stats, std::move(trained.report));
-    if (Due(done, train.has_checkpoint_interval() ? train.checkpoint_interval() : 0,
-            train.steps())) {
-      RETURN_IF_ERROR(SaveCheckpoint(parts, done));
-    }
+    if (step == parts_.first_step && done < train_.steps()) parts_.group->ResetTotalFidelity();
+    const bool evaluates = Due(done, train_.eval_interval());
+    const bool checks = Due(done, train_.replica_check_interval());
+    const bool saves =
+        Due(done, train_.has_checkpoint_interval() ? train_.checkpoint_interval() : 0);
+    if (evaluates) RETURN_IF_ERROR(EvaluateAfter(done, &report));
+    if (checks) RETURN_IF_ERROR(parts_.trainer->CheckReplicas(step));
+    parts_.sink->Step(stats, std::move(report));
+    if (saves) return SaveAfter(done);
+    return evaluates || checks ? parts_.group->Barrier() : absl::OkStatus();
   }
-  return absl::OkStatus();
-}
 
-absl::StatusOr<double> EvaluateValidation(const TrainLoopParts& parts, int64_t windows) {
-  const int sequence = parts.config->model().sequence();
-  const int64_t count = std::min(windows, CountEvaluationWindows(*parts.corpus, sequence));
-  ASSIGN_OR_RETURN(PlanOptions options, ToPlanOptions(*parts.config));
-  const int full_batch = options.batch;
-  std::optional<std::vector<AllReduceStep>> expected;  // of a batch of options.batch windows
-  double sum = 0;
-  for (int64_t first = 0; first < count; first += full_batch) {
-    RETURN_IF_ERROR(parts.control->aborted());
-    const int batch =
-        static_cast<int>(std::min<int64_t>(full_batch, count - first));  // the last may be smaller
-    if (!expected.has_value() || batch != options.batch) {
-      options.batch = batch;
-      ASSIGN_OR_RETURN(const StepPlan plan, BuildEvaluationPlan(options));
-      expected = Collectives(plan.steps[parts.group->rank()]);
+  absl::StatusOr<v1::StepReport> Update(int step, StepStats* stats) {
+    const std::vector<TokenBatch> batches = DrawBatches(step);
+    const double learning_rate = LearningRate(train_, step);
+    parts_.group->BeginStep(step, expected_.collectives, expected_.compute);
+    ASSIGN_OR_RETURN(const StepResult result,
+                     parts_.trainer->TrainStep(step, batches, learning_rate));
+    RETURN_IF_ERROR(parts_.group->EndStep());
+    if (!std::isfinite(result.loss)) {
+      return absl::OutOfRangeError(absl::StrCat("train: the loss is not finite (step=", step + 1,
+                                                " learning_rate=", learning_rate,
+                                                "): try a lower learning rate or clip_norm"));
     }
-    parts.group->BeginStep(-1, *expected);
-    ASSIGN_OR_RETURN(const double loss, parts.trainer->Evaluate(EvaluationBatch(
-                                            *parts.corpus, first, batch, sequence)));
-    RETURN_IF_ERROR(parts.group->EndStep());
-    parts.group->TakeStats();  // an evaluation is no part of a step
-    sum += loss * batch;
+    *stats = parts_.group->TakeStats();
+    v1::StepReport report = ReportOf(*stats, result, expected_.measured);
+    report.set_step(step + 1);
+    report.set_learning_rate(learning_rate);
+    if (reports()) report.set_train_loss(result.loss);
+    parts_.sink->EndStep(&report);
+    return report;
   }
-  if (count == 0)
-    return absl::InvalidArgumentError("evaluate: the validation split has no whole window");
-  return sum / static_cast<double>(count);
+
+  absl::Status EvaluateAfter(int done, v1::StepReport* report) {
+    const int64_t count =
+        done == train_.steps() ? FinalWindows(train_, windows_) : train_.eval_windows();
+    ASSIGN_OR_RETURN(outcome_.evaluation, Evaluate(parts_, SpreadWindows(windows_, count)));
+    if (!reports()) return absl::OkStatus();
+    report->set_val_loss(outcome_.evaluation.loss());
+    report->set_val_windows(outcome_.evaluation.windows());
+    return absl::OkStatus();
+  }
+
+  // What cannot be saved ends no run: the one before it is still there, and the next may succeed.
+  absl::Status SaveAfter(int done) {
+    const bool last = done == train_.steps();
+    auto tensors =
+        parts_.trainer->ExportWeights(/*optimizer_state=*/true, Bytes("collecting weights"));
+    RETURN_IF_ERROR(parts_.control->aborted());
+    if (!tensors.ok()) {
+      outcome_.checkpoint = AnnotateBlame(tensors.status(), "save checkpoint");
+      if (!last) return outcome_.checkpoint;
+      parts_.group->Abort(tensors.status());  // the others would wait in vain for this rank's part
+      return absl::OkStatus();
+    }
+    if (reports()) {
+      outcome_.checkpoint =
+          Annotate(parts_.sink->SaveCheckpoint(done, *std::move(tensors)), "save checkpoint");
+      if (!outcome_.checkpoint.ok())
+        spdlog::error("step {}: {}", done, std::string(outcome_.checkpoint.message()));
+    }
+    const absl::Status met = parts_.group->Barrier();
+    RETURN_IF_ERROR(parts_.control->aborted());
+    return last ? absl::OkStatus() : met;  // after the last step nobody needs the others any more
+  }
+
+  ByteProgress Bytes(const char* activity) const {
+    if (!parts_.progress) return nullptr;
+    return [this, activity](double done, double total) {
+      v1::JobProgress progress;
+      progress.set_activity(activity);
+      progress.set_done(done);
+      progress.set_total(total);
+      progress.set_unit("bytes");
+      parts_.progress(std::move(progress));
+    };
+  }
+
+  const TrainLoopParts& parts_;
+  const v1::TrainConfig& train_;
+  const int64_t windows_;  // of the validation split
+  const ExpectedStep expected_;
+  TrainOutcome outcome_;
+};
+
+}  // namespace
+
+absl::StatusOr<TrainOutcome> Train(const TrainLoopParts& parts) {
+  const int steps = parts.config->train().steps();
+  if (parts.first_step >= steps) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("train: nothing to do: the checkpoint is of step ", parts.first_step,
+                     ", and the run has ", steps));
+  }
+  ASSIGN_OR_RETURN(ExpectedStep expected, ExpectStep(*parts.config, parts.group->rank()));
+  return TrainLoop(parts, std::move(expected)).Run();
 }
 
 }  // namespace edgetp

@@ -1,18 +1,16 @@
 // The training loop of one rank. All ranks run the same loop on the same batches; rank 0 alone
-// reports losses and saves.
+// reports losses and saves. Whatever comes between two steps ends with a barrier, so that the next
+// step begins for all ranks at once, and has none of its time.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/data/batches.h"
-#include "common/data/corpus.h"
 #include "edgetp/v1/cluster.pb.h"
-#include "edgetp/v1/config.pb.h"
-#include "worker/collective_group.h"
-#include "worker/job_control.h"
-#include "worker/model/trainer.h"
+#include "worker/collective_stats.h"
+#include "worker/evaluation.h"
 
 namespace edgetp {
 
@@ -20,29 +18,31 @@ namespace edgetp {
 class TrainingSink {
  public:
   virtual ~TrainingSink() = default;
-  // After every step; `job` and `end_seconds` are still empty.
+  // At the end of a step, before anything else happens: sets what the loop does not know, the time
+  // and the network among it.
+  virtual void EndStep(v1::StepReport* report) = 0;
+  // After every step and its evaluation.
   virtual void Step(const StepStats& stats, v1::StepReport report) = 0;
   // Full tensors after `step` updates, optimizer state included; on rank 0 alone.
-  virtual absl::Status SaveCheckpoint(int step, const std::vector<NamedTensor>& tensors) = 0;
+  virtual absl::Status SaveCheckpoint(int step, std::vector<NamedTensor> tensors) = 0;
 };
 
 // Everything a loop works on; all of it outlives the loop.
-struct TrainLoopParts {
-  const v1::RunConfig* config = nullptr;  // complete
-  const Corpus* corpus = nullptr;
-  Trainer* trainer = nullptr;
-  CollectiveGroup* group = nullptr;
-  JobControl* control = nullptr;
+struct TrainLoopParts : EvaluationParts {
   TrainingSink* sink = nullptr;
   int first_step = 0;  // updates that were made before (a resumed run)
 };
 
-// Blocks until: the last step is done and its checkpoint saved, or the first error.
-// Errors: those of the model, its collectives and the sink; the status of an abort.
-absl::Status Train(const TrainLoopParts& parts);
+struct TrainOutcome {
+  v1::EvalReport evaluation;  // the last one
+  // Why this rank's part of the last checkpoint failed: no reason to lose what was trained and
+  // measured.
+  absl::Status checkpoint;
+};
 
-// Mean cross-entropy over the first `windows` windows of the validation split, `batch` of them at a
-// time.
-absl::StatusOr<double> EvaluateValidation(const TrainLoopParts& parts, int64_t windows);
+// Blocks until: the last step is done and its checkpoint saved, or the first error.
+// Errors: those of the model and its collectives; the status of an abort; FailedPrecondition if no
+// step is left to do.
+absl::StatusOr<TrainOutcome> Train(const TrainLoopParts& parts);
 
 }  // namespace edgetp

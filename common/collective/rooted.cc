@@ -1,9 +1,17 @@
 #include "common/collective/rooted.h"
 
+#include <utility>
+#include <vector>
+
 namespace edgetp {
 
 Schedule BuildGather(int world_size, int64_t elements) {
-  Schedule schedule = EmptySchedule("gather", world_size, EvenChunks(elements, world_size));
+  return BuildGather(EvenChunks(elements, world_size));
+}
+
+Schedule BuildGather(std::vector<ChunkRange> chunks) {
+  const int world_size = static_cast<int>(chunks.size());
+  Schedule schedule = EmptySchedule("gather", world_size, std::move(chunks));
   for (int rank = 1; rank < world_size; ++rank) {
     schedule.actions[rank].push_back({ActionKind::kSend, 0, rank});
     schedule.actions[0].push_back({ActionKind::kRecvCopy, rank, rank});

@@ -1,6 +1,7 @@
 // Exchanges with rank 0 that are no all-reduce: the halves of a star, as programs use that hold the
 // activations at a root. Plans of such programs name them (common/plan/llama_plan.h); the simulator
-// prices them. Chunk c of EvenChunks(elements, world size) belongs to rank c.
+// prices them; workers gather weights with one. Chunk c belongs to rank c: of EvenChunks(elements,
+// world size), where nothing else is said.
 //
 // Source: how distributed-llama synchronises (github.com/b4rtaz/distributed-llama, src/tasks.cpp).
 #pragma once
@@ -11,6 +12,8 @@ namespace edgetp {
 
 // Every rank sends its own chunk to rank 0. 1 dependent step.
 Schedule BuildGather(int world_size, int64_t elements);
+// The same with chunks of any sizes, one for each rank.
+Schedule BuildGather(std::vector<ChunkRange> chunks);
 
 // Rank 0 sends everything to everybody, in one message each. 1 dependent step.
 Schedule BuildBroadcast(int world_size, int64_t elements);

@@ -87,6 +87,16 @@ std::vector<ChunkRange> EvenChunks(int64_t elements, int count) {
   return chunks;
 }
 
+std::vector<ChunkRange> ConsecutiveChunks(absl::Span<const int64_t> counts) {
+  std::vector<ChunkRange> chunks;
+  int64_t begin = 0;
+  for (const int64_t count : counts) {
+    chunks.push_back({begin, begin + count});
+    begin += count;
+  }
+  return chunks;
+}
+
 Schedule EmptySchedule(const std::string& algorithm, int world_size,
                        std::vector<ChunkRange> chunks) {
   return {algorithm, world_size, std::move(chunks), std::vector<std::vector<Action>>(world_size)};

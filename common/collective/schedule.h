@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
+
 namespace edgetp {
 
 enum class ActionKind {
@@ -52,6 +54,9 @@ struct Schedule {
 
 // `elements` cut into `count` chunks whose sizes differ by at most one element.
 std::vector<ChunkRange> EvenChunks(int64_t elements, int count);
+
+// One chunk after another, of so many elements each.
+std::vector<ChunkRange> ConsecutiveChunks(absl::Span<const int64_t> counts);
 
 // An algorithm's Schedule before its actions: name, chunks, and an empty list per rank.
 Schedule EmptySchedule(const std::string& algorithm, int world_size,

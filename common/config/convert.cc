@@ -39,7 +39,6 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   options.micro_batches = config.train().micro_batches();
   options.wire_forward_bytes = forward->bytes_per_element;
   options.wire_backward_bytes = backward->bytes_per_element;
-  options.clip = config.train().has_clip_norm();
   return options;
 }
 

@@ -1,5 +1,7 @@
 #include "common/data/batches.h"
 
+#include <algorithm>
+
 #include "common/base/random.h"
 
 namespace edgetp {
@@ -38,11 +40,19 @@ int64_t CountEvaluationWindows(const Corpus& corpus, int sequence) {
              : (tokens - 1) / sequence;  // the last window needs one more token for its last target
 }
 
-TokenBatch EvaluationBatch(const Corpus& corpus, int64_t first, int count, int sequence) {
+std::vector<int64_t> SpreadWindows(int64_t total, int64_t count) {
+  count = std::min(count, total);
+  std::vector<int64_t> windows(count);
+  // The middle one of each of `count` equal parts.
+  for (int64_t i = 0; i < count; ++i) windows[i] = (2 * i + 1) * total / (2 * count);
+  return windows;
+}
+
+TokenBatch EvaluationBatch(const Corpus& corpus, absl::Span<const int64_t> windows, int sequence) {
   TokenBatch out{.sequence = sequence};
-  for (int64_t i = first; i < first + count; ++i) {
-    AppendWindow(corpus.tokens(Split::kValidation), static_cast<size_t>(i) * sequence, sequence,
-                 &out);
+  for (const int64_t window : windows) {
+    AppendWindow(corpus.tokens(Split::kValidation), static_cast<size_t>(window) * sequence,
+                 sequence, &out);
   }
   return out;
 }

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "absl/types/span.h"
 #include "common/data/corpus.h"
 #include "common/data/token_batch.h"
 
@@ -24,7 +26,11 @@ TokenBatch TrainingBatch(const Corpus& corpus, const BatchKey& key, int batch, i
 // the next of each.
 int64_t CountEvaluationWindows(const Corpus& corpus, int sequence);
 
-// Windows [first, first + count), which must exist.
-TokenBatch EvaluationBatch(const Corpus& corpus, int64_t first, int count, int sequence);
+// `count` of `total` windows, spread evenly; all of them where `count` is no less. A split need not be
+// alike from its beginning to its end.
+std::vector<int64_t> SpreadWindows(int64_t total, int64_t count);
+
+// These windows, which must exist.
+TokenBatch EvaluationBatch(const Corpus& corpus, absl::Span<const int64_t> windows, int sequence);
 
 }  // namespace edgetp

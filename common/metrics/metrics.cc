@@ -125,7 +125,7 @@ const std::vector<MetricInfo>& AllMetrics() {
     {"edgetp_run_learning_rate", kGauge, kServer, {"run"},
      "Learning rate of the last step."},
     {"edgetp_run_gradient_norm", kGauge, kServer, {"run"},
-     "Norm of the whole model's gradient before clipping; 0 where the run does not clip."},
+     "Norm of the whole model's gradient, before clipping."},
     {"edgetp_network_info", kGauge, kServer, {"profile"},
      "1 for the network profile in force."},
     {"edgetp_network_version", kGauge, kServer, {},

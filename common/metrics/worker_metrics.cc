@@ -47,6 +47,11 @@ void RunMetrics::Add(const v1::StepReport& report) {
       .Increment(fidelity.overrun_seconds());
 }
 
+void RunMetrics::Control(int64_t bytes) {
+  metrics_->Counter("edgetp_sent_bytes_total", {run_, rank_, NameOf(TrafficClass::kControl)})
+      .Increment(static_cast<double>(bytes));
+}
+
 void RunMetrics::AllReduce(const CollectiveTag& tag, const std::string& algorithm, double seconds) {
   prometheus::Histogram*& histogram = all_reduce_[{tag.traffic, tag.phase, algorithm}];
   if (histogram == nullptr) {

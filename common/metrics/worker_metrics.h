@@ -39,6 +39,9 @@ class RunMetrics {
   // The same without the times.
   void UntimedStep(const v1::StepReport& report);
 
+  // Payload of class control, which is part of no step.
+  void Control(int64_t bytes);
+
   // One finished all-reduce.
   void AllReduce(const CollectiveTag& tag, const std::string& algorithm, double seconds);
 

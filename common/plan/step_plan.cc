@@ -192,7 +192,7 @@ class RankPlanner {
   void Update() {
     const int64_t partial = GradSyncElements(options_);
     if (partial > 0) Reduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, 4);
-    if (options_.clip) Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, 4);
+    Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, 4);
     const double parameters = RankParameters(options_, sizes_);
     Compute(Phase::kOptimizer, -1, {kAdamWFlops * parameters, kAdamWBytes * parameters, 0, 0, 1});
   }

@@ -65,15 +65,14 @@ struct PlanOptions {
   int micro_batches = 1;
   int wire_forward_bytes = 4;  // per element
   int wire_backward_bytes = 4;
-  bool clip = true;  // clipping needs one scalar all-reduce per step
 };
 
 struct StepPlan {
   int world_size = 1;
-  // steps[rank]: micro-batch by micro-batch forward then backward, then grad_sync, the clip scalar,
-  // the optimizer. A forward collective has the layer whose end it is (of a run of p: the last
+  // steps[rank]: micro-batch by micro-batch forward then backward, then grad_sync, the scalar of the
+  // gradient's norm, the optimizer. A forward collective has the layer whose end it is (of a run of p: the last
   // block), a backward one the layer at whose beginning it is (of a run: the first block).
-  // grad_sync and the clip scalar: Phase::kOptimizer, layer -1. The AllReduceSteps of all ranks are
+  // grad_sync and the scalar: Phase::kOptimizer, layer -1. The AllReduceSteps of all ranks are
   // the same list; world size 1 has none.
   std::vector<std::vector<PlanStep>> steps;
   std::vector<MemoryUse>

@@ -17,7 +17,8 @@ using Pieces = absl::Span<const absl::string_view>;
 // The header, then the bytes, in chunks. Stops early when the server has answered: it may know the
 // blob already.
 void WriteChunks(grpc::ClientWriterInterface<v1::BlobChunk>* writer, v1::BlobHeader header,
-                 Pieces pieces) {
+                 Pieces pieces, const SentBytes& sent) {
+  int64_t written = 0;
   v1::BlobChunk chunk;
   *chunk.mutable_header() = std::move(header);
   if (!writer->Write(chunk)) return;
@@ -27,6 +28,8 @@ void WriteChunks(grpc::ClientWriterInterface<v1::BlobChunk>* writer, v1::BlobHea
       const absl::string_view part = piece.substr(at, kBlobChunkBytes);
       chunk.set_data(part.data(), part.size());
       if (!writer->Write(chunk)) return;
+      written += static_cast<int64_t>(part.size());
+      if (sent) sent(written);
     }
   }
   writer->WritesDone();
@@ -54,7 +57,8 @@ absl::Status EndOf(const grpc::Status& status, const std::string& attempt) {
 }
 
 absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::string& id,
-                                const std::string& sha256, Pieces pieces, absl::Time deadline) {
+                                const std::string& sha256, Pieces pieces, const SentBytes& sent,
+                                absl::Time deadline) {
   grpc::ClientContext context;
   context.set_deadline(GrpcDeadline(deadline));
   v1::PutBlobResponse response;
@@ -64,7 +68,7 @@ absl::StatusOr<std::string> Put(v1::Blobs::StubInterface* stub, const std::strin
   header.set_id(id);
   header.set_size_bytes(static_cast<int64_t>(SizeOf(pieces)));
   header.set_sha256(sha256);
-  WriteChunks(writer.get(), std::move(header), pieces);
+  WriteChunks(writer.get(), std::move(header), pieces, sent);
   RETURN_IF_ERROR(EndOf(writer->Finish(), absl::StrCat("put blob ", id)));
   return response.id();
 }
@@ -87,13 +91,13 @@ absl::Status CheckReceived(const v1::BlobHeader& header, const std::string& byte
 absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
                                     absl::Time deadline) {
   const std::string sha256 = Sha256Hex(bytes);
-  return Put(stub, absl::StrCat("sha256:", sha256), sha256, {bytes}, deadline);
+  return Put(stub, absl::StrCat("sha256:", sha256), sha256, {bytes}, nullptr, deadline);
 }
 
 absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id,
                                       absl::Span<const absl::string_view> pieces,
-                                      absl::Time deadline) {
-  return Put(stub, id, Sha256Of(pieces), pieces, deadline);
+                                      absl::Time deadline, const SentBytes& sent) {
+  return Put(stub, id, Sha256Of(pieces), pieces, sent, deadline);
 }
 
 absl::StatusOr<std::string> GetBlob(v1::Blobs::StubInterface* stub, const std::string& id,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -26,11 +27,15 @@ inline constexpr absl::Duration kLongestTransfer = absl::Hours(1);
 absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
                                     absl::Time deadline = MonotonicNow() + kLongestTransfer);
 
+// Told after each chunk how many bytes have been written.
+using SentBytes = std::function<void(int64_t bytes)>;
+
 // The same under an id that the caller gives ("checkpoint:<run>/<step>"), of bytes that lie in
-// several places: so that what is large need not be put together first.
+// several places: so that what is large need not be put together first. `sent` may be null.
 absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id,
                                       absl::Span<const absl::string_view> pieces,
-                                      absl::Time deadline = MonotonicNow() + kLongestTransfer);
+                                      absl::Time deadline = MonotonicNow() + kLongestTransfer,
+                                      const SentBytes& sent = nullptr);
 
 // Fetches the bytes of "sha256:<hex>" or "run:<name>".
 // Errors: those of Blobs.Get; Cancelled if the server found it too slow; DataLoss if size or

@@ -137,21 +137,6 @@ TEST(TrainTableTest, WhereThereIsNothingToJudgeItSaysSo) {
   EXPECT_THAT(SweepTable(sweep, {"tttt"}), HasSubstr("not judged\n"));
 }
 
-TEST(ProgressTest, ActivitiesHaveTheirAmount) {
-  v1::JobProgress progress;
-  progress.set_activity("rank 0 dials rank 1 at 10.0.0.2:4100: Connection refused");
-  EXPECT_EQ(ActivityLine(progress), progress.activity());
-  progress.set_activity("evaluating");
-  progress.set_done(40);
-  progress.set_total(200);
-  progress.set_unit("windows");
-  EXPECT_EQ(ActivityLine(progress), "evaluating: 40 of 200 windows");
-  progress.set_done(1 << 20);
-  progress.set_total(3 << 20);
-  progress.set_unit("bytes");
-  EXPECT_EQ(ActivityLine(progress), "evaluating: 1 MiB of 3 MiB");
-}
-
 TEST(TrainTableTest, EveryNetworkThatWasInForceHasARow) {
   v1::RunSummary run = Row("way", "tttt", 0.1);
   v1::NetworkSteps* row = run.add_networks();
@@ -213,9 +198,9 @@ TEST(ProgressTest, ALineNamesStepLossTimeAndWhatIsLeft) {
   record.set_tokens_per_second(7820);
   record.set_wall_seconds(5);
   record.set_network("wifi-5");
-  const std::string line = ProgressLine(record, 100);
-  for (const char* part :
-       {"step 50/100", "loss 2.4512", "98.2 ms/step", "7.82K tokens/s", "ETA 5", "wifi-5"}) {
+  const std::string line = ProgressLine(record, 100, {.run = 5, .sweep = 300});
+  for (const char* part : {"step 50/100", "loss 2.4512", "98.2 ms/step", "7.82K tokens/s",
+                           "ETA 5 s, sweep 5m00s", "wifi-5"}) {
     EXPECT_THAT(line, HasSubstr(part));
   }
 }

@@ -322,7 +322,6 @@ TEST(ConvertTest, ARunBecomesPlanOptions) {
   EXPECT_EQ(options->wire_backward_bytes, 4);
   EXPECT_EQ(options->micro_batches, 2);
   EXPECT_EQ(options->split, (std::vector<int>{3, 1}));
-  EXPECT_FALSE(options->clip);
   EXPECT_THAT(ErrorOf(ToPlanOptions(CompleteRun({"model.vocabulary=none"})).status()),
               HasSubstr("model.vocabulary: must be set"));
 }

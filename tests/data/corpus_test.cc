@@ -239,14 +239,28 @@ TEST_F(CorpusTest, TheSmallestSplitHasOneTrainingWindow) {
   EXPECT_EQ(batch.targets[7], 8);
 }
 
-TEST_F(CorpusTest, EvaluationWindowsAreConsecutiveFromTheStart) {
+TEST(SpreadWindowsTest, SomeWindowsAreTheMiddlesOfEqualPartsAndAllAreAll) {
+  EXPECT_THAT(SpreadWindows(10, 2), ElementsAre(2, 7));
+  EXPECT_THAT(SpreadWindows(4, 4), ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(SpreadWindows(4, 9), ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(SpreadWindows(0, 9), ElementsAre());
+  const std::vector<int64_t> windows = SpreadWindows(1742, 200);
+  ASSERT_THAT(windows, SizeIs(200));
+  for (size_t i = 1; i < windows.size(); ++i) {
+    EXPECT_GE(windows[i] - windows[i - 1], 8);
+    EXPECT_LE(windows[i] - windows[i - 1], 9);
+  }
+  EXPECT_GE(windows.back(), 1742 - 9);
+}
+
+TEST_F(CorpusTest, EvaluationWindowsFollowOneAnother) {
   std::string text(900, 'a');
   for (int i = 0; i < 100; ++i) text += static_cast<char>('b' + i % 20);
   const Corpus corpus = FromText(text);
   const auto& tokens = corpus.tokens(Split::kValidation);
   EXPECT_EQ(CountEvaluationWindows(corpus, 33), 3);
   EXPECT_EQ(CountEvaluationWindows(corpus, 50), 1);  // the second one lacks its last target
-  const TokenBatch batch = EvaluationBatch(corpus, 1, 2, 33);
+  const TokenBatch batch = EvaluationBatch(corpus, {1, 2}, 33);
   EXPECT_EQ(batch.batch, 2);
   EXPECT_EQ(batch.inputs[0], tokens[33]);
   EXPECT_EQ(batch.targets[0], tokens[34]);

@@ -131,7 +131,13 @@ class Cluster {
         message.mutable_failure()->mutable_failure()->set_message(input_->Text(5));
         break;
       default:
-        if (input_->Byte() % 4 == 0) message.mutable_leave();
+        if (input_->Byte() % 4 == 0) {
+          message.mutable_leave();
+        } else {
+          message.mutable_progress()->set_job(AnyRun());
+          message.mutable_progress()->set_activity(input_->Text(5));
+          message.mutable_progress()->set_done(AnyDouble(input_));
+        }
     }
     return message;
   }
@@ -160,8 +166,8 @@ class Cluster {
     const uint8_t algorithm = input_->Byte() % 4;
     if (algorithm > 0) result.set_allreduce_algorithm(algorithm == 1 ? "ring" : "direct");
     if (algorithm > 2) result.set_allreduce_algorithm(input_->Text(5));
-    // 13 is what the plan has for two and three ranks, as long as nobody changes Job().
-    const int computes = input_->Byte() % 2 == 0 ? 13 : input_->Byte() % 20;
+    // 14 is what the plan has for two and three ranks, as long as nobody changes Job().
+    const int computes = input_->Byte() % 2 == 0 ? 14 : input_->Byte() % 20;
     for (int i = 0; i < computes; ++i)
       result.add_compute_seconds(static_cast<float>(i == 0 ? AnyDouble(input_) : 0.001));
     return result;

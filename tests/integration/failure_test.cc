@@ -120,6 +120,24 @@ TEST_F(FailureTest, BadInputIsRefusedAtOnceWithPlaceAndRule) {
   EXPECT_FALSE(fs::exists(folder_ + "/runs")) << "something was started";
 }
 
+TEST_F(FailureTest, ACheckpointThatCannotBeSavedLosesNothingElse) {
+  EdgetpCommand train(folder_, Train({"--steps=300", "--run=full", "--delay=2ms",
+                                      "--set=train.checkpoint_interval=1000"}));
+  ASSERT_TRUE(AwaitSteps("full"));
+  // Whoever runs the tests may write anywhere; but a file is no folder.
+  fs::remove_all(RunFile("full", "checkpoints"));
+  std::ofstream(RunFile("full", "checkpoints")) << "in the way";
+  const CommandResult result = train.Wait(kFailureLimit);
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, HasSubstr("its last checkpoint was not saved: save checkpoint"));
+  const auto summary = nlohmann::json::parse(ReadFile(RunFile("full", "summary.json")), nullptr,
+                                             /*allow_exceptions=*/false);
+  EXPECT_EQ(summary["status"], "done");
+  EXPECT_EQ(summary["steps"], 300);
+  EXPECT_NE(summary["checkpoint_error"], "");
+  EXPECT_NE(summary["verdict"]["reason"], "the run did not finish");
+}
+
 TEST_F(FailureTest, ARunNameIsUsedOnce) {
   ASSERT_EQ(RunEdgetp(folder_, Train({"--steps=2", "--run=once"})).code, 0);
   const std::string before = ReadFile(RunFile("once", "summary.json"));

@@ -46,6 +46,9 @@ TEST_F(RunTest, TrainReportsTheRunAndLeavesItsFiles) {
   // Hardly trained: nearly the entropy of a guess among the text's 38 symbols.
   EXPECT_NEAR(json["final"]["train_loss"], std::log(38), 0.1);
   EXPECT_NEAR(json["final"]["val_loss"], std::log(38), 0.1);
+  EXPECT_EQ(json["val_windows"], 4);
+  EXPECT_GT(json["val_windows_total"], 100);
+  EXPECT_EQ(json["checkpoint_error"], "");
   for (const char* file : {"config.textproto", "metrics.jsonl", "summary.json", "checkpoints"}) {
     EXPECT_TRUE(fs::exists(folder_ + "/runs/first/" + file)) << file;
   }
@@ -59,13 +62,23 @@ TEST_F(RunTest, LossesAreTheSameTwiceAndUnderAnotherNetwork) {
 }
 
 TEST_F(RunTest, EvalRepeatsTheLastValidationLoss) {
-  const nlohmann::json train = Json("train", {"--pattern=tt", "--steps=5", "--run=done"});
-  const CommandResult eval =
-      RunEdgetp(folder_, {"eval", "--run=done", "--data=text.txt", "--windows=4", "--format=json"});
-  ASSERT_EQ(eval.code, 0) << eval.err;
-  const nlohmann::json json = nlohmann::json::parse(eval.out);
-  EXPECT_NEAR(json["loss"], train["final"]["val_loss"].get<double>(), 1e-5);
-  EXPECT_EQ(json["tokens"], 64);
+  const nlohmann::json train = Json(
+      "train", {"--pattern=tt", "--steps=5", "--run=done", "--set=train.eval_windows=1000000"});
+  EXPECT_EQ(train["val_windows"], train["val_windows_total"]);
+  const auto eval = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> command = {"eval", "--run=done", "--data=text.txt", "--format=json"};
+    command.insert(command.end(), more.begin(), more.end());
+    const CommandResult result = RunEdgetp(folder_, command);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
+  };
+  const nlohmann::json whole = eval({});
+  EXPECT_NEAR(whole["loss"], train["final"]["val_loss"].get<double>(), 1e-5);
+  EXPECT_EQ(whole["windows"], train["val_windows_total"]);
+  const nlohmann::json first = eval({"--windows=4"});
+  EXPECT_EQ(first["tokens"], 64);
+  EXPECT_EQ(first["windows"], 4);
+  EXPECT_EQ(first["windows_total"], train["val_windows_total"]);
 }
 
 TEST_F(RunTest, SampleIsRepeatableTextInTheDatasLetters) {
@@ -86,6 +99,28 @@ TEST_F(RunTest, ResumeGoesOnWhereTheCheckpointEnds) {
   Json("train", {"--pattern=ts", "--steps=4", "--set=train.decay_steps=8", "--run=half"});
   const nlohmann::json rest = Json("train", {"--resume=half", "--steps=8"});
   EXPECT_EQ(rest["final"], whole["final"]);
+}
+
+TEST_F(RunTest, AContinuationStretchesTheCosineOfItsRun) {
+  Json("train", {"--pattern=ts", "--steps=3", "--run=three"});
+  Json("train", {"--resume=three", "--steps=6", "--run=six"});
+  EXPECT_THAT(ReadFile(folder_ + "/runs/six/config.textproto"),
+              testing::HasSubstr("decay_steps: 6"));
+  Json("train", {"--pattern=ts", "--steps=3", "--run=own", "--set=train.decay_steps=5"});
+  Json("train", {"--resume=own", "--steps=6", "--run=kept"});
+  EXPECT_THAT(ReadFile(folder_ + "/runs/kept/config.textproto"),
+              testing::HasSubstr("decay_steps: 5"));
+}
+
+TEST_F(RunTest, ARunThatHasAllItsStepsIsNotTrainedAgain) {
+  Json("train", {"--pattern=ts", "--steps=3", "--run=three"});
+  for (const char* steps : {"--steps=3", "--steps=2"}) {
+    const CommandResult again =
+        RunEdgetp(folder_, {"train", "--resume=three", "--data=text.txt", steps});
+    EXPECT_EQ(again.code, 0);
+    EXPECT_THAT(again.err, testing::HasSubstr("nothing to do: run three has all"));
+    EXPECT_EQ(again.out, "");
+  }
 }
 
 TEST_F(RunTest, SweepHasARowForEveryCell) {

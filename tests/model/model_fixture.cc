@@ -135,7 +135,8 @@ std::vector<float> TrainerGroup::NextTokenLogits(const std::vector<int64_t>& tok
 
 std::vector<NamedTensor> TrainerGroup::Export(bool optimizer_state) {
   std::vector<absl::StatusOr<std::vector<NamedTensor>>> exported(trainers_.size());
-  threads_.Run([&](int rank) { exported[rank] = trainers_[rank]->ExportWeights(optimizer_state); });
+  threads_.Run(
+      [&](int rank) { exported[rank] = trainers_[rank]->ExportWeights(optimizer_state, nullptr); });
   for (size_t rank = 0; rank < exported.size(); ++rank) {
     EXPECT_TRUE(exported[rank].ok()) << exported[rank].status();
     if (!exported[rank].ok()) return {};

@@ -1,5 +1,7 @@
 #include "tests/model/thread_group.h"
 
+#include <algorithm>
+#include <numeric>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +16,10 @@ class ThreadGroup::Member : public Communicator {
   int world_size() const override { return group_->world_size(); }
   absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override {
     return group_->AllReduce(rank_, tag, data);
+  }
+  absl::Status Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
+                      absl::Span<float> data) override {
+    return group_->Gather(rank_, tag, counts, data);
   }
 
  private:
@@ -44,7 +50,20 @@ void ThreadGroup::Run(const std::function<void(int)>& body) {
   for (std::thread& thread : threads) thread.join();
 }
 
-absl::Status ThreadGroup::AllReduce(int rank, const CollectiveTag& tag, absl::Span<float> data) {
+// The other ranks' parts of `data` count as zeros, so that rank 0 ends with everybody's part; the
+// others keep what they had.
+absl::Status ThreadGroup::Gather(int rank, const CollectiveTag& tag,
+                                 absl::Span<const int64_t> counts, absl::Span<float> data) {
+  std::vector<float> parts(data.size(), 0.0f);
+  const int64_t begin = std::accumulate(counts.begin(), counts.begin() + rank, int64_t{0});
+  std::copy_n(data.begin() + begin, counts[rank], parts.begin() + begin);
+  const absl::Status status = AllReduce(rank, tag, absl::MakeSpan(parts), /*gather=*/true);
+  if (status.ok() && rank == 0) std::copy(parts.begin(), parts.end(), data.begin());
+  return status;
+}
+
+absl::Status ThreadGroup::AllReduce(int rank, const CollectiveTag& tag, absl::Span<float> data,
+                                    bool gather) {
   std::unique_lock<std::mutex> lock(mutex_);
   if (!aborted_.ok()) return aborted_;
   if (rank == failing_rank_ && calls_[rank] == failing_number_) {
@@ -54,13 +73,13 @@ absl::Status ThreadGroup::AllReduce(int rank, const CollectiveTag& tag, absl::Sp
   ++calls_[rank];
   spans_[rank] = data;
   tags_[rank] = tag;
-  if (++arrived_ == world_size()) return Complete();
+  if (++arrived_ == world_size()) return Complete(gather);
   const int64_t round = round_;
   changed_.wait(lock, [&] { return round_ != round || !aborted_.ok(); });
   return round_ != round ? absl::OkStatus() : aborted_;
 }
 
-absl::Status ThreadGroup::Complete() {
+absl::Status ThreadGroup::Complete(bool gather) {
   for (int rank = 1; rank < world_size(); ++rank) {
     const CollectiveTag &a = tags_[0], &b = tags_[rank];
     if (a.traffic != b.traffic || a.phase != b.phase || a.layer != b.layer ||
@@ -73,7 +92,7 @@ absl::Status ThreadGroup::Complete() {
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += spans_[rank][i];
   }
   for (const absl::Span<float>& span : spans_) std::copy(sum.begin(), sum.end(), span.begin());
-  log_.push_back({tags_[0], static_cast<int64_t>(sum.size())});
+  log_.push_back({tags_[0], static_cast<int64_t>(sum.size()), gather});
   arrived_ = 0;
   ++round_;
   changed_.notify_all();

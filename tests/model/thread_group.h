@@ -17,6 +17,7 @@ namespace edgetp::test {
 struct LoggedAllReduce {
   CollectiveTag tag;
   int64_t elements;
+  bool gather = false;
 };
 
 class ThreadGroup {
@@ -39,8 +40,11 @@ class ThreadGroup {
 
  private:
   class Member;
-  absl::Status AllReduce(int rank, const CollectiveTag& tag, absl::Span<float> data);
-  absl::Status Complete();  // by the last rank to arrive
+  absl::Status AllReduce(int rank, const CollectiveTag& tag, absl::Span<float> data,
+                         bool gather = false);
+  absl::Status Gather(int rank, const CollectiveTag& tag, absl::Span<const int64_t> counts,
+                      absl::Span<float> data);
+  absl::Status Complete(bool gather);  // by the last rank to arrive
   absl::Status Abort(const absl::Status& cause, int culprit);
 
   std::vector<std::unique_ptr<Communicator>> members_;

@@ -53,6 +53,23 @@ TEST(TrainingTest, ARunRepeatsToTheLastBitDropoutIncluded) {
   EXPECT_NE(Losses(options, 2, 5), Losses(other_seed, 2, 5));
 }
 
+TEST(TrainingTest, TheGradientsNormIsKnownWithoutClippingAndChangesNothing) {
+  for (const int world_size : {1, 2}) {
+    TrainerOptions options = TinyOptions("tsp", world_size);
+    TrainerGroup plain(options, world_size);
+    options.clip_norm = 1e9;  // never acts
+    TrainerGroup clipping(options, world_size);
+    for (int step = 0; step < 3; ++step) {
+      const std::vector<TokenBatch> batch = {TinyBatch(options.shape, step)};
+      const StepResult without = plain.TrainStep(step, batch, 1e-2);
+      const StepResult with = clipping.TrainStep(step, batch, 1e-2);
+      EXPECT_GT(without.gradient_norm, 0);
+      EXPECT_EQ(without.gradient_norm, with.gradient_norm);
+      EXPECT_EQ(without.loss, with.loss);
+    }
+  }
+}
+
 TEST(TrainingTest, DropoutOnTheReplicatedStreamIsTheSameAtEveryWorldSize) {
   TrainerOptions options = TinyOptions("tt", 1);
   options.dropout = 0.3;

@@ -85,6 +85,37 @@ TEST(WeightsTest, ExportReturnsWhatWasLoadedAtEveryWorldSize) {
   }
 }
 
+TEST(WeightsTest, OnlyTheSlicesOfShardedTensorsTravel) {
+  const TrainerOptions options = TinyOptions("t", 2);
+  TrainerGroup group(options, 2);
+  group.threads().ClearLog();
+  group.Export(/*optimizer_state=*/true);
+  // Weight and bias of c_attn and c_fc, the weights of both projections; values and two moments.
+  EXPECT_EQ(group.threads().log().size(), 3 * 6u);
+  for (const LoggedAllReduce& entry : group.threads().log()) {
+    EXPECT_TRUE(entry.gather);
+    EXPECT_EQ(entry.tag.traffic, TrafficClass::kControl);
+  }
+}
+
+TEST(WeightsTest, AnExportTellsHowFarItIs) {
+  const TrainerOptions options = TinyOptions("t", 1);
+  TrainerGroup group(options, 1);
+  std::vector<double> done;
+  double total = 0;
+  const ByteProgress progress = [&](double bytes, double of) {
+    done.push_back(bytes);
+    total = of;
+  };
+  const auto weights = group.trainer(0).ExportWeights(/*optimizer_state=*/false, progress);
+  ASSERT_TRUE(weights.ok()) << weights.status();
+  double bytes = 0;
+  for (const NamedTensor& tensor : *weights) bytes += 4.0 * tensor.values.size();
+  EXPECT_EQ(done.size(), weights->size());
+  EXPECT_EQ(done.back(), bytes);
+  EXPECT_EQ(total, bytes);
+}
+
 TEST(WeightsTest, TrainingContinuesAtAnotherWorldSizeFromWeightsAndMoments) {
   TrainerOptions options = TinyOptions("tt", 4);
   TrainerGroup four(options, 4);

@@ -60,8 +60,7 @@ TEST(StepPlanTest, ARunReducesAtItsLastBlockForwardAndAtItsFirstBackward) {
 TEST(StepPlanTest, GradientsAreSyncedOncePerStepNotPerMicroBatch) {
   PlanOptions options = Options("s");
   options.micro_batches = 3;
-  options.clip = false;
-  EXPECT_EQ(Order(options), "fwd:0 bwd:0 fwd:0 bwd:0 fwd:0 bwd:0 grad_sync");
+  EXPECT_EQ(Order(options), "fwd:0 bwd:0 fwd:0 bwd:0 fwd:0 bwd:0 grad_sync scalar");
 }
 
 TEST(StepPlanTest, OneWorkerReducesNothing) {
@@ -98,11 +97,15 @@ TEST(StepPlanTest, ForwardActivationsTravelInTheirOwnWireDtype) {
 }
 
 TEST(StepPlanTest, GradSyncCarriesTheNormsOfSAndPAndTheOutputBiasOfS) {
+  const auto grad_sync = [](const PlanOptions& options) {
+    const std::vector<AllReduceStep> steps = CollectivesOf(options);
+    return steps.at(steps.size() - 2);  // the last one is the scalar
+  };
   PlanOptions options = Options("tsp", {3, 4, 128, 64, 65, true});
-  options.clip = false;
-  EXPECT_EQ(CollectivesOf(options).back().elements, 128 * (5 + 4));
+  EXPECT_EQ(grad_sync(options).tag.traffic, TrafficClass::kGradSync);
+  EXPECT_EQ(grad_sync(options).elements, 128 * (5 + 4));
   options.shape.biases = false;
-  EXPECT_EQ(CollectivesOf(options).back().elements, 128 * (2 + 2));
+  EXPECT_EQ(grad_sync(options).elements, 128 * (2 + 2));
 }
 
 TEST(StepPlanTest, AnEvaluationIsTheForwardPassAlone) {

@@ -1,4 +1,5 @@
 // Membership, the queue, and a run from its workers' joining to its result.
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -290,6 +291,27 @@ TEST_F(CoordinatorTest, UnlikeCpusAreUsedWithAWarning) {
   EXPECT_THAT(PhaseDetails().back(),
               HasSubstr("the workers differ (CPUs: Raspberry Pi 4, Raspberry Pi 5; BLAS: OpenBLAS "
                         "CORTEXA72, OpenBLAS NEOVERSEN1)"));
+}
+
+TEST_F(CoordinatorTest, ProgressGoesToWatchersUnlessNobodyCouldReadIt) {
+  StartRun();
+  v1::WorkerMessage message;
+  message.mutable_progress()->set_job("a");
+  message.mutable_progress()->set_activity("evaluating");
+  message.mutable_progress()->set_done(3);
+  Tell("worker-1", message);
+  ASSERT_EQ(out_.events.size(), 1u);
+  EXPECT_EQ(out_.events[0].first, "a");
+  EXPECT_EQ(out_.events[0].second.progress().activity(), "evaluating");
+  message.mutable_progress()->set_done(std::numeric_limits<double>::quiet_NaN());
+  Tell("worker-1", message);
+  message.mutable_progress()->set_done(3);
+  message.mutable_progress()->set_activity(std::string(2000, 'x'));
+  Tell("worker-1", message);
+  message.mutable_progress()->set_activity("evaluating");
+  message.mutable_progress()->set_job("another run");
+  Tell("worker-1", message);
+  EXPECT_EQ(out_.events.size(), 1u);
 }
 
 }  // namespace

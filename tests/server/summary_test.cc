@@ -198,6 +198,35 @@ TEST(SummaryTest, OfAFailedRunSaysWhyAndIsNotValid) {
   EXPECT_EQ(summary.steps(), 4);
 }
 
+TEST(SummaryTest, ACheckpointThatWasNotSavedLeavesAllTheRest) {
+  EndedRun ended = DoneRun();
+  ended.results[0].set_checkpoint_error("save checkpoint: the disk is full");
+  EXPECT_EQ(Summarize(ended, {}).checkpoint_error(), "save checkpoint: the disk is full");
+  ended.results[1].set_checkpoint_error("out of memory");
+  const v1::RunSummary summary = Summarize(ended, {});
+  EXPECT_EQ(summary.checkpoint_error(),
+            "rank 0: save checkpoint: the disk is full; rank 1: out of memory");
+  EXPECT_EQ(summary.status(), "done");
+  EXPECT_TRUE(summary.verdict().valid());
+  EXPECT_EQ(summary.steps(), 4);
+}
+
+TEST(SummaryTest, TheValidationLossSaysHowMuchOfTheSplitItIs) {
+  EndedRun ended = DoneRun();
+  StepAggregator aggregator(2, 100, 10, /*resumed=*/false);
+  v1::StepReport report = Report(1, 0.1);
+  EXPECT_TRUE(aggregator.Add(1, report).ok());
+  report.set_val_loss(1.7);
+  report.set_val_windows(200);
+  EXPECT_TRUE(aggregator.Add(0, report).ok());
+  ended.statistics = aggregator.statistics();
+  ended.results[0].mutable_eval()->set_windows_total(1742);
+  const v1::RunSummary summary = Summarize(ended, {});
+  EXPECT_DOUBLE_EQ(summary.final().val_loss(), 1.7);
+  EXPECT_EQ(summary.val_windows(), 200);
+  EXPECT_EQ(summary.val_windows_total(), 1742);
+}
+
 TEST(SummaryTest, OfARunThatNeverStartedIsReadable) {
   EndedRun ended{.run = "a",
                  .spec = TwoRankJob(),

@@ -108,5 +108,15 @@ TEST(DeviceClockTest, APacedClockMovesByWhatIsSpentAndNeverBack) {
   EXPECT_FALSE(clock.paced());
 }
 
+TEST(DeviceClockTest, AStepAfterAnInterruptionBeginsWhenItBegins) {
+  DeviceClock clock(DeviceOptions{});
+  clock.BeginStep({absl::Microseconds(1)});
+  clock.EndSegment();
+  clock.EndStep();
+  clock.Interrupt();
+  const absl::Time now = MonotonicNow();
+  EXPECT_GE(clock.BeginStep({absl::Microseconds(1)}), now);
+}
+
 }  // namespace
 }  // namespace edgetp

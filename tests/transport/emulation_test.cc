@@ -188,10 +188,31 @@ TEST(StampTest, TheSegmentsOfAMessageShareOneDraw) {
   network.link.jitter = absl::Milliseconds(3);
   network.link.rate_bits_per_second = 8e6;
   EmulatedNetwork emulated(0, 2, network, 42, nullptr);
-  const auto times = emulated.Stamp(1, absl::FromUnixSeconds(1000), {1000, 1000, 1000});
-  ASSERT_TRUE(times.ok());
-  EXPECT_EQ((*times)[0].jitter_ns, (*times)[2].jitter_ns);
-  EXPECT_EQ((*times)[1].egress_start_ns - (*times)[0].egress_start_ns, 1'000'000);
+  const auto stamped = emulated.Stamp({1, absl::FromUnixSeconds(1000), {1000, 1000, 1000}});
+  ASSERT_TRUE(stamped.ok() && stamped->has_value());
+  const std::vector<SegmentTimes>& times = **stamped;
+  EXPECT_EQ(times[0].jitter_ns, times[2].jitter_ns);
+  EXPECT_EQ(times[1].egress_start_ns - times[0].egress_start_ns, 1'000'000);
+}
+
+TEST(StampTest, WhileCutOffNothingIsStampedAndNothingDrawn) {
+  NetworkOptions network = DelayOf(absl::Milliseconds(10));
+  network.link.jitter = absl::Milliseconds(3);
+  const OutgoingMessage message{1, absl::FromUnixSeconds(1000), {1000}};
+  EmulatedNetwork undisturbed(0, 2, network, 42, nullptr);
+  EmulatedNetwork cut(0, 2, Partitioned(), 42, nullptr);
+  EXPECT_FALSE(cut.Stamp(message)->has_value());
+  cut.SetNetwork(network);
+  EXPECT_EQ((**cut.Stamp(message))[0].jitter_ns, (**undisturbed.Stamp(message))[0].jitter_ns);
+}
+
+TEST(StampTest, WithoutANetworkOnlyThatOfAPacedRankBearsTimes) {
+  EmulatedNetwork none(0, 2, NetworkOptions(), 42, nullptr);
+  OutgoingMessage message{1, absl::FromUnixSeconds(1000), {1000, 500}};
+  ASSERT_EQ((*none.Stamp(message))->size(), 2u);
+  EXPECT_EQ((**none.Stamp(message))[1].last_bit_ns, 0);
+  message.always = true;
+  EXPECT_NE((**none.Stamp(message))[1].last_bit_ns, 0);
 }
 
 }  // namespace

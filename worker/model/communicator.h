@@ -1,5 +1,5 @@
-// The model's only way out: sum a buffer over all ranks. Implemented by worker/ over gRPC and by
-// tests in one process.
+// The model's only way out: sum a buffer over all ranks, or bring its parts to rank 0. Implemented
+// by worker/ over gRPC and by tests in one process.
 #pragma once
 
 #include "absl/status/status.h"
@@ -20,6 +20,12 @@ class Communicator {
   // `data`. Not called at world size 1. Blocks until: the sum is there, or the implementation's
   // deadline. Errors: those of the transport; the model passes the first one on unchanged.
   virtual absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) = 0;
+
+  // `data` has a part for each rank, of counts[rank] elements, one after another. Every rank has
+  // filled its own; afterwards rank 0 has all of them. The same rules as for AllReduce; never within
+  // a training step or an evaluation.
+  virtual absl::Status Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
+                              absl::Span<float> data) = 0;
 
   // An accelerator's data is copied to host memory for an AllReduce, and back after it. What passes
   // from BeginStaging until the AllReduce, and from there until EndStaging, is copying, no

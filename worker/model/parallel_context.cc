@@ -25,6 +25,16 @@ void ParallelContext::AllReduce(const CollectiveTag& tag, const torch::Tensor& t
   communicator_->EndStaging();
 }
 
+void ParallelContext::Gather(const CollectiveTag& tag, const std::vector<int64_t>& counts,
+                             const torch::Tensor& host) {
+  if (world_size_ == 1) return;
+  if (status_.ok()) {
+    const auto size = static_cast<size_t>(host.numel());
+    status_ = communicator_->Gather(tag, counts, absl::MakeSpan(host.data_ptr<float>(), size));
+  }
+  if (!status_.ok()) throw CollectiveError();
+}
+
 void ParallelContext::ReduceHost(const CollectiveTag& tag, float* data, int64_t count) {
   if (status_.ok())
     status_ = communicator_->AllReduce(tag, absl::MakeSpan(data, static_cast<size_t>(count)));

@@ -2,7 +2,9 @@
 // all blocks of a model; used by one thread at a time (autograd's, during backward()).
 #pragma once
 
+#include <cstdint>
 #include <exception>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/plan/shard_map.h"
@@ -35,6 +37,12 @@ class ParallelContext {
   // accelerator are staged through pinned host memory. Shapes: any; contiguous float32. Throws
   // CollectiveError; after the first failure every call throws at once, without communicating.
   void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);
+
+  // Brings every rank's part of `host`, of counts[rank] elements one after another, to rank 0; at
+  // world size 1 does nothing. Shapes: (sum of counts); contiguous float32 in host memory. Throws as
+  // AllReduce does.
+  void Gather(const CollectiveTag& tag, const std::vector<int64_t>& counts,
+              const torch::Tensor& host);
 
   // The first failure of a collective, as the communicator returned it.
   const absl::Status& status() const { return status_; }

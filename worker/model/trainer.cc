@@ -109,17 +109,19 @@ absl::Status CheckBatch(const ModelShape& shape, const TokenBatch& batch) {
 
 class GptTrainer : public Trainer {
  public:
-  GptTrainer(const TrainerOptions& options, const Shard& shard, const torch::Device& device,
-             Communicator* communicator)
+  // `shards`: of every rank.
+  GptTrainer(const TrainerOptions& options, const std::vector<Shard>& shards,
+             const torch::Device& device, Communicator* communicator)
       : options_(options),
         device_(device),
-        context_(communicator, shard),
-        store_(ListParameters(options.shape, options.pattern), options.shape, shard, device),
-        weights_(options.shape, options.pattern, &context_, &store_),
+        context_(communicator, shards[communicator->rank()]),
+        store_(ListParameters(options.shape, options.pattern), options.shape, context_.shard(),
+               device),
+        weights_(options.shape, options.pattern, shards, &context_, &store_),
         model_(options_, store_, &context_) {
     for (const Parameter& parameter : store_.parameters()) {
       TakeShard(InitialValue(parameter.spec, options.shape, options.init, options.seed),
-                parameter.spec, options.shape, shard, parameter.value);
+                parameter.spec, options.shape, context_.shard(), parameter.value);
     }
   }
 
@@ -173,11 +175,12 @@ class GptTrainer : public Trainer {
     });
   }
 
-  absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state) override {
+  absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state,
+                                                         const ByteProgress& progress) override {
     std::vector<TensorSet> sets = {kWeightSet};
     if (optimizer_state) sets.insert(sets.end(), std::begin(kMomentSets), std::end(kMomentSets));
-    return Run<absl::StatusOr<std::vector<NamedTensor>>>("exporting weights",
-                                                         [&] { return weights_.Gather(sets); });
+    return Run<absl::StatusOr<std::vector<NamedTensor>>>(
+        "exporting weights", [&] { return weights_.Gather(sets, progress); });
   }
 
   absl::StatusOr<std::vector<NamedTensor>> LocalGradients() override {
@@ -207,8 +210,8 @@ class GptTrainer : public Trainer {
     }
     SyncGradients();
     AdamWUpdate update{.step = step, .learning_rate = learning_rate};
+    result.gradient_norm = GradientNorm();
     if (options_.clip_norm > 0) {
-      result.gradient_norm = GradientNorm();
       update.gradient_scale =
           std::min(1.0, options_.clip_norm / (result.gradient_norm + 1e-6));  // as torch's clip
     }
@@ -279,8 +282,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& o
                    BuildShardMap(options.shape, communicator->world_size(), options.split));
   using Result = absl::StatusOr<std::unique_ptr<Trainer>>;
   return Guard<Result>("building the model", nullptr, [&]() -> Result {
-    return std::make_unique<GptTrainer>(options, shards[communicator->rank()], device,
-                                        communicator);
+    return std::make_unique<GptTrainer>(options, shards, device, communicator);
   });
 }
 

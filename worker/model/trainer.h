@@ -43,10 +43,12 @@ struct TrainerOptions {
 };
 
 struct StepResult {
-  double loss = 0;  // mean over micro-batches and tokens, the same on all ranks
-  double gradient_norm =
-      0;  // of the whole model, before clipping; computed only when clip_norm > 0
+  double loss = 0;           // mean over micro-batches and tokens, the same on all ranks
+  double gradient_norm = 0;  // of the whole model, before clipping
 };
+
+// Told how many bytes of how many are done. May be null.
+using ByteProgress = std::function<void(double done, double total)>;
 
 class Trainer {
  public:
@@ -77,10 +79,12 @@ class Trainer {
   // Errors: InvalidArgument naming a missing, unknown or misshapen tensor; nothing is changed then.
   virtual absl::Status LoadWeights(const std::vector<NamedTensor>& tensors) = 0;
 
-  // Gathers full tensors (all-reduces of class control; every rank must call, rank 0 gets them,
-  // others an empty list). With `optimizer_state` also "optimizer.exp_avg.<name>" and
+  // Gathers full tensors (slices of class control; every rank must call, rank 0 gets them, others an
+  // empty list). With `optimizer_state` also "optimizer.exp_avg.<name>" and
   // "optimizer.exp_avg_sq.<name>". Output biases that p blocks do not own are written as zeros.
-  virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state) = 0;
+  // `progress` counts the bytes of the full tensors.
+  virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state,
+                                                                 const ByteProgress& progress) = 0;
 
   // Replaces the optimizer's moments ("optimizer.exp_avg.<name>", ...); names without moments are
   // errors.

@@ -1,6 +1,7 @@
 #include "worker/model/weight_exchange.h"
 
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,6 +46,12 @@ absl::StatusOr<Index> IndexByName(const std::vector<NamedTensor>& tensors) {
     }
   }
   return index;
+}
+
+double FullBytes(const ParameterSpec& spec) {
+  double bytes = sizeof(float);
+  for (const int64_t size : spec.full_shape) bytes *= static_cast<double>(size);
+  return bytes;
 }
 
 torch::Tensor AsTensor(const NamedTensor& named) {
@@ -99,22 +106,44 @@ absl::Status WeightExchange::Load(const std::vector<NamedTensor>& tensors,
   return absl::OkStatus();
 }
 
-std::vector<NamedTensor> WeightExchange::Gather(const std::vector<TensorSet>& sets) {
+torch::Tensor WeightExchange::GatherSlices(const ParameterSpec& spec, const torch::Tensor& own) {
+  std::vector<int64_t> counts;
+  for (const Shard& shard : shards_) {
+    int64_t count = 1;
+    for (const int64_t size : LocalShape(spec, shape_, shard)) count *= size;
+    counts.push_back(count);
+  }
+  const int64_t total = std::accumulate(counts.begin(), counts.end(), int64_t{0});
+  const torch::Tensor whole = torch::empty({total});
+  const std::vector<torch::Tensor> slices = whole.split_with_sizes(counts);
+  slices[context_->rank()].copy_(own.reshape({-1}));
+  context_->Gather({TrafficClass::kControl, Phase::kOptimizer, -1}, counts, whole);
+  if (context_->rank() != 0) return {};
+  const torch::Tensor full = torch::empty(spec.full_shape);
+  for (size_t rank = 0; rank < shards_.size(); ++rank) {
+    const torch::Tensor part = ShardView(full, spec.split, shape_, shards_[rank]);
+    part.copy_(slices[rank].view(part.sizes()));
+  }
+  return full;
+}
+
+std::vector<NamedTensor> WeightExchange::Gather(const std::vector<TensorSet>& sets,
+                                                const ByteProgress& progress) {
   torch::NoGradGuard no_grad;
   const bool keeps = context_->rank() == 0;
   std::vector<NamedTensor> tensors;
+  double total = 0;
+  for (const Parameter& parameter : store_->parameters())
+    total += sets.size() * FullBytes(parameter.spec);
+  double done = 0;
   for (const TensorSet& set : sets) {
     for (const Parameter& parameter : store_->parameters()) {
       const ParameterSpec& spec = parameter.spec;
       torch::Tensor full = (parameter.*set.tensor).detach();
-      if (spec.sharded()) {
-        const torch::Tensor local = full.cpu();
-        full = torch::zeros(spec.full_shape);
-        torch::Tensor part = ShardView(full, spec.split, shape_, context_->shard());
-        part.copy_(local.view(part.sizes()));
-        context_->AllReduce({TrafficClass::kControl, Phase::kOptimizer, -1}, full);
-      }
+      if (spec.sharded()) full = GatherSlices(spec, full.cpu());
       if (keeps) tensors.push_back(ToNamedTensor(set.prefix + spec.name, full));
+      done += FullBytes(spec);
+      if (progress) progress(done, total);
     }
     for (const ParameterSpec& spec : unused_) {
       if (keeps)

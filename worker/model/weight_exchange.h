@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,10 +25,12 @@ extern const TensorSet
 
 class WeightExchange {
  public:
-  WeightExchange(const ModelShape& shape, const Pattern& pattern, ParallelContext* context,
-                 ParameterStore* store)
+  // `shards`: of every rank.
+  WeightExchange(const ModelShape& shape, const Pattern& pattern, std::vector<Shard> shards,
+                 ParallelContext* context, ParameterStore* store)
       : shape_(shape),
         unused_(ListUnusedBiases(shape, pattern)),
+        shards_(std::move(shards)),
         context_(context),
         store_(store) {}
 
@@ -36,16 +39,19 @@ class WeightExchange {
   // nothing is changed then.
   absl::Status Load(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets);
 
-  // Sums zero-filled tensors that hold each rank's slice (class control). All ranks call; rank 0
-  // gets the tensors in GPT-2's order, the others none. Throws CollectiveError.
-  std::vector<NamedTensor> Gather(const std::vector<TensorSet>& sets);
+  // Brings each rank's slices to rank 0 (class control); nothing else travels. All ranks call; rank
+  // 0 gets full tensors in GPT-2's order, the others none. Throws CollectiveError.
+  std::vector<NamedTensor> Gather(const std::vector<TensorSet>& sets, const ByteProgress& progress);
 
  private:
   absl::Status Check(const std::vector<NamedTensor>& tensors,
                      const std::vector<TensorSet>& sets) const;
+  // The full tensor on rank 0, an undefined one elsewhere.
+  torch::Tensor GatherSlices(const ParameterSpec& spec, const torch::Tensor& own);
 
   const ModelShape shape_;
   const std::vector<ParameterSpec> unused_;
+  const std::vector<Shard> shards_;
   ParallelContext* const context_;
   ParameterStore* const store_;
 };

@@ -1,0 +1,64 @@
+// How long a run and a sweep still take, judged by what they have taken so far. Used by the progress
+// line. Pure: times are those of the records, or arguments.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "edgetp/v1/config.pb.h"
+#include "edgetp/v1/report.pb.h"
+
+namespace edgetp {
+
+// Evaluations and checkpoints take time of their own: it is in the span from one step's end to the
+// next one's. Those to come are charged at the mean of those so far; what there has been none of is
+// not known, and not charged.
+class RunEta {
+ public:
+  // Of `train`: steps, eval_interval and checkpoint_interval; absent: none but after the last step.
+  explicit RunEta(v1::TrainConfig train) : train_(std::move(train)) {}
+
+  // After each step, in order.
+  void Add(const v1::StepRecord& record);
+
+  // From the last record on, whose evaluation is over, whose checkpoint is not. Nothing before there
+  // have been two records, or after the last step.
+  std::optional<double> Seconds() const;
+
+ private:
+  struct Mean {
+    double sum = 0;
+    int count = 0;
+    double value() const { return count > 0 ? sum / count : 0; }
+    void Add(double seconds);
+  };
+
+  bool Saves(int step) const;
+  // Of the steps after `step`, how many have an evaluation.
+  int EvaluationsAfter(int step) const;
+  int CheckpointsFrom(int step) const;
+
+  v1::TrainConfig train_;
+  std::optional<v1::StepRecord> last_;
+  Mean step_;        // from one step's end to the next one's, with nothing else between
+  Mean evaluation_;  // what comes on top
+  Mean checkpoint_;
+};
+
+// Over all cells of a sweep: those to come take as long as the mean of the others.
+class SweepEta {
+ public:
+  explicit SweepEta(int cells) : cells_(cells) {}
+
+  void CellEnded(double seconds);
+
+  // While the cell under way has taken `passed` seconds, and takes `left` more.
+  double Seconds(double passed, double left) const;
+
+ private:
+  int cells_;
+  int ended_ = 0;
+  double ended_seconds_ = 0;
+};
+
+}  // namespace edgetp
