@@ -58,6 +58,7 @@ void FillDefaults(v1::NetworkProfile* network) {
   EDGETP_DEFAULT(network, name, "custom");
   EDGETP_DEFAULT(network, interface_sharing, true);
   EDGETP_DEFAULT(network, shared_medium, false);
+  EDGETP_DEFAULT(network, hop, v1::HOP_DIRECT);
   FillLink(network->mutable_link());
   for (v1::NetworkEvent& event : *network->mutable_events()) {
     // Without a link it is the name of a preset that nobody has looked up: validation says so.

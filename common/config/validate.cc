@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "common/base/status_macros.h"
 #include "common/collective/codec.h"
 #include "common/collective/registry.h"
 #include "common/config/violations.h"
@@ -217,7 +218,17 @@ absl::Status ValidateDevice(const v1::DeviceProfile& device, const std::string& 
 }
 
 absl::Status ValidateShipped(const v1::NetworkProfile& network, const std::string& place) {
-  return CheckShipped(network, place);
+  RETURN_IF_ERROR(CheckShipped(network, place));
+  Violations violations(place);
+  const std::string rule =
+      "a shipped profile must say what its figures describe: HOP_ACCESS or HOP_DIRECT";
+  if (!network.has_hop()) violations.Add("hop", rule);
+  for (int i = 0; i < network.events_size(); ++i) {
+    const v1::NetworkEvent& event = network.events(i);
+    if (event.has_network() && !event.network().has_hop())
+      violations.Add(absl::StrCat("events[", i, "].network.hop"), rule);
+  }
+  return violations.ToStatus();
 }
 
 absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string& place) {
