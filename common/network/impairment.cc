@@ -116,10 +116,14 @@ double TimeoutProbability(double loss, int64_t packets) {
   return any_lost(std::min(packets, kDuplicateAcks)) / any_lost(packets);
 }
 
+absl::Duration RetransmissionTimeout(const LinkOptions& link) {
+  return std::max(absl::Milliseconds(200), 4 * link.PathDelay());
+}
+
 absl::Duration RetransmissionDelay(const LinkOptions& link, const MessageKey& key, int64_t bytes) {
   if (link.loss <= 0) return absl::ZeroDuration();
   const absl::Duration rtt = 2 * link.PathDelay();
-  const absl::Duration rto = std::max(absl::Milliseconds(200), 2 * rtt);
+  const absl::Duration rto = RetransmissionTimeout(link);
   int64_t packets = (bytes + kPacketBytes - 1) / kPacketBytes;
   const int rounds = RetransmissionRounds(link.loss, packets, Draw(key, kRoundsStream));
   absl::Duration delay;

