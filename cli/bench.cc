@@ -17,7 +17,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp bench allreduce --workers=2 --bytes=4KiB,384KiB,36MiB
   edgetp bench allreduce --workers=4 --bytes=384KiB --allreduce=direct,two_phase,ring --network=ethernet-1g)";
 
-constexpr int kWarmup = 10;  // rounds; connections and caches settle within a few
+constexpr int kWarmup = 10;  // rounds at most; connections and caches settle within a few
 
 struct BenchFlags {
   RunFlags run;
@@ -93,7 +93,7 @@ void AddBench(CLI::App& app, Command* command) {
       ->capture_default_str();
   allreduce
       ->add_option("--iterations", flags->iterations,
-                   "rounds per row; default: about a second's worth")
+                   "rounds per row; default: until the median is known to 2 %, for at most about 10 s")
       ->check(CLI::Range(1, 1000000));
   allreduce->add_option("--deadline", flags->run.deadline,
                         "limit of one all-reduce, e.g. 5s; default: 30s");
