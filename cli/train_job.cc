@@ -6,6 +6,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/defaults.h"
 #include "common/plan/pattern.h"
+#include "common/simulate/deadline.h"
 
 namespace edgetp {
 
@@ -26,6 +27,7 @@ TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {
   if (flags.resume.has_value()) {
     inputs.base = faults->Take(LoadRunConfig(flags.cluster.local.runs_directory, *flags.resume));
     inputs.base.clear_name();  // the continuation is a run of its own
+    ForgetDefaultDeadline(&inputs.base);
   }
   if (flags.init_from.has_value()) {
     inputs.weights = faults->Take(ReadWeightsFile(*flags.init_from));

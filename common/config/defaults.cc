@@ -50,7 +50,6 @@ void FillDefaults(v1::CollectiveConfig* collective) {
   EDGETP_DEFAULT(collective, algorithm, "auto");
   EDGETP_DEFAULT(collective, wire_forward, "fp32");
   EDGETP_DEFAULT(collective, wire_backward, "fp32");
-  EDGETP_DEFAULT(collective, deadline_seconds, 30);
   EDGETP_DEFAULT(collective, segment_bytes, 512 * 1024);
 }
 

@@ -96,7 +96,8 @@ void CheckCollective(const v1::CollectiveConfig& collective, Violations* violati
   }
   violations->Demand("collective.wire_forward", FindCodec(collective.wire_forward()).status());
   violations->Demand("collective.wire_backward", FindCodec(collective.wire_backward()).status());
-  violations->Positive("collective.deadline_seconds", collective.deadline_seconds());
+  if (collective.has_deadline_seconds())
+    violations->Positive("collective.deadline_seconds", collective.deadline_seconds());
   violations->InRange("collective.segment_bytes", collective.segment_bytes(), kMinSegmentBytes,
                       kMaxSegmentBytes);
 }

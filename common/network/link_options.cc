@@ -40,6 +40,8 @@ std::vector<InterfaceOptions> FastestLinks(const NetworkOptions& network, int wo
   std::vector<SideOfLinks> sides(world_size);
   std::vector<int> overridden(world_size, 0);
   for (const auto& [pair, link] : network.overrides) {
+    // A network that was made for more ranks.
+    if (std::max(pair.first, pair.second) >= world_size) continue;
     add(link, &sides[pair.*own]);
     ++overridden[pair.*own];
   }
