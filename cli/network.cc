@@ -30,7 +30,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp network set --partition=0,1:2,3 --for=10s
 A profile may have a timeline (see `edgetp network show commute`): it begins with the steps of a run or, set during a
 run, at once. A collective that a partition cuts off waits for its end; one that is longer than the run's --deadline
-(30 s by default) ends the run with an error.)";
+(at least 30 s by default) ends the run with an error.)";
 
 struct Flags {
   ServerFlags server;
