@@ -9,6 +9,7 @@
 #include "cli/run_options.h"
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
+#include "common/simulate/deadline.h"
 
 namespace edgetp {
 namespace {
@@ -17,7 +18,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp bench allreduce --workers=2 --bytes=4KiB,384KiB,36MiB
   edgetp bench allreduce --workers=4 --bytes=384KiB --allreduce=direct,two_phase,ring --network=ethernet-1g)";
 
-constexpr int kWarmup = 10;  // rounds; connections and caches settle within a few
+constexpr int kWarmup = 10;  // rounds at most; connections and caches settle within a few
 
 struct BenchFlags {
   RunFlags run;
@@ -56,9 +57,16 @@ absl::StatusOr<v1::JobSpec> MakeJob(const BenchFlags& flags) {
   for (const std::string& algorithm : flags.algorithms) bench->add_algorithms(algorithm);
   bench->set_warmup(kWarmup);
   if (flags.iterations.has_value()) bench->set_iterations(*flags.iterations);
-  *spec.mutable_config() = faults.Take(
-      ResolveRun(flags.run, SmallestModel(flags.run.workers.value_or(2)), std::nullopt));
+  RunFlags run = flags.run;
+  run.settles_deadline = false;  // the sizes do, not the model
+  v1::RunConfig& config = *spec.mutable_config();
+  config = faults.Take(ResolveRun(run, SmallestModel(run.workers.value_or(2)), std::nullopt));
   RETURN_IF_ERROR(faults.status());
+  if (!config.has_network()) return spec;
+  ASSIGN_OR_RETURN(
+      const CollectiveNeeds needs,
+      NeedsOfAllReduces(config, {bench->bytes().begin(), bench->bytes().end()}, flags.algorithms));
+  RETURN_IF_ERROR(ResolveDeadline(needs, &config));
   return spec;
 }
 
@@ -92,11 +100,13 @@ void AddBench(CLI::App& app, Command* command) {
       ->check(OneOf(AlgorithmNames()))
       ->capture_default_str();
   allreduce
-      ->add_option("--iterations", flags->iterations,
-                   "rounds per row; default: about a second's worth")
+      ->add_option(
+          "--iterations", flags->iterations,
+          "rounds per row; default: until the median is known to 2 %, for at most about 10 s")
       ->check(CLI::Range(1, 1000000));
-  allreduce->add_option("--deadline", flags->run.deadline,
-                        "limit of one all-reduce, e.g. 5s; default: 30s");
+  allreduce->add_option(
+      "--deadline", flags->run.deadline,
+      "limit of one all-reduce, e.g. 5s; default: what size and network need, at least 30s");
   allreduce->add_option("--config_path", flags->run.config_path,
                         "folders to search for presets, separated by ':'");
   AddNetworkFlag(allreduce, &flags->run);

@@ -15,6 +15,7 @@
 #include "common/data/gpt2_weights.h"
 #include "common/data/safetensors.h"
 #include "common/data/weights_file.h"
+#include "common/simulate/deadline.h"
 
 namespace edgetp {
 namespace {
@@ -143,6 +144,7 @@ absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::
   }
   const std::string& runs = flags.local.runs_directory;
   ASSIGN_OR_RETURN(checkpoint.config, LoadRunConfig(runs, run));
+  ForgetDefaultDeadline(&checkpoint.config);
   ASSIGN_OR_RETURN(const fs::path folder, RunFolder(runs, run));
   ASSIGN_OR_RETURN(const std::string path, NewestCheckpoint(folder));
   ASSIGN_OR_RETURN(checkpoint.weights, ReadWeightsFile(path));

@@ -54,15 +54,19 @@ ExitCode Show(const Flags& flags, const absl::StatusOr<v1::NetworkProfile>& prof
 // A list of profiles, as a table or as a JSON array.
 ExitCode List(const Flags& flags) {
   const ConfigLibrary library = ConfigLibrary::Default(flags.config_path);
-  Table table({{"network", Align::kLeft}, {"every link", Align::kLeft}, {"figures", Align::kLeft}});
+  Table table({{"network", Align::kLeft},
+               {"describes", Align::kLeft},
+               {"every link", Align::kLeft},
+               {"between two devices", Align::kLeft},
+               {"figures", Align::kLeft}});
   std::vector<std::string> documents;
   for (const std::string& name : library.Names(ConfigKind::kNetwork)) {
     const auto profile = library.Network(name);
     if (!profile.ok()) return Report(profile.status());
     const bool has_kind = profile->kind() != v1::KIND_UNSPECIFIED;
     const char* changes = profile->events_size() > 0 ? "; changes over time" : "";
-    table.AddRow({name, DescribeLink(profile->link()) + changes,
-                  has_kind ? v1::Kind_Name(profile->kind()).substr(5) : ""});
+    table.AddRow({name, HopName(*profile), DescribeLink(profile->link()) + changes,
+                  DescribePath(*profile), has_kind ? v1::Kind_Name(profile->kind()).substr(5) : ""});
     documents.push_back(ToJson(*profile));
   }
   const std::string text = flags.format == OutputFormat::kTable

@@ -14,4 +14,11 @@ std::string NetworkTable(const v1::NetworkProfile& profile);
 // Mbit/s".
 std::string DescribeLink(const v1::LinkConfig& link);
 
+// What the figures of a profile describe: "access link" or "direct link".
+std::string HopName(const v1::NetworkProfile& profile);
+
+// What two devices get between them, whatever the figures describe: "delay 70 ms (RTT 140 ms), rate
+// 12 Mbit/s". Links with figures of their own are left out.
+std::string DescribePath(const v1::NetworkProfile& profile);
+
 }  // namespace edgetp

@@ -332,16 +332,20 @@ std::string BenchTable(const v1::BenchReport& bench) {
                {"workers"},
                {"algorithm", Align::kLeft},
                {"median us"},
+               {"middle half us"},
                {"p99 us"},
                {"MB/s"},
                {"rounds"}});
   for (const v1::BenchRow& row : bench.rows()) {
     table.AddRow({absl::StrCat(static_cast<int64_t>(row.bytes())), absl::StrCat(row.workers()),
-                  row.algorithm(), FormatNumber(row.median_us()), FormatNumber(row.p99_us()),
-                  FormatNumber(row.bandwidth_bytes_per_second() / 1e6),
+                  row.algorithm(), FormatNumber(row.median_us()),
+                  absl::StrCat(FormatNumber(row.p25_us()), " to ", FormatNumber(row.p75_us())),
+                  FormatNumber(row.p99_us()), FormatNumber(row.bandwidth_bytes_per_second() / 1e6),
                   absl::StrCat(row.iterations())});
   }
-  return absl::StrCat(table.Render(), "network: ", bench.network(), "\n");
+  return absl::StrCat(table.Render(),
+                      "A round's time is that of the slowest rank.\nnetwork: ", bench.network(),
+                      "\nverdict: ", bench.verdict().reason(), "\n");
 }
 
 std::string CalibrateTable(const v1::CalibrateReport& report) {

@@ -14,6 +14,7 @@
 #include "common/config/override.h"
 #include "common/config/units.h"
 #include "common/config/validate.h"
+#include "common/simulate/deadline.h"
 
 namespace edgetp {
 namespace {
@@ -107,7 +108,14 @@ absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunCon
   FillDefaults(&config);
   faults.Add(ValidateRun(config, kPlace));
   RETURN_IF_ERROR(faults.status());
-  if (!has_network) config.clear_network();
+  if (!has_network) {
+    // The server knows the network, and what deadline it needs.
+    config.clear_network();
+    return config;
+  }
+  if (!flags.settles_deadline) return config;
+  ASSIGN_OR_RETURN(const CollectiveNeeds needs, NeedsOfStep(config));
+  RETURN_IF_ERROR(ResolveDeadline(needs, &config));
   return config;
 }
 
@@ -187,8 +195,9 @@ void AddCollectiveFlags(CLI::App* command, RunFlags* flags) {
       ->add_option("--allreduce", flags->allreduce,
                    "algorithm; default: auto, the cheapest for size and network")
       ->check(OneOf(AllReduceNames()));
-  command->add_option("--deadline", flags->deadline,
-                      "limit of one all-reduce, e.g. 5s; default: 30s");
+  command->add_option(
+      "--deadline", flags->deadline,
+      "limit of one all-reduce, e.g. 5s; default: what plan and network need, at least 30s");
   AddWireFlags(command, flags);
 }
 
@@ -237,7 +246,9 @@ absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunCon
 }
 
 absl::StatusOr<v1::RunConfig> ResolvePlan(const RunFlags& flags) {
-  return Resolve(flags, v1::RunConfig(), kAssumedVocabulary);
+  RunFlags planned = flags;
+  planned.settles_deadline = false;
+  return Resolve(planned, v1::RunConfig(), kAssumedVocabulary);
 }
 
 absl::StatusOr<std::optional<v1::NetworkProfile>> ResolveNetworkFlags(const RunFlags& flags,

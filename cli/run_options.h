@@ -37,6 +37,8 @@ struct RunFlags {
   std::optional<std::string> run;
   std::string data = "auto";
   std::vector<std::string> set;
+  // A run of a model: its deadline is settled as soon as its network is known. Not typed.
+  bool settles_deadline = true;
 };
 
 // Groups of flags: each command takes those that mean something to it.

@@ -57,7 +57,7 @@ void FillSaved(v1::SimulateSweepReport* sweep) {
   }
 }
 
-// Step time of a cell at any delay, each simulated once.
+// Step time of a cell at any delay between two devices, each simulated once.
 class DelaySweep {
  public:
   explicit DelaySweep(const SimulateCell& cell) : run_(cell.run.forecast) {}
@@ -68,7 +68,9 @@ class DelaySweep {
     if (!plan_.has_value()) {
       ASSIGN_OR_RETURN(plan_, BuildStepPlan(run_.plan));
     }
-    run_.network.mutable_link()->set_delay_us(absl::ToDoubleMicroseconds(delay));
+    // Of each hop: two devices are one or two apart.
+    const int hops = run_.network.hop() == v1::HOP_ACCESS ? 2 : 1;
+    run_.network.mutable_link()->set_delay_us(absl::ToDoubleMicroseconds(delay / hops));
     ASSIGN_OR_RETURN(const Forecast forecast, RunForecast(run_, *plan_));
     return seconds_[delay] = QuantileOf(forecast.step_seconds, 0.5);
   }

@@ -234,22 +234,33 @@ std::string SimulateSweepTable(const v1::SimulateSweepReport& sweep,
 }
 
 std::string AllReduceTable(const v1::AllReduceReport& report) {
-  Table table({{"network", Align::kLeft},
-               {"P"},
-               {"bytes"},
-               {"all-reduce", Align::kLeft},
-               {"time\npredicted"},
-               {"steps"},
-               {"on the wire\nper rank"},
-               {"", Align::kLeft}});
+  const bool drawn = std::any_of(report.rows().begin(), report.rows().end(),
+                                 [](const auto& row) { return row.draws() > 1; });
+  std::vector<Column> columns = {{"network", Align::kLeft},
+                                 {"P"},
+                                 {"bytes"},
+                                 {"all-reduce", Align::kLeft},
+                                 {"time\npredicted"}};
+  if (drawn) columns.push_back({"95 % interval\nof the mean"});
+  for (const char* header : {"steps", "on the wire\nper rank"}) columns.push_back({header});
+  columns.push_back({"", Align::kLeft});
+  Table table(columns);
   for (const v1::AllReducePrice& row : report.rows()) {
     std::vector<std::string> marks;
     if (row.cheapest()) marks.push_back("cheapest");
     if (row.chosen_by_auto()) marks.push_back("auto");
-    table.AddRow({row.network(), absl::StrCat(row.workers()), FormatBytes(row.bytes()),
-                  row.algorithm(), FormatSeconds(row.seconds()),
-                  absl::StrCat(row.dependent_steps()),
-                  FormatBytes(row.bytes_on_the_wire_per_rank()), absl::StrJoin(marks, ", ")});
+    std::vector<std::string> cells = {row.network(), absl::StrCat(row.workers()),
+                                      FormatBytes(row.bytes()), row.algorithm(),
+                                      FormatSeconds(row.seconds())};
+    if (drawn) {
+      cells.push_back(row.draws() > 1 ? absl::StrCat(FormatSeconds(row.seconds_low()), " to ",
+                                                     FormatSeconds(row.seconds_high()))
+                                      : "-");
+    }
+    cells.push_back(absl::StrCat(row.dependent_steps()));
+    cells.push_back(FormatBytes(row.bytes_on_the_wire_per_rank()));
+    cells.push_back(absl::StrJoin(marks, ", "));
+    table.AddRow(std::move(cells));
   }
   return table.Render();
 }

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/progress.h"
 #include "cli/report_tables.h"
+#include "cli/slow_network.h"
 #include "cli/train_job.h"
 
 namespace edgetp {
@@ -38,6 +39,8 @@ ExitCode Run(const TrainFlags& flags) {
   const v1::RunConfig config = faults.Take(ResolveTraining(flags.run, inputs));
   if (!faults.status().ok()) return Report(faults.status());
 
+  if (const std::string note = SlowNetworkNote(config); !note.empty())
+    absl::FPrintF(stderr, "note: %s\n", note);
   auto cluster = Cluster::Open(flags.cluster, config.workers());
   if (!cluster.ok()) return Report(cluster.status());
   const absl::StatusOr<JobOutcome> outcome = Train(flags, config, inputs, *cluster);

@@ -10,6 +10,7 @@
 #include "common/config/defaults.h"
 #include "common/data/weights_file.h"
 #include "common/plan/pattern.h"
+#include "common/simulate/deadline.h"
 
 namespace edgetp {
 
@@ -22,6 +23,7 @@ void LoadRunToResume(const TrainFlags& flags, Faults* faults, TrainInputs* input
   // The cluster's server may have a checkpoint where this host sees none.
   inputs->done_steps = NewestCheckpointStep(runs, *flags.resume).value_or(0);
   inputs->base.clear_name();
+  ForgetDefaultDeadline(&inputs->base);
   if (faults->status().ok()) {
     inputs->vocabulary = {"--resume=" + *flags.resume,
                           faults->Take(SymbolsOfRun(flags.cluster, *flags.resume)),

@@ -10,6 +10,7 @@
 #include "common/config/validate.h"
 #include "common/config/violations.h"
 #include "common/rpc/server_limits.h"
+#include "common/simulate/deadline.h"
 
 namespace edgetp {
 namespace {
@@ -88,6 +89,20 @@ absl::Status CheckBlob(const char* field, const std::string& id, BlobStore* blob
       absl::StrCat("job: ", field, ": ", std::string(found.message())));
 }
 
+// Who knew the network has looked at the deadline, too.
+absl::Status FillDeadline(bool knew_network, v1::JobSpec* spec) {
+  v1::RunConfig* config = spec->mutable_config();
+  if (knew_network && config->collective().has_deadline_seconds()) return absl::OkStatus();
+  absl::StatusOr<CollectiveNeeds> needs =
+      spec->has_bench()
+          ? NeedsOfAllReduces(
+                *config, {spec->bench().bytes().begin(), spec->bench().bytes().end()},
+                {spec->bench().algorithms().begin(), spec->bench().algorithms().end()})
+          : NeedsOfStep(*config);
+  RETURN_IF_ERROR(Annotate(needs.status(), "job: deadline"));
+  return Annotate(ResolveDeadline(*needs, config), "job");
+}
+
 }  // namespace
 
 absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec,
@@ -101,6 +116,7 @@ absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec,
   if (!spec.config().has_network()) *filled.mutable_config()->mutable_network() = cluster_network;
   FillDefaults(filled.mutable_config());
   RETURN_IF_ERROR(CheckTask(filled));
+  RETURN_IF_ERROR(FillDeadline(spec.config().has_network(), &filled));
   RETURN_IF_ERROR(CheckBlob("corpus_blob", filled.corpus_blob(), blobs));
   RETURN_IF_ERROR(CheckBlob("weights_blob", filled.weights_blob(), blobs));
   return filled;

@@ -129,7 +129,7 @@ int Main(int argc, char** argv) {
     return 2;
   }
   const Schedule schedule = (*algorithm)->build(problem.world_size, problem.elements);
-  std::printf("{\"seconds\": %.9f, \"simgrid_seconds\": %.9f}\n", absl::ToDoubleSeconds(*ours),
+  std::printf("{\"seconds\": %.9f, \"simgrid_seconds\": %.9f}\n", absl::ToDoubleSeconds(ours->mean),
               SimGridSeconds(&engine, problem, schedule));
   return 0;
 }

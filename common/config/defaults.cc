@@ -50,7 +50,6 @@ void FillDefaults(v1::CollectiveConfig* collective) {
   EDGETP_DEFAULT(collective, algorithm, "auto");
   EDGETP_DEFAULT(collective, wire_forward, "fp32");
   EDGETP_DEFAULT(collective, wire_backward, "fp32");
-  EDGETP_DEFAULT(collective, deadline_seconds, 30);
   EDGETP_DEFAULT(collective, segment_bytes, 512 * 1024);
 }
 
@@ -58,6 +57,7 @@ void FillDefaults(v1::NetworkProfile* network) {
   EDGETP_DEFAULT(network, name, "custom");
   EDGETP_DEFAULT(network, interface_sharing, true);
   EDGETP_DEFAULT(network, shared_medium, false);
+  EDGETP_DEFAULT(network, hop, v1::HOP_DIRECT);
   FillLink(network->mutable_link());
   for (v1::NetworkEvent& event : *network->mutable_events()) {
     // Without a link it is the name of a preset that nobody has looked up: validation says so.

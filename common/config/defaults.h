@@ -11,7 +11,8 @@ namespace edgetp {
 inline constexpr int kAssumedVocabulary = 65;
 
 // Every absent field with a default gets it. Stay absent: sizes of the model (they have no
-// default), fields whose absence means something (rates, clip_norm, checkpoint_interval, device),
+// default), fields whose absence means something (rates, clip_norm, checkpoint_interval, device), the
+// deadline of a collective (common/simulate/deadline.h fills it, from plan and network),
 // name and data. An absent pattern becomes `t` for every layer, an absent network the unlimited
 // one.
 void FillDefaults(v1::RunConfig* config);

@@ -311,6 +311,7 @@ v1::NetworkProfile UnlimitedNetwork() {
   network.set_name(kUnlimited);
   network.set_kind(v1::KIND_SPEC);
   network.set_source("no delay and no rate limit: what the host itself achieves");
+  network.set_hop(v1::HOP_DIRECT);
   network.mutable_link();
   return network;
 }

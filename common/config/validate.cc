@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "common/base/status_macros.h"
 #include "common/collective/codec.h"
 #include "common/collective/registry.h"
 #include "common/config/violations.h"
@@ -96,7 +97,8 @@ void CheckCollective(const v1::CollectiveConfig& collective, Violations* violati
   }
   violations->Demand("collective.wire_forward", FindCodec(collective.wire_forward()).status());
   violations->Demand("collective.wire_backward", FindCodec(collective.wire_backward()).status());
-  violations->Positive("collective.deadline_seconds", collective.deadline_seconds());
+  if (collective.has_deadline_seconds())
+    violations->Positive("collective.deadline_seconds", collective.deadline_seconds());
   violations->InRange("collective.segment_bytes", collective.segment_bytes(), kMinSegmentBytes,
                       kMaxSegmentBytes);
 }
@@ -227,7 +229,17 @@ absl::Status ValidateDevice(const v1::DeviceProfile& device, const std::string& 
 }
 
 absl::Status ValidateShipped(const v1::NetworkProfile& network, const std::string& place) {
-  return CheckShipped(network, place);
+  RETURN_IF_ERROR(CheckShipped(network, place));
+  Violations violations(place);
+  const std::string rule =
+      "a shipped profile must say what its figures describe: HOP_ACCESS or HOP_DIRECT";
+  if (!network.has_hop()) violations.Add("hop", rule);
+  for (int i = 0; i < network.events_size(); ++i) {
+    const v1::NetworkEvent& event = network.events(i);
+    if (event.has_network() && !event.network().has_hop())
+      violations.Add(absl::StrCat("events[", i, "].network.hop"), rule);
+  }
+  return violations.ToStatus();
 }
 
 absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string& place) {

@@ -28,7 +28,8 @@ absl::Status ValidateDevice(const v1::DeviceProfile& device, const std::string& 
 // Published measurements of real boards. Errors of shapes are BuildLlamaPlan's.
 absl::Status ValidateScenario(const v1::BoardScenario& scenario, const std::string& place);
 
-// What a profile of this repository must also have: kind and source.
+// What a profile of this repository must also have: kind and source; a network, also hop, for each
+// of the networks of its timeline.
 absl::Status ValidateShipped(const v1::NetworkProfile& network, const std::string& place);
 absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string& place);
 

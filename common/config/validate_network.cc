@@ -124,11 +124,33 @@ v1::LinkConfig LinkBefore(const v1::NetworkProfile& network, int count,
     if (Covers(network.overrides(i), override))
       link = MergeLinks(link, network.overrides(i).link());
   }
+  // The path as a whole: both hops.
+  const bool path = override.has_source() && override.has_destination();
+  if (network.hop() == v1::HOP_ACCESS && path) link.set_delay_us(2 * link.delay_us());
   return link;
 }
 
+// Where devices have access links, an override with one end names one direction of one of them
+// (common/network/access_link.h).
+void CheckAccessOverride(const v1::LinkOverride& override, const std::string& path,
+                         Violations* violations) {
+  const v1::LinkConfig& link = override.link();
+  const bool one_direction = override.has_source() || override.has_destination();
+  if (one_direction && link.has_ingress_rate_bits_per_second()) {
+    violations->Add(path + ".link.ingress_rate_bits_per_second",
+                    "must be absent where hop is HOP_ACCESS: the override names one direction, "
+                    "whose rate is rate_bits_per_second");
+  }
+  const bool down = override.has_destination() && !override.has_source();
+  if (down && (link.trace_ms_size() > 0 || link.has_trace_file())) {
+    violations->Add(path + ".link.trace_ms",
+                    "must be absent where hop is HOP_ACCESS and only a destination is named: a "
+                    "trace is the capacity of an uplink");
+  }
+}
+
 // `before`: the link that it changes.
-void CheckOverride(const v1::LinkOverride& override, const v1::LinkConfig& before,
+void CheckOverride(const v1::LinkOverride& override, v1::Hop hop, const v1::LinkConfig& before,
                    const std::string& path, std::optional<int> world_size, Violations* violations) {
   if (override.has_source()) CheckRank(path + ".source", override.source(), world_size, violations);
   if (override.has_destination())
@@ -138,6 +160,7 @@ void CheckOverride(const v1::LinkOverride& override, const v1::LinkConfig& befor
     violations->AddGot(path, "source and destination must differ", override.source());
   }
   if (!override.has_link()) violations->Add(path + ".link", "must be set");
+  if (hop == v1::HOP_ACCESS) CheckAccessOverride(override, path, violations);
   CheckLink(MergeLinks(before, override.link()), path + ".link", violations);
 }
 
@@ -157,13 +180,35 @@ void CheckPartition(const PartitionGroups& groups, const std::string& path,
   }
 }
 
+// What the figures of a profile describe, and the devices' interfaces.
+void CheckEnds(const v1::NetworkProfile& network, const std::string& path, Violations* violations) {
+  if (network.has_hop() && network.hop() == v1::HOP_UNSPECIFIED) {
+    violations->Add(path + "hop", "must be HOP_DIRECT or HOP_ACCESS");
+  }
+  const bool access = network.hop() == v1::HOP_ACCESS;
+  if (access && network.has_interface_sharing() && !network.interface_sharing()) {
+    violations->Add(path + "interface_sharing",
+                    "must not be false where hop is HOP_ACCESS: a device has one access link");
+  }
+  if (network.has_interface_rate_bits_per_second()) {
+    violations->Positive(path + "interface_rate_bits_per_second",
+                         network.interface_rate_bits_per_second());
+    if (network.has_interface_sharing() && !network.interface_sharing()) {
+      violations->Add(path + "interface_rate_bits_per_second",
+                      "must be absent where interface_sharing is false: each link has an "
+                      "interface of its own");
+    }
+  }
+}
+
 // The rules of a profile but for its timeline; `path` is put before every field.
 void CheckState(const v1::NetworkProfile& network, const std::string& path,
                 std::optional<int> world_size, Violations* violations) {
+  CheckEnds(network, path, violations);
   CheckLink(network.link(), path + "link", violations);
   for (int i = 0; i < network.overrides_size(); ++i) {
     const v1::LinkOverride& override = network.overrides(i);
-    CheckOverride(override, LinkBefore(network, i, override),
+    CheckOverride(override, network.hop(), LinkBefore(network, i, override),
                   absl::StrCat(path, "overrides[", i, "]"), world_size, violations);
   }
   CheckPartition(network.partition(), path + "partition", world_size, violations);
@@ -195,8 +240,9 @@ void CheckAction(const v1::NetworkEvent& event, const v1::NetworkProfile& before
       CheckState(event.network(), path + ".network.", world_size, violations);
       break;
     case v1::NetworkEvent::kChange:
-      CheckOverride(event.change(), LinkBefore(before, before.overrides_size(), event.change()),
-                    path + ".change", world_size, violations);
+      CheckOverride(event.change(), before.hop(),
+                    LinkBefore(before, before.overrides_size(), event.change()), path + ".change",
+                    world_size, violations);
       break;
     case v1::NetworkEvent::kPartition:
       if (event.partition().groups_size() == 0)

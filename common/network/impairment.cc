@@ -9,7 +9,13 @@ namespace edgetp {
 namespace {
 
 // Which number of a message: the draws must not depend on one another.
-enum Stream : uint64_t { kJitterStream = 0, kRoundsStream = 1, kTimeoutStream = 2 };
+// kTimeoutStream has one for each of up to kMaxRounds rounds.
+enum Stream : uint64_t {
+  kJitterStream = 0,
+  kRoundsStream = 1,
+  kTimeoutStream = 2,
+  kSecondHopStream = 64,
+};
 
 // A reliable stream gives up after about this many retransmissions (Linux: tcp_retries2).
 constexpr int kMaxRounds = 15;
@@ -66,31 +72,31 @@ absl::Duration TableQuantile(const std::vector<JitterQuantile>& table, double p)
   return below->jitter + weight * (above->jitter - below->jitter);
 }
 
-absl::Duration UnboundedJitter(const LinkOptions& link, double uniform) {
+absl::Duration UnboundedJitter(const HopOptions& hop, double uniform) {
   // Half of the generator's last bit: the inverses are infinite at 0 and 1.
   const double p = std::clamp(uniform, 0x1.0p-54, 1 - 0x1.0p-53);
-  switch (link.distribution) {
+  switch (hop.distribution) {
     case JitterDistribution::kUniform:
-      return link.jitter * (2 * uniform - 1);
+      return hop.jitter * (2 * uniform - 1);
     case JitterDistribution::kNormal:
-      return link.jitter * NormalQuantile(p);
+      return hop.jitter * NormalQuantile(p);
     case JitterDistribution::kPareto:
-      return link.jitter * ParetoQuantile(p);
+      return hop.jitter * ParetoQuantile(p);
     case JitterDistribution::kQuantiles:
-      return TableQuantile(link.quantiles, uniform);
+      return TableQuantile(hop.quantiles, uniform);
   }
   return absl::ZeroDuration();
 }
 
 }  // namespace
 
-double JitterUniform(const MessageKey& key) { return Draw(key, kJitterStream); }
+double JitterUniform(const MessageKey& key, int hop) {
+  return Draw(key, hop == 0 ? kJitterStream : kSecondHopStream);
+}
 
-absl::Duration JitterAt(const LinkOptions& link, double uniform) {
-  if (link.jitter == absl::ZeroDuration() && link.distribution != JitterDistribution::kQuantiles) {
-    return absl::ZeroDuration();
-  }
-  return std::max(-link.delay, UnboundedJitter(link, uniform));
+absl::Duration JitterAt(const HopOptions& hop, double uniform) {
+  if (!hop.HasJitter()) return absl::ZeroDuration();
+  return std::max(-hop.delay, UnboundedJitter(hop, uniform));
 }
 
 int RetransmissionRounds(double loss, int64_t packets, double uniform) {
@@ -110,10 +116,14 @@ double TimeoutProbability(double loss, int64_t packets) {
   return any_lost(std::min(packets, kDuplicateAcks)) / any_lost(packets);
 }
 
+absl::Duration RetransmissionTimeout(const LinkOptions& link) {
+  return std::max(absl::Milliseconds(200), 4 * link.PathDelay());
+}
+
 absl::Duration RetransmissionDelay(const LinkOptions& link, const MessageKey& key, int64_t bytes) {
   if (link.loss <= 0) return absl::ZeroDuration();
-  const absl::Duration rtt = 2 * link.delay;
-  const absl::Duration rto = std::max(absl::Milliseconds(200), 2 * rtt);
+  const absl::Duration rtt = 2 * link.PathDelay();
+  const absl::Duration rto = RetransmissionTimeout(link);
   int64_t packets = (bytes + kPacketBytes - 1) / kPacketBytes;
   const int rounds = RetransmissionRounds(link.loss, packets, Draw(key, kRoundsStream));
   absl::Duration delay;

@@ -2,15 +2,21 @@
 
 #include <algorithm>
 #include <utility>
-
-#include "common/network/impairment.h"
-
 namespace edgetp {
 namespace {
 
 absl::Duration TimeOnWire(int64_t bytes, double rate_bits_per_second) {
   if (rate_bits_per_second == 0) return absl::ZeroDuration();
   return absl::Seconds(8.0 * static_cast<double>(bytes) / rate_bits_per_second);
+}
+
+// When `bytes` that begin at `start` are through what has a rate and, from its first use on, a trace.
+absl::Time EndOf(absl::Time start, int64_t bytes, double rate_bits_per_second,
+                 const MahimahiTrace* trace, std::optional<absl::Time>* trace_begin) {
+  const absl::Time end = start + TimeOnWire(bytes, rate_bits_per_second);
+  if (trace == nullptr) return end;
+  if (!trace_begin->has_value()) *trace_begin = start;
+  return std::max(end, **trace_begin + trace->Finish(start - **trace_begin, bytes));
 }
 
 Departure NeverArrives(absl::Time handover) {
@@ -29,13 +35,27 @@ LinkModel::LinkModel(int world_size, NetworkOptions network, uint64_t seed)
     : network_(std::move(network)),
       seed_(seed),
       links_(world_size),
-      egress_free_(world_size, absl::InfinitePast()),
-      ingress_free_(world_size, absl::InfinitePast()) {}
+      egress_(world_size),
+      ingress_(world_size) {
+  TakeInterfaces();
+}
 
 void LinkModel::SetNetwork(NetworkOptions network) {
   network_ = std::move(network);
   for (auto& links : links_) {
     for (auto& [destination, state] : links) state.trace_begin.reset();
+  }
+  TakeInterfaces();
+}
+
+void LinkModel::TakeInterfaces() {
+  const auto world_size = static_cast<int>(links_.size());
+  const std::vector<InterfaceOptions> egress = network_.EgressInterfaces(world_size);
+  const std::vector<InterfaceOptions> ingress = network_.IngressInterfaces(world_size);
+  for (int rank = 0; rank < world_size; ++rank) {
+    egress_[rank].options = egress[rank];
+    egress_[rank].trace_begin.reset();
+    ingress_[rank].options = ingress[rank];
   }
 }
 
@@ -43,28 +63,37 @@ LinkModel::LinkState& LinkModel::State(int source, int destination) {
   return links_[source][destination];
 }
 
+absl::Duration LinkModel::HopJitter(const HopOptions& hop, const MessageKey& key, int number) {
+  double uniform = JitterUniform(key, number);
+  if (hop.correlation > 0) {
+    std::optional<double>& before = State(key.source, key.destination).correlated[number];
+    if (before) uniform = (1 - hop.correlation) * uniform + hop.correlation * *before;
+    before = uniform;
+  }
+  return JitterAt(hop, uniform);
+}
+
 Impairment LinkModel::Draw(int source, int destination, uint64_t message, int64_t bytes) {
   const LinkOptions& link = network_.Link(source, destination);
   if (!link.Random()) return {};
   const MessageKey key{seed_, source, destination, message};
-  double uniform = JitterUniform(key);
-  if (link.correlation > 0) {
-    std::optional<double>& before = State(source, destination).correlated;
-    if (before) uniform = (1 - link.correlation) * uniform + link.correlation * *before;
-    before = uniform;
-  }
-  return {JitterAt(link, uniform), RetransmissionDelay(link, key, bytes)};
+  absl::Duration jitter = HopJitter(link, key, 0);
+  if (link.second_hop != nullptr) jitter += HopJitter(*link.second_hop, key, 1);
+  return {jitter, RetransmissionDelay(link, key, bytes)};
+}
+
+double LinkModel::LinkRate(int source, int destination, const LinkOptions& link) const {
+  if (!network_.interface_sharing) return link.rate_bits_per_second;
+  const double rate =
+      LowerRate(link.rate_bits_per_second, egress_[source].options.rate_bits_per_second);
+  // At the rate of the receiver's interface, it is that which takes the time, and queues.
+  const double ingress = link.ingress_rate_bits_per_second;
+  const double interface = ingress_[destination].options.rate_bits_per_second;
+  return ingress > 0 && (interface == 0 || ingress < interface) ? LowerRate(rate, ingress) : rate;
 }
 
 absl::Duration LinkModel::Airtime(int source, int destination, int64_t bytes) const {
-  return TimeOnWire(bytes, network_.Link(source, destination).rate_bits_per_second);
-}
-
-absl::Time LinkModel::EgressEnd(const LinkOptions& link, absl::Time start, int64_t bytes,
-                                LinkState* state) {
-  if (link.trace == nullptr) return start + TimeOnWire(bytes, link.rate_bits_per_second);
-  if (!state->trace_begin) state->trace_begin = start;
-  return *state->trace_begin + link.trace->Finish(start - *state->trace_begin, bytes);
+  return TimeOnWire(bytes, LinkRate(source, destination, network_.Link(source, destination)));
 }
 
 Departure LinkModel::Depart(absl::Time handover, int source, int destination, int64_t bytes,
@@ -72,30 +101,46 @@ Departure LinkModel::Depart(absl::Time handover, int source, int destination, in
   if (!network_.Connected(source, destination)) return NeverArrives(handover);
   const LinkOptions& link = network_.Link(source, destination);
   LinkState& state = State(source, destination);
+  const double rate = LinkRate(source, destination, link);
+  const bool sharing = network_.interface_sharing;
+  InterfaceState& interface = egress_[source];
 
-  absl::Time start = std::max(handover, state.egress_free);
-  if (network_.interface_sharing) start = std::max(start, egress_free_[source]);
+  absl::Time passed_on = sharing ? std::max(handover, interface.free) : handover;
+  absl::Time start = std::max(passed_on, state.egress_free);
   if (granted_start) {
     start = std::max(start, *granted_start);
-    medium_.Occupy(start, TimeOnWire(bytes, link.rate_bits_per_second));
+    medium_.Occupy(start, TimeOnWire(bytes, rate));
   } else if (network_.shared_medium) {
-    start = medium_.Grant(start, TimeOnWire(bytes, link.rate_bits_per_second));
+    start = medium_.Grant(start, TimeOnWire(bytes, rate));
   }
-  const absl::Time end = EgressEnd(link, start, bytes, &state);
+  // Who waits for the air has not sent yet.
+  if (network_.shared_medium) passed_on = start;
+  absl::Time end = start;
+  if (sharing) {
+    interface.free = EndOf(passed_on, bytes, interface.options.rate_bits_per_second,
+                           interface.options.trace.get(), &interface.trace_begin);
+    end = std::max(end, interface.free);
+  }
+  // A trace that the interface follows is not met a second time.
+  const bool followed = sharing && link.trace != nullptr && link.trace == interface.options.trace;
+  if (!followed)
+    end = std::max(end, EndOf(start, bytes, rate, link.trace.get(), &state.trace_begin));
   state.egress_free = end;
-  egress_free_[source] = std::max(egress_free_[source], end);
+  if (!sharing) interface.free = std::max(interface.free, end);
 
   Departure departure;
   departure.handover = handover;
   departure.egress_start = start;
   departure.egress_end = end;
-  const absl::Duration flight = link.delay + impairment.jitter + impairment.retransmission;
+  const absl::Duration delay = link.PathDelay();
+  const absl::Duration flight = delay + impairment.jitter + impairment.retransmission;
   departure.first_bit = std::max(start + flight, state.last_bit);
   departure.last_bit = std::max(end + flight, state.last_bit);
-  departure.jitter = departure.first_bit - start - link.delay;
-  const double ingress_rate = link.ingress_rate_bits_per_second;
-  departure.ingress =
-      TimeOnWire(bytes, ingress_rate == 0 ? link.rate_bits_per_second : ingress_rate);
+  departure.jitter = departure.first_bit - start - delay;
+  const double own = link.ingress_rate_bits_per_second;
+  departure.ingress = TimeOnWire(bytes, sharing ? ingress_[destination].options.rate_bits_per_second
+                                        : own > 0 ? own
+                                                  : link.rate_bits_per_second);
   state.last_bit = departure.last_bit;
   busy_until_ = std::max(busy_until_, departure.last_bit);
   return departure;
@@ -103,7 +148,7 @@ Departure LinkModel::Depart(absl::Time handover, int source, int destination, in
 
 absl::Time LinkModel::Arrive(int source, int destination, const Departure& departure) {
   if (departure.last_bit == absl::InfiniteFuture()) return absl::InfiniteFuture();
-  absl::Time& ingress_free = network_.interface_sharing ? ingress_free_[destination]
+  absl::Time& ingress_free = network_.interface_sharing ? ingress_[destination].free
                                                         : State(source, destination).ingress_free;
   // The interface is busy for as long as the bytes need at its own rate: a slow link alone does not
   // fill a fast one.

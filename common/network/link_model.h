@@ -2,11 +2,25 @@
 // arrive? Passive and pure: `now` is an argument, waiting is somebody else's work. Read by the
 // emulated transport (real time) and by the simulator (virtual time). Not thread-safe: one owner.
 //
-//   egress_start = max(t, link_free[s,d], egress_free[s] or medium_free)
-//   egress_end   = egress_start + 8 n / rate            (or as the link's trace says)
-//   first_bit    = egress_start + delay + jitter         (not before an earlier message of the link)
-//   last_bit     = egress_end + delay + jitter
-//   arrival      = max(last_bit, max(first_bit, ingress_free[d]) + 8 n / ingress_rate)
+//   interface_start = max(t, interface_free[s])
+//   interface_free  = interface_start + 8 n / interface_rate[s]
+//   egress_start    = max(interface_start, link_free[s,d] or medium_free)
+//   egress_end      = egress_start + 8 n / min(rate, interface_rate[s])
+//   link_free       = egress_end                         (or all of this as a trace says)
+//   first_bit       = egress_start + delay + jitter      (never before an earlier message
+//   last_bit        = egress_end + delay + jitter         of the link)
+//   ingress_end     = max(first_bit, ingress_free[d]) + 8 n / ingress_rate[d]
+//   ingress_free[d] = ingress_end
+//   arrival         = max(last_bit, ingress_end)
+//
+// Interface and link are two queues with a rate each: an interface passes a segment on to its link
+// and is free for the next one, whatever the link takes. So a slow link delays its own messages and
+// no others; on a shared medium, a device sends one segment at a time.
+//
+// Devices behind access links (HOP_ACCESS) are two hops apart: delay is the sum of both, each hop
+// has a jitter of its own, and the access links are the interfaces: up is interface_rate[s], down
+// ingress_rate[d]. On a shared medium a message is sent twice, so that its airtime is
+// 8 n / up + 8 n / down.
 //
 // Cut-through, FIFO per link. "Never before": the first bit of a message comes after the last bit
 // of the one before it; what a message waits there for another's jitter counts as jitter.
@@ -20,6 +34,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
+#include "common/network/impairment.h"
 #include "common/network/link_options.h"
 #include "common/network/medium_arbiter.h"
 
@@ -28,7 +43,7 @@ namespace edgetp {
 // What the network adds to one message besides queueing: drawn once per message, shared by its
 // segments.
 struct Impairment {
-  absl::Duration jitter;          // >= -delay
+  absl::Duration jitter;          // of all hops; >= -delay
   absl::Duration retransmission;  // delay that loss shows on a reliable stream
 };
 
@@ -56,7 +71,7 @@ class LinkModel {
   // `bytes` decides how many packets can be lost. common/network/impairment.h has the formulas.
   Impairment Draw(int source, int destination, uint64_t message, int64_t bytes);
 
-  // Time on a shared medium: 8 n / rate.
+  // Time on a shared medium, that of both hops where there are two.
   absl::Duration Airtime(int source, int destination, int64_t bytes) const;
 
   // Hands a segment to the link and advances its queues. On a shared medium, `granted_start` is the
@@ -78,20 +93,29 @@ class LinkModel {
     absl::Time last_bit = absl::InfinitePast();      // of the latest message, at the receiver
     absl::Time ingress_free = absl::InfinitePast();  // where interfaces are not shared
     std::optional<absl::Time> trace_begin;
-    std::optional<double> correlated;  // netem's memory: the latest correlated uniform
+    std::optional<double> correlated[2];  // netem's memory by hop: the latest correlated uniform
+  };
+
+  // One direction of a device's interface, shared by its links.
+  struct InterfaceState {
+    InterfaceOptions options;
+    absl::Time free = absl::InfinitePast();
+    std::optional<absl::Time> trace_begin;
   };
 
   LinkState& State(int source, int destination);
-  static absl::Time EgressEnd(const LinkOptions& link, absl::Time start, int64_t bytes,
-                              LinkState* state);
+  // What a link gets of what its ends can do; 0: unlimited.
+  double LinkRate(int source, int destination, const LinkOptions& link) const;
+  void TakeInterfaces();
+  absl::Duration HopJitter(const HopOptions& hop, const MessageKey& key, int number);
 
   NetworkOptions network_;
   const uint64_t seed_;
   // By source, then by destination: those that were used. What one rank sends to all others lies
   // together.
   std::vector<absl::flat_hash_map<int, LinkState>> links_;
-  std::vector<absl::Time> egress_free_;   // by rank: the sending side of its interface
-  std::vector<absl::Time> ingress_free_;  // by rank: the receiving side
+  std::vector<InterfaceState> egress_;   // by rank: the sending side of its interface
+  std::vector<InterfaceState> ingress_;  // by rank: the receiving side
   absl::Time busy_until_ = absl::InfinitePast();
   MediumArbiter medium_;
 };

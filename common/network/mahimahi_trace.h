@@ -45,11 +45,14 @@ class MahimahiTrace {
 
   double MeanBitsPerSecond() const { return 8 * total_bytes() / period_ms() * 1e3; }
 
+  bool operator==(const MahimahiTrace& other) const = default;
+
  private:
   // Capacity since the beginning of a period; strictly rising from knot to knot.
   struct Knot {
     double ms = 0;
     double bytes = 0;
+    bool operator==(const Knot& other) const = default;
   };
 
   double period_ms() const { return knots_.back().ms; }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/network/access_link.h"
 #include "common/network/trace_config.h"
 
 namespace edgetp {
@@ -27,22 +28,15 @@ JitterDistribution DistributionOf(const v1::LinkConfig& config) {
   }
 }
 
-LinkOptions ToOptions(const v1::LinkConfig& config) {
-  LinkOptions link;
-  link.delay = FromMicroseconds(config.delay_us());
-  link.jitter = FromMicroseconds(config.jitter_us());
-  link.distribution = DistributionOf(config);
-  for (const v1::LinkConfig::Quantile& row : config.quantiles()) {
-    link.quantiles.push_back({row.probability(), FromMicroseconds(row.jitter_us())});
-  }
-  link.correlation = config.correlation();
-  link.loss = config.loss();
-  link.rate_bits_per_second = config.rate_bits_per_second();
+// Traces of one network are few, and long.
+std::shared_ptr<const MahimahiTrace> TraceOf(const v1::LinkConfig& config,
+                                             const LinkOptions* base) {
   // Validation has refused a trace without an end.
-  if (const auto times_ms = TraceTimes(config); times_ms.ok() && !times_ms->empty())
-    link.trace = std::make_shared<MahimahiTrace>(*times_ms);
-  link.ingress_rate_bits_per_second = config.ingress_rate_bits_per_second();
-  return link;
+  const auto times_ms = TraceTimes(config);
+  if (!times_ms.ok() || times_ms->empty()) return nullptr;
+  auto trace = std::make_shared<MahimahiTrace>(*times_ms);
+  const bool known = base != nullptr && base->trace != nullptr && *base->trace == *trace;
+  return known ? base->trace : trace;
 }
 
 bool Matches(const v1::LinkOverride& rule, int source, int destination) {
@@ -79,7 +73,7 @@ void ResolveOverrides(const v1::NetworkProfile& profile, int world_size, Network
         link = MergeLinks(link, rule.link());
         changed = true;
       }
-      if (changed) network->overrides[{source, destination}] = ToOptions(link);
+      if (changed) network->overrides[{source, destination}] = ToLinkOptions(link, &network->link);
     }
   }
 }
@@ -129,16 +123,50 @@ void ClearCapacity(v1::LinkConfig* link) {
   ClearTrace(link);
 }
 
+LinkOptions ToLinkOptions(const v1::LinkConfig& config, const LinkOptions* base) {
+  LinkOptions link;
+  link.delay = FromMicroseconds(config.delay_us());
+  link.jitter = FromMicroseconds(config.jitter_us());
+  link.distribution = DistributionOf(config);
+  for (const v1::LinkConfig::Quantile& row : config.quantiles()) {
+    link.quantiles.push_back({row.probability(), FromMicroseconds(row.jitter_us())});
+  }
+  link.correlation = config.correlation();
+  link.loss = config.loss();
+  link.rate_bits_per_second = config.rate_bits_per_second();
+  link.trace = TraceOf(config, base);
+  link.ingress_rate_bits_per_second = config.ingress_rate_bits_per_second();
+  return link;
+}
+
 absl::StatusOr<NetworkOptions> ResolveNetwork(const v1::NetworkProfile& profile, int world_size) {
   RETURN_IF_ERROR(CheckOverrides(profile, world_size));
   NetworkOptions network;
   if (profile.has_name()) network.name = profile.name();
-  network.link = ToOptions(profile.link());
   if (profile.has_interface_sharing()) network.interface_sharing = profile.interface_sharing();
   network.shared_medium = profile.shared_medium();
   ASSIGN_OR_RETURN(network.partition_group, PartitionGroups(profile, world_size));
+  network.interface_rate_bits_per_second = profile.interface_rate_bits_per_second();
+  if (profile.hop() == v1::HOP_ACCESS) {
+    ResolveAccessLinks(profile, world_size, &network);
+    return network;
+  }
+  network.link = ToLinkOptions(profile.link(), nullptr);
   ResolveOverrides(profile, world_size, &network);
   return network;
+}
+
+DevicePath PathBetweenDevices(const v1::NetworkProfile& profile) {
+  v1::NetworkProfile every = profile;
+  every.clear_overrides();
+  every.clear_partition();
+  // Without ranks there is nothing to reject.
+  const NetworkOptions network = *ResolveNetwork(every, 2);
+  const LinkOptions& link = network.link;
+  double rate = link.trace == nullptr ? link.rate_bits_per_second : link.trace->MeanBitsPerSecond();
+  rate = LowerRate(rate, link.ingress_rate_bits_per_second);
+  if (network.shared_medium && profile.hop() == v1::HOP_ACCESS) rate = link.rate_bits_per_second;
+  return {link.PathDelay(), LowerRate(rate, network.interface_rate_bits_per_second)};
 }
 
 }  // namespace edgetp

@@ -13,6 +13,7 @@ namespace edgetp {
 // present fields replace those of the link so far, a later override wins. Ranks in no partition
 // group form a group of the rest. Errors: InvalidArgument naming the field of a rank outside
 // 0..world_size-1, or of a rank in two groups.
+// What overrides mean where devices have access links: common/network/access_link.h.
 absl::StatusOr<NetworkOptions> ResolveNetwork(const v1::NetworkProfile& profile, int world_size);
 
 // The link of one pair: the present fields of `overriding` replace those of `base`; quantiles as a
@@ -21,5 +22,16 @@ v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& over
 
 // Removes rate and trace.
 void ClearCapacity(v1::LinkConfig* link);
+
+// A config as plain numbers. A trace that is also that of `base` is not made again: who asks finds
+// the same object. `base` may be null.
+LinkOptions ToLinkOptions(const v1::LinkConfig& config, const LinkOptions* base);
+
+// What two devices without overrides get between them, one message at a time.
+struct DevicePath {
+  absl::Duration delay;             // one way; the RTT is twice that
+  double rate_bits_per_second = 0;  // 0: unlimited; of a trace, the mean
+};
+DevicePath PathBetweenDevices(const v1::NetworkProfile& profile);
 
 }  // namespace edgetp

@@ -26,19 +26,37 @@ struct AllReduceProblem {
       message_overhead;  // software cost of one message, at its sender and again at its receiver
 };
 
-// Duration of one all-reduce that all ranks enter together; the mean of several where the network
-// has jitter or loss. A trace counts with its mean rate. A partition is ignored: it will be healed.
-// Where an all-reduce has more than a million segments, it is priced with larger ones, so that a
-// choice among thousands of ranks takes seconds. Errors: InvalidArgument for an unknown algorithm
-// or a size below 1.
-absl::StatusOr<absl::Duration> PriceAllReduce(const AllReduceProblem& problem,
-                                              const std::string& algorithm);
+// What an all-reduce takes on the average, and how well that is known.
+struct AllReduceCost {
+  absl::Duration mean;
+  absl::Duration low;  // 95 % confidence interval of the mean
+  absl::Duration high;
+  absl::Duration longest;  // of the draws
+  int draws = 0;           // 1 where the network has neither jitter nor loss
+};
+
+// Segments that pricing may simulate for one algorithm. `auto` asks at the start of each run, for
+// every size, on every rank; somebody who asks for a price can wait for a second.
+inline constexpr int64_t kChoiceBudget = 1 << 16;
+inline constexpr int64_t kPriceBudget = 1 << 22;
+
+// An all-reduce that all ranks enter together on an idle network. Where the network has jitter or
+// loss, as many independent ones as bring the interval within 2 % of the mean, at least 32, as far
+// as the budget allows; always the same ones, so that all ranks of a run get the same answer. A
+// trace counts with its mean rate. A partition is ignored: it will be healed. Where an all-reduce
+// has more than a million segments, it is priced with larger ones, so that a choice among thousands
+// of ranks takes seconds.
+// Errors: InvalidArgument for an unknown algorithm or a size below 1.
+absl::StatusOr<AllReduceCost> PriceAllReduce(const AllReduceProblem& problem,
+                                             const std::string& algorithm,
+                                             int64_t budget = kPriceBudget);
 
 // True if the difference is more than what rounding of single segments adds up to.
 bool ClearlyCheaper(absl::Duration price, absl::Duration than);
 
-// The cheapest algorithm of those that sum in rank order: they have equal bits, so that the choice
-// changes times and never losses. Of equally cheap ones, the first of the registry.
+// The cheapest algorithm of those that sum in rank order, by the means of kChoiceBudget: they have
+// equal bits, so that the choice changes times and never losses. Of equally cheap ones, the first of
+// the registry.
 std::string ChooseAlgorithm(const AllReduceProblem& problem);
 
 }  // namespace edgetp

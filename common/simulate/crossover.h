@@ -1,5 +1,5 @@
-// At which delay does one pattern become faster than another? A search over the one-way delay of
-// the network's default link, all else equal. Pure.
+// At which delay does one pattern become faster than another? A search over the one-way delay between
+// two devices, by the network's default link, all else equal. Pure.
 #pragma once
 
 #include <functional>

@@ -316,7 +316,7 @@ void TimelineSimulator::Engine::Handover(int rank, int peer, const Segmentation&
   FlyingSegment segment{rank, peer};
   segment.entered = state.latest_entry;
   segment.flight =
-      links_.network().Link(rank, peer).delay + impairment.jitter + impairment.retransmission;
+      links_.network().Link(rank, peer).PathDelay() + impairment.jitter + impairment.retransmission;
   MessageSpan span{rank, peer, number, cut.chunk_bytes()};
   for (int64_t i = 0; i < cut.count(); ++i) {
     segment.bytes = cut.at(i).size_bytes;

@@ -183,9 +183,27 @@ TEST(NetworkTableTest, TheTimelineIsATable) {
   event->mutable_restore();
   const std::string table = NetworkTable(profile);
   for (const char* line :
-       {"  20 s  lte                 delay 35 ms (RTT 70 ms)\n",
+       {"  20 s  lte                 direct link: delay 35 ms (RTT 70 ms)\n",
         "  30 s  link 0 -> any       loss 1.00 %\n", "40.5 s  partition           {0}\n",
         "  50 s  restored            as at the beginning\n", "  80 s  from the beginning\n"}) {
+    EXPECT_THAT(table, HasSubstr(line));
+  }
+}
+
+TEST(NetworkTableTest, AnAccessLinkIsShownBesideWhatTwoDevicesGet) {
+  v1::NetworkProfile profile;
+  profile.set_name("mobile");
+  profile.set_hop(v1::HOP_ACCESS);
+  profile.mutable_link()->set_delay_us(35000);
+  profile.mutable_link()->set_rate_bits_per_second(12e6);
+  profile.add_overrides()->set_destination(1);
+  profile.mutable_overrides(0)->mutable_link()->set_loss(0.01);
+  const std::string table = NetworkTable(profile);
+  for (const char* line :
+       {"figures describe     the access link between a device and its network\n",
+        "every access link    delay 35 ms (RTT 70 ms), rate 12 Mbit/s\n",
+        "downlink of 1        loss 1.00 %\n",
+        "between two devices  delay 70 ms (RTT 140 ms), rate 12 Mbit/s; one hop up, one hop down\n"}) {
     EXPECT_THAT(table, HasSubstr(line));
   }
 }
@@ -238,9 +256,24 @@ TEST(JsonTest, SweepBenchAndEvalHaveTheKeysThatOthersBuildOn) {
   ExpectKeys(Parsed(sweep)["rows"][0], {"run", "pattern", "workers", "network"});
   v1::BenchReport bench;
   bench.add_rows();
-  ExpectKeys(Parsed(bench)["rows"][0], {"bytes", "workers", "algorithm", "median_us", "p99_us",
-                                        "bandwidth_bytes_per_second"});
+  ExpectKeys(Parsed(bench)["rows"][0],
+             {"bytes", "workers", "algorithm", "median_us", "p99_us", "min_us", "max_us", "p25_us",
+              "p75_us", "bandwidth_bytes_per_second", "iterations"});
   ExpectKeys(Parsed(v1::EvalReport()), {"loss", "tokens", "pattern", "workers"});
+}
+
+TEST(TableTest, ABenchmarkSaysItsNetworkItsSpreadAndWhetherItIsValid) {
+  v1::BenchReport bench;
+  bench.set_network("lte");
+  v1::BenchRow* row = bench.add_rows();
+  row->set_algorithm("ring");
+  row->set_median_us(200);
+  row->set_p25_us(190);
+  row->set_p75_us(230);
+  bench.mutable_verdict()->set_reason("valid (nothing was late)");
+  const std::string table = BenchTable(bench);
+  EXPECT_THAT(table, HasSubstr("190 to 230"));
+  EXPECT_THAT(table, HasSubstr("network: lte\nverdict: valid (nothing was late)\n"));
 }
 
 TEST(JsonTest, ByteCountsAreNumbers) {

@@ -66,6 +66,29 @@ TEST_F(ShippedConfigTest, RunsLoadAndKeepTheRules) {
   }
 }
 
+TEST_F(ShippedConfigTest, ANetworkThatDoesNotSayWhatItsFiguresDescribeIsRefused) {
+  v1::NetworkProfile network = *library_.Network("lte");
+  network.clear_hop();
+  EXPECT_THAT(std::string(ValidateShipped(network, "new").message()),
+              HasSubstr("new: hop: a shipped profile must say"));
+  network = *library_.Network("commute");
+  network.mutable_events(1)->mutable_network()->clear_hop();
+  EXPECT_THAT(std::string(ValidateShipped(network, "new").message()),
+              HasSubstr("new: events[1].network.hop: a shipped profile must say"));
+}
+
+// By what their sources measured (docs/simulation.md).
+TEST_F(ShippedConfigTest, NetworksAreClassifiedByTheirSources) {
+  for (const char* access : {"lte", "lte-fading", "5g-nsa", "mobile-median", "starlink",
+                             "broadband", "wifi-5", "wifi-5-ordinary", "commute"}) {
+    EXPECT_EQ(library_.Network(access)->hop(), v1::HOP_ACCESS) << access;
+  }
+  for (const char* direct :
+       {"ethernet-1g", "ethernet-100m", "flaky-link", "wan", "ble-5", "lora-sf7", "none"}) {
+    EXPECT_EQ(library_.Network(direct)->hop(), v1::HOP_DIRECT) << direct;
+  }
+}
+
 TEST_F(ShippedConfigTest, AProfileWithoutASourceIsRefused) {
   EXPECT_THAT(std::string(ValidateShipped(v1::NetworkProfile(), "new").message()),
               HasSubstr("new: kind: a shipped profile must say"));

@@ -326,5 +326,36 @@ TEST(ConvertTest, ARunBecomesPlanOptions) {
               HasSubstr("model.vocabulary: must be set"));
 }
 
+TEST(ValidateNetworkTest, AnAccessNetworksOverridesNameADirectionOrAPath) {
+  const std::string access = "hop: HOP_ACCESS link { rate_bits_per_second: 5 } overrides ";
+  EXPECT_THAT(
+      ErrorOf(CheckNetworkText(access + "{ source: 0 link { ingress_rate_bits_per_second: 5 } }")),
+      HasSubstr("overrides[0].link.ingress_rate_bits_per_second: must be absent where hop"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText(access + "{ destination: 0 link { trace_ms: [1] } }")),
+              HasSubstr("overrides[0].link.trace_ms: must be absent where hop"));
+  for (const char* good :
+       {"{ source: 0 link { trace_ms: [1] } }", "{ destination: 0 link { loss: 0.1 } }",
+        "{ link { ingress_rate_bits_per_second: 5 } }",
+        "{ source: 0 destination: 1 link { delay_us: 5 } }"}) {
+    EXPECT_EQ(CheckNetworkText(access + good), absl::OkStatus()) << good;
+  }
+  EXPECT_THAT(
+      ErrorOf(CheckNetworkText("hop: HOP_ACCESS link { rate_bits_per_second: 5 } events { "
+                               "at_seconds: 1 change { destination: 0 link { trace_ms: [1] } } }")),
+      HasSubstr("events[0].change.link.trace_ms: must be absent where hop"));
+}
+
+TEST(ValidateNetworkTest, InterfacesAndHopsKeepTheirRules) {
+  EXPECT_THAT(ErrorOf(CheckNetworkText("hop: HOP_UNSPECIFIED link {}")),
+              HasSubstr("hop: must be HOP_DIRECT or HOP_ACCESS"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("hop: HOP_ACCESS interface_sharing: false link {}")),
+              HasSubstr("interface_sharing: must not be false where hop is HOP_ACCESS"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText("interface_rate_bits_per_second: 0 link {}")),
+              HasSubstr("interface_rate_bits_per_second: must be a finite number above 0"));
+  EXPECT_THAT(ErrorOf(CheckNetworkText(
+                  "interface_rate_bits_per_second: 5 interface_sharing: false link {}")),
+              HasSubstr("interface_rate_bits_per_second: must be absent where interface_sharing"));
+}
+
 }  // namespace
 }  // namespace edgetp

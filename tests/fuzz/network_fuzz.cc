@@ -19,7 +19,7 @@ void ExpectOrder(LinkModel* model, absl::Time handover) {
   for (uint64_t message = 0; message < 4; ++message) {
     const int64_t bytes = message % 2 == 0 ? 4 : 4 << 20;
     const Impairment impairment = model->Draw(0, 1, message, bytes);
-    FUZZ_EXPECT(impairment.jitter >= -model->network().Link(0, 1).delay);
+    FUZZ_EXPECT(impairment.jitter >= -model->network().Link(0, 1).PathDelay());
     FUZZ_EXPECT(impairment.retransmission >= absl::ZeroDuration());
     const Departure departure = model->Depart(handover, 0, 1, bytes, impairment);
     const absl::Time arrival = model->Arrive(0, 1, departure);

@@ -142,6 +142,89 @@ TEST_F(LinkModelTest, AGrantedStartReplacesItsOwnArbiter) {
   EXPECT_EQ(model.Depart(At(0), 2, 3, 5000, {}).egress_start, At(5));
 }
 
+// Rank 0's links: 8 Mb/s to 1 and 2, a hundredth of that to 3.
+NetworkOptions OneSlowLink() {
+  NetworkOptions network = Uniform();
+  network.overrides[{0, 3}] = network.overrides[{3, 0}] = network.link;
+  network.overrides[{0, 3}].rate_bits_per_second = 0.08 * kMegabit;
+  network.overrides[{3, 0}].rate_bits_per_second = 0.08 * kMegabit;
+  return network;
+}
+
+TEST_F(LinkModelTest, ASlowLinkFromAHubDoesNotSlowTheHubsFastLinks) {
+  LinkModel model = Make(OneSlowLink());
+  EXPECT_EQ(Deliver(&model, At(0), 0, 3, 1000), At(105));
+  // The interface was busy for the time of its own rate.
+  EXPECT_EQ(Deliver(&model, At(0), 0, 1, 1000), At(7));
+  // What waits for the slow link does not block the interface either.
+  EXPECT_EQ(Deliver(&model, At(2), 0, 3, 1000), At(205));
+  EXPECT_EQ(Deliver(&model, At(2), 0, 2, 1000), At(9));
+}
+
+TEST_F(LinkModelTest, ASlowLinkToAHubDoesNotSlowWhatOthersSendIt) {
+  LinkModel model = Make(OneSlowLink());
+  const Departure slow = model.Depart(At(0), 3, 0, 1000, {});
+  const Departure fast = model.Depart(At(0), 1, 0, 1000, {});
+  EXPECT_EQ(model.Arrive(3, 0, slow), At(105));
+  EXPECT_EQ(model.Arrive(1, 0, fast), At(7));
+}
+
+TEST_F(LinkModelTest, AnInterfaceIsAsFastAsTheFastestOfItsLinks) {
+  NetworkOptions network = Uniform();
+  network.overrides[{0, 1}] = network.link;
+  network.overrides[{0, 1}].rate_bits_per_second = 80 * kMegabit;
+  LinkModel model = Make(network);
+  EXPECT_EQ(Deliver(&model, At(0), 0, 1, 1000), At(5.1));
+  // 0.1 ms of the interface each; the links' own millisecond runs side by side.
+  EXPECT_EQ(Deliver(&model, At(0), 0, 2, 1000), At(6.1));
+  EXPECT_EQ(Deliver(&model, At(0), 0, 3, 1000), At(6.2));
+  // Rank 2 has no fast link.
+  EXPECT_EQ(Deliver(&model, At(100), 2, 0, 1000), At(106));
+  EXPECT_EQ(Deliver(&model, At(100), 2, 3, 1000), At(107));
+}
+
+TEST_F(LinkModelTest, AnInterfacesOwnRateHoldsForEveryDeviceAndDirection) {
+  NetworkOptions network = Uniform();
+  network.interface_rate_bits_per_second = 16 * kMegabit;
+  LinkModel model = Make(network);
+  EXPECT_EQ(Deliver(&model, At(0), 0, 1, 1000), At(6));
+  EXPECT_EQ(Deliver(&model, At(0), 0, 2, 1000), At(6.5));
+  network.interface_rate_bits_per_second = 4 * kMegabit;
+  LinkModel slow = Make(network);
+  EXPECT_EQ(Deliver(&slow, At(0), 0, 1, 1000), At(7));
+  EXPECT_EQ(Deliver(&slow, At(0), 2, 1, 1000), At(9));
+  EXPECT_FALSE(NetworkOptions{.interface_rate_bits_per_second = 1}.Unlimited());
+}
+
+TEST_F(LinkModelTest, ALinkIsNoFasterThanItsOwnIngressRate) {
+  NetworkOptions network = Uniform();
+  network.overrides[{1, 0}] = network.link;
+  network.overrides[{1, 0}].ingress_rate_bits_per_second = 0.8 * kMegabit;
+  LinkModel model = Make(network);
+  const Departure slow = model.Depart(At(0), 1, 0, 1000, {});
+  const Departure fast = model.Depart(At(0), 2, 0, 1000, {});
+  EXPECT_EQ(model.Arrive(1, 0, slow), At(15));
+  EXPECT_EQ(model.Arrive(2, 0, fast), At(7));
+}
+
+TEST_F(LinkModelTest, OnAMediumASlowMembersAirtimeIsEverybodys) {
+  NetworkOptions network = OneSlowLink();
+  network.shared_medium = true;
+  LinkModel model = Make(network);
+  EXPECT_EQ(Deliver(&model, At(0), 0, 3, 1000), At(105));
+  EXPECT_EQ(Deliver(&model, At(0), 0, 1, 1000), At(106));
+}
+
+TEST_F(LinkModelTest, ATraceOfAllLinksIsTheInterfaces) {
+  NetworkOptions network;
+  // 1500 bytes in each of three milliseconds, then none for seven.
+  network.link.trace = std::make_shared<MahimahiTrace>(std::vector<uint32_t>{1, 2, 3, 10});
+  LinkModel model = Make(network);
+  EXPECT_EQ(Deliver(&model, At(0), 0, 1, 1500), At(1));
+  EXPECT_EQ(Deliver(&model, At(0), 0, 2, 1500), At(2));
+  EXPECT_EQ(Deliver(&model, At(0), 3, 2, 1500), At(1));
+}
+
 TEST_F(LinkModelTest, JitterMovesAMessageAsAWhole) {
   LinkModel model = Make(Uniform());
   const Departure departure = model.Depart(At(0), 0, 1, 1000, {Ms(2), Ms(10)});
@@ -271,6 +354,29 @@ TEST_F(LinkModelTest, ATraceTakesThePlaceOfTheRateAndBeginsWithTheFirstMessage) 
   EXPECT_EQ(Deliver(&model, At(200), 2, 3, 1500), At(206));
   model.SetNetwork(network);
   EXPECT_EQ(Deliver(&model, At(303), 0, 1, 1500), At(309));
+}
+
+TEST_F(LinkModelTest, TwoHopsEachHaveAJitterOfTheirOwn) {
+  NetworkOptions network = Uniform();
+  network.link.jitter = Ms(1);
+  const NetworkOptions one = network;
+  HopOptions second;
+  second.delay = Ms(7);
+  second.jitter = Ms(2);
+  network.link.second_hop = std::make_shared<HopOptions>(second);
+  LinkModel model = Make(network);
+  LinkModel first_alone = Make(one);
+  NetworkOptions silent = network;
+  silent.link.jitter = Ms(0);
+  LinkModel second_alone = Make(silent);
+  for (uint64_t message = 0; message < 20; ++message) {
+    const absl::Duration sum = model.Draw(0, 1, message, 100).jitter;
+    const absl::Duration first = first_alone.Draw(0, 1, message, 100).jitter;
+    const absl::Duration other = second_alone.Draw(0, 1, message, 100).jitter;
+    EXPECT_EQ(sum, first + other);
+    EXPECT_NE(other, 2 * first);
+  }
+  EXPECT_EQ(Deliver(&model, At(0), 0, 1, 1000), At(13));
 }
 
 }  // namespace

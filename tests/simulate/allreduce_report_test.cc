@@ -51,6 +51,19 @@ TEST(AllReduceReportTest, AutoIsTheOneThatItChooses) {
   EXPECT_EQ(report.rows(0).algorithm(), "direct");
 }
 
+TEST(AllReduceReportTest, ARowSaysHowWellItIsKnown) {
+  v1::AllReduceReport report;
+  AllReduceProblem problem = Problem(10);
+  ASSERT_TRUE(AppendPrices(problem, {"direct"}, &report).ok());
+  problem.network.link.jitter = absl::Milliseconds(1);
+  ASSERT_TRUE(AppendPrices(problem, {"direct"}, &report).ok());
+  EXPECT_EQ(report.rows(0).draws(), 1);
+  EXPECT_EQ(report.rows(0).seconds_low(), report.rows(0).seconds());
+  EXPECT_GE(report.rows(1).draws(), 32);
+  EXPECT_LT(report.rows(1).seconds_low(), report.rows(1).seconds());
+  EXPECT_GT(report.rows(1).seconds_high(), report.rows(1).seconds());
+}
+
 TEST(AllReduceReportTest, AnUnknownAlgorithmIsInvalid) {
   v1::AllReduceReport report;
   EXPECT_EQ(AppendPrices(Problem(10), {"rign"}, &report).code(),

@@ -3,6 +3,7 @@
 
 #include <bit>
 
+#include "common/network/network_profile.h"
 #include "tests/simulate/uniform.h"
 
 namespace edgetp {
@@ -105,6 +106,40 @@ TEST(ClosedFormTest, OnASharedMediumEveryByteOfEverybodyIsSerialized) {
     TimelineOptions options = UniformOptions(p, "direct");
     options.network.shared_medium = true;
     ExpectNear(OneAllReduce(options), kDelay + p * (p - 1) * OnWire(kElements));
+  }
+}
+
+// Two devices behind access links are two hops of d apart; up at r, down at r.
+TEST(ClosedFormTest, DirectBetweenAccessLinksTakesTwoDelays) {
+  v1::NetworkProfile profile;
+  profile.set_hop(v1::HOP_ACCESS);
+  profile.mutable_link()->set_delay_us(absl::ToDoubleMicroseconds(kDelay));
+  profile.mutable_link()->set_rate_bits_per_second(kRate);
+  for (const int p : {2, 4, 5}) {
+    TimelineOptions options = UniformOptions(p, "direct");
+    options.network = ResolveNetwork(profile, p).value();
+    ExpectNear(OneAllReduce(options), 2 * kDelay + (p - 1) * OnWire(kElements));
+  }
+  // A cell carries every byte of everybody twice.
+  profile.set_shared_medium(true);
+  for (const int p : {2, 4, 5}) {
+    TimelineOptions options = UniformOptions(p, "direct");
+    options.network = ResolveNetwork(profile, p).value();
+    ExpectNear(OneAllReduce(options), 2 * kDelay + 2 * p * (p - 1) * OnWire(kElements));
+  }
+}
+
+// One spoke's links are ten times as slow: it alone is late with its part, and with the sum. The hub
+// takes and sends the other spokes' messages meanwhile, in the order of the ranks: the slow one's is
+// the last, or waits behind nobody. T = 2 d + 2 w(n) * 10, as of that spoke alone.
+TEST(ClosedFormTest, AStarIsAsSlowAsItsSlowestSpokeAndNoSlower) {
+  for (const int p : {2, 4, 5}) {
+    TimelineOptions options = UniformOptions(p, "star");
+    LinkOptions slow = options.network.link;
+    slow.rate_bits_per_second = kRate / 10;
+    options.network.overrides[{0, 1}] = options.network.overrides[{1, 0}] = slow;
+    options.network.interface_rate_bits_per_second = kRate;
+    ExpectNear(OneAllReduce(options), 2 * kDelay + 20 * OnWire(kElements));
   }
 }
 

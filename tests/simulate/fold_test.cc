@@ -1,11 +1,13 @@
 // Folding of identical all-reduces changes nothing: timelines are compared to the last bit.
 #include "common/simulate/fold.h"
 
+#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <map>
 
 #include "common/collective/registry.h"
+#include "common/network/network_profile.h"
 #include "tests/simulate/uniform.h"
 
 namespace edgetp {
@@ -107,6 +109,34 @@ TEST_P(EveryAlgorithmFold, OverlappingAllReducesAreTheSame) {
       }
     }
   }
+}
+
+// A slow link in one direction, an interface with a rate of its own, and access links that differ.
+TEST_P(EveryAlgorithmFold, UnevenLinksAndInterfacesFoldToTheSameTimeline) {
+  int64_t folded = 0;
+  for (const char* text :
+       {"link { delay_us: 3000 rate_bits_per_second: 3e8 } overrides { source: 0 destination: 1 "
+        "link { rate_bits_per_second: 1e7 } }",
+        "link { delay_us: 3000 rate_bits_per_second: 3e8 } interface_rate_bits_per_second: 9e8",
+        "hop: HOP_ACCESS link { delay_us: 3000 rate_bits_per_second: 1e8 "
+        "ingress_rate_bits_per_second: 3e8 } overrides { source: 1 link { rate_bits_per_second: "
+        "1e7 } }",
+        "hop: HOP_ACCESS shared_medium: true link { rate_bits_per_second: 3e8 }"}) {
+    SCOPED_TRACE(text);
+    v1::NetworkProfile profile;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &profile));
+    for (const int world_size : {2, 3, 5}) {
+      const StepPlan plan = LayerPlan(world_size);
+      TimelineOptions options = UniformOptions(world_size, GetParam());
+      options.network = ResolveNetwork(profile, world_size).value();
+      options.segment_bytes = 64 * 1024;
+      for (const int seconds : {0, 2}) {
+        folded += ExpectFoldingChangesNothing(
+            options, plan, LayerCompute(plan, absl::Seconds(seconds), absl::ZeroDuration()));
+      }
+    }
+  }
+  EXPECT_GT(folded, 0);
 }
 
 std::vector<std::string> Names() {

@@ -7,6 +7,7 @@
 
 #include "common/collective/registry.h"
 #include "common/network/link_model.h"
+#include "common/network/network_profile.h"
 #include "tests/simulate/uniform.h"
 
 namespace edgetp {
@@ -30,11 +31,29 @@ TimelineOptions MixedOptions(int world_size, const std::string& algorithm, uint6
   return options;
 }
 
+// The same between devices behind access links, one of which is slow.
+TimelineOptions AccessOptions(int world_size, const std::string& algorithm, uint64_t seed) {
+  TimelineOptions options = MixedOptions(world_size, algorithm, seed);
+  v1::NetworkProfile profile;
+  profile.set_hop(v1::HOP_ACCESS);
+  profile.set_shared_medium(seed % 2 == 1);
+  v1::LinkConfig* link = profile.mutable_link();
+  link->set_delay_us(3000);
+  link->set_jitter_us(2000);
+  link->set_loss(1e-4);
+  link->set_rate_bits_per_second(3e8);
+  v1::LinkOverride* slow = profile.add_overrides();
+  slow->set_source(0);
+  slow->mutable_link()->set_rate_bits_per_second(2e7);
+  options.network = ResolveNetwork(profile, world_size).value();
+  return options;
+}
+
 // Knows of each message only when it was sent, and draws its jitter from a link model of its own.
 class CausalityCheck : public TimelineObserver {
  public:
   explicit CausalityCheck(const TimelineOptions& options)
-      : link_(options.network.link), model_(options.world_size, options.network, options.seed) {}
+      : network_(options.network), model_(options.world_size, options.network, options.seed) {}
 
   void OnCompute(int, absl::Time begin, absl::Time end, size_t) override { EXPECT_LE(begin, end); }
   void OnCollective(int rank, absl::Time begin, absl::Time end, const AllReduceStep&) override {
@@ -49,10 +68,11 @@ class CausalityCheck : public TimelineObserver {
   void OnMessage(const MessageSpan& message) override {
     const Impairment impairment =
         model_.Draw(message.source, message.destination, message.number, message.bytes);
+    const LinkOptions& link = network_.Link(message.source, message.destination);
     const absl::Duration wire =
-        absl::Seconds(8.0 * static_cast<double>(message.bytes) / link_.rate_bits_per_second);
+        absl::Seconds(8.0 * static_cast<double>(message.bytes) / link.rate_bits_per_second);
     const absl::Duration link_time =
-        link_.delay + impairment.jitter + impairment.retransmission + wire;
+        link.PathDelay() + impairment.jitter + impairment.retransmission + wire;
     // Airtimes of segments are rounded one by one.
     earliest_[{message.source, message.destination}].push_back(message.handover + link_time -
                                                                absl::Nanoseconds(100));
@@ -74,7 +94,7 @@ class CausalityCheck : public TimelineObserver {
   }
 
  private:
-  const LinkOptions link_;
+  const NetworkOptions network_;
   LinkModel model_;
   std::map<std::pair<int, int>, std::deque<absl::Time>> earliest_;
   std::map<int, std::pair<absl::Duration, absl::Duration>> waited_;  // by time, and by its terms
@@ -90,6 +110,7 @@ class EveryAlgorithmProperty : public ::testing::TestWithParam<std::string> {
       for (const uint64_t seed : {1, 2, 3, 4}) {
         SCOPED_TRACE(::testing::Message() << "P=" << world_size << " seed=" << seed);
         check(MixedOptions(world_size, GetParam(), seed));
+        check(AccessOptions(world_size, GetParam(), seed));
       }
     }
   }

@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "common/collective/registry.h"
+#include "common/network/medium_arbiter.h"
 #include "gmock/gmock.h"
 #include "tests/transport/forwarding_transport.h"
 #include "tests/transport/local_cluster.h"
@@ -265,6 +267,67 @@ TEST(BenchTest, ReportsARowPerSizeAndAlgorithmAndRejectsOddSizes) {
               absl::StatusCode::kInvalidArgument);
     return absl::OkStatus();
   }));
+}
+
+// One medium for all ranks of the process.
+class SharedMedium final : public MediumReservation {
+ public:
+  absl::StatusOr<absl::Time> Reserve(absl::Time handover, absl::Duration airtime) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return arbiter_.Grant(handover, airtime);
+  }
+
+ private:
+  std::mutex mutex_;
+  MediumArbiter arbiter_;
+};
+
+// Nobody's bytes may be on the air before the last rank has entered, and the last to leave is who
+// counts: four ranks send twelve messages of 1 ms, one after another.
+TEST(BenchTest, ARoundOfFourRanksIsNeverShorterThanItsAirtime) {
+  SharedMedium medium;
+  CollectiveGroupOptions options;
+  options.network.link.rate_bits_per_second = 32e6;
+  options.network.shared_medium = true;
+  options.medium = &medium;
+  LocalCluster cluster(4);
+  ExpectAllOk(cluster.OnEachGroup(options, [](CollectiveGroup& group) {
+    v1::BenchTask task;
+    task.add_bytes(4000);
+    task.add_algorithms("direct");
+    task.set_warmup(1);
+    task.set_iterations(10);
+    const auto report = BenchAllReduce(task, "cell", &group);
+    if (!report.ok()) return report.status();
+    EXPECT_GE(report->rows(0).median_us(), 11'000);  // a rank may come a little late to the start
+    EXPECT_EQ(report->rows(0).iterations(), 10);
+    EXPECT_FALSE(report->verdict().reason().empty());
+    return absl::OkStatus();
+  }));
+}
+
+TEST(BenchTest, AllRanksGetTheSameReportWithItsSpread) {
+  LocalCluster cluster(3);
+  std::vector<std::string> reports(3);
+  ExpectAllOk(cluster.OnEachGroup({}, [&reports](CollectiveGroup& group) {
+    v1::BenchTask task;
+    task.add_bytes(4096);
+    task.add_algorithms("two_phase");
+    task.set_warmup(5);
+    const auto report = BenchAllReduce(task, "none", &group);
+    if (!report.ok()) return report.status();
+    reports[group.rank()] = report->DebugString();
+    const v1::BenchRow& row = report->rows(0);
+    EXPECT_GE(row.iterations(), 9);
+    EXPECT_LE(row.min_us(), row.p25_us());
+    EXPECT_LE(row.p25_us(), row.median_us());
+    EXPECT_LE(row.median_us(), row.p75_us());
+    EXPECT_LE(row.p75_us(), row.p99_us());
+    EXPECT_LE(row.p99_us(), row.max_us());
+    return absl::OkStatus();
+  }));
+  EXPECT_EQ(reports[0], reports[1]);
+  EXPECT_EQ(reports[0], reports[2]);
 }
 
 }  // namespace
