@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/network/network_profile.h"
+#include "common/network/trace_config.h"
 
 namespace edgetp {
 namespace {
@@ -151,7 +152,7 @@ v1::LinkConfig AsOverride(const v1::LinkConfig& change, const v1::LinkConfig& be
 // Of two overrides of the same links; an infinite rate stays one, it still has a limit to lift.
 v1::LinkConfig MergeRules(const v1::LinkConfig& rule, const v1::LinkConfig& later) {
   v1::LinkConfig merged = MergeLinks(rule, later);
-  const double rate = later.has_rate_bits_per_second() || later.trace_ms_size() > 0
+  const double rate = later.has_rate_bits_per_second() || TraceSize(later) > 0
                           ? later.rate_bits_per_second()
                           : rule.rate_bits_per_second();
   if (std::isinf(rate)) merged.set_rate_bits_per_second(rate);

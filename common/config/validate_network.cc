@@ -142,7 +142,7 @@ void CheckAccessOverride(const v1::LinkOverride& override, const std::string& pa
                     "whose rate is rate_bits_per_second");
   }
   const bool down = override.has_destination() && !override.has_source();
-  if (down && (link.trace_ms_size() > 0 || link.has_trace_file())) {
+  if (down && (TraceSize(link) > 0 || link.has_trace_file())) {
     violations->Add(path + ".link.trace_ms",
                     "must be absent where hop is HOP_ACCESS and only a destination is named: a "
                     "trace is the capacity of an uplink");

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/network/network_profile.h"
+#include "common/network/trace_config.h"
 
 namespace edgetp {
 namespace {
@@ -70,7 +71,7 @@ LinkOptions ChangePath(const LinkOptions& path, const v1::LinkConfig& change) {
   }
   out.second_hop = std::make_shared<HopOptions>(second);
   if (change.has_loss()) out.loss = changed.loss;
-  if (change.has_rate_bits_per_second() || change.trace_ms_size() > 0) {
+  if (change.has_rate_bits_per_second() || TraceSize(change) > 0) {
     out.rate_bits_per_second = changed.rate_bits_per_second;
     out.trace = changed.trace;
   }
