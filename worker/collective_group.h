@@ -44,7 +44,7 @@ struct CollectiveGroupOptions {
   std::string wire_forward = "fp32";   // of kActivationForward
   std::string wire_backward = "fp32";  // of kActivationBackward; everything else is always fp32
   absl::Duration deadline = absl::Seconds(30);  // of one collective that is emulated
-  absl::Duration patience = absl::Hours(1);     // of a barrier: one rank may be saving a checkpoint
+  absl::Duration patience = absl::Hours(1);     // at a barrier, for rank 0: it may be saving
   bool emulate_all = true;                      // false: training steps alone
   int64_t segment_bytes = kDefaultSegmentBytes;
   NetworkOptions network;
@@ -75,8 +75,8 @@ class CollectiveGroup final : public Communicator {
   absl::Status Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
                       absl::Span<float> data) override;
 
-  // Blocks until: every rank is here, or `patience`. Never emulated: whatever one rank does
-  // meanwhile, the next step begins for all of them at once. Outside of steps alone.
+  // Blocks until: every rank is here, or `patience`. Never emulated: whatever rank 0 does meanwhile,
+  // the next step begins for all of them at once. Outside of steps alone.
   absl::Status Barrier();
 
   // Between BeginStep and EndStep each collective must be the next of `expected`, and time is

@@ -113,6 +113,9 @@ def expected(fault):
     # Peers that are not connected yet dial again.
     if fault.phase == "dial" and "peer" in fault.kind:
         return EITHER
+    # The deadline of a collective is for steps: what is between them has more time.
+    if fault.phase in ("evaluation", "checkpoint") and fault.kind == "peer link dead, long":
+        return EITHER
     return comes
 
 

@@ -137,6 +137,25 @@ TEST(TrainTableTest, WhereThereIsNothingToJudgeItSaysSo) {
   EXPECT_THAT(SweepTable(sweep, {"tttt"}), HasSubstr("not judged\n"));
 }
 
+TEST(TrainTableTest, TheValidationLossSaysHowMuchOfTheSplitItIs) {
+  v1::RunSummary run = Row("none", "tttt", 0.1);
+  run.set_val_windows(200);
+  run.set_val_windows_total(1742);
+  EXPECT_THAT(TrainTable(run), HasSubstr("validation 1.7800 (200 of 1742 windows)"));
+  run.set_val_windows(1742);
+  EXPECT_THAT(TrainTable(run), HasSubstr("validation 1.7800 (all 1742 windows)"));
+}
+
+TEST(TrainTableTest, ACheckpointThatWasNotSavedIsPartOfTheResult) {
+  v1::RunSummary run = Row("none", "tttt", 0.1);
+  EXPECT_THAT(TrainTable(run), Not(HasSubstr("checkpoint")));
+  run.set_checkpoint_error("save checkpoint: the disk is full");
+  EXPECT_THAT(TrainTable(run), HasSubstr("NOT SAVED: save checkpoint: the disk is full"));
+  v1::SweepReport sweep;
+  *sweep.add_rows() = run;
+  EXPECT_THAT(SweepTable(sweep, {"tttt"}), HasSubstr("its last checkpoint was not saved"));
+}
+
 TEST(TrainTableTest, EveryNetworkThatWasInForceHasARow) {
   v1::RunSummary run = Row("way", "tttt", 0.1);
   v1::NetworkSteps* row = run.add_networks();
