@@ -86,7 +86,8 @@ double SimGridSeconds(sg4::Engine* engine, const AllReduceProblem& problem,
     const std::string name = std::to_string(rank);
     hosts.push_back(zone->create_host("host " + name, 1e9));
     up.push_back(zone->create_link("up " + name, egress[rank].rate_bits_per_second / 8));
-    up.back()->set_latency(0)->seal();
+    // All links have the same delay.
+    up.back()->set_latency(absl::ToDoubleSeconds(network.link.delay))->seal();
     down.push_back(zone->create_link("down " + name, ingress[rank].rate_bits_per_second / 8));
     down.back()->set_latency(0)->seal();
   }
@@ -97,7 +98,7 @@ double SimGridSeconds(sg4::Engine* engine, const AllReduceProblem& problem,
       sg4::Link* wire =
           zone->create_link("from " + std::to_string(source) + " to " + std::to_string(destination),
                             link.rate_bits_per_second / 8);
-      wire->set_latency(absl::ToDoubleSeconds(link.delay))->seal();
+      wire->set_latency(0)->seal();
       zone->add_route(hosts[source]->get_netpoint(), hosts[destination]->get_netpoint(), nullptr,
                       nullptr,
                       {sg4::LinkInRoute(up[source]), sg4::LinkInRoute(wire),
