@@ -1,11 +1,16 @@
 // Replays our schedules in SimGrid (S4U) and prints both durations as JSON: a simulator by other
-// people, on the same platform. Each host has an interface for sending and one for receiving, of
-// the link's rate; a message takes the link's delay and shares the interfaces. SimGrid's factors
+// people, on the same platform. Each host has an interface for sending and one for receiving, with
+// rates of their own; a message takes the link's delay, shares the interfaces with the host's other
+// messages and the link with those of its pair. SimGrid's factors
 // that imitate TCP are switched off, as our links have none. SimGrid shares an interface fluidly
 // among messages under way, we serve them one after another: single messages end at other times,
 // all-reduces whose ranks wait for everything do not.
 //
-//   simgrid_replay DELAY_US RATE_BITS_PER_SECOND WORKERS ALGORITHM BYTES
+//   simgrid_replay DELAY_US RATE_BITS_PER_SECOND WORKERS ALGORITHM BYTES [PLATFORM]
+//
+// PLATFORM: uniform (the default); slow_link: from rank 0 to 1 and back a tenth of the rate;
+// slow_device: all links of the last rank have a tenth of the rate; fast_interface: interfaces have
+// four times the links' rate.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -70,8 +75,9 @@ void Perform(const Schedule& schedule, int rank) {
 
 double SimGridSeconds(sg4::Engine* engine, const AllReduceProblem& problem,
                       const Schedule& schedule) {
-  const LinkOptions& link = problem.network.link;
-  const double bytes_per_second = link.rate_bits_per_second / 8;
+  const NetworkOptions& network = problem.network;
+  const std::vector<InterfaceOptions> egress = network.EgressInterfaces(problem.world_size);
+  const std::vector<InterfaceOptions> ingress = network.IngressInterfaces(problem.world_size);
   sg4::NetZone* zone = sg4::create_full_zone("cluster");
   std::vector<sg4::Host*> hosts;
   std::vector<sg4::Link*> up;
@@ -79,16 +85,24 @@ double SimGridSeconds(sg4::Engine* engine, const AllReduceProblem& problem,
   for (int rank = 0; rank < problem.world_size; ++rank) {
     const std::string name = std::to_string(rank);
     hosts.push_back(zone->create_host("host " + name, 1e9));
-    up.push_back(zone->create_link("up " + name, bytes_per_second));
-    up.back()->set_latency(absl::ToDoubleSeconds(link.delay))->seal();
-    down.push_back(zone->create_link("down " + name, bytes_per_second));
+    up.push_back(zone->create_link("up " + name, egress[rank].rate_bits_per_second / 8));
+    // All links have the same delay.
+    up.back()->set_latency(absl::ToDoubleSeconds(network.link.delay))->seal();
+    down.push_back(zone->create_link("down " + name, ingress[rank].rate_bits_per_second / 8));
     down.back()->set_latency(0)->seal();
   }
   for (int source = 0; source < problem.world_size; ++source) {
     for (int destination = 0; destination < problem.world_size; ++destination) {
       if (source == destination) continue;
+      const LinkOptions& link = network.Link(source, destination);
+      sg4::Link* wire =
+          zone->create_link("from " + std::to_string(source) + " to " + std::to_string(destination),
+                            link.rate_bits_per_second / 8);
+      wire->set_latency(0)->seal();
       zone->add_route(hosts[source]->get_netpoint(), hosts[destination]->get_netpoint(), nullptr,
-                      nullptr, {sg4::LinkInRoute(up[source]), sg4::LinkInRoute(down[destination])},
+                      nullptr,
+                      {sg4::LinkInRoute(up[source]), sg4::LinkInRoute(wire),
+                       sg4::LinkInRoute(down[destination])},
                       false);
     }
   }
@@ -109,11 +123,30 @@ void Configure() {
   }
 }
 
+bool Shape(const std::string& platform, AllReduceProblem* problem) {
+  NetworkOptions& network = problem->network;
+  LinkOptions slow = network.link;
+  slow.rate_bits_per_second /= 10;
+  const int last = problem->world_size - 1;
+  if (platform == "slow_link") {
+    network.overrides[{0, 1}] = network.overrides[{1, 0}] = slow;
+    network.interface_rate_bits_per_second = network.link.rate_bits_per_second;
+  } else if (platform == "slow_device") {
+    for (int rank = 0; rank < last; ++rank)
+      network.overrides[{rank, last}] = network.overrides[{last, rank}] = slow;
+  } else if (platform == "fast_interface") {
+    network.interface_rate_bits_per_second = 4 * network.link.rate_bits_per_second;
+  }
+  return platform == "uniform" || network.interface_rate_bits_per_second > 0 ||
+         !network.overrides.empty();
+}
+
 int Main(int argc, char** argv) {
   sg4::Engine engine(&argc, argv);
-  if (argc != 6) {
+  if (argc != 6 && argc != 7) {
     std::fprintf(stderr,
-                 "usage: simgrid_replay DELAY_US RATE_BITS_PER_SECOND WORKERS ALGORITHM BYTES\n");
+                 "usage: simgrid_replay DELAY_US RATE_BITS_PER_SECOND WORKERS ALGORITHM BYTES "
+                 "[PLATFORM]\n");
     return 2;
   }
   Configure();
@@ -122,6 +155,10 @@ int Main(int argc, char** argv) {
   problem.network.link.rate_bits_per_second = std::atof(argv[2]);
   problem.world_size = std::atoi(argv[3]);
   problem.elements = std::atoll(argv[5]) / kElementBytes;
+  if (!Shape(argc == 7 ? argv[6] : "uniform", &problem)) {
+    std::fprintf(stderr, "unknown platform %s\n", argv[6]);
+    return 2;
+  }
   const auto algorithm = FindAlgorithm(argv[4]);
   const auto ours = PriceAllReduce(problem, argv[4]);
   if (!algorithm.ok() || !ours.ok()) {

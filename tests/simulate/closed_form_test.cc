@@ -13,6 +13,7 @@ using testing::AllReducePlan;
 using testing::ExpectNear;
 using testing::kDelay;
 using testing::kElements;
+using testing::kRate;
 using testing::NoCompute;
 using testing::OneAllReduce;
 using testing::OnWire;
