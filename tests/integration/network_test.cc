@@ -92,5 +92,44 @@ TEST_F(ChangingNetworkTest, APartitionBeyondTheDeadlineEndsARunWithItsReason) {
   EXPECT_THAT(train.err, HasSubstr("link is partitioned"));
 }
 
+TEST_F(ChangingNetworkTest, ARunUnderLinkFlagsIsNamedByThemEverywhere) {
+  const std::string name = "none+delay1ms+rate1gbit";
+  std::vector<std::string> arguments = {"train",        "--data=text.txt", "--workers=2",
+                                        "--pattern=ts", "--steps=3",       "--delay=1ms",
+                                        "--rate=1gbit", "--format=json"};
+  for (const std::string& argument : TinyModel()) arguments.push_back(argument);
+  const CommandResult train = RunEdgetp(folder_, arguments);
+  ASSERT_EQ(train.code, 0) << train.err;
+  const nlohmann::json summary = nlohmann::json::parse(train.out);
+  EXPECT_EQ(summary["network"], name);
+  EXPECT_EQ(summary["networks"][0]["network"], name);
+  EXPECT_EQ(summary["compute_source"], "measured in this run");
+  EXPECT_EQ(summary["predicted_steps"], 3);
+  EXPECT_TRUE(summary["verdict"]["judged"]);
+  const std::string run = summary["run"];
+  EXPECT_THAT(run, HasSubstr("-" + name + "-"));
+  EXPECT_THAT(ReadFile(absl::StrCat(folder_, "/runs/", run, "/metrics.jsonl")),
+              HasSubstr("\"network\":\"" + name + "\""));
+}
+
+TEST_F(ChangingNetworkTest, TwoNetworksOfOneNameGetTwoNames) {
+  const CommandResult first = Train("name: 'home' link { delay_us: 1000 }", {"--steps=2"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  std::filesystem::remove_all(folder_ + "/runs/net");
+  const CommandResult second = Train("name: 'home' link { delay_us: 2000 }", {"--steps=2"});
+  ASSERT_EQ(second.code, 0) << second.err;
+  EXPECT_EQ(nlohmann::json::parse(first.out)["network"], "home");
+  EXPECT_EQ(nlohmann::json::parse(second.out)["network"], "home#2");
+}
+
+TEST_F(ChangingNetworkTest, WithoutANetworkNothingIsJudged) {
+  const CommandResult train = Train("link {}", {"--steps=2"});
+  ASSERT_EQ(train.code, 0) << train.err;
+  const nlohmann::json verdict = nlohmann::json::parse(train.out)["verdict"];
+  EXPECT_FALSE(verdict["judged"]);
+  EXPECT_TRUE(verdict["valid"]);
+  EXPECT_THAT(verdict["reason"].get<std::string>(), HasSubstr("not judged"));
+}
+
 }  // namespace
 }  // namespace edgetp
