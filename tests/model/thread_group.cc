@@ -1,5 +1,7 @@
 #include "tests/model/thread_group.h"
 
+#include <ATen/Parallel.h>
+
 #include <thread>
 
 #include "absl/strings/str_cat.h"
