@@ -1,5 +1,7 @@
 #include "tests/model/thread_group.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <numeric>
 #include <thread>
