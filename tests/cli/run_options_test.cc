@@ -48,6 +48,29 @@ TEST(RunOptionsTest, LinkOptionsAloneOverrideTheUnlimitedNetwork) {
   EXPECT_EQ(Resolved(flags).network().link().delay_us(), 7000);
 }
 
+TEST(RunOptionsTest, TheDefaultDeadlineIsWhatPlanAndNetworkNeed) {
+  RunFlags flags = Flags();
+  // Whose network it is, the server knows.
+  EXPECT_FALSE(Resolved(flags).collective().has_deadline_seconds());
+  flags.network = "ethernet-1g";
+  EXPECT_EQ(Resolved(flags).collective().deadline_seconds(), 30);
+  flags.link.rate = "80kbit";
+  EXPECT_GT(Resolved(flags).collective().deadline_seconds(), 100);
+}
+
+TEST(RunOptionsTest, ADeadlineThatCannotBeMetIsBadInputWithBothNumbers) {
+  RunFlags flags = Flags();
+  flags.network = "lora-sf7";
+  flags.deadline = "30s";
+  const absl::Status refused = ResolveRun(flags, {}, 65).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(std::string(refused.message()).find("30 s cannot be met: an all-reduce of 384 KiB"),
+            std::string::npos)
+      << refused;
+  flags.clock = "simulated";
+  EXPECT_TRUE(ResolveRun(flags, {}, 65).ok());
+}
+
 TEST(RunOptionsTest, ADeviceIsForAllRanksAndAMixtureOnePerRank) {
   RunFlags flags = Flags();
   flags.device = "raspberry-pi-5";
