@@ -218,7 +218,8 @@ absl::StatusOr<v1::Verdict> JudgeAllRanks(CollectiveGroup* group) {
     fidelity.set_elapsed_seconds(rank[6]);
     fidelity.set_held_by_senders(own.held_by_senders());
   }
-  return Judge(WorstOf(fidelities));
+  const v1::Fidelity worst = WorstOf(fidelities);
+  return Judge(worst, /*emulated=*/worst.messages() > 0);
 }
 
 }  // namespace

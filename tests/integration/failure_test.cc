@@ -104,7 +104,6 @@ TEST_F(FailureTest, BadInputIsRefusedAtOnceWithPlaceAndRule) {
       {{"--device=raspberry-pi-6"}, "raspberry-pi-5"},
       {{"--device=raspberry-pi-5*3"}, "3 devices for workers=2"},
       {{"--device=cpu", "--server=127.0.0.1:1"}, "--server"},
-      {{"--device=cuda:77"}, "cuda:77 is not on this host: it has cpu"},
       {{"--device=cuda0"}, "is none of cpu, cuda, cuda:N and cuda:*"},
       {{"--device=cpu,cuda:0"}, "take one kind"},
       {{"--device=raspberry-pi-5,raspberry-pi-4"}, "NAME*RANKS+NAME*RANKS"},
@@ -136,6 +135,14 @@ TEST_F(FailureTest, ACheckpointThatCannotBeSavedLosesNothingElse) {
   EXPECT_EQ(summary["steps"], 300);
   EXPECT_NE(summary["checkpoint_error"], "");
   EXPECT_NE(summary["verdict"]["reason"], "the run did not finish");
+}
+
+// Only a worker can tell, and it takes a moment to load LibTorch.
+TEST_F(FailureTest, ADeviceThatIsNotHereIsRefusedWithThoseThatAre) {
+  const CommandResult result = RunEdgetp(folder_, Train({"--device=cuda:77"}));
+  EXPECT_EQ(result.code, 2) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("--device: cuda:77 is not on this host: it has cpu"));
+  EXPECT_FALSE(fs::exists(folder_ + "/runs")) << "something was started";
 }
 
 TEST_F(FailureTest, ARunNameIsUsedOnce) {

@@ -7,7 +7,6 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -22,7 +21,7 @@ constexpr absl::Duration kLimit = absl::Minutes(4);
 
 // VmHWM of a process, in bytes; 0 when it is gone.
 double PeakBytes(pid_t pid) {
-  std::istringstream status(ReadFile(absl::StrCat("/proc/", pid, "/status")));
+  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
   for (std::string line; std::getline(status, line);) {
     if (line.rfind("VmHWM:", 0) == 0) return 1024 * std::stod(line.substr(6));
   }
@@ -37,9 +36,9 @@ class MemoryTest : public TextFolderTest {
     arguments.insert(arguments.end(), model.begin(), model.end());
     const CommandResult plan = RunEdgetp(folder_, arguments);
     EXPECT_EQ(plan.code, 0) << plan.err;
+    const nlohmann::json report = nlohmann::json::parse(plan.out);
     std::vector<double> bytes;
-    for (const auto& rank : nlohmann::json::parse(plan.out)["memory_bytes_per_rank"])
-      bytes.push_back(rank["total"]);
+    for (const auto& rank : report["memory_bytes_per_rank"]) bytes.push_back(rank["total"]);
     std::sort(bytes.rbegin(), bytes.rend());
     return bytes;
   }
