@@ -208,10 +208,11 @@ absl::Status Job::Connect(absl::Time deadline) {
   options.wire_backward = config_.collective().wire_backward();
   options.deadline = absl::Seconds(config_.collective().deadline_seconds());
   options.patience = kSavePatience;
-  // A job whose result is a time over the network has nothing but what is emulated.
+  // A job whose result is a time over the network has nothing but what is emulated; the rounds of a
+  // benchmark are steps.
   const v1::JobSpec& spec = assign_.spec();
-  options.emulate_all =
-      config_.collective().emulate_all() || !(spec.has_train() || spec.has_eval());
+  options.emulate_all = config_.collective().emulate_all() ||
+                        !(spec.has_train() || spec.has_eval() || spec.has_bench());
   options.segment_bytes = config_.collective().segment_bytes();
   options.seed = config_.seed();
   options.medium = &medium_;
