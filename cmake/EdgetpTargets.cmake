@@ -4,6 +4,8 @@ function(edgetp_target_options target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wno-unused-parameter
                                            -Wno-missing-field-initializers)
+  # Without it, ccache does not see that an object depends on a precompiled header, and hands out stale ones.
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
   if(EDGETP_SANITIZE)
     target_compile_options(${target} PUBLIC -fsanitize=${EDGETP_SANITIZE} -fno-omit-frame-pointer

@@ -71,8 +71,14 @@ class Alone final : public Communicator {
  public:
   int rank() const override { return 0; }
   int world_size() const override { return 1; }
-  absl::Status AllReduce(const CollectiveTag&, absl::Span<float>) override {
-    return absl::InternalError("calibrate: a model on one rank has nothing to sum");
+  absl::Status AllReduce(const CollectiveTag&, absl::Span<float>) override { return Nobody(); }
+  absl::Status Gather(const CollectiveTag&, absl::Span<const int64_t>, absl::Span<float>) override {
+    return Nobody();
+  }
+
+ private:
+  static absl::Status Nobody() {
+    return absl::InternalError("calibrate: a model on one rank has nothing to exchange");
   }
 };
 
