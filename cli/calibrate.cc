@@ -10,14 +10,16 @@
 #include "absl/time/clock.h"
 #include "cli/cluster.h"
 #include "cli/command.h"
+#include "cli/format.h"
 #include "cli/job.h"
-#include "cli/report_tables.h"
 #include "cli/run_options.h"
+#include "cli/table.h"
 #include "common/base/files.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/config/defaults.h"
 #include "common/config/load.h"
+#include "common/config/units.h"
 
 namespace edgetp {
 namespace {
@@ -104,6 +106,50 @@ v1::DeviceProfile ProfileOf(const CalibrateFlags& flags, const v1::RunConfig& co
   if (report.staging_bytes_per_second() > 0)
     profile.set_staging_bytes_per_second(report.staging_bytes_per_second());
   return profile;
+}
+
+std::string Giga(double value, const char* unit) {
+  return absl::StrCat(FormatNumber(value * 1e-9), " ", unit);
+}
+std::string Micro(double us) { return absl::StrCat(FormatNumber(us), " us"); }
+
+// The cost model, and each shape beside what it says of it.
+void AddFit(const v1::CalibrateReport& report, Table* table) {
+  table->AddRow({"fitted: products", Giga(report.flops_per_second(), "GFLOP/s")});
+  table->AddRow({"fitted: element-wise", Giga(report.elementwise_bytes_per_second(), "GB/s")});
+  table->AddRow({"fitted: optimizer", Giga(report.optimizer_bytes_per_second(), "GB/s")});
+  table->AddRow({"fitted: each operation", Micro(report.operation_overhead_us())});
+  table->AddRow({"fitted: each segment", Micro(report.segment_overhead_us())});
+  table->AddRow({"fitted: a message, each end", Micro(report.message_overhead_us())});
+  table->AddRow({"fitted: a message's bytes", Giga(report.message_bytes_per_second(), "GB/s")});
+  for (const v1::CalibrateReport::Shape& shape : report.shapes()) {
+    table->AddRow(
+        {absl::StrCat("compute of a step, ", shape.name()),
+         absl::StrFormat("%s, fitted %s (%+.1f %%)", FormatSeconds(shape.compute_seconds()),
+                         FormatSeconds(shape.fitted_seconds()),
+                         100 * (shape.fitted_seconds() / shape.compute_seconds() - 1))});
+  }
+}
+
+std::string CalibrateTable(const v1::CalibrateReport& report) {
+  Table table({{"measured", Align::kLeft}, {report.host(), Align::kLeft}});
+  table.AddRow({"device", report.device()});
+  table.AddRow({"model, threads, BLAS",
+                absl::StrCat(report.model(), ", ", report.threads(), ", ", report.blas())});
+  for (const v1::CalibrateReport::Gemm& gemm : report.gemms()) {
+    table.AddRow({absl::StrCat("product, ", gemm.name()),
+                  absl::StrCat(Giga(gemm.flops_per_second(), "GFLOP/s, "), gemm.rows(), " x ",
+                               gemm.inner(), " x ", gemm.columns())});
+  }
+  AddFit(report, &table);
+  table.AddRow({"memory, copying", Giga(report.memory_bytes_per_second(), "GB/s")});
+  if (report.staging_bytes_per_second() > 0) {
+    table.AddRow(
+        {"staging, device to host or back", Giga(report.staging_bytes_per_second(), "GB/s")});
+  }
+  table.AddRow({"loopback, large all-reduce", Giga(report.loopback_bytes_per_second(), "GB/s")});
+  table.AddRow({"memory", FormatBytes(report.memory_bytes())});
+  return table.Render();
 }
 
 ExitCode Run(const CalibrateFlags& flags) {

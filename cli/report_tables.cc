@@ -348,45 +348,6 @@ std::string BenchTable(const v1::BenchReport& bench) {
                       "\nverdict: ", bench.verdict().reason(), "\n");
 }
 
-std::string CalibrateTable(const v1::CalibrateReport& report) {
-  const auto giga = [](double value, const char* unit) {
-    return absl::StrCat(FormatNumber(value * 1e-9), " ", unit);
-  };
-  Table table({{"measured", Align::kLeft}, {report.host(), Align::kLeft}});
-  table.AddRow({"device", report.device()});
-  table.AddRow({"model, threads, BLAS",
-                absl::StrCat(report.model(), ", ", report.threads(), ", ", report.blas())});
-  for (const v1::CalibrateReport::Gemm& gemm : report.gemms()) {
-    table.AddRow({absl::StrCat("product, ", gemm.name()),
-                  absl::StrCat(giga(gemm.flops_per_second(), "GFLOP/s, "), gemm.rows(), " x ",
-                               gemm.inner(), " x ", gemm.columns())});
-  }
-  table.AddRow({"training step, one of two ranks",
-                absl::StrCat(FormatSeconds(report.step_compute_seconds()), " of compute")});
-  const auto micro = [](double us) { return absl::StrCat(FormatNumber(us), " us"); };
-  table.AddRow({"fitted: products", giga(report.flops_per_second(), "GFLOP/s")});
-  table.AddRow({"fitted: element-wise", giga(report.elementwise_bytes_per_second(), "GB/s")});
-  table.AddRow({"fitted: optimizer", giga(report.optimizer_bytes_per_second(), "GB/s")});
-  table.AddRow({"fitted: each operation", micro(report.operation_overhead_us())});
-  table.AddRow({"fitted: each segment", micro(report.segment_overhead_us())});
-  table.AddRow({"fitted: a message, each end", micro(report.message_overhead_us())});
-  table.AddRow({"fitted: a message's bytes", giga(report.message_bytes_per_second(), "GB/s")});
-  for (const v1::CalibrateReport::Shape& shape : report.shapes()) {
-    table.AddRow({absl::StrCat("compute of a step, ", shape.name()),
-                  absl::StrFormat("%s, fitted %s (%+.1f %%)", FormatSeconds(shape.compute_seconds()),
-                                  FormatSeconds(shape.fitted_seconds()),
-                                  100 * (shape.fitted_seconds() / shape.compute_seconds() - 1))});
-  }
-  table.AddRow({"memory, copying", giga(report.memory_bytes_per_second(), "GB/s")});
-  if (report.staging_bytes_per_second() > 0) {
-    table.AddRow(
-        {"staging, device to host or back", giga(report.staging_bytes_per_second(), "GB/s")});
-  }
-  table.AddRow({"loopback, large all-reduce", giga(report.loopback_bytes_per_second(), "GB/s")});
-  table.AddRow({"memory", FormatBytes(report.memory_bytes())});
-  return table.Render();
-}
-
 std::string EvalTable(const v1::EvalReport& eval) {
   Table table({{"loss"}, {"tokens"}, {"windows"}, {"of"}, {"pattern", Align::kLeft}, {"workers"}});
   table.AddRow({absl::StrFormat("%.6f", eval.loss()), absl::StrFormat("%.0f", eval.tokens()),

@@ -21,7 +21,6 @@ std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::stri
 
 std::string PlanTable(const v1::PlanReport& plan);
 std::string BenchTable(const v1::BenchReport& bench);
-std::string CalibrateTable(const v1::CalibrateReport& report);
 std::string EvalTable(const v1::EvalReport& eval);
 std::string StatusTable(const v1::StatusResponse& status);
 

@@ -47,7 +47,11 @@ absl::Time DeviceClock::EndStep() {
   return host;
 }
 
-void DeviceClock::SpendMessage() {
+void DeviceClock::SpendSending(int64_t bytes, double link_bits_per_second) {
+  if (paced_) now_ += SendingTime(*device_, bytes, link_bits_per_second);
+}
+
+void DeviceClock::SpendReceiving() {
   if (paced_) now_ += device_->message_overhead;
 }
 

@@ -50,7 +50,10 @@ class DeviceClock {
   void Interrupt() { paced_end_.reset(); }
 
   // What follows does nothing where the host's clock counts.
-  void SpendMessage();          // software cost of one message, at one end
+  // Software cost of a message at its sender, over a link of that rate (0: unlimited), and at its
+  // receiver.
+  void SpendSending(int64_t bytes, double link_bits_per_second);
+  void SpendReceiving();
   void Reach(absl::Time time);  // not earlier than this
   // Of float32 elements, between accelerator and network buffers, one way. Returns how long.
   absl::Duration SpendStaging(int64_t elements);

@@ -71,6 +71,11 @@ bool EmulatedNetwork::Connected(int peer) {
   return model_.network().Connected(rank_, peer);
 }
 
+double EmulatedNetwork::RateTo(int peer) {
+  TakeUpdate();
+  return model_.network().Link(rank_, peer).rate_bits_per_second;
+}
+
 absl::StatusOr<std::optional<std::vector<SegmentTimes>>> EmulatedNetwork::Stamp(
     const OutgoingMessage& message) {
   TakeUpdate();

@@ -53,6 +53,9 @@ class EmulatedNetwork {
 
   bool Connected(int peer);
 
+  // Of the link to a peer, in bits per second; 0: unlimited.
+  double RateTo(int peer);
+
   // Stamps of the message's segments, in order, all from one state of the network; they share one
   // draw of jitter and loss. Zeros where nothing is delayed. Nothing while the peer is cut off: the
   // message has not left then, and nothing has been drawn.

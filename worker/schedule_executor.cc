@@ -110,10 +110,10 @@ float* ScheduleExecutor::Sum(int chunk) {
 
 absl::Status ScheduleExecutor::Send(const Action& action) {
   const Codec& codec = *execution_.codec;
-  clock_->SpendMessage();
+  const Segmentation segments(Range(action.chunk).size(), codec.bytes_per_element, segment_bytes_);
+  clock_->SpendSending(segments.chunk_bytes(), network_->RateTo(action.peer));
   RETURN_IF_ERROR(EncodeChunk(action));
   const absl::Span<const std::byte> payload = WirePayload(action.chunk);
-  const Segmentation segments(Range(action.chunk).size(), codec.bytes_per_element, segment_bytes_);
   ASSIGN_OR_RETURN(const std::vector<SegmentTimes> times, Stamp(action, segments.SizesBytes()));
   for (int64_t i = 0; i < segments.count(); ++i) {
     const SegmentRange range = segments.at(i);
@@ -235,7 +235,7 @@ absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Oper
     Apply(*segment, operation == Operation::kCopy ? codec.decode : codec.decode_add, out);
     arrivals_.Pop(action.peer);
   }
-  clock_->SpendMessage();
+  clock_->SpendReceiving();
   return absl::OkStatus();
 }
 

@@ -85,18 +85,23 @@ TEST(DeviceClockTest, ComputeBeyondTheDevicesIsAnOverrun) {
 TEST(DeviceClockTest, OutsideOfPacedStepsTheHostsClockCounts) {
   DeviceClock clock(DeviceOptions{.message_overhead = absl::Hours(1)});
   EXPECT_FALSE(clock.paced());
-  clock.SpendMessage();
+  clock.SpendSending(1, 0);
+  clock.SpendReceiving();
   EXPECT_LT(absl::AbsDuration(clock.Now() - MonotonicNow()), absl::Minutes(1));
   clock.BeginStep({});
   EXPECT_FALSE(clock.paced());
 }
 
 TEST(DeviceClockTest, APacedClockMovesByWhatIsSpentAndNeverBack) {
-  DeviceClock clock(
-      DeviceOptions{.message_overhead = absl::Hours(1), .staging_bytes_per_second = 4.0 / 3600});
+  DeviceOptions device{.message_overhead = absl::Hours(1), .staging_bytes_per_second = 4.0 / 3600};
+  device.message_bytes_per_second = 1.0 / 3600;
+  DeviceClock clock(device);
   clock.BeginStep({absl::ZeroDuration()});
-  const absl::Time begin = clock.Now();
-  clock.SpendMessage();
+  absl::Time begin = clock.Now();
+  clock.SpendSending(2, 0);
+  EXPECT_EQ(clock.Now(), begin + absl::Hours(3));
+  begin = clock.Now();
+  clock.SpendReceiving();
   EXPECT_EQ(clock.Now(), begin + absl::Hours(1));
   clock.SpendStaging(2);
   EXPECT_EQ(clock.Now(), begin + absl::Hours(3));
