@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
@@ -125,7 +126,8 @@ absl::Status CheckWeightsFit(const v1::ModelConfig& of_weights, const std::strin
 
 absl::Status ExplainHeads(const absl::Status& status, const v1::ModelConfig& of_weights,
                           const std::string& origin) {
-  if (status.ok() || of_weights.has_heads() || !of_weights.has_channels()) return status;
+  const bool about_heads = absl::StrContains(std::string(status.message()), "model.heads:");
+  if (!about_heads || of_weights.has_heads() || !of_weights.has_channels()) return status;
   return absl::Status(
       status.code(),
       absl::StrCat(std::string(status.message()), "\n", origin,

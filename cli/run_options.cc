@@ -44,7 +44,10 @@ void LoadPresets(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
     *config->mutable_model() = faults->Take(library.Model(flags.model.value_or(kDefaultModel)));
   }
   if (flags.device.has_value()) {
-    *config->mutable_device() = faults->Take(library.Device(*flags.device));
+    absl::StatusOr<v1::DeviceProfile> device = library.Device(*flags.device);
+    faults->Add(device.status());
+    // Rules about one that could not be loaded would only hide the reason.
+    if (device.ok()) *config->mutable_device() = *std::move(device);
     config->clear_devices();
   }
 }
