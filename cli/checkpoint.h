@@ -22,8 +22,8 @@ absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
 std::optional<int> NewestCheckpointStep(const std::string& runs_directory, const std::string& run);
 
 // The model that weights belong to: sizes from the tensors, heads and GELU from the metadata (docs:
-// cli reference); without heads where nothing tells them. Errors: InvalidArgument naming `origin`
-// and the tensor.
+// cli reference); without heads where nothing tells them.
+// Errors: InvalidArgument naming `origin` and the tensor.
 absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
                                                const std::string& origin);
 
@@ -42,7 +42,8 @@ absl::Status ExplainHeads(const absl::Status& status, const v1::ModelConfig& of_
 absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& weights,
                                                           const std::string& origin);
 
-// The same of the newest checkpoint of a run, wherever it is. Errors: those of LoadCheckpoint.
+// The same of the newest checkpoint of a run, wherever it is.
+// Errors: those of LoadCheckpoint.
 absl::StatusOr<std::vector<std::string>> SymbolsOfRun(const ClusterFlags& flags,
                                                       const std::string& run);
 

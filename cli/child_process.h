@@ -17,8 +17,8 @@ namespace edgetp {
 class ChildProcess {
  public:
   // Starts `arguments[0]` (a path) in a process group of its own, so that Ctrl-C reaches only us
-  // and we stop children in order; stdin is /dev/null, stdout and stderr go to `log_path`. Errors:
-  // Unavailable with the system's reason.
+  // and we stop children in order; stdin is /dev/null, stdout and stderr go to `log_path`.
+  // Errors: Unavailable with the system's reason.
   static absl::StatusOr<ChildProcess> Start(const std::string& name,
                                             const std::vector<std::string>& arguments,
                                             const std::string& log_path);

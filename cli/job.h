@@ -31,9 +31,10 @@ using EventCallback = std::function<void(const v1::RunEvent&)>;
 
 // Submits `spec` and follows it. A shutdown signal stops the job first, so that its directory is
 // left complete. `cluster`: the local cluster that runs it, if it is ours; its children are
-// watched, too. May be null. Blocks until: the job has ended, the server does not answer any more
-// (about 10 s), or 5 s after a shutdown signal. Errors: those of Submit. A job that ran and failed
-// is an outcome with its status, not an error.
+// watched, too. May be null.
+// Blocks until: the job has ended, the server does not answer any more (about 10 s), or 5 s after a
+// shutdown signal.
+// Errors: those of Submit. A job that ran and failed is an outcome with its status, not an error.
 absl::StatusOr<JobOutcome> RunJob(Remote& remote, const v1::JobSpec& spec, LocalCluster* cluster,
                                   const EventCallback& on_event);
 

@@ -212,7 +212,8 @@ absl::StatusOr<std::vector<std::string>> LocalCluster::ReplaceDeadWorkers() {
                        " within_s=", absl::ToInt64Seconds(kCrashWindow), "): ", what));
     }
     replaced_.push_back(now);
-    const auto slot = static_cast<int>(child - children_.begin()) - 1;  // the server comes first
+    // The server comes first.
+    const auto slot = static_cast<int>(std::distance(children_.begin(), child)) - 1;
     ASSIGN_OR_RETURN(ChildProcess worker,
                      StartChild("edgetp_worker", child->name(), WorkerArguments(slot)));
     told.push_back(

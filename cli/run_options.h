@@ -66,8 +66,8 @@ struct DataVocabulary {
 
 // A run, ready to be submitted. `base` is what the flags start from: the config of a checkpoint, or
 // nothing. `vocabulary` is taken where the model says none. Where nothing says which network, the
-// field stays absent: the cluster's profile is taken. Errors: InvalidArgument with all faults, one
-// per line.
+// field stays absent: the cluster's profile is taken.
+// Errors: InvalidArgument with all faults, one per line.
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
                                          const std::optional<DataVocabulary>& vocabulary);
 

@@ -41,7 +41,8 @@ struct TrainInputs {
 TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults);
 
 // Reads the data. Call when all else is right: it may have to be downloaded, and a typing error
-// should not wait for that. Errors: those of LoadData.
+// should not wait for that.
+// Errors: those of LoadData.
 absl::Status LoadTrainData(const TrainFlags& flags, TrainInputs* inputs);
 
 // The config of one cell, checked against the data if that has been read.

@@ -21,7 +21,8 @@ class Loop {
 
   // False after Stop: the closure is dropped.
   bool Post(std::function<void()> closure);
-  // Runs `closure` on the loop. Blocks until: it has returned. Not from the loop itself.
+  // Runs `closure` on the loop.
+  // Blocks until: it has returned. Not from the loop itself.
   void Run(const std::function<void()>& closure);
   // Blocks until: everything that was posted has run.
   void Stop();

@@ -31,7 +31,8 @@ class Predictor {
   void Post(EndedRun ended);
   // The run's prediction is wanted no longer: what there is of it will do.
   void Cut(const std::string& run);
-  // Cuts all, those to come too. Blocks until: `done` has been called for every run.
+  // Cuts all, those to come too.
+  // Blocks until: `done` has been called for every run.
   void Stop();
 
  private:

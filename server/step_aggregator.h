@@ -80,7 +80,8 @@ void Accumulate(const v1::Breakdown& part, double scale, v1::Breakdown* into);
 double Total(const v1::TrafficBytes& bytes);
 
 // Whether every number of a report on time can be added up. Losses may be anything: they are what a
-// diverging run is about. Errors: InvalidArgument.
+// diverging run is about.
+// Errors: InvalidArgument.
 absl::Status CheckFinite(const v1::Breakdown& breakdown);
 absl::Status CheckFinite(const v1::Fidelity& fidelity);
 

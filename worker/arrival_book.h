@@ -22,7 +22,8 @@ class ArrivalBook {
   // From when on Arrival can tell: at the segment's first bit, what others send before it is there.
   absl::Time AskAt(int peer) const;
 
-  // Arrival of the peer's oldest segment, which is stamped. Errors: those of the transport's Poll.
+  // Arrival of the peer's oldest segment, which is stamped.
+  // Errors: those of the transport's Poll.
   absl::StatusOr<absl::Time> Arrival(int peer);
 
   // Forgets the peer's oldest segment, stamped or not, here and in the transport.

@@ -34,8 +34,8 @@ class CheckpointFile {
   const std::vector<NamedTensor>* tensors_;
 };
 
-// `tensors` as Trainer::ExportWeights gives them; they must outlive the file. Errors: those of
-// SafetensorsHeader.
+// `tensors` as Trainer::ExportWeights gives them; they must outlive the file.
+// Errors: those of SafetensorsHeader.
 absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
                                               const std::vector<std::string>& symbols, int step,
                                               const std::vector<NamedTensor>& tensors);

@@ -71,7 +71,8 @@ class CollectiveGroup final : public Communicator {
   void BeginStaging() override;
   void EndStaging() override;
 
-  // Outside of steps alone. Errors: those of ScheduleExecutor::Run.
+  // Outside of steps alone.
+  // Errors: those of ScheduleExecutor::Run.
   absl::Status Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
                       absl::Span<float> data) override;
 

@@ -1,6 +1,6 @@
 // Gives each rank of a job CPUs of its own, where its host has enough. Ranks that wait for one
 // another wake up at the same time; Linux often wakes two on one CPU and takes milliseconds to part
-// them, and then both compute half as fast (docs/performance.md). One thread.
+// them, and then both compute half as fast (docs/fidelity.md). One thread.
 #pragma once
 
 #include <sched.h>

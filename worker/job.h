@@ -29,9 +29,9 @@ struct JobContext {
 };
 
 // Blocks until: the result has been sent (OK), or the server has ended the job, which the first
-// error of this rank asks it to do. Errors: Aborted with the server's verdict on what failed first;
-// this rank's own error where the server gives none. All resources of the job are released on
-// return.
+// error of this rank asks it to do.
+// Errors: Aborted with the server's verdict on what failed first; this rank's own error where the
+// server gives none. All resources of the job are released on return.
 absl::Status ExecuteJob(const v1::Assign& assign, const JobContext& context);
 
 }  // namespace edgetp

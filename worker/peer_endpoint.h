@@ -47,8 +47,9 @@ class PeerEndpoint {
   // Closes a stream, unless it was cancelled or rejected, and keeps it until gRPC is done with it.
   void Retire(std::unique_ptr<PeerStream> stream);
 
-  // Makes progress on all streams. Blocks until: an operation completed, Wake, or `until`
-  // (monotonic; InfinitePast: completes all that is there, and never blocks).
+  // Makes progress on all streams.
+  // Blocks until: an operation completed, Wake, or `until` (monotonic; InfinitePast: completes all
+  // that is there, and never blocks).
   void Poll(absl::Time until);
 
   // From any thread: makes the Poll under way, or else the next one, return.

@@ -23,8 +23,9 @@ struct SampleParts {
 };
 
 // All ranks draw the same tokens. The context is the last T tokens. The text holds prompt and
-// continuation. Errors: InvalidArgument (empty prompt, token outside the vocabulary), those of the
-// model, the status of an abort.
+// continuation.
+// Errors: InvalidArgument (empty prompt, token outside the vocabulary), those of the model, the
+// status of an abort.
 absl::StatusOr<v1::SampleReport> SampleText(const SampleParts& parts);
 
 }  // namespace edgetp

@@ -28,7 +28,8 @@ class SegmentTransport {
   virtual bool CanSend(int peer) const = 0;
 
   // Starts a write. `payload` must stay as it is until Released(peer) reaches the number of sends
-  // so far. Errors: the first failure of any peer, or the status of Abort.
+  // so far.
+  // Errors: the first failure of any peer, or the status of Abort.
   virtual absl::Status Send(int peer, const SegmentHeader& header,
                             absl::Span<const std::byte> payload) = 0;
 
@@ -43,9 +44,11 @@ class SegmentTransport {
   }
   virtual void Pop(int peer) = 0;
 
-  // Makes progress. Blocks until: something happened, or `until` (monotonic; in the past: never
-  // blocks; InfinitePast: takes all that is there). Errors: Unavailable naming a peer that is gone,
-  // InvalidArgument naming one that sends garbage, the status of Abort.
+  // Makes progress.
+  // Blocks until: something happened, or `until` (monotonic; in the past: never blocks;
+  // InfinitePast: takes all that is there).
+  // Errors: Unavailable naming a peer that is gone, InvalidArgument naming one that sends garbage,
+  // the status of Abort.
   virtual absl::Status Poll(absl::Time until) = 0;
 
   // True if the stream of `peer` has ended in order: nothing more will come from it.

@@ -15,8 +15,8 @@ struct DevicePart {
   std::optional<int> count;  // of consecutive ranks; absent: all of them
 };
 
-// The parts of a mixture count as one rank each unless they say more. Errors: InvalidArgument for
-// an empty name, or a count that is no number above 0.
+// The parts of a mixture count as one rank each unless they say more.
+// Errors: InvalidArgument for an empty name, or a count that is no number above 0.
 absl::StatusOr<std::vector<DevicePart>> ParseDeviceMix(const std::string& text);
 
 }  // namespace edgetp

@@ -28,7 +28,8 @@ absl::StatusOr<v1::LinkConfig> ParseLinkFlags(const LinkFlags& flags);
 // Errors: those of ParseLinkFlags; the profile is unchanged then.
 absl::Status ApplyLinkFlags(const LinkFlags& flags, v1::NetworkProfile* profile);
 
-// A link is directed: "0:1". Errors: InvalidArgument unless both are ranks and differ.
+// A link is directed: "0:1".
+// Errors: InvalidArgument unless both are ranks and differ.
 absl::Status ParseLinkName(const std::string& text, int* source, int* destination);
 
 }  // namespace edgetp

@@ -55,7 +55,8 @@ class ConfigLibrary {
   absl::StatusOr<v1::RunConfig> Run(const std::string& name) const;
   absl::StatusOr<v1::BoardScenario> Scenario(const std::string& name) const;
 
-  // The file behind a name. Errors: NotFound with the known names.
+  // The file behind a name.
+  // Errors: NotFound with the known names.
   absl::StatusOr<std::string> Find(ConfigKind kind, const std::string& name) const;
 
  private:

@@ -12,8 +12,9 @@ namespace edgetp {
 
 // Applies "path=value". Enums are given by their full name or the short one (gelu=erf), lists as
 // comma-separated values that replace the list, and "none" makes a number, enum or flag absent
-// again (train.clip_norm=none: no clipping). Errors: InvalidArgument: an unknown field (lists the
-// fields there), or a value that is not of the field's type.
+// again (train.clip_norm=none: no clipping).
+// Errors: InvalidArgument: an unknown field (lists the fields there), or a value that is not of the
+// field's type.
 absl::Status ApplyOverride(const std::string& assignment, google::protobuf::Message* config);
 
 // All of them, in order; the first error wins.

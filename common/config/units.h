@@ -10,7 +10,8 @@
 
 namespace edgetp {
 
-// "50ms", "3us", "1.5s", "0". Errors: InvalidArgument with the rule; so for all parsers here.
+// "50ms", "3us", "1.5s", "0".
+// Errors: InvalidArgument with the rule; so for all parsers here.
 absl::StatusOr<absl::Duration> ParseDelay(const std::string& text);
 
 // "20mbit", "1gbit", "56kbit", "9600bit", also with "/s": bit/s, decimal multiples. Positive.

@@ -17,19 +17,21 @@ enum class Split { kTrain, kValidation };
 class Corpus {
  public:
   // UTF-8: each distinct character is a symbol, numbered in Unicode's order; the first nine tenths
-  // of the characters train, as in nanoGPT. Errors: InvalidArgument if the text is empty, not UTF-8
-  // (names the byte), or has more than 65536 symbols.
+  // of the characters train, as in nanoGPT.
+  // Errors: InvalidArgument if the text is empty, not UTF-8 (names the byte), or has more than
+  // 65536 symbols.
   static absl::StatusOr<Corpus> FromText(const std::string& text);
 
   // A text file, or a folder with train.bin and val.bin of nanoGPT or llm.c (token_file.h). The
-  // vocabulary of a folder is its largest token plus one; it has no symbols. Errors: NotFound,
-  // PermissionDenied, ... naming the file; InvalidArgument: above 4 GiB, not UTF-8, those of
-  // ReadTokenFile.
+  // vocabulary of a folder is its largest token plus one; it has no symbols.
+  // Errors: NotFound, PermissionDenied, ... naming the file; InvalidArgument: above 4 GiB, not
+  // UTF-8, those of ReadTokenFile.
   static absl::StatusOr<Corpus> Load(const std::string& path);
 
   // The same text in the vocabulary that weights were trained with: a character gets its number
-  // there. Errors: InvalidArgument naming the first character that `symbols` lack, and symbols that
-  // are not one character each; FailedPrecondition without symbols.
+  // there.
+  // Errors: InvalidArgument naming the first character that `symbols` lack, and symbols that are
+  // not one character each; FailedPrecondition without symbols.
   absl::StatusOr<Corpus> InVocabulary(const std::vector<std::string>& symbols) const;
 
   // The canonical form: magic, version, sizes, symbols, tokens. Equal corpora have equal bytes.
@@ -52,11 +54,13 @@ class Corpus {
   absl::StatusOr<std::string> Decode(absl::Span<const int32_t> tokens) const;
 
   // Whether the vocabulary of a corpus that came as tokens can be believed, where nothing else says
-  // how large it is. Errors: InvalidArgument naming the tokens that make it so large.
+  // how large it is.
+  // Errors: InvalidArgument naming the tokens that make it so large.
   absl::Status CheckVocabulary() const;
 
   // Whether both splits have a window of T tokens and its T targets, and the model knows every
-  // token. Errors: InvalidArgument naming the split, what it has and what it needs.
+  // token.
+  // Errors: InvalidArgument naming the split, what it has and what it needs.
   absl::Status CheckFits(int sequence, int model_vocabulary) const;
 
  private:

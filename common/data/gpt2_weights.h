@@ -26,8 +26,8 @@ struct Gpt2Weights {
 // metadata edgetp.linear_layout (in_out, out_in), else the shape of the first c_attn.weight, which
 // is never square. Heads: metadata edgetp.heads, else C/64. GELU: metadata edgetp.gelu (erf, tanh),
 // else tanh. Biases: present or absent together. Other tensors, "optimizer.*" among them, are
-// errors: take those out first (SplitOptimizerState). Errors: InvalidArgument naming the tensor or
-// metadata key, and the rule.
+// errors: take those out first (SplitOptimizerState).
+// Errors: InvalidArgument naming the tensor or metadata key, and the rule.
 absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file);
 
 // A file that ReadGpt2Weights reads back: (in, out) linears, heads and GELU in the metadata.
@@ -38,8 +38,8 @@ TensorFile WriteGpt2Weights(Gpt2Weights weights);
 std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape);
 
 // The symbols that a model's tokens stand for, in token order, in a file's metadata
-// (edgetp.vocabulary, a JSON array of strings). Empty if it has none. Errors: DataLoss naming the
-// key.
+// (edgetp.vocabulary, a JSON array of strings). Empty if it has none.
+// Errors: DataLoss naming the key.
 absl::StatusOr<std::vector<std::string>> ReadSymbols(
     const std::map<std::string, std::string>& metadata);
 void WriteSymbols(const std::vector<std::string>& symbols, TensorFile* file);

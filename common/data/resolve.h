@@ -29,8 +29,9 @@ struct ResolvedData {
 };
 
 // `data` is a path (Corpus::Load), "auto", or the origin that an earlier call gave: the same text
-// again. Blocks until: read; for `auto` at most half a minute longer, for the network. Errors:
-// those of Corpus::Load; NotFound if `auto` finds nothing, saying what was tried.
+// again.
+// Blocks until: read; for `auto` at most half a minute longer, for the network.
+// Errors: those of Corpus::Load; NotFound if `auto` finds nothing, saying what was tried.
 absl::StatusOr<ResolvedData> ResolveData(const std::string& data, const DataSources& sources);
 
 }  // namespace edgetp

@@ -30,11 +30,13 @@ struct TensorFile {
 absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes);
 
 // What such a file begins with; the tensors' values follow, in the given order, as float32. For who
-// need not have the file in memory as a whole. Errors: as SerializeSafetensors.
+// need not have the file in memory as a whole.
+// Errors: as SerializeSafetensors.
 absl::StatusOr<std::string> SafetensorsHeader(const std::map<std::string, std::string>& metadata,
                                               const std::vector<NamedTensor>& tensors);
 
-// Its metadata alone, for a fraction of the time. Errors: as above, as far as the header goes.
+// Its metadata alone, for a fraction of the time.
+// Errors: as above, as far as the header goes.
 absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
     const std::string& bytes);
 
@@ -42,14 +44,14 @@ absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
 // Errors: those of the system naming the path.
 absl::StatusOr<std::string> ReadSafetensorsHeader(const std::string& path);
 
-// float32, in the given order. Errors: InvalidArgument: a name twice, or values that do not match
-// the shape.
+// float32, in the given order.
+// Errors: InvalidArgument: a name twice, or values that do not match the shape.
 absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file);
 
 // Errors: those of the system naming the path; those of ParseSafetensors.
 absl::StatusOr<TensorFile> LoadSafetensors(const std::string& path);
-// Writes a temporary file and renames it. Errors: those of the system; those of
-// SerializeSafetensors.
+// Writes a temporary file and renames it.
+// Errors: those of the system; those of SerializeSafetensors.
 absl::Status SaveSafetensors(const std::string& path, const TensorFile& file);
 
 }  // namespace edgetp

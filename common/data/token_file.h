@@ -20,7 +20,8 @@ absl::StatusOr<std::vector<uint16_t>> ParseTokens(const std::string& bytes,
                                                   const std::string& path);
 
 // A vocabulary that is only the largest token plus one may come from a few tokens that do not
-// belong there. Errors: InvalidArgument naming them.
+// belong there.
+// Errors: InvalidArgument naming them.
 absl::Status CheckVocabulary(const std::vector<uint16_t>& train,
                              const std::vector<uint16_t>& validation);
 

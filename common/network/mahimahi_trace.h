@@ -26,9 +26,10 @@ inline constexpr int64_t kOpportunityBytes = 1500;
 inline constexpr int kMaxOpportunities = 3'500'000;
 inline constexpr uint64_t kMaxTraceFileBytes = 32 << 20;
 
-// A trace file's lines. Blank lines at the end are none. Errors: InvalidArgument
-// "origin:line: rule (got ...)" for a line that is no whole number of milliseconds or is below the
-// one before; for a trace without lines, with too many, or that ends at 0.
+// A trace file's lines. Blank lines at the end are none.
+// Errors: InvalidArgument "origin:line: rule (got ...)" for a line that is no whole number of
+// milliseconds or is below the one before; for a trace without lines, with too many, or that ends
+// at 0.
 absl::StatusOr<std::vector<uint32_t>> ParseMahimahiTrace(const std::string& text,
                                                          const std::string& origin);
 

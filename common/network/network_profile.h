@@ -11,9 +11,9 @@ namespace edgetp {
 
 // For each pair of ranks, overrides apply in order: an absent source or destination means any rank,
 // present fields replace those of the link so far, a later override wins. Ranks in no partition
-// group form a group of the rest. Errors: InvalidArgument naming the field of a rank outside
-// 0..world_size-1, or of a rank in two groups.
-// What overrides mean where devices have access links: common/network/access_link.h.
+// group form a group of the rest.
+// Errors: InvalidArgument naming the field of a rank outside 0..world_size-1, or of a rank in two
+// groups. What overrides mean where devices have access links: common/network/access_link.h.
 absl::StatusOr<NetworkOptions> ResolveNetwork(const v1::NetworkProfile& profile, int world_size);
 
 // The link of one pair: the present fields of `overriding` replace those of `base`; quantiles as a

@@ -13,7 +13,8 @@ namespace edgetp {
 // How many times it has; 0 without a trace.
 int TraceSize(const v1::LinkConfig& link);
 
-// Its times in milliseconds, rising. Errors: InvalidArgument if they leave 32 bits.
+// Its times in milliseconds, rising.
+// Errors: InvalidArgument if they leave 32 bits.
 absl::StatusOr<std::vector<uint32_t>> TraceTimes(const v1::LinkConfig& link);
 
 // Puts rising times into the short form.

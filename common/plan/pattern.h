@@ -24,7 +24,8 @@ struct PatternBlock {
 class Pattern {
  public:
   // Parses letters with repeats: "sppp", "(sppp)*3", "t2s10". `layers` > 0 demands that many
-  // blocks. Errors: InvalidArgument naming the position and the rule.
+  // blocks.
+  // Errors: InvalidArgument naming the position and the rule.
   static absl::StatusOr<Pattern> Parse(const std::string& text, int layers);
 
   const std::vector<PatternBlock>& blocks() const { return blocks_; }

@@ -13,7 +13,8 @@ namespace edgetp {
 
 // `model` is the name to print. flops_per_step is what all ranks execute together, replicated parts
 // on each of them; sync points follow from the pattern; all-reduces and bytes from the plan, so
-// they are 0 at world size 1. Errors: those of BuildStepPlan.
+// they are 0 at world size 1.
+// Errors: those of BuildStepPlan.
 absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model,
                                                const PlanOptions& options);
 

@@ -20,7 +20,8 @@ std::string BootId();
 // `address` (HOST:PORT of something that listens here) as `other` (HOST:PORT) can reach it: a
 // wildcard host is replaced by the address of the interface that leads to `other`.
 // Errors: InvalidArgument if one of them is not HOST:PORT; Unavailable if `other` has no address or
-// nothing leads there. Blocks until: the name is resolved.
+// nothing leads there.
+// Blocks until: the name is resolved.
 absl::StatusOr<std::string> ReachableAddress(const std::string& address, const std::string& other);
 
 // Whether `address` is HOST:PORT: [HOST] for IPv6, a port up to 65535 (0: any that is free).

@@ -9,7 +9,8 @@
 namespace edgetp {
 
 // Lines read "14:30:05.123 I edgetp_server[4711] message". `level`: trace, debug, info, warn, error
-// or off. Errors: InvalidArgument with the list of levels.
+// or off.
+// Errors: InvalidArgument with the list of levels.
 absl::Status InitLogging(const std::string& program, const std::string& level);
 
 }  // namespace edgetp

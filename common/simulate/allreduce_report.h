@@ -13,7 +13,8 @@ namespace edgetp {
 
 // Appends a row for each algorithm; "auto" stands for the one that it chooses, all others for
 // themselves. The cheapest is marked among the rows that are appended together: of equals, the
-// first. Errors: those of PriceAllReduce and FindAlgorithm.
+// first.
+// Errors: those of PriceAllReduce and FindAlgorithm.
 absl::Status AppendPrices(const AllReduceProblem& problem,
                           const std::vector<std::string>& algorithms, v1::AllReduceReport* report);
 

@@ -23,8 +23,8 @@ struct DelayCrossover {
 
 // Delays in (0, kMaxCrossoverDelay] at which the order of the two changes, rising. Looked for
 // between no delay and each power of ten from 10 us to 10 s, by bisection where the order differs
-// from one to the next: two changes within one such decade stay unseen. Errors: those of the
-// functions.
+// from one to the next: two changes within one such decade stay unseen.
+// Errors: those of the functions.
 absl::StatusOr<std::vector<DelayCrossover>> FindCrossovers(const SecondsAtDelay& first,
                                                            const SecondsAtDelay& second);
 

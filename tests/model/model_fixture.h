@@ -50,7 +50,8 @@ class TrainerGroup {
 // The values as a double tensor of its shape.
 torch::Tensor AsTensor(const NamedTensor& named);
 
-// Largest absolute difference. Shapes: equal.
+// Largest absolute difference.
+// Shapes: equal.
 double Difference(const torch::Tensor& a, const torch::Tensor& b);
 
 }  // namespace edgetp::test

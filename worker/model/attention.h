@@ -21,7 +21,8 @@ struct Attention {
   torch::Tensor operator()(const torch::Tensor& u, const ForwardPass& pass) const;
 
  private:
-  // Without the linears, on any device, with dropout. Shapes: (B*T, 3 C/P) -> (B*T, C/P).
+  // Without the linears, on any device, with dropout.
+  // Shapes: (B*T, 3 C/P) -> (B*T, C/P).
   torch::Tensor Attend(const torch::Tensor& projected, const ForwardPass& pass) const;
 };
 

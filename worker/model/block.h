@@ -15,7 +15,8 @@
 
 namespace edgetp {
 
-// What flows from block to block. Shapes: (B*T, C) each.
+// What flows from block to block.
+// Shapes: (B*T, C) each.
 struct ResidualStream {
   torch::Tensor x;        // replicated
   torch::Tensor entered;  // inside a run of p: F(x), the stream as it entered the run

@@ -17,8 +17,9 @@ class Communicator {
 
   // Replaces `data` by its sum over ranks, the same bits on every rank. All ranks call in the same
   // order with the same tag and size. Called by one thread; while it runs, nothing else may touch
-  // `data`. Not called at world size 1. Blocks until: the sum is there, or the implementation's
-  // deadline. Errors: those of the transport; the model passes the first one on unchanged.
+  // `data`. Not called at world size 1.
+  // Blocks until: the sum is there, or the implementation's deadline.
+  // Errors: those of the transport; the model passes the first one on unchanged.
   virtual absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) = 0;
 
   // `data` has a part for each rank, of counts[rank] elements, one after another. Every rank has

@@ -15,30 +15,33 @@ inline bool Takes(const torch::Tensor& x) {
 }
 
 // a b, and sum += factor * a b. Each of a and b is contiguous or the transpose of something that
-// is. Shapes: (m, k), (k, n) -> (m, n). No part of autograd.
+// is.
+// Shapes: (m, k), (k, n) -> (m, n). No part of autograd.
 torch::Tensor Product(const torch::Tensor& a, const torch::Tensor& b);
 void AddProduct(const torch::Tensor& a, const torch::Tensor& b, float factor,
                 const torch::Tensor& sum);
 
 // Overwrites `x`, which must be the fresh result of an operation that keeps nothing of it for its
-// backward pass (a product). Shapes: any, contiguous -> same.
+// backward pass (a product).
+// Shapes: any, contiguous -> same.
 torch::Tensor Gelu(torch::Tensor x, GeluKind kind);
 
-// `bias` may be undefined. Shapes: (rows, C) -> same.
+// `bias` may be undefined.
+// Shapes: (rows, C) -> same.
 torch::Tensor LayerNorm(const torch::Tensor& x, const torch::Tensor& weight,
                         const torch::Tensor& bias, double epsilon);
 
-// Causal self-attention without dropout. Shapes: qkv (B*T, 3 * heads * D), all heads' q, then k,
-// then v -> (B*T, heads * D).
+// Causal self-attention without dropout.
+// Shapes: qkv (B*T, 3 * heads * D), all heads' q, then k, then v -> (B*T, heads * D).
 torch::Tensor Attend(const torch::Tensor& qkv, int64_t heads, int64_t T);
 
-// Rows of both tables, added. Shapes: tokens (B, T), token_table (V, C), position_table (>= T, C)
-// -> (B*T, C).
+// Rows of both tables, added.
+// Shapes: tokens (B, T), token_table (V, C), position_table (>= T, C) -> (B*T, C).
 torch::Tensor Embed(const torch::Tensor& tokens, const torch::Tensor& token_table,
                     const torch::Tensor& position_table);
 
-// Mean cross-entropy of hidden @ table^T. Shapes: hidden (rows, C), table (V, C), targets with
-// `rows` elements -> scalar.
+// Mean cross-entropy of hidden @ table^T.
+// Shapes: hidden (rows, C), table (V, C), targets with `rows` elements -> scalar.
 torch::Tensor HeadLoss(const torch::Tensor& hidden, const torch::Tensor& table,
                        const torch::Tensor& targets);
 

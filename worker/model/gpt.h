@@ -24,7 +24,8 @@ class Gpt {
   // Shapes: hidden (rows, C) -> (rows, V).
   torch::Tensor Logits(const torch::Tensor& hidden) const;
 
-  // Mean cross-entropy. Shapes: tokens, targets (B, T) -> scalar.
+  // Mean cross-entropy.
+  // Shapes: tokens, targets (B, T) -> scalar.
   torch::Tensor Loss(const torch::Tensor& tokens, const torch::Tensor& targets,
                      const ForwardPass& pass) const;
 

@@ -25,19 +25,23 @@ void LayerNorm(const float* x, const float* weight, const float* bias, float eps
                int64_t C, float* y, NormStatistics* statistics);
 
 // dx from dy, and this call's sums for weight and bias, which are added to what is there;
-// `bias_gradient` may be null. Shapes: as LayerNorm.
+// `bias_gradient` may be null.
+// Shapes: as LayerNorm.
 void LayerNormBackward(const float* dy, const float* x, const float* weight,
                        const NormStatistics* statistics, int64_t rows, int64_t C, float* dx,
                        float* weight_gradient, float* bias_gradient);
 
-// Row i becomes softmax(scale * its first i + 1 elements), then zeros. Shapes: (T, T).
+// Row i becomes softmax(scale * its first i + 1 elements), then zeros.
+// Shapes: (T, T).
 void CausalSoftmax(float* scores, float scale, int64_t T);
 
-// From the gradient of CausalSoftmax's result to that of its argument, in place. Shapes: (T, T).
+// From the gradient of CausalSoftmax's result to that of its argument, in place.
+// Shapes: (T, T).
 void CausalSoftmaxBackward(const float* weights, float scale, int64_t T, float* gradient);
 
 // Sum over rows of -log softmax(row)[target]; then each row becomes (softmax(row) - onehot(target))
-// times `share`. Shapes: logits (rows, V), targets (rows).
+// times `share`.
+// Shapes: logits (rows, V), targets (rows).
 double CrossEntropy(float* logits, const int64_t* targets, float share, int64_t rows, int64_t V);
 
 // into += from. Sizes: n each.

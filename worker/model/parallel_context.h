@@ -34,13 +34,14 @@ class ParallelContext {
   const Shard& shard() const { return shard_; }
 
   // Replaces `tensor` by its sum over ranks; at world size 1 does nothing. Tensors of an
-  // accelerator are staged through pinned host memory. Shapes: any; contiguous float32. Throws
-  // CollectiveError; after the first failure every call throws at once, without communicating.
+  // accelerator are staged through pinned host memory.
+  // Shapes: any; contiguous float32. Throws CollectiveError; after the first failure every call
+  // throws at once, without communicating.
   void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);
 
   // Brings every rank's part of `host`, of counts[rank] elements one after another, to rank 0; at
-  // world size 1 does nothing. Shapes: (sum of counts); contiguous float32 in host memory. Throws as
-  // AllReduce does.
+  // world size 1 does nothing.
+  // Shapes: (sum of counts); contiguous float32 in host memory. Throws as AllReduce does.
   void Gather(const CollectiveTag& tag, const std::vector<int64_t>& counts,
               const torch::Tensor& host);
 

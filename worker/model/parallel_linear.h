@@ -7,7 +7,8 @@
 namespace edgetp {
 
 // x @ weight + bias. The weight's gradient is added where it accumulates by the product itself.
-// `bias` may be undefined. Shapes: x (rows, in), weight (in, out), bias (out) -> (rows, out).
+// `bias` may be undefined.
+// Shapes: x (rows, in), weight (in, out), bias (out) -> (rows, out).
 torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight,
                      const torch::Tensor& bias);
 

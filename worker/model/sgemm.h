@@ -24,8 +24,9 @@ struct ProductFactors {
   float old_result = 0;
 };
 
-// result = factors.product * a b + factors.old_result * result. Shapes: a (rows, inner), b (inner,
-// columns), result (rows, columns), each after its transposition.
+// result = factors.product * a b + factors.old_result * result.
+// Shapes: a (rows, inner), b (inner, columns), result (rows, columns), each after its
+// transposition.
 void Multiply(const MatrixView& a, const MatrixView& b, const MutableMatrixView& result,
               int64_t rows, int64_t columns, int64_t inner, const ProductFactors& factors = {});
 

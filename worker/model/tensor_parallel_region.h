@@ -15,7 +15,8 @@ torch::Tensor CopyToRegion(const torch::Tensor& x, ParallelContext& context, int
 
 // G: the sum over ranks (tagged activation_fwd, `layer`); its gradient is the identity. Overwrites
 // `partial`, which must therefore be the fresh result of an operation that keeps nothing of it for
-// its backward (a product, a sum). Shapes: (B*T, C) -> same, contiguous.
+// its backward (a product, a sum).
+// Shapes: (B*T, C) -> same, contiguous.
 torch::Tensor ReduceFromRegion(torch::Tensor partial, ParallelContext& context,
                                const ForwardPass& pass, int layer);
 

@@ -67,7 +67,8 @@ class Trainer {
   // Mean cross-entropy, dropout off. All-reduces in the order of BuildEvaluationPlan.
   virtual absl::StatusOr<double> Evaluate(const TokenBatch& batch) = 0;
 
-  // Logits of the last position, dropout off. Shapes: tokens (T' <= T) -> (V).
+  // Logits of the last position, dropout off.
+  // Shapes: tokens (T' <= T) -> (V).
   virtual absl::StatusOr<std::vector<float>> NextTokenLogits(absl::Span<const int64_t> tokens) = 0;
 
   // Compares a hash of every replicated parameter over the ranks (one all-reduce of class control).

@@ -35,8 +35,9 @@ class WeightExchange {
         store_(store) {}
 
   // Replaces the sets by slices of `tensors`. Output biases of p blocks may be there or not, and
-  // are ignored. Errors: InvalidArgument naming a missing, unknown, doubled or misshapen tensor;
-  // nothing is changed then.
+  // are ignored.
+  // Errors: InvalidArgument naming a missing, unknown, doubled or misshapen tensor; nothing is
+  // changed then.
   absl::Status Load(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets);
 
   // Brings each rank's slices to rank 0 (class control); nothing else travels. All ranks call; rank
