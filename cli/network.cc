@@ -28,7 +28,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp network set --link=0:1 --delay=200ms
   edgetp network set commute
   edgetp network set --partition=0,1:2,3 --for=10s
-  edgetp network set --delay=80ms --for=1m
+  edgetp network set --delay=80ms --for=60s
 Without --for a change lasts. What --for has set before goes on to its own end, unless both name the same thing.
 A profile may have a timeline (see `edgetp network show commute`). It begins with the steps of a run, or at once if you
 set it during a run. A collective that a partition cuts off waits until the partition ends. A partition longer than the

@@ -146,17 +146,18 @@ void Coordinator::OnStep(int rank, const v1::StepReport& report, Outputs* out) {
   out->events.emplace_back(active_->run(), std::move(event));
 }
 
-// For people alone: what cannot be shown is left out, and what would control their terminal.
+// For people alone: what is too long is cut, and what would control their terminal is taken out.
 void Coordinator::OnProgress(const v1::JobProgress& progress, Outputs* out) {
   constexpr size_t kMaxTextBytes = 1024;
-  const bool shown = progress.activity().size() <= kMaxTextBytes &&
-                     progress.unit().size() <= kMaxTextBytes && std::isfinite(progress.done()) &&
-                     std::isfinite(progress.total());
-  if (!shown || active_->phase() == ActiveJob::Phase::kEnded) return;
+  if (!std::isfinite(progress.done()) || !std::isfinite(progress.total()) ||
+      active_->phase() == ActiveJob::Phase::kEnded) {
+    return;
+  }
   v1::RunEvent event;
   *event.mutable_progress() = progress;
   for (std::string* text :
        {event.mutable_progress()->mutable_activity(), event.mutable_progress()->mutable_unit()}) {
+    if (text->size() > kMaxTextBytes) text->resize(kMaxTextBytes);
     std::replace_if(
         text->begin(), text->end(), [](char c) { return absl::ascii_iscntrl(c); }, ' ');
   }

@@ -237,6 +237,7 @@ class Block:
         if "--insecure" in words:  # nothing listens beyond loopback here
             words.remove("--insecure")
         is_daemon = words[0] != "edgetp" or words[1:2] == ["up"]
+        words = [re.sub(r"^--device=cuda.*", "--device=cpu", word) for word in words]  # no GPU is needed here
         words = self._listening(words) if is_daemon else self._client(words)
         if is_daemon:
             # One line stands for the workers of several hosts.
@@ -265,7 +266,7 @@ class Block:
         if words[0] == "edgetp_server":
             free = ["--listen=127.0.0.1:0", "--metrics=127.0.0.1:0"]
         kept = without(words, "--listen", "--metrics", "--status", "--server", "--advertise", "--runs", "--ready_file")
-        return [word.replace("--device=cuda:0", "--device=cpu") for word in kept] + free + server
+        return kept + free + server
 
     def _client(self, words: list[str]) -> list[str]:
         words = [word.replace("/data/openwebtext", "openwebtext") for word in words]

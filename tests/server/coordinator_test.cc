@@ -306,12 +306,14 @@ TEST_F(CoordinatorTest, ProgressGoesToWatchersUnlessNobodyCouldReadIt) {
   message.mutable_progress()->set_done(std::numeric_limits<double>::quiet_NaN());
   Tell("worker-1", message);
   message.mutable_progress()->set_done(3);
-  message.mutable_progress()->set_activity(std::string(2000, 'x'));
-  Tell("worker-1", message);
-  message.mutable_progress()->set_activity("evaluating");
   message.mutable_progress()->set_job("another run");
   Tell("worker-1", message);
   EXPECT_EQ(out_.events.size(), 1u);
+  message.mutable_progress()->set_job("a");
+  message.mutable_progress()->set_activity(std::string(2000, 'x'));
+  Tell("worker-1", message);
+  ASSERT_EQ(out_.events.size(), 2u);
+  EXPECT_EQ(out_.events[1].second.progress().activity(), std::string(1024, 'x')) << "cut";
 }
 
 }  // namespace

@@ -152,7 +152,7 @@ TEST_F(HostileClientTest, ANetworkOfAMillionOverridesIsRefusedAtOnce) {
 
 TEST_F(HostileClientTest, AConfigAboveTheLimitIsRefused) {
   v1::JobSpec spec = Job(2);
-  spec.mutable_config()->mutable_model()->set_source(std::string(3 << 20, 'x'));
+  spec.mutable_config()->mutable_model()->set_source(std::string((4 << 20) - (200 << 10), 'x'));
   v1::SubmitResponse response;
   EXPECT_EQ(Submit(spec, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
