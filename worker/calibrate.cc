@@ -106,14 +106,14 @@ absl::Status MeasureLoopback(CollectiveGroup* group, v1::CalibrateReport* report
 }  // namespace
 
 void ReportFit(const std::vector<MeasuredShape>& shapes, v1::CalibrateReport* report) {
-  std::vector<MeasuredSegment> segments;
+  std::vector<MeasuredStep> steps;
   std::vector<MeasuredMessages> messages;
   for (const MeasuredShape& shape : shapes) {
-    segments.insert(segments.end(), shape.segments.begin(), shape.segments.end());
+    steps.push_back(shape.segments);
     messages.insert(messages.end(), shape.messages.begin(), shape.messages.end());
   }
   DeviceOptions device;
-  FitCompute(segments, &device);
+  FitCompute(steps, &device);
   FitMessages(messages, &device);
   report->set_flops_per_second(device.flops_per_second);
   report->set_elementwise_bytes_per_second(device.elementwise_bytes_per_second);

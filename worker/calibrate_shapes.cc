@@ -149,7 +149,7 @@ class ShapeRun {
     for (const std::vector<double>& samples : samples_) typical.push_back(Median(samples));
     shape_.compute_seconds = std::accumulate(typical.begin(), typical.end(), 0.0);
     for (size_t i = 0; i < typical.size(); ++i)
-      shape_.segments.push_back({works[i], typical[i], shape_.compute_seconds});
+      shape_.segments.push_back({works[i], typical[i]});
   }
 
   const v1::RunConfig& config_;

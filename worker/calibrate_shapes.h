@@ -15,7 +15,7 @@ namespace edgetp {
 struct MeasuredShape {
   std::string name;
   double compute_seconds = 0;  // of a typical step of this rank
-  std::vector<MeasuredSegment> segments;
+  MeasuredStep segments;
   std::vector<MeasuredMessages> messages;  // of each step
 };
 

@@ -45,6 +45,13 @@ Cost Elementwise(double elements, double flops) {
   return {flops * elements, bytes, 0, bytes, 1};
 }
 
+// The same of what a product has just left in the cache: it costs no traffic of its own.
+Cost InCache(double elements, double flops) {
+  Cost cost = Elementwise(elements, flops);
+  cost.elementwise_bytes = 0;
+  return cost;
+}
+
 // Sizes of one rank's share, as doubles: products of them leave the range of int.
 struct RankSizes {
   RankSizes(const PlanOptions& options, const Shard& shard)
@@ -81,18 +88,22 @@ constexpr double kAdamWBytes = 7 * kFloatBytes;
 Cost AttentionForward(const RankSizes& s) {
   const double scores = s.B * s.heads * s.T * s.T;
   const double attend_flops = 2 * 2 * scores * s.head_size;
-  const double values_bytes = kFloatBytes * 4 * s.tokens * s.width;
-  const Cost attend{attend_flops, kFloatBytes * 2 * scores + values_bytes, attend_flops,
-                    values_bytes, 1};
+  const double values = s.tokens * s.width;  // q, k, v and the result have as many each
+  // Heads are read and written in strides, by two products each: six passes instead of four.
+  const Cost attend{attend_flops, kFloatBytes * (2 * scores + 4 * values), attend_flops,
+                    kFloatBytes * 6 * values, 1};
+  // Causal: the softmax visits half of the scores.
+  Cost softmax = Elementwise(scores, kSoftmaxFlops);
+  softmax.elementwise_bytes /= 2;
   return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, 3 * s.width) +
-         attend + Elementwise(scores, kSoftmaxFlops) + Product(s.tokens, s.width, s.C) +
+         attend + softmax + Product(s.tokens, s.width, s.C) +
          Elementwise(s.tokens * s.C, 1);
 }
 
 // LN2, W_1, gelu, W_2, the residual addition.
 Cost MlpForward(const RankSizes& s) {
   return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.columns) +
-         Elementwise(s.tokens * s.columns, kGeluFlops) + Product(s.tokens, s.columns, s.C) +
+         InCache(s.tokens * s.columns, kGeluFlops) + Product(s.tokens, s.columns, s.C) +
          Elementwise(s.tokens * s.C, 1);
 }
 

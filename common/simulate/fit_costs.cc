@@ -9,6 +9,16 @@ namespace {
 constexpr int kMaxRounds = 100'000;
 constexpr double kConverged = 1e-12;
 
+// What counts is a step; its segments tell the terms apart.
+constexpr double kSegmentWeight = 0.3;
+
+constexpr size_t kComputeTerms = 5;
+
+std::vector<double> TermsOf(const SegmentWork& work) {
+  return {work.product_flops, work.elementwise_bytes, work.optimizer_bytes, work.operations,
+          work.beside_collective ? 1.0 : 0.0};
+}
+
 double RateOf(double seconds_per_unit) { return seconds_per_unit > 0 ? 1 / seconds_per_unit : 0; }
 
 // The largest of each column: terms differ by ten orders of magnitude.
@@ -60,18 +70,29 @@ std::vector<double> NonNegativeLeastSquares(const std::vector<std::vector<double
   return x;
 }
 
-void FitCompute(const std::vector<MeasuredSegment>& segments, DeviceOptions* device) {
+void FitCompute(const std::vector<MeasuredStep>& steps, DeviceOptions* device) {
   std::vector<std::vector<double>> rows;
   std::vector<double> values;
-  for (const MeasuredSegment& segment : segments) {
-    if (segment.seconds <= 0 || segment.step_seconds <= 0) continue;
-    // Errors count in proportion to the step, and small segments for more than their share.
-    const double weight = 1 / std::sqrt(segment.seconds * segment.step_seconds);
-    const SegmentWork& work = segment.work;
-    rows.push_back({weight * work.product_flops, weight * work.elementwise_bytes,
-                    weight * work.optimizer_bytes, weight * work.operations,
-                    work.beside_collective ? weight : 0});
-    values.push_back(weight * segment.seconds);
+  const auto add = [&](const std::vector<double>& terms, double seconds, double weight) {
+    rows.push_back(terms);
+    for (double& term : rows.back()) term *= weight;
+    values.push_back(weight * seconds);
+  };
+  for (const MeasuredStep& step : steps) {
+    std::vector<double> sum(kComputeTerms, 0);
+    double step_seconds = 0;
+    for (const MeasuredSegment& segment : step) {
+      step_seconds += segment.seconds;
+      const std::vector<double> terms = TermsOf(segment.work);
+      for (size_t i = 0; i < sum.size(); ++i) sum[i] += terms[i];
+    }
+    if (step_seconds <= 0) continue;
+    add(sum, step_seconds, 1 / step_seconds);
+    for (const MeasuredSegment& segment : step) {
+      if (segment.seconds <= 0) continue;
+      const double weight = kSegmentWeight / std::sqrt(segment.seconds * step_seconds);
+      add(TermsOf(segment.work), segment.seconds, weight);
+    }
   }
   const std::vector<double> costs = NonNegativeLeastSquares(rows, values);
   if (costs.empty()) return;

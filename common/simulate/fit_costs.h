@@ -13,8 +13,10 @@ namespace edgetp {
 struct MeasuredSegment {
   SegmentWork work;
   double seconds = 0;
-  double step_seconds = 0;  // of all compute of its step: weighs the segment
 };
+
+// All compute of one rank's step.
+using MeasuredStep = std::vector<MeasuredSegment>;
 
 // What messages of one step cost in software that nothing hid.
 struct MeasuredMessages {
@@ -24,8 +26,8 @@ struct MeasuredMessages {
 };
 
 // Sets the rates and overheads of compute. What the measurements do not show stays 0: free.
-// Needs at least as many segments of different shapes as there are terms (5) to mean anything.
-void FitCompute(const std::vector<MeasuredSegment>& segments, DeviceOptions* device);
+// Needs steps of at least as many different shapes as there are terms (5) to mean anything.
+void FitCompute(const std::vector<MeasuredStep>& steps, DeviceOptions* device);
 
 // Sets message_overhead and message_bytes_per_second.
 void FitMessages(const std::vector<MeasuredMessages>& steps, DeviceOptions* device);

@@ -15,17 +15,13 @@ DeviceOptions Truth() {
   return device;
 }
 
-// What `device` would have been measured to take for a step of these segments.
-std::vector<MeasuredSegment> Measure(const std::vector<SegmentWork>& works,
-                                     const DeviceOptions& device) {
-  std::vector<MeasuredSegment> segments;
-  double step_seconds = 0;
-  for (const SegmentWork& work : works) {
-    segments.push_back({work, absl::ToDoubleSeconds(DurationOf(work, device))});
-    step_seconds += segments.back().seconds;
-  }
-  for (MeasuredSegment& segment : segments) segment.step_seconds = step_seconds;
-  return segments;
+// What `device` would have been measured to take for steps of one segment each.
+std::vector<MeasuredStep> Measure(const std::vector<SegmentWork>& works,
+                                  const DeviceOptions& device) {
+  std::vector<MeasuredStep> steps;
+  for (const SegmentWork& work : works)
+    steps.push_back({{work, absl::ToDoubleSeconds(DurationOf(work, device))}});
+  return steps;
 }
 
 // Few and many operations, arithmetic and memory, with and without a collective.

@@ -12,7 +12,7 @@ MeasuredShape ShapeOf(const char* name, double flops) {
   const double seconds = flops / 1e11 + 20e-6;
   shape.compute_seconds = 2 * seconds;
   const SegmentWork work{.product_flops = flops, .beside_collective = true};
-  shape.segments = {2, {work, seconds, 2 * seconds}};
+  shape.segments = {2, {work, seconds}};
   shape.messages = {{4, 1e6, 4 * 2 * 10e-6 + 1e6 / 5e9}, {4, 4e6, 4 * 2 * 10e-6 + 4e6 / 5e9}};
   return shape;
 }
