@@ -1,4 +1,4 @@
-#include "worker/collective_group.h"
+#include "worker/collective/collective_group.h"
 
 #include <chrono>
 #include <future>
@@ -10,8 +10,8 @@
 #include "gmock/gmock.h"
 #include "tests/transport/forwarding_transport.h"
 #include "tests/transport/local_cluster.h"
-#include "worker/bench_all_reduce.h"
-#include "worker/blame.h"
+#include "worker/job/bench_all_reduce.h"
+#include "worker/transport/blame.h"
 
 namespace edgetp {
 namespace {

@@ -1,6 +1,6 @@
 // The training loop with a model that only keeps a diary: what happens in which order, and what a
 // failure of each part means.
-#include "worker/train_loop.h"
+#include "worker/job/train_loop.h"
 
 #include <gmock/gmock.h>
 
