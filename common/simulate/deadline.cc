@@ -159,7 +159,7 @@ absl::StatusOr<CollectiveNeeds> NeedsOfStep(const v1::RunConfig& config) {
   ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
   Workload workload;
   workload.algorithms = {config.collective().algorithm()};
-  for (const AllReduceStep& step : Collectives(plan.steps.front())) {
+  for (const CollectiveStep& step : Collectives(plan.steps.front())) {
     if (step.elements == 0) continue;
     ++workload.sizes[{step.elements, static_cast<int>(step.wire_bytes / step.elements)}];
   }

@@ -79,7 +79,7 @@ class FakeTrainer final : public Trainer {
 
  private:
   absl::Status Perform(const StepPlan& plan) {
-    for (const AllReduceStep& step : Collectives(plan.steps[group_->rank()]))
+    for (const CollectiveStep& step : Collectives(plan.steps[group_->rank()]))
       RETURN_IF_ERROR(Reduce(step.tag, step.elements));
     return absl::OkStatus();
   }

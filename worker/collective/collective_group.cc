@@ -121,7 +121,7 @@ absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
         absl::StrCat("plan audit: a collective that the plan does not have (rank=", rank(),
                      " step=", step_, " index=", next_expected_, " got=", got, ")"));
   }
-  const AllReduceStep& want = expected_[next_expected_++];
+  const CollectiveStep& want = expected_[next_expected_++];
   const bool same = want.tag.traffic == tag.traffic && want.tag.phase == tag.phase &&
                     want.tag.layer == tag.layer && want.elements == elements &&
                     want.wire_bytes == wire_bytes;
@@ -259,7 +259,7 @@ absl::Time CollectiveGroup::EndSegment() {
   return end;
 }
 
-void CollectiveGroup::BeginStep(int step, std::vector<AllReduceStep> expected,
+void CollectiveGroup::BeginStep(int step, std::vector<CollectiveStep> expected,
                                 std::vector<absl::Duration> compute) {
   in_step_ = true;
   stats_.Take();  // of what came before
@@ -281,7 +281,7 @@ absl::Status CollectiveGroup::EndStep() {
   in_step_ = false;
   stats_.CountInTotal(false);
   if (next_expected_ == expected_.size()) return absl::OkStatus();
-  const AllReduceStep& want = expected_[next_expected_];
+  const CollectiveStep& want = expected_[next_expected_];
   return absl::InternalError(
       absl::StrCat("plan audit: the step ended early (rank=", rank(), " step=", step_,
                    " executed=", next_expected_, " planned=", expected_.size(),

@@ -83,7 +83,7 @@ class CollectiveGroup final : public Communicator {
   // Between BeginStep and EndStep each collective must be the next of `expected`, and time is
   // accounted; outside, neither. `step`: of the training, or -1. With a device and `compute`, the
   // durations of the step's compute segments on it, the step is padded to what it takes there.
-  void BeginStep(int step, std::vector<AllReduceStep> expected,
+  void BeginStep(int step, std::vector<CollectiveStep> expected,
                  std::vector<absl::Duration> compute = {});
   // Blocks until: the device would be done with the step's last segment.
   // Errors: Internal "plan audit: ..." if collectives of the plan are missing.
@@ -150,7 +150,7 @@ class CollectiveGroup final : public Communicator {
 
   bool in_step_ = false;
   int step_ = -1;
-  std::vector<AllReduceStep> expected_;
+  std::vector<CollectiveStep> expected_;
   size_t next_expected_ = 0;
   absl::Time step_begin_;                    // on the host's clock
   absl::Time clock_step_begin_;              // on the rank's, which differs where the step is paced

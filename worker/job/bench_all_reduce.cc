@@ -129,7 +129,7 @@ class Rounds {
 
   CollectiveGroup* group_;
   std::vector<float> data_;
-  const std::vector<AllReduceStep> plan_;
+  const std::vector<CollectiveStep> plan_;
   double barrier_us_ = 0;  // a recent one, or half of a longer one before
 };
 

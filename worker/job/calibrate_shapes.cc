@@ -118,7 +118,7 @@ class ShapeRun {
 
  private:
   // Seconds of each compute segment.
-  absl::StatusOr<std::vector<double>> Step(int step, std::vector<AllReduceStep> collectives) {
+  absl::StatusOr<std::vector<double>> Step(int step, std::vector<CollectiveStep> collectives) {
     const double learning_rate = config_.train().learning_rate();
     if (alone_) {
       const absl::Time begin = MonotonicNow();

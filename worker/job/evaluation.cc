@@ -40,7 +40,7 @@ absl::StatusOr<v1::EvalReport> Evaluate(const EvaluationParts& parts,
   const int sequence = parts.config->model().sequence();
   ASSIGN_OR_RETURN(PlanOptions options, ToPlanOptions(*parts.config));
   const size_t full_batch = options.batch;
-  std::optional<std::vector<AllReduceStep>> expected;  // of a batch of options.batch windows
+  std::optional<std::vector<CollectiveStep>> expected;  // of a batch of options.batch windows
   double sum = 0;
   for (size_t first = 0; first < windows.size(); first += full_batch) {
     RETURN_IF_ERROR(parts.control->aborted());

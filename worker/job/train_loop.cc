@@ -19,7 +19,7 @@ namespace {
 
 // What one step of this rank does, and how long its compute takes on the device, if there is one.
 struct ExpectedStep {
-  std::vector<AllReduceStep> collectives;
+  std::vector<CollectiveStep> collectives;
   std::vector<absl::Duration> compute;
   bool measured = false;  // somebody charges by what the compute takes here
 };
