@@ -13,24 +13,25 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp plan --model=minigpt --pattern=sppp --workers=2
-  edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json)";
+  edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json
+  edgetp plan --pattern=tttt --overlap='rows(2)')";
 
 struct PlanFlags {
   RunFlags run;
   OutputFormat format = OutputFormat::kTable;
 };
 
-absl::StatusOr<v1::PlanReport> MakePlan(const RunFlags& flags) {
-  ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(flags));
+absl::Status PrintPlan(const PlanFlags& flags) {
+  ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(flags.run));
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
-  return BuildPlanReport(config.model().name(), options);
+  ASSIGN_OR_RETURN(const v1::PlanReport plan, BuildPlanReport(config.model().name(), options));
+  PrintResult(flags.format, plan, PlanTable(plan, ToString(options.overlap)));
+  return absl::OkStatus();
 }
 
 ExitCode Run(const PlanFlags& flags) {
-  const auto plan = MakePlan(flags.run);
-  if (!plan.ok()) return Report(plan.status());
-  PrintResult(flags.format, *plan, PlanTable(*plan));
-  return kExitDone;
+  const absl::Status printed = PrintPlan(flags);
+  return printed.ok() ? kExitDone : Report(printed);
 }
 
 }  // namespace
@@ -42,6 +43,7 @@ void AddPlan(CLI::App& app, Command* command) {
   AddPatternFlags(plan, &flags->run);
   AddModelFlags(plan, &flags->run);
   AddWireFlags(plan, &flags->run);
+  AddOverlapFlag(plan, &flags->run);
   AddPresetFlags(plan, &flags->run);
   AddFormatFlag(plan, &flags->format);
   plan->footer(kExamples);

@@ -257,7 +257,8 @@ std::vector<std::pair<std::string, double>> BreakdownTerms(const v1::Breakdown& 
 
 std::string TrainTable(const v1::RunSummary& run) {
   Table table({{"run", Align::kLeft}, {run.run(), Align::kLeft}});
-  table.AddRow({"model, pattern", absl::StrCat(run.model(), ", ", run.pattern())});
+  table.AddRow({"model, pattern",
+                absl::StrCat(run.model(), ", ", PatternWithOverlap(run.pattern(), run.overlap()))});
   table.AddRow({"workers, network",
                 absl::StrCat(run.workers(), ", ", run.network(), " (", run.clock(), ")")});
   if (!run.device().empty()) table.AddRow({"device", run.device()});
@@ -291,9 +292,9 @@ std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::stri
                       SweepNotes(sweep, patterns));
 }
 
-std::string PlanTable(const v1::PlanReport& plan) {
+std::string PlanTable(const v1::PlanReport& plan, const std::string& overlap) {
   Table table({{plan.model().empty() ? "plan" : plan.model(), Align::kLeft}, {"", Align::kLeft}});
-  table.AddRow({"pattern", plan.pattern()});
+  table.AddRow({"pattern", PatternWithOverlap(plan.pattern(), overlap)});
   table.AddRow({"layers, workers", absl::StrCat(plan.layers(), ", ", plan.workers())});
   table.AddRow({"sync points, forward", absl::StrCat(plan.sync_points_forward())});
   table.AddRow(

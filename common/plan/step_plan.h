@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "common/plan/memory.h"
 #include "common/plan/model_shape.h"
+#include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
 #include "common/plan/shard_map.h"
 
@@ -72,6 +73,7 @@ struct PlanOptions {
   int micro_batches = 1;
   int wire_forward_bytes = 4;  // per element
   int wire_backward_bytes = 4;
+  Overlap overlap;
 };
 
 struct StepPlan {

@@ -120,6 +120,7 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObs
   v1::SimulateReport report;
   report.set_model(run.model);
   report.set_pattern(options.pattern.Expanded());
+  report.set_overlap(ToString(options.overlap));
   report.set_workers(options.world_size);
   report.set_network(run.forecast.network.name());
   report.set_device(run.device);

@@ -3,6 +3,8 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <numeric>
 #include <thread>
 
@@ -17,7 +19,27 @@ class ThreadGroup::Member : public Communicator {
   int rank() const override { return rank_; }
   int world_size() const override { return group_->world_size(); }
   absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override {
+    Log({tag, CollectivePart::kBoth, static_cast<int64_t>(data.size()), -1});
+    if (const absl::Status status = SumUntil(next_handle_ - 1); !status.ok()) return status;
     return group_->AllReduce(rank_, tag, data);
+  }
+  absl::StatusOr<int64_t> Start(const CollectiveTag& tag, absl::Span<float> data) override {
+    const int64_t handle = next_handle_++;
+    Log({tag, CollectivePart::kStart, static_cast<int64_t>(data.size()), handle});
+    started_[handle] = {tag, data, {data.begin(), data.end()}};
+    std::fill(data.begin(), data.end(), std::numeric_limits<float>::quiet_NaN());
+    return handle;
+  }
+  absl::Status Wait(int64_t handle) override {
+    const auto found = started_.find(handle);
+    if (found == started_.end()) return absl::InternalError("waited for twice, or never started");
+    Log({found->second.tag, CollectivePart::kWait,
+         static_cast<int64_t>(found->second.data.size()), handle});
+    const absl::Status status = SumUntil(handle);
+    const Started done = std::move(found->second);
+    started_.erase(found);
+    if (status.ok()) std::copy(done.values.begin(), done.values.end(), done.data.begin());
+    return status;
   }
   absl::Status Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
                       absl::Span<float> data) override {
@@ -25,8 +47,31 @@ class ThreadGroup::Member : public Communicator {
   }
 
  private:
+  struct Started {
+    CollectiveTag tag;
+    absl::Span<float> data;
+    std::vector<float> values;
+  };
+
+  // Sums what was started up to `last` and is not summed yet, in the order of the starts.
+  absl::Status SumUntil(int64_t last) {
+    for (; next_sum_ <= last; ++next_sum_) {
+      Started& next = started_.at(next_sum_);
+      const absl::Status status =
+          group_->AllReduce(rank_, next.tag, absl::MakeSpan(next.values));
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+  void Log(const LoggedCall& call) {
+    if (rank_ == 0) group_->logged_calls_.push_back(call);
+  }
+
   ThreadGroup* const group_;
   const int rank_;
+  std::map<int64_t, Started> started_;  // and not waited for yet
+  int64_t next_handle_ = 0;
+  int64_t next_sum_ = 0;
 };
 
 ThreadGroup::ThreadGroup(int world_size)

@@ -1,6 +1,7 @@
 // An in-process group of ranks: one thread each, all-reduce by summing in rank order under a lock.
 // Checks that all ranks ask for the same collective, logs what they asked for, and can make a
-// chosen all-reduce fail.
+// chosen all-reduce fail. What is started is summed as late as is allowed: until then its memory
+// holds NaN, so that whoever reads it too early shows.
 #pragma once
 
 #include <condition_variable>
@@ -20,6 +21,14 @@ struct LoggedAllReduce {
   bool gather = false;
 };
 
+// A call of rank 0: kBoth for an AllReduce, else Start or Wait, joined by the number of the Start.
+struct LoggedCall {
+  CollectiveTag tag;
+  CollectivePart part;
+  int64_t elements;
+  int64_t handle;
+};
+
 class ThreadGroup {
  public:
   explicit ThreadGroup(int world_size);
@@ -33,7 +42,11 @@ class ThreadGroup {
 
   // What was asked for so far, in order.
   const std::vector<LoggedAllReduce>& log() const { return log_; }
-  void ClearLog() { log_.clear(); }
+  const std::vector<LoggedCall>& calls() const { return logged_calls_; }
+  void ClearLog() {
+    log_.clear();
+    logged_calls_.clear();
+  }
 
   // Calls body(rank) on one thread per rank and waits for all.
   void Run(const std::function<void(int)>& body);
@@ -60,6 +73,7 @@ class ThreadGroup {
   int failing_number_ = -1;
   absl::Status failure_;
   std::vector<LoggedAllReduce> log_;
+  std::vector<LoggedCall> logged_calls_;  // by rank 0's thread alone
 };
 
 }  // namespace edgetp::test

@@ -10,10 +10,14 @@ namespace edgetp {
 
 struct ForwardPass {
   Phase phase = Phase::kEvaluate;  // kForward or kEvaluate
-  int64_t batch = 0;               // B
+  int64_t batch = 0;               // B: sequences of this pass
   int64_t sequence = 0;            // T of this pass: may be shorter than the position table
   double dropout = 0;              // probability that an element is dropped; 0 when evaluating
   uint64_t dropout_key = 0;        // of (seed, step, micro-batch)
+  // Where a micro-batch is cut into groups of rows (overlap ROWS), which sequences of it this pass
+  // has: `batch` of them from `first_row` on, of `all_rows`. 0: all of them.
+  int64_t first_row = 0;
+  int64_t all_rows = 0;
 };
 
 }  // namespace edgetp

@@ -37,6 +37,7 @@ torch::Tensor CausalMask(int64_t length, const torch::Device& device) {
 BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
                    ParallelContext* context, int layer, const torch::Tensor& mask) {
   auto value = [&](const char* name) { return store.Value(absl::StrCat("h.", layer, ".", name)); };
+  DeferredProducts* const products = &context->products();
   BlockParts parts;
   parts.layer = layer;
   parts.place = options.pattern.blocks()[layer];
@@ -49,11 +50,11 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
                      .heads = context->shard().heads.size(),
                      .head_size = options.shape.channels / options.shape.heads,
                      .causal_mask = mask,
-                     .qkv = {value("attn.c_attn.weight"), value("attn.c_attn.bias")},
-                     .projection = {value("attn.c_proj.weight")}};
+                     .qkv = {value("attn.c_attn.weight"), value("attn.c_attn.bias"), products},
+                     .projection = {value("attn.c_proj.weight"), products}};
   parts.mlp = {.gelu = options.gelu,
-               .expand = {value("mlp.c_fc.weight"), value("mlp.c_fc.bias")},
-               .projection = {value("mlp.c_proj.weight")}};
+               .expand = {value("mlp.c_fc.weight"), value("mlp.c_fc.bias"), products},
+               .projection = {value("mlp.c_proj.weight"), products}};
   parts.attention_bias = value("attn.c_proj.bias");
   parts.mlp_bias = value("mlp.c_proj.bias");
   return parts;

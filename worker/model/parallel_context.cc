@@ -62,6 +62,20 @@ void ParallelContext::Finish(const Pending& pending) {
   communicator_->EndStaging();
 }
 
+void ParallelContext::AllReduceUnderProducts(const CollectiveTag& tag,
+                                             const torch::Tensor& gradient) {
+  if (!products_.defers()) return AllReduce(tag, gradient);
+  const Pending pending = Start(tag, gradient);
+  try {
+    products_.Run();
+  } catch (...) {
+    // The communicator still writes into the gradient, which is about to go.
+    if (status_.ok()) communicator_->Wait(pending.handle).IgnoreError();
+    throw;
+  }
+  Finish(pending);
+}
+
 void ParallelContext::Gather(const CollectiveTag& tag, const std::vector<int64_t>& counts,
                              const torch::Tensor& host) {
   if (world_size_ == 1) return;

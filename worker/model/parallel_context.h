@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "common/plan/shard_map.h"
 #include "worker/model/communicator.h"
+#include "worker/model/deferred_products.h"
 #include "worker/model/torch.h"
 
 namespace edgetp {
@@ -22,12 +23,15 @@ class CollectiveError : public std::exception {
 
 class ParallelContext {
  public:
-  // `communicator` must outlive the context.
-  ParallelContext(Communicator* communicator, const Shard& shard)
+  // `communicator` must outlive the context. `defers_weight_gradients`: overlap DW, of which one
+  // rank alone has no use.
+  ParallelContext(Communicator* communicator, const Shard& shard,
+                  bool defers_weight_gradients = false)
       : communicator_(communicator),
         rank_(communicator->rank()),
         world_size_(communicator->world_size()),
-        shard_(shard) {}
+        shard_(shard),
+        products_(defers_weight_gradients && world_size_ > 1) {}
 
   int rank() const { return rank_; }
   int world_size() const { return world_size_; }
@@ -50,6 +54,13 @@ class ParallelContext {
   Pending Start(const CollectiveTag& tag, const torch::Tensor& tensor);
   void Finish(const Pending& pending);
 
+  // Sums the gradient of a region's input. Where products for weights are deferred, those of the
+  // region run meanwhile. The rules of AllReduce.
+  void AllReduceUnderProducts(const CollectiveTag& tag, const torch::Tensor& gradient);
+
+  // Of the regions whose input's gradient has not been summed yet.
+  DeferredProducts& products() { return products_; }
+
   // Brings every rank's part of `host`, of counts[rank] elements one after another, to rank 0; at
   // world size 1 does nothing.
   // Shapes: (sum of counts); contiguous float32 in host memory. Throws as AllReduce does.
@@ -66,6 +77,7 @@ class ParallelContext {
   const int rank_;
   const int world_size_;
   const Shard shard_;
+  DeferredProducts products_;
   torch::Tensor staging_;  // pinned; grows to the largest tensor that was reduced
   absl::Status status_;
 };

@@ -25,7 +25,8 @@ class SumGradient : public torch::autograd::Node {
     torch::Tensor gradient = std::move(gradients[0]);
     if (!gradient.defined()) throw std::logic_error("F: no gradient reached a parallel region");
     if (!IsSoleOwner(gradient)) gradient = gradient.clone(torch::MemoryFormat::Contiguous);
-    context_.AllReduce({TrafficClass::kActivationBackward, Phase::kBackward, layer_}, gradient);
+    context_.AllReduceUnderProducts({TrafficClass::kActivationBackward, Phase::kBackward, layer_},
+                                    gradient);
     return {std::move(gradient)};
   }
 

@@ -107,6 +107,12 @@ absl::Status CheckBatch(const ModelShape& shape, const TokenBatch& batch) {
   return CheckTokens(shape, batch.targets, "target");
 }
 
+// A backward pass that fails leaves products for weights behind.
+struct DropAtEnd {
+  DeferredProducts& products;
+  ~DropAtEnd() { products.Drop(); }
+};
+
 class GptTrainer : public Trainer {
  public:
   // `shards`: of every rank.
@@ -114,7 +120,8 @@ class GptTrainer : public Trainer {
              const torch::Device& device, Communicator* communicator)
       : options_(options),
         device_(device),
-        context_(communicator, shards[communicator->rank()]),
+        context_(communicator, shards[communicator->rank()],
+                 options.overlap.defers_weight_gradients()),
         store_(ListParameters(options.shape, options.pattern), options.shape, context_.shard(),
                device),
         weights_(options.shape, options.pattern, shards, &context_, &store_),
@@ -229,7 +236,10 @@ class GptTrainer : public Trainer {
                            .dropout_key = dropout_key};
     const torch::Tensor loss =
         model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass);
+    const DropAtEnd drops_products{context_.products()};
     loss.backward(torch::full_like(loss, share, torch::TensorOptions().requires_grad(false)));
+    if (!context_.products().empty())
+      throw std::logic_error("a backward pass ended without the sum of a region's gradient");
     return loss.item<double>() * share;
   }
 

@@ -1,0 +1,149 @@
+// Overlap: what runs under compute changes no result. The group sums as late as it may, and poisons
+// what is under way, so that a read too early or a write too late shows as NaN.
+#include <map>
+
+#include "common/plan/step_plan.h"
+#include "tests/model/model_fixture.h"
+
+namespace edgetp::test {
+namespace {
+
+struct Case {
+  const char* pattern;
+  int world_size;
+  bool biases;
+  int micro_batches;
+  double dropout;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.pattern << " P=" << c.world_size << (c.biases ? " biases" : "")
+       << " micro-batches=" << c.micro_batches << " dropout=" << c.dropout;
+}
+
+std::vector<Case> AllCases() {
+  std::vector<Case> cases;
+  for (const char* pattern : {"tt", "ss", "p", "tspp", "pptp"}) {
+    for (int world_size = 1; world_size <= 4; ++world_size) {
+      cases.push_back({pattern, world_size, true, 2, 0});
+      cases.push_back({pattern, world_size, false, 1, 0});
+      cases.push_back({pattern, world_size, true, 1, 0.2});
+    }
+  }
+  return cases;
+}
+
+class OverlapTest : public testing::TestWithParam<Case> {
+ protected:
+  TrainerOptions Options(const std::string& overlap) const {
+    TrainerOptions options =
+        TinyOptions(GetParam().pattern, GetParam().world_size, GetParam().biases);
+    options.dropout = GetParam().dropout;
+    options.clip_norm = 0.5;
+    options.epsilon = 1e-3;  // as in the tests of equivalence
+    options.overlap = *Overlap::Parse(overlap);
+    return options;
+  }
+
+  std::vector<TokenBatch> MicroBatches(const TrainerOptions& options, int step) const {
+    std::vector<TokenBatch> batches;
+    for (int i = 0; i < GetParam().micro_batches; ++i)
+      batches.push_back(TinyBatch(options.shape, 2 * step + i));
+    return batches;
+  }
+
+  // A group that starts from the same strong weights.
+  std::unique_ptr<TrainerGroup> MakeGroup(const TrainerOptions& options) const {
+    auto group = std::make_unique<TrainerGroup>(options, GetParam().world_size);
+    group->Load(StrongWeights(options.shape));
+    return group;
+  }
+
+  std::vector<NamedTensor> Gradients(TrainerGroup& group, int rank) const {
+    auto gradients = group.trainer(rank).LocalGradients();
+    EXPECT_TRUE(gradients.ok()) << gradients.status();
+    return *std::move(gradients);
+  }
+};
+
+TEST_P(OverlapTest, DwGivesTheSameBits) {
+  const TrainerOptions options = Options("NONE");
+  const auto plain = MakeGroup(options), overlapped = MakeGroup(Options("DW"));
+  for (int step = 0; step < 10; ++step) {
+    const auto batches = MicroBatches(options, step);
+    const StepResult want = plain->TrainStep(step, batches, 1e-2);
+    const StepResult got = overlapped->TrainStep(step, batches, 1e-2);
+    ASSERT_EQ(got.loss, want.loss) << step;
+    ASSERT_EQ(got.gradient_norm, want.gradient_norm) << step;
+    for (int rank = 0; rank < GetParam().world_size; ++rank) {
+      const auto wanted = Gradients(*plain, rank), gotten = Gradients(*overlapped, rank);
+      for (size_t i = 0; i < wanted.size(); ++i)
+        ASSERT_EQ(gotten[i].values, wanted[i].values) << wanted[i].name << " step " << step;
+    }
+  }
+  const auto want = plain->Export(), got = overlapped->Export();
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_EQ(got[i].values, want[i].values) << want[i].name;
+}
+
+void ExpectPlanned(const absl::StatusOr<StepPlan>& plan, const std::vector<LoggedCall>& calls) {
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const std::vector<CollectiveStep> want = Collectives(plan->steps[0]);
+  ASSERT_EQ(calls.size(), want.size());
+  std::map<int64_t, int64_t> handles;  // of the plan, by those of the communicator
+  for (size_t i = 0; i < want.size(); ++i) {
+    EXPECT_EQ(calls[i].part, want[i].part) << i;
+    EXPECT_EQ(calls[i].tag.traffic, want[i].tag.traffic) << i;
+    EXPECT_EQ(calls[i].tag.phase, want[i].tag.phase) << i;
+    EXPECT_EQ(calls[i].tag.layer, want[i].tag.layer) << i;
+    EXPECT_EQ(calls[i].elements, want[i].elements) << i;
+    if (calls[i].part == CollectivePart::kStart) handles[calls[i].handle] = want[i].handle;
+    if (calls[i].part == CollectivePart::kWait) {
+      EXPECT_EQ(handles.at(calls[i].handle), want[i].handle) << i;
+    }
+  }
+}
+
+TEST_P(OverlapTest, StartsAndWaitsAreThoseOfThePlan) {
+  for (const char* overlap : {"NONE", "DW", "ROWS(2)"}) {
+    SCOPED_TRACE(overlap);
+    const TrainerOptions options = Options(overlap);
+    const PlanOptions plan_options{.shape = options.shape,
+                                   .pattern = options.pattern,
+                                   .world_size = GetParam().world_size,
+                                   .split = options.split,
+                                   .batch = 2,
+                                   .micro_batches = GetParam().micro_batches,
+                                   .overlap = options.overlap};
+    const auto group = MakeGroup(options);
+    group->threads().ClearLog();
+    group->TrainStep(0, MicroBatches(options, 0), 1e-3);
+    ExpectPlanned(BuildStepPlan(plan_options), group->threads().calls());
+    group->threads().ClearLog();
+    group->Evaluate(TinyBatch(options.shape, 0));
+    ExpectPlanned(BuildEvaluationPlan(plan_options), group->threads().calls());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Patterns, OverlapTest, testing::ValuesIn(AllCases()));
+
+TEST(OverlapFailureTest, TheFailureOfAnySumUnderWayKeepsItsStatusAndEndsTheOtherRanks) {
+  TrainerOptions options = TinyOptions("tspp", 2);
+  options.overlap = *Overlap::Parse("DW");
+  TrainerGroup healthy(options, 2);
+  healthy.TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3);
+  const int count = static_cast<int>(healthy.threads().log().size());
+  const absl::Status cause = absl::DataLossError("segment 3 has a wrong size");
+  for (int number = 0; number < count; ++number) {
+    TrainerGroup group(options, 2);
+    group.threads().FailAt(1, number, cause);
+    std::vector<absl::Status> status(2);
+    group.threads().Run([&](int rank) {
+      status[rank] = group.trainer(rank).TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3).status();
+    });
+    EXPECT_EQ(status[1], cause) << number;
+    EXPECT_EQ(status[0].code(), absl::StatusCode::kAborted) << number;
+  }
+}
+
+}  // namespace
+}  // namespace edgetp::test
