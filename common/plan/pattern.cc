@@ -51,12 +51,13 @@ class Parser {
   absl::StatusOr<std::string> Item(int depth) {
     const size_t start = position_;
     const char c = text_[position_++];
-    if (c == 't' || c == 's' || c == 'p') return std::string(1, c);
+    if (FindBlockTraits(c, 0) != nullptr) return std::string(1, c);
     if (c != '(') {
       return ErrorAt(
           text_, start,
           absl::StrCat("'", std::string(1, c),
-                       "' is not a block: use t, s, p, and repeats as in (sppp)*3 or t2s10"));
+                       "' is not a block: use ", BlockLetters(),
+                       ", and repeats as in (sppp)*3 or t2s10"));
     }
     if (depth >= 16) return ErrorAt(text_, start, "more than 16 nested groups");
     auto letters = Sequence(depth + 1);
@@ -89,23 +90,28 @@ class Parser {
   size_t position_ = 0;
 };
 
-BlockKind KindOf(char letter) {
-  if (letter == 't') return BlockKind::kTensorParallel;
-  return letter == 's' ? BlockKind::kSyncDrop : BlockKind::kParallel;
+// Whether two blocks that follow one another are of one run.
+bool Joins(const PatternBlock& a, const PatternBlock& b) {
+  return TraitsOf(a.kind).run != RunKind::kNone && a.kind == b.kind;
 }
 
 }  // namespace
 
-char LetterOf(BlockKind kind) {
-  switch (kind) {
-    case BlockKind::kTensorParallel:
-      return 't';
-    case BlockKind::kSyncDrop:
-      return 's';
-    case BlockKind::kParallel:
-      break;
+std::vector<Stage> StagesOf(const PatternBlock& block) {
+  const BlockTraits& traits = TraitsOf(block.kind);
+  if (traits.separate_modules) return {{StagePart::kAttention}, {StagePart::kMlp}};
+  Stage whole{StagePart::kWhole};
+  if (traits.run == RunKind::kSharedSum) {
+    if (!block.last_of_run) whole.forward_sum = Channels::kNone;
+    if (!block.first_of_run) whole.backward_sum = Channels::kNone;
   }
-  return 'p';
+  return {whole};
+}
+
+int SlackOf(const PatternBlock& block) { return TraitsOf(block.kind).slack; }
+
+int64_t CountOf(Channels which, const PatternBlock& block, int64_t channels) {
+  return which == Channels::kNone ? 0 : channels;
 }
 
 absl::StatusOr<Pattern> Pattern::Parse(const std::string& text, int layers) {
@@ -118,36 +124,32 @@ absl::StatusOr<Pattern> Pattern::Parse(const std::string& text, int layers) {
                                                    " layers: they must be equal"));
   }
   Pattern pattern;
-  for (int i = 0; i < blocks; ++i) {
-    const char letter = (*letters)[i];
-    const bool joins_previous = letter == 'p' && i > 0 && (*letters)[i - 1] == 'p';
-    const bool joins_next = letter == 'p' && i + 1 < blocks && (*letters)[i + 1] == 'p';
-    pattern.blocks_.push_back({KindOf(letter), !joins_previous, !joins_next});
+  for (const char letter : *letters)
+    pattern.blocks_.push_back({FindBlockTraits(letter, 0)->kind});
+  for (int i = 0; i + 1 < blocks; ++i) {
+    PatternBlock &block = pattern.blocks_[i], &next = pattern.blocks_[i + 1];
+    if (Joins(block, next)) block.last_of_run = next.first_of_run = false;
   }
   return pattern;
 }
 
 std::string Pattern::Expanded() const {
   std::string letters;
-  for (const PatternBlock& block : blocks_) letters += LetterOf(block.kind);
+  for (const PatternBlock& block : blocks_) letters += TraitsOf(block.kind).letter;
   return letters;
 }
 
 int Pattern::ForwardSyncPoints() const {
   int count = 0;
   for (const PatternBlock& block : blocks_) {
-    if (block.kind == BlockKind::kTensorParallel) {
-      count += 2;
-    } else if (block.last_of_run) {
-      count += 1;
-    }
+    for (const Stage& stage : StagesOf(block)) count += stage.forward_sum != Channels::kNone;
   }
   return count;
 }
 
 bool Pattern::NeedsGradientSync() const {
   for (const PatternBlock& block : blocks_) {
-    if (block.kind != BlockKind::kTensorParallel) return true;
+    if (TraitsOf(block.kind).partial_norms) return true;
   }
   return false;
 }
