@@ -57,4 +57,14 @@ std::string BlockLetters() {
   return letters;
 }
 
+std::string ModifierExamples(char letter) {
+  std::string examples;
+  for (const BlockTraits& row : kRows) {
+    if (row.modifier == 0 || (letter != 0 && row.letter != letter)) continue;
+    absl::StrAppend(&examples, examples.empty() ? "" : " and ", std::string(1, row.letter),
+                    row.modifier == '~' ? "~2" : "@0.5");
+  }
+  return examples;
+}
+
 }  // namespace edgetp

@@ -57,4 +57,8 @@ const BlockTraits* FindBlockTraits(char letter, char modifier);
 // "t, s, p": the letters, for messages.
 std::string BlockLetters();
 
+// "t~2 and t@0.5": the letters that take a modifier, with an example of it. With `letter`, its own
+// alone; empty if it takes none.
+std::string ModifierExamples(char letter = 0);
+
 }  // namespace edgetp

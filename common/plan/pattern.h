@@ -11,9 +11,13 @@
 
 namespace edgetp {
 
+// p of t@p is kept in millionths, exactly as it was written.
+inline constexpr int kWholeShare = 1'000'000;
+
 // One block of a pattern. Blocks of a run know their place in it.
 struct PatternBlock {
   BlockKind kind;
+  int modifier = 0;  // t~k: k, in modules; t@p: p, in millionths; else 0
   bool first_of_run = true;
   bool last_of_run = true;
 };
@@ -45,24 +49,32 @@ std::vector<Stage> StagesOf(const PatternBlock& block);
 // beginning in the backward pass.
 int SlackOf(const PatternBlock& block);
 
+// "t", "t~2", "t@0.5".
+std::string TextOf(const PatternBlock& block);
+
 // How many of `channels` these are.
 int64_t CountOf(Channels which, const PatternBlock& block, int64_t channels);
 
 class Pattern {
  public:
-  // Parses letters with repeats: "sppp", "(sppp)*3", "t2s10". `layers` > 0 demands that many
-  // blocks.
+  // Parses letters, each with at most one modifier, with repeats: "sppp", "(sppp)*3", "t2s10",
+  // "(t@0.5 s)*2 t~2*4". Blanks may stand between blocks. t~0 and t@1 are t. `layers` > 0 demands that
+  // many blocks.
   // Errors: InvalidArgument naming the position and the rule.
   static absl::StatusOr<Pattern> Parse(const std::string& text, int layers);
 
   const std::vector<PatternBlock>& blocks() const { return blocks_; }
   int layers() const { return static_cast<int>(blocks_.size()); }
-  // Letters without repeats: "spppspppsppp".
+  // Letters and modifiers without repeats or blanks: "spppspppsppp", "t@0.5t@0.5". Parses as the same
+  // pattern.
   std::string Expanded() const;
   // Sums of activations in a forward pass. The backward pass has as many.
   int ForwardSyncPoints() const;
   // True if any block has replicated parameters with partial gradients.
   bool NeedsGradientSync() const;
+  // Whether a model of so many channels can have it: t@p shares at least one.
+  // Errors: InvalidArgument naming the block and the rule.
+  absl::Status CheckChannels(int channels) const;
 
  private:
   std::vector<PatternBlock> blocks_;
