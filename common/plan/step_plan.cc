@@ -6,31 +6,31 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/plan/rank_planner.h"
 #include "common/plan/work.h"
 
 namespace edgetp {
 namespace {
-
-bool HasOutputBiases(BlockKind kind) { return kind != BlockKind::kParallel; }
 
 double GlobalParameters(const ModelShape& shape) {
   const double norm = shape.channels * (shape.biases ? 2.0 : 1.0);
   return (static_cast<double>(shape.vocabulary) + shape.sequence) * shape.channels + norm;
 }
 
-// One block's parameters on a rank: slices of the four matrices, LN1, LN2, and the output biases
-// that the kind has.
-double BlockParameters(const ModelShape& shape, const RankSizes& s, BlockKind kind) {
-  double count = 4 * s.C * s.width + 2 * s.C * s.columns + 2 * s.C;
-  if (shape.biases) count += 3 * s.width + s.columns + 2 * s.C;
-  if (shape.biases && HasOutputBiases(kind)) count += 2 * s.C;
+// One block's parameters on a rank: slices of the four matrices, its norms, and the output biases
+// where it has them.
+double BlockParameters(const ModelShape& shape, const RankSizes& s, const BlockTraits& traits) {
+  const double norms = traits.second_norm ? 2 : 1;
+  double count = 4 * s.C * s.width + 2 * s.C * s.columns + norms * s.C;
+  if (shape.biases) count += 3 * s.width + s.columns + norms * s.C;
+  if (shape.biases && traits.output_biases) count += 2 * s.C;
   return count;
 }
 
 double RankParameters(const PlanOptions& options, const RankSizes& s) {
   double count = GlobalParameters(options.shape);
   for (const PatternBlock& block : options.pattern.blocks()) {
-    count += BlockParameters(options.shape, s, block.kind);
+    count += BlockParameters(options.shape, s, TraitsOf(block.kind));
   }
   return count;
 }
@@ -44,117 +44,48 @@ double FullParameters(const ModelShape& shape) {
 }
 
 // What is kept for the backward pass of one micro-batch, in float32, per block:
-//   4 (B, T, C)       the inputs and results of LN1 and LN2
+//   2 (B, T, C)       of each norm, its input and its result
 //   4 (B, T, C/P)     q, k, v and the attended values
 //   (B, H/P, T, T)    the attention weights
 //   2 (B, T, 4C/P)    before and after gelu
-// and once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient.
+double KeptByBlock(const RankSizes& s, const BlockTraits& traits) {
+  const double norms = traits.second_norm ? 2 : 1;
+  return 2 * norms * s.tokens * s.C + 4 * s.tokens * s.width + s.B * s.heads * s.T * s.T +
+         2 * s.tokens * s.columns;
+}
+
+// And once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient.
 MemorySizes SizesOf(const PlanOptions& options, const RankSizes& s) {
-  const double block = 4 * s.tokens * s.C + 4 * s.tokens * s.width + s.B * s.heads * s.T * s.T +
-                       2 * s.tokens * s.columns;
+  double blocks = 0, largest = 0;
+  for (const PatternBlock& block : options.pattern.blocks()) {
+    const double kept = KeptByBlock(s, TraitsOf(block.kind));
+    blocks += kept;
+    largest = std::max(largest, kept);
+  }
   const double once = 3 * s.tokens * s.C + 2 * s.tokens * s.V;
-  const ModelShape& shape = options.shape;
   MemorySizes sizes;
   sizes.parameters_bytes = kFloatBytes * RankParameters(options, s);
-  sizes.activations_bytes = kFloatBytes * (shape.layers * block + once);
-  sizes.layer_bytes = kFloatBytes * block;
+  sizes.activations_bytes = kFloatBytes * (blocks + once);
+  sizes.layer_bytes = kFloatBytes * largest;
   sizes.logits_bytes = kFloatBytes * s.tokens * s.V;
-  sizes.whole_model_bytes = kFloatBytes * FullParameters(shape);
+  sizes.whole_model_bytes = kFloatBytes * FullParameters(options.shape);
   sizes.largest_tensor_bytes = kFloatBytes * s.C * std::max({s.V, s.T, 4 * s.C});
   return sizes;
 }
 
-// Parameters whose gradients are partial per rank: LN1 and LN2 of s and p blocks, b_o of s blocks
-// (design: it is used inside the parallel region, too).
+// Replicated parameters whose gradients are partial per rank.
 int64_t GradSyncElements(const PlanOptions& options) {
   const int64_t C = options.shape.channels;
+  const bool biases = options.shape.biases;
   int64_t elements = 0;
   for (const PatternBlock& block : options.pattern.blocks()) {
-    if (block.kind == BlockKind::kTensorParallel) continue;
-    elements += options.shape.biases ? 4 * C : 2 * C;
-    if (options.shape.biases && block.kind == BlockKind::kSyncDrop) elements += C;
+    const BlockTraits& traits = TraitsOf(block.kind);
+    if (traits.partial_norms) elements += C * (traits.second_norm ? 2 : 1) * (biases ? 2 : 1);
+    if (biases && traits.partial_attention_bias) elements += C;
+    if (biases && traits.partial_mlp_bias) elements += C;
   }
   return elements;
 }
-
-// Writes one rank's list.
-class RankPlanner {
- public:
-  RankPlanner(const PlanOptions& options, const Shard& shard)
-      : options_(options),
-        blocks_(options.pattern.blocks()),
-        sizes_(options.shape, options.batch, shard) {}
-
-  void Forward(Phase phase) {
-    Compute(phase, -1, EmbeddingForward(sizes_));
-    for (int layer = 0; layer < options_.shape.layers; ++layer) ForwardBlock(phase, layer);
-    Compute(phase, -1, HeadForward(sizes_));
-  }
-
-  void BackwardPass() {
-    Compute(Phase::kBackward, -1, Backward(HeadForward(sizes_)));
-    for (int layer = options_.shape.layers - 1; layer >= 0; --layer) BackwardBlock(layer);
-    Compute(Phase::kBackward, -1, Backward(EmbeddingForward(sizes_)));
-  }
-
-  void Update() {
-    const int64_t partial = GradSyncElements(options_);
-    if (partial > 0) Reduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, 4);
-    Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, 4);
-    const double parameters = RankParameters(options_, sizes_);
-    Compute(Phase::kOptimizer, -1, OptimizerUpdate(parameters));
-  }
-
-  std::vector<PlanStep> Take() { return std::move(steps_); }
-
- private:
-  void ForwardBlock(Phase phase, int layer) {
-    const CollectiveTag tag{TrafficClass::kActivationForward, phase, layer};
-    if (blocks_[layer].kind == BlockKind::kTensorParallel) {
-      Compute(phase, layer, AttentionForward(sizes_));
-      Reduce(tag, activation_elements(), options_.wire_forward_bytes);
-      Compute(phase, layer, MlpForward(sizes_));
-    } else {
-      Compute(phase, layer, AttentionForward(sizes_) + MlpForward(sizes_));
-    }
-    if (blocks_[layer].last_of_run) Reduce(tag, activation_elements(), options_.wire_forward_bytes);
-  }
-
-  void BackwardBlock(int layer) {
-    const CollectiveTag tag{TrafficClass::kActivationBackward, Phase::kBackward, layer};
-    const Work attention = Backward(AttentionForward(sizes_));
-    const Work mlp = Backward(MlpForward(sizes_));
-    if (blocks_[layer].kind == BlockKind::kTensorParallel) {
-      Compute(Phase::kBackward, layer, mlp);
-      Reduce(tag, activation_elements(), options_.wire_backward_bytes);
-      Compute(Phase::kBackward, layer, attention);
-    } else {
-      Compute(Phase::kBackward, layer, attention + mlp);
-    }
-    if (blocks_[layer].first_of_run)
-      Reduce(tag, activation_elements(), options_.wire_backward_bytes);
-  }
-
-  void Compute(Phase phase, int layer, const Work& cost) {
-    steps_.push_back(ComputeStep{
-        phase, layer, cost.flops, cost.bytes, static_cast<float>(cost.product_flops),
-        static_cast<float>(cost.elementwise_bytes), static_cast<float>(cost.operations)});
-  }
-
-  void Reduce(const CollectiveTag& tag, int64_t elements, int bytes_per_element) {
-    if (options_.world_size == 1) return;
-    steps_.push_back(CollectiveStep{tag, elements, elements * bytes_per_element});
-  }
-
-  int64_t activation_elements() const {
-    return int64_t{options_.batch} * options_.shape.sequence * options_.shape.channels;
-  }
-
-  const PlanOptions& options_;
-  const std::vector<PatternBlock>& blocks_;
-  const RankSizes sizes_;
-  std::vector<PlanStep> steps_;
-};
 
 absl::Status CheckSizes(const PlanOptions& options) {
   const ModelShape& shape = options.shape;
@@ -183,6 +114,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
         absl::StrCat("step plan: the pattern has ", options.pattern.layers(),
                      " blocks, but the model has ", shape.layers, " layers"));
   }
+  RETURN_IF_ERROR(options.pattern.CheckChannels(shape.channels));
   // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything
   // could run.
   const double elements = static_cast<double>(options.batch) * shape.sequence * shape.channels;
@@ -193,16 +125,24 @@ absl::Status CheckSizes(const PlanOptions& options) {
   return absl::OkStatus();
 }
 
-// The steps of all ranks are kept in memory, 56 bytes each: GPT-3 on a thousand ranks has ten
+// How many steps a block has at most in each direction.
+int StepsOf(const PatternBlock& block) {
+  const int sums = SlackOf(block) > 0 ? 2 : 1;  // where one is late, it is started and waited for
+  return static_cast<int>(StagesOf(block).size()) * (1 + sums);
+}
+
+// The steps of all ranks are kept in memory, 64 bytes each: GPT-3 on a thousand ranks has ten
 // million.
 absl::Status CheckSteps(const PlanOptions& options) {
   constexpr double kMaxSteps = 1 << 25;
-  // A block has at most two computations and two collectives in each direction.
-  const double steps = 8.0 * options.shape.layers * options.micro_batches * options.world_size;
+  int most = 4;
+  for (const PatternBlock& block : options.pattern.blocks()) most = std::max(most, StepsOf(block));
+  const double steps =
+      2.0 * most * options.shape.layers * options.micro_batches * options.world_size;
   if (steps <= kMaxSteps) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      "step plan: too large to be kept: 8 * layers * micro_batches * workers = ", steps,
-      ": must be at most 2^25"));
+      "step plan: too large to be kept: ", 2 * most, " * layers * micro_batches * workers = ",
+      steps, ": must be at most 2^25"));
 }
 
 // Everything but the steps.
@@ -228,9 +168,9 @@ absl::StatusOr<StepPlan> Build(const PlanOptions& options, WriteSteps write) {
   ASSIGN_OR_RETURN(const std::vector<Shard> shards,
                    BuildShardMap(options.shape, options.world_size, options.split));
   StepPlan plan = Describe(options, shards);
-  for (const Shard& shard : shards) {
-    RankPlanner planner(options, shard);
-    write(planner);
+  for (size_t rank = 0; rank < shards.size(); ++rank) {
+    RankPlanner planner(options, shards[rank]);
+    write(planner, plan.parameters[rank]);
     plan.steps.push_back(planner.Take());
   }
   return plan;
@@ -269,17 +209,17 @@ const char* NameOf(TrafficClass traffic) {
 }
 
 absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
-  return Build(options, [&](RankPlanner& planner) {
+  return Build(options, [&](RankPlanner& planner, double parameters) {
     for (int i = 0; i < options.micro_batches; ++i) {
       planner.Forward(Phase::kForward);
       planner.BackwardPass();
     }
-    planner.Update();
+    planner.Update(GradSyncElements(options), parameters);
   });
 }
 
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
-  return Build(options, [](RankPlanner& planner) { planner.Forward(Phase::kEvaluate); });
+  return Build(options, [](RankPlanner& planner, double) { planner.Forward(Phase::kEvaluate); });
 }
 
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {

@@ -53,7 +53,8 @@ ParallelContext::Pending ParallelContext::Start(const CollectiveTag& tag,
 
 void ParallelContext::Finish(const Pending& pending) {
   if (world_size_ == 1) return;
-  if (status_.ok()) status_ = communicator_->Wait(pending.handle);
+  const absl::Status status = communicator_->Wait(pending.handle);  // of a failed group, too
+  if (status_.ok()) status_ = status;
   if (!status_.ok()) throw CollectiveError();
   if (!pending.host.defined()) return;
   torch::NoGradGuard no_grad;
@@ -62,18 +63,8 @@ void ParallelContext::Finish(const Pending& pending) {
   communicator_->EndStaging();
 }
 
-void ParallelContext::AllReduceUnderProducts(const CollectiveTag& tag,
-                                             const torch::Tensor& gradient) {
-  if (!products_.defers()) return AllReduce(tag, gradient);
-  const Pending pending = Start(tag, gradient);
-  try {
-    products_.Run();
-  } catch (...) {
-    // The communicator still writes into the gradient, which is about to go.
-    if (status_.ok()) communicator_->Wait(pending.handle).IgnoreError();
-    throw;
-  }
-  Finish(pending);
+void ParallelContext::Abandon(const Pending& pending) {
+  if (world_size_ > 1) communicator_->Wait(pending.handle).IgnoreError();  // the first error counts
 }
 
 void ParallelContext::Gather(const CollectiveTag& tag, const std::vector<int64_t>& counts,

@@ -43,9 +43,9 @@ class ParallelContext {
   // throws at once, without communicating.
   void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);
 
-  // The same in two calls: what is computed between them hides the exchange. Nothing may touch
-  // `tensor` until Finish, which must be called once for each Start, also while exceptions unwind
-  // the rest. Throws as AllReduce does.
+  // The same in two calls: what is computed between them hides the exchange. Nothing may touch or
+  // free `tensor` until Finish or Abandon; one of them must be called once for each Start that did not
+  // throw. Throws as AllReduce does.
   struct Pending {
     torch::Tensor tensor;
     torch::Tensor host;  // where the tensor is an accelerator's: its copy
@@ -53,10 +53,8 @@ class ParallelContext {
   };
   Pending Start(const CollectiveTag& tag, const torch::Tensor& tensor);
   void Finish(const Pending& pending);
-
-  // Sums the gradient of a region's input. Where products for weights are deferred, those of the
-  // region run meanwhile. The rules of AllReduce.
-  void AllReduceUnderProducts(const CollectiveTag& tag, const torch::Tensor& gradient);
+  // Instead of Finish while exceptions unwind the rest: waits, whatever becomes of the sum.
+  void Abandon(const Pending& pending);
 
   // Of the regions whose input's gradient has not been summed yet.
   DeferredProducts& products() { return products_; }

@@ -42,16 +42,15 @@ class SpecList {
   }
 
   void Block(int layer) {
-    const BlockKind kind = blocks_[layer].kind;
-    const bool partial = kind != BlockKind::kTensorParallel;
-    const bool has_bias = kind != BlockKind::kParallel;
+    const BlockTraits& traits = TraitsOf(blocks_[layer].kind);
+    const bool has_bias = traits.output_biases;
     const std::string prefix = absl::StrCat("h.", layer, ".");
-    Norm(prefix + "ln_1", partial);
+    Norm(prefix + "ln_1", traits.partial_norms);
     Column(prefix + "attn.c_attn", 3 * C_, Split::kQkv);
-    Row(prefix + "attn.c_proj", C_, Split::kHeadRows, has_bias, kind == BlockKind::kSyncDrop);
-    Norm(prefix + "ln_2", partial);
+    Row(prefix + "attn.c_proj", C_, Split::kHeadRows, has_bias, traits.partial_attention_bias);
+    if (traits.second_norm) Norm(prefix + "ln_2", traits.partial_norms);
     Column(prefix + "mlp.c_fc", 4 * C_, Split::kColumns);
-    Row(prefix + "mlp.c_proj", 4 * C_, Split::kColumnRows, has_bias, false);
+    Row(prefix + "mlp.c_proj", 4 * C_, Split::kColumnRows, has_bias, traits.partial_mlp_bias);
   }
 
   std::vector<ParameterSpec> Take() { return std::move(specs_); }
@@ -74,15 +73,21 @@ std::vector<ParameterSpec> ListParameters(const ModelShape& shape, const Pattern
   return list.Take();
 }
 
-std::vector<ParameterSpec> ListUnusedBiases(const ModelShape& shape, const Pattern& pattern) {
+std::vector<ParameterSpec> ListUnused(const ModelShape& shape, const Pattern& pattern) {
   std::vector<ParameterSpec> specs;
-  for (int layer = 0; shape.biases && layer < shape.layers; ++layer) {
-    if (pattern.blocks()[layer].kind != BlockKind::kParallel) continue;
-    for (const char* name : {".attn.c_proj.bias", ".mlp.c_proj.bias"}) {
+  for (int layer = 0; layer < shape.layers; ++layer) {
+    const BlockTraits& traits = TraitsOf(pattern.blocks()[layer].kind);
+    auto add = [&](const char* name, Role role) {
       specs.push_back({.name = absl::StrCat("h.", layer, name),
                        .full_shape = {shape.channels},
-                       .role = Role::kLinearBias});
+                       .role = role});
+    };
+    if (shape.biases && !traits.output_biases) {
+      add(".attn.c_proj.bias", Role::kLinearBias);
+      add(".mlp.c_proj.bias", Role::kLinearBias);
     }
+    if (!traits.second_norm) add(".ln_2.weight", Role::kNormWeight);
+    if (!traits.second_norm && shape.biases) add(".ln_2.bias", Role::kNormBias);
   }
   return specs;
 }

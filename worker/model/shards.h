@@ -36,12 +36,13 @@ struct ParameterSpec {
   bool decays() const { return full_shape.size() >= 2; }
 };
 
-// All parameters of the model in GPT-2's order. Blocks of kind p have no output biases.
+// All parameters of the model in GPT-2's order, those that a block's kind has not (BlockTraits) left
+// out.
 std::vector<ParameterSpec> ListParameters(const ModelShape& shape, const Pattern& pattern);
 
-// The output biases that GPT-2 has and this pattern's p blocks do not: written as zeros and ignored
-// when read, so that a weight file fits every pattern.
-std::vector<ParameterSpec> ListUnusedBiases(const ModelShape& shape, const Pattern& pattern);
+// What GPT-2 has and this pattern's blocks do not: output biases or a second norm. Written as
+// zeros, a norm's weight as ones, and ignored when read, so that a weight file fits every pattern.
+std::vector<ParameterSpec> ListUnused(const ModelShape& shape, const Pattern& pattern);
 
 // The part of a full tensor that a rank owns, as a view of it. For kQkv its last axis is split in
 // (3, H/P, D).

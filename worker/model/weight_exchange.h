@@ -29,7 +29,7 @@ class WeightExchange {
   WeightExchange(const ModelShape& shape, const Pattern& pattern, std::vector<Shard> shards,
                  ParallelContext* context, ParameterStore* store)
       : shape_(shape),
-        unused_(ListUnusedBiases(shape, pattern)),
+        unused_(ListUnused(shape, pattern)),
         shards_(std::move(shards)),
         context_(context),
         store_(store) {}
