@@ -173,6 +173,8 @@ TEST_P(EquivalenceTest, AllReducesAreThoseOfTheStepPlan) {
       EXPECT_EQ(got[i].tag.phase, want[i].tag.phase) << i;
       EXPECT_EQ(got[i].tag.layer, want[i].tag.layer) << i;
       EXPECT_EQ(got[i].elements, want[i].elements) << i;
+      EXPECT_EQ(got[i].part, want[i].part) << i;
+      EXPECT_EQ(got[i].handle, want[i].handle) << i;
     }
   };
   compare(BuildStepPlan(plan_options));

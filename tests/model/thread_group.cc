@@ -19,27 +19,25 @@ class ThreadGroup::Member : public Communicator {
   int rank() const override { return rank_; }
   int world_size() const override { return group_->world_size(); }
   absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override {
-    Log({tag, CollectivePart::kBoth, static_cast<int64_t>(data.size()), -1});
-    if (const absl::Status status = SumUntil(next_handle_ - 1); !status.ok()) return status;
-    return group_->AllReduce(rank_, tag, data);
+    return group_->AllReduce(rank_, {tag}, data);
   }
   absl::StatusOr<int64_t> Start(const CollectiveTag& tag, absl::Span<float> data) override {
-    const int64_t handle = next_handle_++;
-    Log({tag, CollectivePart::kStart, static_cast<int64_t>(data.size()), handle});
-    started_[handle] = {tag, data, {data.begin(), data.end()}};
+    Late late{tag, data, {data.begin(), data.end()}};
+    const absl::Status status = group_->AllReduce(rank_, {tag, false, CollectivePart::kStart},
+                                                  absl::MakeSpan(late.sum));
+    if (!status.ok()) return status;
     std::fill(data.begin(), data.end(), std::numeric_limits<float>::quiet_NaN());
-    return handle;
+    // Nobody else has completed a start since: that takes this rank, too.
+    late.number = group_->starts_ - 1;
+    late_.emplace(next_, std::move(late));
+    return next_++;
   }
   absl::Status Wait(int64_t handle) override {
-    const auto found = started_.find(handle);
-    if (found == started_.end()) return absl::InternalError("waited for twice, or never started");
-    Log({found->second.tag, CollectivePart::kWait,
-         static_cast<int64_t>(found->second.data.size()), handle});
-    const absl::Status status = SumUntil(handle);
-    const Started done = std::move(found->second);
-    started_.erase(found);
-    if (status.ok()) std::copy(done.values.begin(), done.values.end(), done.data.begin());
-    return status;
+    const auto node = late_.extract(handle);
+    if (node.empty()) return absl::InternalError("a wait without its start");
+    const Late& late = node.mapped();
+    std::copy(late.sum.begin(), late.sum.end(), late.data.begin());
+    return group_->Wait(rank_, late.tag, static_cast<int64_t>(late.sum.size()), late.number);
   }
   absl::Status Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
                       absl::Span<float> data) override {
@@ -47,31 +45,17 @@ class ThreadGroup::Member : public Communicator {
   }
 
  private:
-  struct Started {
+  struct Late {
     CollectiveTag tag;
     absl::Span<float> data;
-    std::vector<float> values;
+    std::vector<float> sum;
+    int64_t number = 0;
   };
-
-  // Sums what was started up to `last` and is not summed yet, in the order of the starts.
-  absl::Status SumUntil(int64_t last) {
-    for (; next_sum_ <= last; ++next_sum_) {
-      Started& next = started_.at(next_sum_);
-      const absl::Status status =
-          group_->AllReduce(rank_, next.tag, absl::MakeSpan(next.values));
-      if (!status.ok()) return status;
-    }
-    return absl::OkStatus();
-  }
-  void Log(const LoggedCall& call) {
-    if (rank_ == 0) group_->logged_calls_.push_back(call);
-  }
 
   ThreadGroup* const group_;
   const int rank_;
-  std::map<int64_t, Started> started_;  // and not waited for yet
-  int64_t next_handle_ = 0;
-  int64_t next_sum_ = 0;
+  std::map<int64_t, Late> late_;
+  int64_t next_ = 0;
 };
 
 ThreadGroup::ThreadGroup(int world_size)
@@ -104,29 +88,41 @@ absl::Status ThreadGroup::Gather(int rank, const CollectiveTag& tag,
   std::vector<float> parts(data.size(), 0.0f);
   const int64_t begin = std::accumulate(counts.begin(), counts.begin() + rank, int64_t{0});
   std::copy_n(data.begin() + begin, counts[rank], parts.begin() + begin);
-  const absl::Status status = AllReduce(rank, tag, absl::MakeSpan(parts), /*gather=*/true);
+  const absl::Status status = AllReduce(rank, {tag, /*gather=*/true}, absl::MakeSpan(parts));
   if (status.ok() && rank == 0) std::copy(parts.begin(), parts.end(), data.begin());
   return status;
 }
 
-absl::Status ThreadGroup::AllReduce(int rank, const CollectiveTag& tag, absl::Span<float> data,
-                                    bool gather) {
-  std::unique_lock<std::mutex> lock(mutex_);
+absl::Status ThreadGroup::Enter(int rank) {
   if (!aborted_.ok()) return aborted_;
   if (rank == failing_rank_ && calls_[rank] == failing_number_) {
     Abort(failure_, rank).IgnoreError();  // the others' Status; this rank returns its own
     return failure_;
   }
   ++calls_[rank];
+  return absl::OkStatus();
+}
+
+absl::Status ThreadGroup::AllReduce(int rank, const Request& request, absl::Span<float> data) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (absl::Status status = Enter(rank); !status.ok()) return status;
   spans_[rank] = data;
-  tags_[rank] = tag;
-  if (++arrived_ == world_size()) return Complete(gather);
+  tags_[rank] = request.tag;
+  if (++arrived_ == world_size()) return Complete(request);
   const int64_t round = round_;
   changed_.wait(lock, [&] { return round_ != round || !aborted_.ok(); });
   return round_ != round ? absl::OkStatus() : aborted_;
 }
 
-absl::Status ThreadGroup::Complete(bool gather) {
+absl::Status ThreadGroup::Wait(int rank, const CollectiveTag& tag, int64_t elements,
+                               int64_t number) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (absl::Status status = Enter(rank); !status.ok()) return status;
+  if (rank == 0) log_.push_back({tag, elements, false, CollectivePart::kWait, number});
+  return absl::OkStatus();
+}
+
+absl::Status ThreadGroup::Complete(const Request& request) {
   for (int rank = 1; rank < world_size(); ++rank) {
     const CollectiveTag &a = tags_[0], &b = tags_[rank];
     if (a.traffic != b.traffic || a.phase != b.phase || a.layer != b.layer ||
@@ -139,7 +135,9 @@ absl::Status ThreadGroup::Complete(bool gather) {
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += spans_[rank][i];
   }
   for (const absl::Span<float>& span : spans_) std::copy(sum.begin(), sum.end(), span.begin());
-  log_.push_back({tags_[0], static_cast<int64_t>(sum.size()), gather});
+  const bool starts = request.part == CollectivePart::kStart;
+  log_.push_back({tags_[0], static_cast<int64_t>(sum.size()), request.gather, request.part,
+                  starts ? starts_++ : -1});
   arrived_ = 0;
   ++round_;
   changed_.notify_all();
