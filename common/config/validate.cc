@@ -179,11 +179,18 @@ void CheckDevices(const v1::RunConfig& config, Violations* violations) {
   }
 }
 
+bool HasSlack(const Pattern& pattern) {
+  return std::any_of(pattern.blocks().begin(), pattern.blocks().end(),
+                     [](const PatternBlock& block) { return SlackOf(block) > 0; });
+}
+
 // What an overlap needs of the batch and of the devices.
 void CheckOverlap(const v1::RunConfig& config, Violations* violations) {
   const std::string field = "parallel.overlap";
   const absl::StatusOr<Overlap> overlap = ToOverlap(config);
   violations->Demand(field, overlap.status());
+  const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), 0);
+  if (pattern.ok() && HasSlack(*pattern)) CheckCores(config, "pattern", violations);
   if (!overlap.ok() || overlap->kind == OverlapKind::kNone) return;
   if (config.train().batch() >= 1)
     violations->Demand(field, CheckRows(*overlap, config.train().batch()));

@@ -17,13 +17,17 @@ enum class OverlapKind {
 
 struct Overlap {
   OverlapKind kind = OverlapKind::kNone;
-  int rows = 1;  // groups that a micro-batch is cut into: m; 1 unless kRows
+  int rows = 1;  // groups that a micro-batch is cut into in training: m; 1 unless kRows
 
   // "NONE", "DW", "ROWS(m)" in any case; blanks around m are allowed.
   // Errors: InvalidArgument naming the text and the rule; m must be in [2, 65536].
   static absl::StatusOr<Overlap> Parse(const std::string& text);
 
-  bool defers_weight_gradients() const { return kind == OverlapKind::kWeightGradients; }
+  // What a group of that many ranks does; one rank alone has nothing to hide.
+  bool DefersWeightGradients(int world_size) const {
+    return world_size > 1 && kind == OverlapKind::kWeightGradients;
+  }
+  int GroupsOf(int world_size) const { return world_size > 1 ? rows : 1; }
 };
 
 // As Parse reads it, in capitals.

@@ -1,30 +1,52 @@
 #include "common/plan/rank_planner.h"
 
-#include <algorithm>
-#include <utility>
-
 namespace edgetp {
 namespace {
 
 bool IsForward(const CollectiveTag& tag) { return tag.traffic == TrafficClass::kActivationForward; }
+
+std::vector<RankSizes> CutRows(const PlanOptions& options, const Shard& shard, int groups) {
+  std::vector<RankSizes> sizes;
+  for (int group = 0; group < groups; ++group)
+    sizes.emplace_back(options.shape, RowsOfGroup(options.batch, groups, group).size(), shard);
+  return sizes;
+}
+
+// After how many rounds a region's sum is taken in. Without overlap: 1, before the next one.
+size_t LagOf(const Region& region, size_t groups) { return (region.slack + 1) * groups; }
 
 }  // namespace
 
 RankPlanner::RankPlanner(const PlanOptions& options, const Shard& shard)
     : options_(options),
       blocks_(options.pattern.blocks()),
-      sizes_(options.shape, options.batch, shard) {}
+      regions_(RegionsOf(options.pattern)),
+      whole_(CutRows(options, shard, 1)),
+      groups_(CutRows(options, shard, options.overlap.GroupsOf(options.world_size))),
+      defers_(options.overlap.DefersWeightGradients(options.world_size)) {}
 
 void RankPlanner::Forward(Phase phase) {
-  Compute(phase, -1, EmbeddingForward(sizes_));
-  for (int layer = 0; layer < options_.shape.layers; ++layer) ForwardBlock(phase, layer);
-  Compute(phase, -1, HeadForward(sizes_));
+  const Groups& groups = phase == Phase::kEvaluate ? whole_ : groups_;
+  for (const RankSizes& sizes : groups) Compute(phase, -1, EmbeddingForward(sizes));
+  for (const Region& region : regions_) {
+    for (const RankSizes& sizes : groups) ForwardRound(phase, region, sizes, groups.size());
+    if (region.ends_chain) TakeInAll();
+  }
+  for (const RankSizes& sizes : groups) {
+    TakeIn(round_++);
+    Compute(phase, -1, HeadForward(sizes));
+  }
 }
 
 void RankPlanner::BackwardPass() {
-  Compute(Phase::kBackward, -1, Backward(HeadForward(sizes_)));
-  for (int layer = options_.shape.layers - 1; layer >= 0; --layer) BackwardBlock(layer);
-  Compute(Phase::kBackward, -1, Backward(EmbeddingForward(sizes_)));
+  for (size_t g = groups_.size(); g-- > 0;)
+    Compute(Phase::kBackward, -1, Backward(HeadForward(groups_[g])));
+  for (size_t i = regions_.size(); i-- > 0;) {
+    for (size_t g = groups_.size(); g-- > 0;) BackwardRound(regions_[i], groups_[g]);
+    if (regions_[i].begins_chain) TakeInAll();
+  }
+  for (size_t g = groups_.size(); g-- > 0;)
+    Compute(Phase::kBackward, -1, Backward(EmbeddingForward(groups_[g])));
 }
 
 void RankPlanner::Update(int64_t partial, double parameters) {
@@ -33,41 +55,58 @@ void RankPlanner::Update(int64_t partial, double parameters) {
   Compute(Phase::kOptimizer, -1, OptimizerUpdate(parameters));
 }
 
-void RankPlanner::ForwardBlock(Phase phase, int layer) {
-  const PatternBlock& block = blocks_[layer];
-  const CollectiveTag tag{TrafficClass::kActivationForward, phase, layer};
-  const int slack = SlackOf(block);
-  for (const Stage& stage : StagesOf(block)) {
-    Compute(phase, layer, WorkOf(stage.part, block));
-    Sum(tag, stage.forward_sum, block, slack);
-    TakeIn(slack);
+void RankPlanner::ForwardRound(Phase phase, const Region& region, const RankSizes& sizes,
+                               size_t groups) {
+  TakeIn(round_);
+  for (const PlacedStage& placed : region.stages) {
+    Compute(phase, placed.layer, WorkOf(placed, sizes));
+    Sum({TrafficClass::kActivationForward, phase, placed.layer}, placed, placed.stage.forward_sum,
+        sizes, LagOf(region, groups));
   }
-  if (block.last_of_run) TakeIn(0);
+  ++round_;
 }
 
-void RankPlanner::BackwardBlock(int layer) {
-  const PatternBlock& block = blocks_[layer];
-  const CollectiveTag tag{TrafficClass::kActivationBackward, Phase::kBackward, layer};
-  const int slack = SlackOf(block);
-  std::vector<Stage> stages = StagesOf(block);
-  std::reverse(stages.begin(), stages.end());
-  for (const Stage& stage : stages) {
-    Compute(Phase::kBackward, layer, Backward(WorkOf(stage.part, block)));
-    Sum(tag, stage.backward_sum, block, slack);
-    TakeIn(slack);
+void RankPlanner::BackwardRound(const Region& region, const RankSizes& sizes) {
+  TakeIn(round_);
+  for (size_t i = region.stages.size(); i-- > 0;) {
+    const PlacedStage& placed = region.stages[i];
+    Work work = Backward(WorkOf(placed, sizes));
+    if (defers_) {
+      deferred_.emplace_back(placed.layer, WeightGradientsOf(placed, sizes));
+      work = work - deferred_.back().second;
+    }
+    Compute(Phase::kBackward, placed.layer, work);
+    Sum({TrafficClass::kActivationBackward, Phase::kBackward, placed.layer}, placed,
+        placed.stage.backward_sum, sizes, LagOf(region, groups_.size()));
   }
-  if (block.first_of_run) TakeIn(0);
+  ++round_;
 }
 
-Work RankPlanner::WorkOf(StagePart part, const PatternBlock& block) const {
-  switch (part) {
+Work RankPlanner::WorkOf(const PlacedStage& placed, const RankSizes& sizes) const {
+  switch (placed.stage.part) {
     case StagePart::kAttention:
-      return AttentionForward(sizes_);
+      return AttentionForward(sizes);
     case StagePart::kMlp:
-      return MlpForward(sizes_);
+      return MlpForward(sizes);
     case StagePart::kWhole:
-      return TraitsOf(block.kind).second_norm ? AttentionForward(sizes_) + MlpForward(sizes_)
-                                              : OneNormForward(sizes_);
+      return TraitsOf(blocks_[placed.layer].kind).second_norm
+                 ? AttentionForward(sizes) + MlpForward(sizes)
+                 : OneNormForward(sizes);
+    case StagePart::kEnter:
+    case StagePart::kMerge:
+      break;
+  }
+  return {};
+}
+
+Work RankPlanner::WeightGradientsOf(const PlacedStage& placed, const RankSizes& sizes) const {
+  switch (placed.stage.part) {
+    case StagePart::kAttention:
+      return AttentionWeightGradients(sizes);
+    case StagePart::kMlp:
+      return MlpWeightGradients(sizes);
+    case StagePart::kWhole:
+      return AttentionWeightGradients(sizes) + MlpWeightGradients(sizes);
     case StagePart::kEnter:
     case StagePart::kMerge:
       break;
@@ -82,30 +121,45 @@ void RankPlanner::Compute(Phase phase, int layer, const Work& work) {
                   static_cast<float>(work.elementwise_bytes), static_cast<float>(work.operations)});
 }
 
-void RankPlanner::Sum(const CollectiveTag& tag, Channels channels, const PatternBlock& block,
-                      int slack) {
-  const int64_t elements = int64_t{options_.batch} * options_.shape.sequence *
-                           CountOf(channels, block, options_.shape.channels);
+void RankPlanner::ComputeDeferred() {
+  for (const auto& [layer, work] : deferred_) Compute(Phase::kBackward, layer, work);
+  deferred_.clear();
+}
+
+void RankPlanner::Sum(const CollectiveTag& tag, const PlacedStage& placed, Channels channels,
+                      const RankSizes& sizes, size_t lag) {
+  const int64_t elements =
+      static_cast<int64_t>(sizes.tokens) *
+      CountOf(channels, blocks_[placed.layer], options_.shape.channels);
   if (elements == 0) return;
   const int bytes_per_element =
       IsForward(tag) ? options_.wire_forward_bytes : options_.wire_backward_bytes;
   CollectiveStep step{tag, elements, elements * bytes_per_element};
-  if (slack > 0) {
-    step.part = CollectivePart::kStart;
-    step.handle = started_++;
-    under_way_.push_back(step);
-  }
+  const bool hidden_by_products = defers_ && !IsForward(tag);
+  if (lag == 1 && !hidden_by_products) return Add(step);
+  step.part = CollectivePart::kStart;
+  step.handle = started_++;
+  under_way_.push_back({step, round_ + static_cast<int64_t>(lag)});
   Add(step);
+  if (!hidden_by_products) return;
+  ComputeDeferred();
+  if (lag == 1) TakeInAll();
 }
 
-void RankPlanner::TakeIn(size_t keep) {
-  for (; under_way_.size() > keep; under_way_.pop_front()) {
-    under_way_.front().part = CollectivePart::kWait;
-    Add(under_way_.front());
+void RankPlanner::TakeIn(int64_t round) {
+  while (!under_way_.empty() && under_way_.front().due <= round) {
+    CollectiveStep step = under_way_.front().step;
+    under_way_.pop_front();
+    step.part = CollectivePart::kWait;
+    Add(step);
   }
 }
 
-void RankPlanner::Add(CollectiveStep step) {
+void RankPlanner::TakeInAll() {
+  if (!under_way_.empty()) TakeIn(under_way_.back().due);
+}
+
+void RankPlanner::Add(const CollectiveStep& step) {
   if (options_.world_size > 1) steps_.push_back(step);
 }
 

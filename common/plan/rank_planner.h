@@ -1,11 +1,13 @@
-// Writes one rank's list of a step plan: the walk over the stages of a pattern's blocks, forward and
-// backward, as the model does it (worker/model/gpt.cc). Used by step_plan. Pure.
+// Writes one rank's list of a step plan: the walk over the regions of a pattern, forward and
+// backward, as the model does it (worker/model/region_walk). Used by step_plan. Pure.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
+#include "common/plan/regions.h"
 #include "common/plan/step_plan.h"
 #include "common/plan/work.h"
 
@@ -16,6 +18,7 @@ class RankPlanner {
   // `options` must outlive the planner.
   RankPlanner(const PlanOptions& options, const Shard& shard);
 
+  // Training cuts a micro-batch into its groups of rows; evaluating does not.
   void Forward(Phase phase);
   void BackwardPass();
   // The end of a step: `partial` elements of gradients to be summed, and the optimizer over this
@@ -25,23 +28,42 @@ class RankPlanner {
   std::vector<PlanStep> Take() { return std::move(steps_); }
 
  private:
-  void ForwardBlock(Phase phase, int layer);
-  void BackwardBlock(int layer);
-  Work WorkOf(StagePart part, const PatternBlock& block) const;
+  // A sum that was started, and the round before which it is taken in.
+  struct UnderWay {
+    CollectiveStep step;
+    int64_t due = 0;
+  };
+  // Of a rank's share of a group, or of a whole micro-batch.
+  using Groups = std::vector<RankSizes>;
+
+  void ForwardRound(Phase phase, const Region& region, const RankSizes& sizes, size_t groups);
+  void BackwardRound(const Region& region, const RankSizes& sizes);
+  Work WorkOf(const PlacedStage& placed, const RankSizes& sizes) const;
+  Work WeightGradientsOf(const PlacedStage& placed, const RankSizes& sizes) const;
 
   void Compute(Phase phase, int layer, const Work& work);
-  // Blocking where `slack` is 0; else it starts a sum.
-  void Sum(const CollectiveTag& tag, Channels channels, const PatternBlock& block, int slack);
-  // Waits for the oldest sums, until no more than `keep` are under way.
-  void TakeIn(size_t keep);
-  void Add(CollectiveStep step);
+  // Runs what was put off, while the sum that has just been started is under way.
+  void ComputeDeferred();
+  // The sum at a stage's end or, in the backward pass, at its beginning: blocking where nothing may
+  // overlap; else it is started, to be taken in `lag` rounds later.
+  void Sum(const CollectiveTag& tag, const PlacedStage& placed, Channels channels,
+           const RankSizes& sizes, size_t lag);
+  // Waits for the sums that are due before this round.
+  void TakeIn(int64_t round);
+  void TakeInAll();
+  void Add(const CollectiveStep& step);
 
   const PlanOptions& options_;
   const std::vector<PatternBlock>& blocks_;
-  const RankSizes sizes_;
+  const std::vector<Region> regions_;
+  const Groups whole_;   // a micro-batch
+  const Groups groups_;  // its groups of rows
+  const bool defers_;    // products for weights' gradients
   std::vector<PlanStep> steps_;
-  std::deque<CollectiveStep> under_way_;
+  std::vector<std::pair<int, Work>> deferred_;  // with their layers
+  std::deque<UnderWay> under_way_;
   int64_t started_ = 0;
+  int64_t round_ = 0;  // one group in one region
 };
 
 }  // namespace edgetp

@@ -97,6 +97,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
       {"vocabulary", shape.vocabulary},
       {"batch", options.batch},
       {"micro_batches", options.micro_batches},
+      {"overlap.rows", options.overlap.rows},
       {"wire_forward_bytes", options.wire_forward_bytes},
       {"wire_backward_bytes", options.wire_backward_bytes}};
   for (const auto& [name, value] : sizes) {
@@ -115,6 +116,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
                      " blocks, but the model has ", shape.layers, " layers"));
   }
   RETURN_IF_ERROR(options.pattern.CheckChannels(shape.channels));
+  RETURN_IF_ERROR(CheckRows(options.overlap, options.batch));
   // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything
   // could run.
   const double elements = static_cast<double>(options.batch) * shape.sequence * shape.channels;
@@ -126,9 +128,11 @@ absl::Status CheckSizes(const PlanOptions& options) {
 }
 
 // How many steps a block has at most in each direction.
-int StepsOf(const PatternBlock& block) {
-  const int sums = SlackOf(block) > 0 ? 2 : 1;  // where one is late, it is started and waited for
-  return static_cast<int>(StagesOf(block).size()) * (1 + sums);
+int StepsOf(const PatternBlock& block, const Overlap& overlap) {
+  const bool none = overlap.kind == OverlapKind::kNone;
+  const int sums = SlackOf(block) > 0 || !none ? 2 : 1;  // a late one is started and waited for
+  const int computations = overlap.kind == OverlapKind::kWeightGradients ? 2 : 1;
+  return static_cast<int>(StagesOf(block).size()) * (computations + sums) * overlap.rows;
 }
 
 // The steps of all ranks are kept in memory, 64 bytes each: GPT-3 on a thousand ranks has ten
@@ -136,7 +140,8 @@ int StepsOf(const PatternBlock& block) {
 absl::Status CheckSteps(const PlanOptions& options) {
   constexpr double kMaxSteps = 1 << 25;
   int most = 4;
-  for (const PatternBlock& block : options.pattern.blocks()) most = std::max(most, StepsOf(block));
+  for (const PatternBlock& block : options.pattern.blocks())
+    most = std::max(most, StepsOf(block, options.overlap));
   const double steps =
       2.0 * most * options.shape.layers * options.micro_batches * options.world_size;
   if (steps <= kMaxSteps) return absl::OkStatus();

@@ -2,6 +2,7 @@
 // for, so that whoever uses it too early shows.
 #include "common/plan/step_plan.h"
 #include "tests/model/model_fixture.h"
+#include "tests/model/reference.h"
 
 namespace edgetp::test {
 namespace {
@@ -97,6 +98,58 @@ void ExpectPlanned(const absl::StatusOr<StepPlan>& plan, const std::vector<Logge
   }
 }
 
+// B = `rows`, different for each number.
+TokenBatch BatchOf(const ModelShape& shape, int rows, int number) {
+  TokenBatch batch{.batch = rows, .sequence = shape.sequence};
+  for (int i = 0; i < rows * shape.sequence; ++i) {
+    batch.inputs.push_back((i * 5 + number * 3 + i / 7) % shape.vocabulary);
+    batch.targets.push_back((i * i + number + 1) % shape.vocabulary);
+  }
+  return batch;
+}
+
+// Groups of one sequence, of several, and of different lengths.
+constexpr std::pair<const char*, int> kRows[] = {
+    {"ROWS(2)", 2}, {"ROWS(2)", 5}, {"ROWS(3)", 3}, {"ROWS(3)", 8}};
+
+TEST_P(OverlapTest, RowsGiveTheResultWithoutThemToRounding) {
+  for (const auto& [overlap, rows] : kRows) {
+    const TrainerOptions options = Options("NONE");
+    const auto plain = MakeGroup(options), overlapped = MakeGroup(Options(overlap));
+    for (int step = 0; step < 5; ++step) {
+      std::vector<TokenBatch> batches;
+      for (int i = 0; i < GetParam().micro_batches; ++i)
+        batches.push_back(BatchOf(options.shape, rows, 2 * step + i));
+      const StepResult want = plain->TrainStep(step, batches, 1e-2);
+      const StepResult got = overlapped->TrainStep(step, batches, 1e-2);
+      ASSERT_NEAR(got.loss, want.loss, 1e-5) << overlap << " step " << step;
+      ASSERT_NEAR(got.gradient_norm, want.gradient_norm, 1e-4 * want.gradient_norm)
+          << overlap << " step " << step;
+    }
+    const auto want = plain->Export(), got = overlapped->Export();
+    for (size_t i = 0; i < want.size(); ++i) {
+      EXPECT_LT(Difference(AsTensor(got[i]), AsTensor(want[i])), 2e-5)
+          << overlap << " " << want[i].name;
+    }
+    EXPECT_NEAR(overlapped->Evaluate(TinyBatch(options.shape, 0)),
+                plain->Evaluate(TinyBatch(options.shape, 0)), 1e-5);
+  }
+}
+
+TEST_P(OverlapTest, RowsGiveTheLossOfTheReference) {
+  if (GetParam().dropout > 0) return;
+  for (const auto& [overlap, rows] : kRows) {
+    const TrainerOptions options = Options(overlap);
+    Reference reference(options, GetParam().world_size, StrongWeights(options.shape));
+    const auto group = MakeGroup(options);
+    const TokenBatch batch = BatchOf(options.shape, rows, 0);
+    const StepResult want = reference.TrainStep(0, {batch}, 1e-3);
+    const StepResult got = group->TrainStep(0, {batch}, 1e-3);
+    EXPECT_NEAR(got.loss, want.loss, 1e-5) << overlap;
+    EXPECT_NEAR(got.gradient_norm, want.gradient_norm, 1e-5 * want.gradient_norm) << overlap;
+  }
+}
+
 TEST_P(OverlapTest, StartsAndWaitsAreThoseOfThePlan) {
   for (const char* overlap : {"NONE", "DW", "ROWS(2)"}) {
     SCOPED_TRACE(overlap);
@@ -120,9 +173,11 @@ TEST_P(OverlapTest, StartsAndWaitsAreThoseOfThePlan) {
 
 INSTANTIATE_TEST_SUITE_P(Patterns, OverlapTest, testing::ValuesIn(AllCases()));
 
-TEST(OverlapFailureTest, TheFailureOfAnySumUnderWayKeepsItsStatusAndEndsTheOtherRanks) {
+class OverlapFailureTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(OverlapFailureTest, TheFailureOfAnyCallKeepsItsStatusAndEndsTheOtherRanks) {
   TrainerOptions options = TinyOptions("tspp", 2);
-  options.overlap = *Overlap::Parse("DW");
+  options.overlap = *Overlap::Parse(GetParam());
   TrainerGroup healthy(options, 2);
   healthy.TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3);
   const int count = static_cast<int>(healthy.threads().log().size());
@@ -137,6 +192,17 @@ TEST(OverlapFailureTest, TheFailureOfAnySumUnderWayKeepsItsStatusAndEndsTheOther
     EXPECT_EQ(status[1], cause) << number;
     EXPECT_EQ(status[0].code(), absl::StatusCode::kAborted) << number;
   }
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, OverlapFailureTest, testing::Values("DW", "ROWS(2)"));
+
+TEST(OverlapInputTest, MoreGroupsThanSequencesAreRefused) {
+  TrainerOptions options = TinyOptions("t", 1);
+  options.overlap = *Overlap::Parse("ROWS(3)");
+  TrainerGroup group(options, 1);
+  const auto result = group.trainer(0).TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(result.status().message()), testing::HasSubstr("the batch of 2"));
 }
 
 }  // namespace

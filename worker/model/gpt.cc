@@ -48,16 +48,12 @@ Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelCon
     : context_(context),
       token_table_(store.Value("wte.weight")),
       position_table_(store.Value("wpe.weight")),
+      regions_(RegionsOf(options.pattern)),
+      groups_(options.overlap.GroupsOf(context->world_size())),
       final_norm_{store.Value("ln_f.weight"), store.Value("ln_f.bias")} {
   const torch::Tensor mask = CausalMask(options.shape.sequence, store.values().device());
   for (int layer = 0; layer < options.shape.layers; ++layer) {
-    const PatternBlock& place = options.pattern.blocks()[layer];
-    blocks_.push_back({.block = MakeBlock(PartsOf(options, store, context, layer, mask)),
-                       .layer = layer,
-                       .stages = StagesOf(place),
-                       .slack = static_cast<size_t>(SlackOf(place)),
-                       .begins_run = place.first_of_run,
-                       .ends_run = place.last_of_run});
+    blocks_.push_back(MakeBlock(PartsOf(options, store, context, layer, mask)));
   }
 }
 
@@ -70,40 +66,27 @@ torch::Tensor Gpt::Embed(const torch::Tensor& tokens, const ForwardPass& pass) c
   return embedded.view({-1, embedded.size(2)});
 }
 
+std::vector<RowGroup> Gpt::Embedded(const torch::Tensor& tokens, const ForwardPass& pass) const {
+  const int count = pass.phase == Phase::kForward ? groups_ : 1;
+  std::vector<RowGroup> groups;
+  for (int i = 0; i < count; ++i) {
+    const Range rows = RowsOfGroup(static_cast<int>(pass.batch), count, i);
+    RowGroup group{pass};
+    group.pass.batch = rows.size();
+    group.pass.first_row = rows.begin;
+    if (count > 1) group.pass.all_rows = pass.batch;
+    const torch::Tensor embedded = Embed(tokens.narrow(0, rows.begin, rows.size()), group.pass);
+    group.stream.x = DropReplicated(embedded, group.pass, -1, DropoutSite::kEmbedding);
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
 torch::Tensor Gpt::Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const {
-  ResidualStream stream;
-  stream.x = DropReplicated(Embed(tokens, pass), pass, -1, DropoutSite::kEmbedding);
-  std::deque<LateStage> late;
-  for (const PlacedBlock& block : blocks_) {
-    if (block.begins_run) stream.late_gradients.BeginRun(block.slack);
-    for (const Stage& stage : block.stages) {
-      RunStage(block, stage.part, pass, stream, late);
-      TakeIn(block.slack, pass, stream, late);
-    }
-    if (block.ends_run) TakeIn(0, pass, stream, late);
-  }
-  return final_norm_(stream.x);
-}
-
-void Gpt::RunStage(const PlacedBlock& placed, StagePart part, const ForwardPass& pass,
-                   ResidualStream& stream, std::deque<LateStage>& late) const {
-  torch::Tensor partial = placed.block->Compute(part, stream, pass);
-  if (!partial.defined()) return;
-  if (placed.slack == 0) {
-    const torch::Tensor sum = ReduceFromRegion(std::move(partial), *context_, pass, placed.layer);
-    placed.block->Finish(part, stream, sum, pass);
-  } else {
-    late.push_back({placed.block.get(), part,
-                    StartReduce(std::move(partial), *context_, pass, placed.layer)});
-  }
-}
-
-void Gpt::TakeIn(size_t keep, const ForwardPass& pass, ResidualStream& stream,
-                 std::deque<LateStage>& late) {
-  for (; late.size() > keep; late.pop_front()) {
-    LateStage& oldest = late.front();
-    oldest.block->Finish(oldest.part, stream, oldest.sum->Finish(), pass);
-  }
+  std::vector<RowGroup> whole = Embedded(tokens, pass);
+  RegionWalk walk(blocks_, regions_, context_, &whole);
+  walk.Run();
+  return final_norm_(walk.Complete(0));
 }
 
 torch::Tensor Gpt::Logits(const torch::Tensor& hidden) const {
@@ -112,7 +95,23 @@ torch::Tensor Gpt::Logits(const torch::Tensor& hidden) const {
 
 torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& targets,
                         const ForwardPass& pass) const {
-  const torch::Tensor hidden = Hidden(tokens, pass);
+  std::vector<RowGroup> groups = Embedded(tokens, pass);
+  RegionWalk walk(blocks_, regions_, context_, &groups);
+  walk.Run();
+  torch::Tensor loss;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const ForwardPass& rows = groups[i].pass;
+    const torch::Tensor of_group =
+        GroupLoss(walk.Complete(i), targets.narrow(0, rows.first_row, rows.batch));
+    if (groups.size() == 1) return of_group;
+    const double share = static_cast<double>(rows.batch) / static_cast<double>(pass.batch);
+    loss = loss.defined() ? torch::add(loss, of_group, share) : of_group * share;
+  }
+  return loss;
+}
+
+torch::Tensor Gpt::GroupLoss(const torch::Tensor& stream, const torch::Tensor& targets) const {
+  const torch::Tensor hidden = final_norm_(stream);
   if (cpu::Takes(hidden)) return cpu::HeadLoss(hidden, token_table_, targets);
   return torch::cross_entropy_loss(Logits(hidden), targets.view({-1}));
 }

@@ -23,15 +23,14 @@ class CollectiveError : public std::exception {
 
 class ParallelContext {
  public:
-  // `communicator` must outlive the context. `defers_weight_gradients`: overlap DW, of which one
-  // rank alone has no use.
+  // `communicator` must outlive the context. `defers_weight_gradients`: overlap DW.
   ParallelContext(Communicator* communicator, const Shard& shard,
                   bool defers_weight_gradients = false)
       : communicator_(communicator),
         rank_(communicator->rank()),
         world_size_(communicator->world_size()),
         shard_(shard),
-        products_(defers_weight_gradients && world_size_ > 1) {}
+        products_(defers_weight_gradients) {}
 
   int rank() const { return rank_; }
   int world_size() const { return world_size_; }

@@ -122,7 +122,7 @@ class GptTrainer : public Trainer {
       : options_(options),
         device_(device),
         context_(communicator, shards[communicator->rank()],
-                 options.overlap.defers_weight_gradients()),
+                 options.overlap.DefersWeightGradients(communicator->world_size())),
         store_(ListParameters(options.shape, options.pattern), options.shape, context_.shard(),
                device),
         weights_(options.shape, options.pattern, shards, &context_, &store_),
@@ -136,8 +136,10 @@ class GptTrainer : public Trainer {
   absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
                                        double learning_rate) override {
     if (micro_batches.empty()) return Invalid("a step needs at least one micro-batch");
-    for (const TokenBatch& batch : micro_batches)
+    for (const TokenBatch& batch : micro_batches) {
       RETURN_IF_ERROR(CheckBatch(options_.shape, batch));
+      RETURN_IF_ERROR(CheckRows(options_.overlap, batch.batch));
+    }
     return Run<absl::StatusOr<StepResult>>(
         "training step", [&] { return Step(step, micro_batches, learning_rate); });
   }
