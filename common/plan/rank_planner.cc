@@ -12,27 +12,22 @@ std::vector<RankSizes> CutRows(const PlanOptions& options, const Shard& shard, i
   return sizes;
 }
 
-// After how many rounds a region's sum is taken in. Without overlap: 1, before the next one.
-size_t LagOf(const Region& region, size_t groups) { return (region.slack + 1) * groups; }
-
 }  // namespace
 
 RankPlanner::RankPlanner(const PlanOptions& options, const Shard& shard)
     : options_(options),
       blocks_(options.pattern.blocks()),
       regions_(RegionsOf(options.pattern)),
-      whole_(CutRows(options, shard, 1)),
       groups_(CutRows(options, shard, options.overlap.GroupsOf(options.world_size))),
       defers_(options.overlap.DefersWeightGradients(options.world_size)) {}
 
 void RankPlanner::Forward(Phase phase) {
-  const Groups& groups = phase == Phase::kEvaluate ? whole_ : groups_;
-  for (const RankSizes& sizes : groups) Compute(phase, -1, EmbeddingForward(sizes));
+  for (const RankSizes& sizes : groups_) Compute(phase, -1, EmbeddingForward(sizes));
   for (const Region& region : regions_) {
-    for (const RankSizes& sizes : groups) ForwardRound(phase, region, sizes, groups.size());
+    for (const RankSizes& sizes : groups_) ForwardRound(phase, region, sizes);
     if (region.ends_chain) TakeInAll();
   }
-  for (const RankSizes& sizes : groups) {
+  for (const RankSizes& sizes : groups_) {
     TakeIn(round_++);
     Compute(phase, -1, HeadForward(sizes));
   }
@@ -55,13 +50,12 @@ void RankPlanner::Update(int64_t partial, double parameters) {
   Compute(Phase::kOptimizer, -1, OptimizerUpdate(parameters));
 }
 
-void RankPlanner::ForwardRound(Phase phase, const Region& region, const RankSizes& sizes,
-                               size_t groups) {
+void RankPlanner::ForwardRound(Phase phase, const Region& region, const RankSizes& sizes) {
   TakeIn(round_);
   for (const PlacedStage& placed : region.stages) {
     Compute(phase, placed.layer, WorkOf(placed, sizes));
     Sum({TrafficClass::kActivationForward, phase, placed.layer}, placed, placed.stage.forward_sum,
-        sizes, LagOf(region, groups));
+        sizes, LagOf(region));
   }
   ++round_;
 }
@@ -77,7 +71,7 @@ void RankPlanner::BackwardRound(const Region& region, const RankSizes& sizes) {
     }
     Compute(Phase::kBackward, placed.layer, work);
     Sum({TrafficClass::kActivationBackward, Phase::kBackward, placed.layer}, placed,
-        placed.stage.backward_sum, sizes, LagOf(region, groups_.size()));
+        placed.stage.backward_sum, sizes, LagOf(region));
   }
   ++round_;
 }
@@ -127,7 +121,7 @@ void RankPlanner::ComputeDeferred() {
 }
 
 void RankPlanner::Sum(const CollectiveTag& tag, const PlacedStage& placed, Channels channels,
-                      const RankSizes& sizes, size_t lag) {
+                      const RankSizes& sizes, int64_t lag) {
   const int64_t elements =
       static_cast<int64_t>(sizes.tokens) *
       CountOf(channels, blocks_[placed.layer], options_.shape.channels);
@@ -139,7 +133,7 @@ void RankPlanner::Sum(const CollectiveTag& tag, const PlacedStage& placed, Chann
   if (lag == 1 && !hidden_by_products) return Add(step);
   step.part = CollectivePart::kStart;
   step.handle = started_++;
-  under_way_.push_back({step, round_ + static_cast<int64_t>(lag)});
+  under_way_.push_back({step, round_ + lag});
   Add(step);
   if (!hidden_by_products) return;
   ComputeDeferred();
@@ -157,6 +151,10 @@ void RankPlanner::TakeIn(int64_t round) {
 
 void RankPlanner::TakeInAll() {
   if (!under_way_.empty()) TakeIn(under_way_.back().due);
+}
+
+int64_t RankPlanner::LagOf(const Region& region) const {
+  return (int64_t{region.slack} + 1) * static_cast<int64_t>(groups_.size());
 }
 
 void RankPlanner::Add(const CollectiveStep& step) {

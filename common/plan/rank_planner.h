@@ -18,7 +18,6 @@ class RankPlanner {
   // `options` must outlive the planner.
   RankPlanner(const PlanOptions& options, const Shard& shard);
 
-  // Training cuts a micro-batch into its groups of rows; evaluating does not.
   void Forward(Phase phase);
   void BackwardPass();
   // The end of a step: `partial` elements of gradients to be summed, and the optimizer over this
@@ -33,10 +32,8 @@ class RankPlanner {
     CollectiveStep step;
     int64_t due = 0;
   };
-  // Of a rank's share of a group, or of a whole micro-batch.
-  using Groups = std::vector<RankSizes>;
 
-  void ForwardRound(Phase phase, const Region& region, const RankSizes& sizes, size_t groups);
+  void ForwardRound(Phase phase, const Region& region, const RankSizes& sizes);
   void BackwardRound(const Region& region, const RankSizes& sizes);
   Work WorkOf(const PlacedStage& placed, const RankSizes& sizes) const;
   Work WeightGradientsOf(const PlacedStage& placed, const RankSizes& sizes) const;
@@ -47,18 +44,19 @@ class RankPlanner {
   // The sum at a stage's end or, in the backward pass, at its beginning: blocking where nothing may
   // overlap; else it is started, to be taken in `lag` rounds later.
   void Sum(const CollectiveTag& tag, const PlacedStage& placed, Channels channels,
-           const RankSizes& sizes, size_t lag);
+           const RankSizes& sizes, int64_t lag);
   // Waits for the sums that are due before this round.
   void TakeIn(int64_t round);
   void TakeInAll();
+  // After how many rounds a region's sum is taken in. Without overlap: 1, before the next one.
+  int64_t LagOf(const Region& region) const;
   void Add(const CollectiveStep& step);
 
   const PlanOptions& options_;
   const std::vector<PatternBlock>& blocks_;
   const std::vector<Region> regions_;
-  const Groups whole_;   // a micro-batch
-  const Groups groups_;  // its groups of rows
-  const bool defers_;    // products for weights' gradients
+  const std::vector<RankSizes> groups_;  // of a micro-batch's rows
+  const bool defers_;                    // products for weights' gradients
   std::vector<PlanStep> steps_;
   std::vector<std::pair<int, Work>> deferred_;  // with their layers
   std::deque<UnderWay> under_way_;

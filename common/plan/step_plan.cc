@@ -224,7 +224,9 @@ absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
 }
 
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
-  return Build(options, [](RankPlanner& planner, double) { planner.Forward(Phase::kEvaluate); });
+  PlanOptions whole = options;
+  whole.overlap = {};
+  return Build(whole, [](RankPlanner& planner, double) { planner.Forward(Phase::kEvaluate); });
 }
 
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {

@@ -96,6 +96,7 @@ struct StepPlan {
 absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options);
 
 // The forward pass of one micro-batch alone, with Phase::kEvaluate: what one evaluation batch does.
+// It is never cut into groups of rows: it is no part of a step.
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options);
 
 // The collectives of one rank's list, in order.
