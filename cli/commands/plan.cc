@@ -13,6 +13,7 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp plan --model=minigpt --pattern=sppp --workers=2
+  edgetp plan --pattern=help
   edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json)";
 
 struct PlanFlags {
@@ -27,6 +28,7 @@ absl::StatusOr<v1::PlanReport> MakePlan(const RunFlags& flags) {
 }
 
 ExitCode Run(const PlanFlags& flags) {
+  if (flags.run.pattern == "help") return PrintPatterns(flags.format);
   const auto plan = MakePlan(flags.run);
   if (!plan.ok()) return Report(plan.status());
   PrintResult(flags.format, *plan, PlanTable(*plan));
