@@ -13,6 +13,7 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp plan --model=minigpt --pattern=sppp --workers=2
+  edgetp plan --pattern=help
   edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json
   edgetp plan --pattern=tttt --overlap='rows(2)')";
 
@@ -21,17 +22,18 @@ struct PlanFlags {
   OutputFormat format = OutputFormat::kTable;
 };
 
-absl::Status PrintPlan(const PlanFlags& flags) {
-  ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(flags.run));
+absl::StatusOr<v1::PlanReport> MakePlan(const RunFlags& flags) {
+  ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(flags));
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
-  ASSIGN_OR_RETURN(const v1::PlanReport plan, BuildPlanReport(config.model().name(), options));
-  PrintResult(flags.format, plan, PlanTable(plan, ToString(options.overlap)));
-  return absl::OkStatus();
+  return BuildPlanReport(config.model().name(), options);
 }
 
 ExitCode Run(const PlanFlags& flags) {
-  const absl::Status printed = PrintPlan(flags);
-  return printed.ok() ? kExitDone : Report(printed);
+  if (flags.run.pattern == "help") return PrintPatterns(flags.format);
+  const auto plan = MakePlan(flags.run);
+  if (!plan.ok()) return Report(plan.status());
+  PrintResult(flags.format, *plan, PlanTable(*plan));
+  return kExitDone;
 }
 
 }  // namespace

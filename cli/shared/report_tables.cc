@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/shared/format.h"
+#include "cli/shared/pattern_tables.h"
 #include "cli/shared/table.h"
 #include "cli/shared/term_columns.h"
 #include "common/config/units.h"
@@ -292,9 +293,9 @@ std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::stri
                       SweepNotes(sweep, patterns));
 }
 
-std::string PlanTable(const v1::PlanReport& plan, const std::string& overlap) {
+std::string PlanTable(const v1::PlanReport& plan) {
   Table table({{plan.model().empty() ? "plan" : plan.model(), Align::kLeft}, {"", Align::kLeft}});
-  table.AddRow({"pattern", PatternWithOverlap(plan.pattern(), overlap)});
+  table.AddRow({"pattern", PatternWithOverlap(plan.pattern(), plan.overlap())});
   table.AddRow({"layers, workers", absl::StrCat(plan.layers(), ", ", plan.workers())});
   table.AddRow({"sync points, forward", absl::StrCat(plan.sync_points_forward())});
   table.AddRow(
@@ -325,7 +326,7 @@ std::string PlanTable(const v1::PlanReport& plan, const std::string& overlap) {
                    FormatBytes(use.workspace()), FormatBytes(use.process()),
                    FormatBytes(use.total())});
   }
-  return absl::StrCat(table.Render(), "\n", memory.Render());
+  return absl::StrCat(table.Render(), "\n", LettersTable(plan), "\n", memory.Render());
 }
 
 std::string BenchTable(const v1::BenchReport& bench) {

@@ -19,8 +19,7 @@ std::string TrainTable(const v1::RunSummary& run);
 // row with the same network and workers.
 std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::string>& patterns);
 
-// `overlap`: in the plan's words, NONE where there is none.
-std::string PlanTable(const v1::PlanReport& plan, const std::string& overlap);
+std::string PlanTable(const v1::PlanReport& plan);
 std::string BenchTable(const v1::BenchReport& bench);
 std::string EvalTable(const v1::EvalReport& eval);
 std::string StatusTable(const v1::StatusResponse& status);
