@@ -165,8 +165,8 @@ class Parser {
     const int modules = 2 * static_cast<int>(blocks);
     if (SlackOf(placed.block) <= modules) return absl::OkStatus();
     return ErrorAt(placed.position,
-                   absl::StrCat(TextOf(placed.block), " is later than the ", modules,
-                                " modules that ", blocks, " blocks have"));
+                   absl::StrCat(TextOf(placed.block), " is later than the ", modules, " modules of ",
+                                blocks, blocks == 1 ? " block" : " blocks"));
   }
 
   absl::Status ErrorAt(size_t position, const std::string& rule) const {

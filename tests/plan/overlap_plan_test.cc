@@ -29,7 +29,8 @@ StepPlan PlanOf(const PlanOptions& options) {
 // the wait for it.
 std::string Outline(const PlanOptions& options) {
   std::string outline;
-  for (const PlanStep& step : PlanOf(options).steps[0]) {
+  const StepPlan plan = PlanOf(options);
+  for (const PlanStep& step : plan.steps[0]) {
     std::string word = "c";
     if (const auto* sum = std::get_if<CollectiveStep>(&step)) {
       word = sum->part == CollectivePart::kBoth ? "B"

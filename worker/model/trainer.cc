@@ -13,6 +13,7 @@
 #include "worker/model/adamw.h"
 #include "worker/model/device.h"
 #include "worker/model/gpt.h"
+#include "worker/model/graph_node.h"
 #include "worker/model/init.h"
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
@@ -240,6 +241,7 @@ class GptTrainer : public Trainer {
     const torch::Tensor loss =
         model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass);
     const DropAtEnd drops_products{context_.products()};
+    RunBackwardOnThisThread();
     loss.backward(torch::full_like(loss, share, torch::TensorOptions().requires_grad(false)));
     if (!context_.products().empty())
       throw std::logic_error("a backward pass ended without the sum of a region's gradient");
