@@ -28,6 +28,12 @@ constexpr BlockTraits kRows[] = {
      .partial_norms = true,
      .changes = "ranks compute by themselves until the run ends; no output biases",
      .source = "docs/architecture.md"},
+    {.kind = BlockKind::kOneNorm,
+     .letter = 'g',
+     .name = "one norm",
+     .second_norm = false,
+     .changes = "the MLP reads what attention reads, from one norm; no ln_2",
+     .source = "GPT-J; PaLM, arXiv 2204.02311"},
 };
 
 }  // namespace

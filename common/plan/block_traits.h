@@ -12,6 +12,7 @@ enum class BlockKind {
   kTensorParallel,  // t
   kSyncDrop,        // s
   kParallel,        // p
+  kOneNorm,         // g
 };
 
 // What adjacent blocks of one kind and modifier have in common.

@@ -92,6 +92,14 @@ Tensor Reference::BlockS(const Tensor& x, int layer) const {
   return out;
 }
 
+Tensor Reference::BlockG(const Tensor& x, int layer) const {
+  const std::string h = "h." + std::to_string(layer) + ".";
+  const Tensor u = Norm(x, h + "ln_1");
+  Tensor out = x + Bias(h + "attn.c_proj.bias") + Bias(h + "mlp.c_proj.bias");
+  for (int r = 0; r < world_size_; ++r) out = out + Attend(u, layer, r) + Expand(u, layer, r);
+  return out;
+}
+
 Tensor Reference::RunOfP(const Tensor& x, int first, int last) const {
   Tensor out = options_.merge == MergeKind::kSum ? x : torch::zeros_like(x);
   for (int r = 0; r < world_size_; ++r) {
@@ -115,6 +123,8 @@ Tensor Reference::Block(const Tensor& x, int layer) const {
       return BlockT(x, layer);
     case BlockKind::kSyncDrop:
       return BlockS(x, layer);
+    case BlockKind::kOneNorm:
+      return BlockG(x, layer);
     default:
       throw std::logic_error("the reference does not know this block");
   }

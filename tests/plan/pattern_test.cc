@@ -37,7 +37,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Count{"(tss)*4", "tsstsstsstss", 16}, Count{"s*12", "ssssssssssss", 12},
                       Count{"(spps)*3", "sppssppsspps", 9}, Count{"(sppp)*3", "spppspppsppp", 6},
                       Count{"p*12", "pppppppppppp", 1}, Count{"(sp)*6", "spspspspspsp", 12},
-                      Count{"t2s10", "ttssssssssss", 14}, Count{"((ts)2p)*2", "tstsptstsp", 14}));
+                      Count{"t2s10", "ttssssssssss", 14}, Count{"((ts)2p)*2", "tstsptstsp", 14}, Count{"g*4", "gggg", 4},
+                      Count{"tgp", "tgp", 4}));
 
 TEST(PatternTest, BlocksKnowTheirPlaceInTheirRun) {
   auto pattern = Pattern::Parse("tpppsp", 6);

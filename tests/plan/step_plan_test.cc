@@ -59,6 +59,20 @@ TEST(StepPlanTest, ARunReducesAtItsLastBlockForwardAndAtItsFirstBackward) {
             "fwd:0 fwd:0 fwd:2 fwd:3 fwd:4 bwd:4 bwd:3 bwd:1 bwd:0 bwd:0 grad_sync scalar");
 }
 
+TEST(StepPlanTest, OneNormReducesOnceAndNeedsNoGradientSync) {
+  EXPECT_EQ(Order(Options("gg")), "fwd:0 fwd:1 bwd:1 bwd:0 scalar");
+}
+
+TEST(StepPlanTest, ABlockWithOneNormOwnsOneNorm) {
+  const ModelShape shape{1, 4, 128, 64, 65, true};
+  const auto t = BuildStepPlan(Options("t", shape)), g = BuildStepPlan(Options("g", shape));
+  EXPECT_EQ(t->parameters[0] - g->parameters[0], 2 * 128);
+  EXPECT_LT(std::get<ComputeStep>(g->steps[0][1]).flops,
+            std::get<ComputeStep>(t->steps[0][1]).flops +
+                std::get<ComputeStep>(t->steps[0][3]).flops);
+  EXPECT_LT(g->memory[0].activations_bytes, t->memory[0].activations_bytes);
+}
+
 TEST(StepPlanTest, GradientsAreSyncedOncePerStepNotPerMicroBatch) {
   PlanOptions options = Options("s");
   options.micro_batches = 3;

@@ -9,6 +9,7 @@ namespace edgetp {
 std::unique_ptr<Block> MakeBlockT(BlockParts parts);
 std::unique_ptr<Block> MakeBlockS(BlockParts parts);
 std::unique_ptr<Block> MakeBlockP(BlockParts parts);
+std::unique_ptr<Block> MakeBlockG(BlockParts parts);
 
 namespace {
 
@@ -21,6 +22,7 @@ constexpr BlockRow kBlockRows[] = {
     {BlockKind::kTensorParallel, &MakeBlockT},
     {BlockKind::kSyncDrop, &MakeBlockS},
     {BlockKind::kParallel, &MakeBlockP},
+    {BlockKind::kOneNorm, &MakeBlockG},
 };
 
 }  // namespace
