@@ -34,6 +34,14 @@ constexpr BlockTraits kRows[] = {
      .second_norm = false,
      .changes = "the MLP reads what attention reads, from one norm; no ln_2",
      .source = "GPT-J; PaLM, arXiv 2204.02311"},
+    {.kind = BlockKind::kLadder,
+     .letter = 'l',
+     .name = "ladder",
+     .separate_modules = true,
+     .run = RunKind::kLateSums,
+     .slack = 1,
+     .changes = "a module misses the one before it",
+     .source = "Ladder Residual, arXiv 2501.06589"},
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ enum class BlockKind {
   kSyncDrop,        // s
   kParallel,        // p
   kOneNorm,         // g
+  kLadder,          // l
 };
 
 // What adjacent blocks of one kind and modifier have in common.

@@ -100,6 +100,20 @@ Tensor Reference::BlockG(const Tensor& x, int layer) const {
   return out;
 }
 
+Tensor Reference::RunOfL(const Tensor& x, int first, int last) const {
+  Tensor r = x, a = torch::zeros_like(x), m = torch::zeros_like(x);
+  for (int layer = first; layer <= last; ++layer) {
+    const std::string h = "h." + std::to_string(layer) + ".";
+    r = r + a;
+    a = Bias(h + "attn.c_proj.bias");
+    for (int i = 0; i < world_size_; ++i) a = a + Attend(Norm(r, h + "ln_1"), layer, i);
+    r = r + m;
+    m = Bias(h + "mlp.c_proj.bias");
+    for (int i = 0; i < world_size_; ++i) m = m + Expand(Norm(r, h + "ln_2"), layer, i);
+  }
+  return r + a + m;
+}
+
 Tensor Reference::RunOfP(const Tensor& x, int first, int last) const {
   Tensor out = options_.merge == MergeKind::kSum ? x : torch::zeros_like(x);
   for (int r = 0; r < world_size_; ++r) {
@@ -134,6 +148,8 @@ Tensor Reference::Run(const Tensor& x, int first, int last) const {
   switch (options_.pattern.blocks()[first].kind) {
     case BlockKind::kParallel:
       return RunOfP(x, first, last);
+    case BlockKind::kLadder:
+      return RunOfL(x, first, last);
     default:
       break;
   }

@@ -42,6 +42,7 @@ class Reference {
   torch::Tensor Block(const torch::Tensor& x, int layer) const;
   // Blocks of one letter and modifier, `last` included.
   torch::Tensor Run(const torch::Tensor& x, int first, int last) const;
+  torch::Tensor RunOfL(const torch::Tensor& x, int first, int last) const;
   torch::Tensor RunOfP(const torch::Tensor& x, int first, int last) const;
   void Update(int step, double learning_rate, double scale);
 

@@ -73,6 +73,15 @@ TEST(StepPlanTest, ABlockWithOneNormOwnsOneNorm) {
   EXPECT_LT(g->memory[0].activations_bytes, t->memory[0].activations_bytes);
 }
 
+TEST(StepPlanTest, ALadderTakesInASumAfterTheNextOneHasStarted) {
+  EXPECT_EQ(Order(Options("ll")),
+            "fwd:0+0 fwd:0+1 fwd:0-0 fwd:1+2 fwd:0-1 fwd:1+3 fwd:1-2 fwd:1-3 "
+            "bwd:1+4 bwd:1+5 bwd:1-4 bwd:0+6 bwd:1-5 bwd:0+7 bwd:0-6 bwd:0-7 scalar");
+  EXPECT_EQ(Order(Options("tl")),
+            "fwd:0 fwd:0 fwd:1+0 fwd:1+1 fwd:1-0 fwd:1-1 "
+            "bwd:1+2 bwd:1+3 bwd:1-2 bwd:1-3 bwd:0 bwd:0 scalar");
+}
+
 TEST(StepPlanTest, GradientsAreSyncedOncePerStepNotPerMicroBatch) {
   PlanOptions options = Options("s");
   options.micro_batches = 3;

@@ -10,6 +10,7 @@ std::unique_ptr<Block> MakeBlockT(BlockParts parts);
 std::unique_ptr<Block> MakeBlockS(BlockParts parts);
 std::unique_ptr<Block> MakeBlockP(BlockParts parts);
 std::unique_ptr<Block> MakeBlockG(BlockParts parts);
+std::unique_ptr<Block> MakeBlockL(BlockParts parts);
 
 namespace {
 
@@ -23,6 +24,7 @@ constexpr BlockRow kBlockRows[] = {
     {BlockKind::kSyncDrop, &MakeBlockS},
     {BlockKind::kParallel, &MakeBlockP},
     {BlockKind::kOneNorm, &MakeBlockG},
+    {BlockKind::kLadder, &MakeBlockL},
 };
 
 }  // namespace
