@@ -42,6 +42,13 @@ constexpr BlockTraits kRows[] = {
      .slack = 1,
      .changes = "a module misses the one before it",
      .source = "Ladder Residual, arXiv 2501.06589"},
+    {.kind = BlockKind::kDesync,
+     .letter = 'd',
+     .name = "desync residual",
+     .partial_norms = true,
+     .partial_attention_bias = true,  // as of s
+     .changes = "the mean of the ranks' attention, not its sum; the MLP sees this rank's alone",
+     .source = "Desync Residual, with arXiv 2501.06589"},
 };
 
 }  // namespace

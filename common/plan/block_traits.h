@@ -14,6 +14,7 @@ enum class BlockKind {
   kParallel,        // p
   kOneNorm,         // g
   kLadder,          // l
+  kDesync,          // d
 };
 
 // What adjacent blocks of one kind and modifier have in common.

@@ -92,6 +92,17 @@ Tensor Reference::BlockS(const Tensor& x, int layer) const {
   return out;
 }
 
+Tensor Reference::BlockD(const Tensor& x, int layer) const {
+  const std::string h = "h." + std::to_string(layer) + ".";
+  Tensor out = Bias(h + "mlp.c_proj.bias");
+  for (int r = 0; r < world_size_; ++r) {
+    const Tensor y =
+        x + Attend(Norm(x, h + "ln_1"), layer, r) + Bias(h + "attn.c_proj.bias");
+    out = out + Expand(Norm(y, h + "ln_2"), layer, r) + y / world_size_;
+  }
+  return out;
+}
+
 Tensor Reference::BlockG(const Tensor& x, int layer) const {
   const std::string h = "h." + std::to_string(layer) + ".";
   const Tensor u = Norm(x, h + "ln_1");
@@ -137,6 +148,8 @@ Tensor Reference::Block(const Tensor& x, int layer) const {
       return BlockT(x, layer);
     case BlockKind::kSyncDrop:
       return BlockS(x, layer);
+    case BlockKind::kDesync:
+      return BlockD(x, layer);
     case BlockKind::kOneNorm:
       return BlockG(x, layer);
     default:

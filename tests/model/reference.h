@@ -37,6 +37,7 @@ class Reference {
   torch::Tensor Expand(const torch::Tensor& v, int layer, int rank) const;  // M_i
   torch::Tensor BlockT(const torch::Tensor& x, int layer) const;
   torch::Tensor BlockS(const torch::Tensor& x, int layer) const;
+  torch::Tensor BlockD(const torch::Tensor& x, int layer) const;
   torch::Tensor BlockG(const torch::Tensor& x, int layer) const;
   // One block of a letter whose blocks do not know of one another.
   torch::Tensor Block(const torch::Tensor& x, int layer) const;

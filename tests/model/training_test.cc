@@ -32,7 +32,7 @@ TEST(TrainingTest, TensorParallelCurvesCoincideAtEveryWorldSize) {
 }
 
 TEST(TrainingTest, EveryPatternLearns) {
-  for (const char* pattern : {"tt", "ss", "sp", "pp", "gg", "ll"}) {
+  for (const char* pattern : {"tt", "ss", "sp", "pp", "gg", "ll", "dd"}) {
     TrainerOptions options = TinyOptions(pattern, 2, false);
     options.init = InitKind::kTorch;
     TrainerGroup group(options, 2);

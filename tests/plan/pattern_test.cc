@@ -38,7 +38,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Count{"(spps)*3", "sppssppsspps", 9}, Count{"(sppp)*3", "spppspppsppp", 6},
                       Count{"p*12", "pppppppppppp", 1}, Count{"(sp)*6", "spspspspspsp", 12},
                       Count{"t2s10", "ttssssssssss", 14}, Count{"((ts)2p)*2", "tstsptstsp", 14}, Count{"g*4", "gggg", 4},
-                      Count{"tgp", "tgp", 4}, Count{"l*4", "llll", 8}));
+                      Count{"tgp", "tgp", 4}, Count{"l*4", "llll", 8}, Count{"d*4", "dddd", 4}));
 
 TEST(PatternTest, BlocksKnowTheirPlaceInTheirRun) {
   auto pattern = Pattern::Parse("tpppsp", 6);

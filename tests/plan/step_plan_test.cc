@@ -82,6 +82,10 @@ TEST(StepPlanTest, ALadderTakesInASumAfterTheNextOneHasStarted) {
             "bwd:1+2 bwd:1+3 bwd:1-2 bwd:1-3 bwd:0 bwd:0 scalar");
 }
 
+TEST(StepPlanTest, DesyncReducesOnceAndNeedsTheGradientSync) {
+  EXPECT_EQ(Order(Options("dd")), "fwd:0 fwd:1 bwd:1 bwd:0 grad_sync scalar");
+}
+
 TEST(StepPlanTest, GradientsAreSyncedOncePerStepNotPerMicroBatch) {
   PlanOptions options = Options("s");
   options.micro_batches = 3;

@@ -11,6 +11,7 @@ std::unique_ptr<Block> MakeBlockS(BlockParts parts);
 std::unique_ptr<Block> MakeBlockP(BlockParts parts);
 std::unique_ptr<Block> MakeBlockG(BlockParts parts);
 std::unique_ptr<Block> MakeBlockL(BlockParts parts);
+std::unique_ptr<Block> MakeBlockD(BlockParts parts);
 
 namespace {
 
@@ -25,6 +26,7 @@ constexpr BlockRow kBlockRows[] = {
     {BlockKind::kParallel, &MakeBlockP},
     {BlockKind::kOneNorm, &MakeBlockG},
     {BlockKind::kLadder, &MakeBlockL},
+    {BlockKind::kDesync, &MakeBlockD},
 };
 
 }  // namespace
