@@ -49,6 +49,15 @@ constexpr BlockTraits kRows[] = {
      .partial_attention_bias = true,  // as of s
      .changes = "the mean of the ranks' attention, not its sum; the MLP sees this rank's alone",
      .source = "Desync Residual, with arXiv 2501.06589"},
+    {.kind = BlockKind::kDelayed,
+     .letter = 't',
+     .modifier = '~',
+     .name = "delayed",
+     .separate_modules = true,
+     .run = RunKind::kLateSums,
+     .partial_norms = true,
+     .changes = "a module misses the other ranks' part of the k modules before it",
+     .source = "Delayed tensor parallelism, arXiv 2609.13846"},
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ enum class BlockKind {
   kOneNorm,         // g
   kLadder,          // l
   kDesync,          // d
+  kDelayed,         // t~k
 };
 
 // What adjacent blocks of one kind and modifier have in common.

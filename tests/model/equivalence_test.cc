@@ -28,7 +28,8 @@ std::vector<Case> AllCases() {
   std::vector<Case> cases;
   for (const char* pattern :
        {"t", "s", "p", "tt", "ss", "pp", "tst", "sppp", "pppp", "pspp", "tpps", "g", "gg", "tgsp", "l", "lll",
-        "tlls", "lg", "lpl", "d", "dd", "tdlp"}) {
+        "tlls", "lg", "lpl", "d", "dd", "tdlp", "t~1", "t~2t~2",
+        "t~3*3", "t~6*3", "t~1t~2l", "st~1t~1p"}) {
     const bool every_merge = std::set<std::string>{"p", "sppp", "tpps"}.count(pattern) > 0;
     for (int world_size = 1; world_size <= 4; ++world_size) {
       for (const bool biases : {true, false}) {

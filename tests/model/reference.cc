@@ -1,5 +1,6 @@
 #include "tests/model/reference.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -111,6 +112,39 @@ Tensor Reference::BlockG(const Tensor& x, int layer) const {
   return out;
 }
 
+Tensor Reference::Module(const Tensor& x, int layer, int module, int rank) const {
+  const std::string h = "h." + std::to_string(layer) + ".";
+  return module == 0 ? Attend(Norm(x, h + "ln_1"), layer, rank)
+                     : Expand(Norm(x, h + "ln_2"), layer, rank);
+}
+
+Tensor Reference::BiasOf(int layer, int module) const {
+  const char* const name = module == 0 ? ".attn.c_proj.bias" : ".mlp.c_proj.bias";
+  return Bias("h." + std::to_string(layer) + name);
+}
+
+Tensor Reference::RunOfTDelayed(const Tensor& x, int first, int last, int k) const {
+  std::vector<Tensor> streams(world_size_, x);
+  std::vector<std::vector<Tensor>> parts;  // of every module, of every rank
+  auto add_others = [&](int module) {
+    for (int i = 0; module >= 0 && i < world_size_; ++i) {
+      for (int j = 0; j < world_size_; ++j) {
+        if (j != i) streams[i] = streams[i] + parts[module][j];
+      }
+    }
+  };
+  for (int m = 2 * first; m < 2 * (last + 1); ++m) {
+    std::vector<Tensor> made;
+    for (int i = 0; i < world_size_; ++i) made.push_back(Module(streams[i], m / 2, m % 2, i));
+    for (int i = 0; i < world_size_; ++i) streams[i] = streams[i] + made[i] + BiasOf(m / 2, m % 2);
+    parts.push_back(made);
+    add_others(static_cast<int>(parts.size()) - 1 - k);
+  }
+  const int modules = static_cast<int>(parts.size());
+  for (int module = std::max(0, modules - k); module < modules; ++module) add_others(module);
+  return streams[0];
+}
+
 Tensor Reference::RunOfL(const Tensor& x, int first, int last) const {
   Tensor r = x, a = torch::zeros_like(x), m = torch::zeros_like(x);
   for (int layer = first; layer <= last; ++layer) {
@@ -161,6 +195,8 @@ Tensor Reference::Run(const Tensor& x, int first, int last) const {
   switch (options_.pattern.blocks()[first].kind) {
     case BlockKind::kParallel:
       return RunOfP(x, first, last);
+    case BlockKind::kDelayed:
+      return RunOfTDelayed(x, first, last, options_.pattern.blocks()[first].modifier);
     case BlockKind::kLadder:
       return RunOfL(x, first, last);
     default:

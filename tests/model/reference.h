@@ -43,6 +43,10 @@ class Reference {
   torch::Tensor Block(const torch::Tensor& x, int layer) const;
   // Blocks of one letter and modifier, `last` included.
   torch::Tensor Run(const torch::Tensor& x, int first, int last) const;
+  // Attention (module 0) or MLP (1) of rank r on its own stream, its bias.
+  torch::Tensor Module(const torch::Tensor& x, int layer, int module, int rank) const;
+  torch::Tensor BiasOf(int layer, int module) const;
+  torch::Tensor RunOfTDelayed(const torch::Tensor& x, int first, int last, int k) const;
   torch::Tensor RunOfL(const torch::Tensor& x, int first, int last) const;
   torch::Tensor RunOfP(const torch::Tensor& x, int first, int last) const;
   void Update(int step, double learning_rate, double scale);

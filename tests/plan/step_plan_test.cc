@@ -86,6 +86,13 @@ TEST(StepPlanTest, DesyncReducesOnceAndNeedsTheGradientSync) {
   EXPECT_EQ(Order(Options("dd")), "fwd:0 fwd:1 bwd:1 bwd:0 grad_sync scalar");
 }
 
+TEST(StepPlanTest, DelayedSumsAreTakenInKModulesLaterAndAtTheEndOfTheRun) {
+  EXPECT_EQ(Order(Options("t~2t~2s")),
+            "fwd:0+0 fwd:0+1 fwd:1+2 fwd:0-0 fwd:1+3 fwd:0-1 fwd:1-2 fwd:1-3 fwd:2 "
+            "bwd:2 bwd:1+4 bwd:1+5 bwd:0+6 bwd:1-4 bwd:0+7 bwd:1-5 bwd:0-6 bwd:0-7 "
+            "grad_sync scalar");
+}
+
 TEST(StepPlanTest, GradientsAreSyncedOncePerStepNotPerMicroBatch) {
   PlanOptions options = Options("s");
   options.micro_batches = 3;

@@ -3,6 +3,7 @@
 // in block_rows.cc.
 #pragma once
 
+#include <deque>
 #include <memory>
 
 #include "common/plan/pattern.h"
@@ -23,6 +24,7 @@ struct ResidualStream {
   torch::Tensor x;        // replicated
   torch::Tensor entered;  // inside a run of p: F(x), the stream as it entered the run
   torch::Tensor local;    // inside a run of p: this rank's own stream
+  std::deque<torch::Tensor> pending;  // inside a run of t~k: this rank's parts of the late sums
   LateGradients late_gradients;
 };
 

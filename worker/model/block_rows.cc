@@ -12,6 +12,7 @@ std::unique_ptr<Block> MakeBlockP(BlockParts parts);
 std::unique_ptr<Block> MakeBlockG(BlockParts parts);
 std::unique_ptr<Block> MakeBlockL(BlockParts parts);
 std::unique_ptr<Block> MakeBlockD(BlockParts parts);
+std::unique_ptr<Block> MakeBlockTDelayed(BlockParts parts);
 
 namespace {
 
@@ -27,6 +28,7 @@ constexpr BlockRow kBlockRows[] = {
     {BlockKind::kOneNorm, &MakeBlockG},
     {BlockKind::kLadder, &MakeBlockL},
     {BlockKind::kDesync, &MakeBlockD},
+    {BlockKind::kDelayed, &MakeBlockTDelayed},
 };
 
 }  // namespace
