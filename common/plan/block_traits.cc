@@ -58,6 +58,17 @@ constexpr BlockTraits kRows[] = {
      .partial_norms = true,
      .changes = "a module misses the other ranks' part of the k modules before it",
      .source = "Delayed tensor parallelism, arXiv 2609.13846"},
+    {.kind = BlockKind::kPartial,
+     .letter = 't',
+     .modifier = '@',
+     .name = "partial",
+     .separate_modules = true,
+     .run = RunKind::kOwnChannels,
+     .partial_norms = true,
+     .partial_attention_bias = true,  // each rank adds it to its own channels
+     .partial_mlp_bias = true,
+     .changes = "channels beyond the share p stay rank-local until the run ends",
+     .source = "CAAT-Net, arXiv 2506.19645"},
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ enum class BlockKind {
   kLadder,          // l
   kDesync,          // d
   kDelayed,         // t~k
+  kPartial,         // t@p
 };
 
 // What adjacent blocks of one kind and modifier have in common.

@@ -145,6 +145,28 @@ Tensor Reference::RunOfTDelayed(const Tensor& x, int first, int last, int k) con
   return streams[0];
 }
 
+Tensor Reference::RunOfTPartial(const Tensor& x, int first, int last, double share) const {
+  const auto shared = static_cast<int64_t>(share * options_.shape.channels + 1e-9);
+  const double factor = std::sqrt(static_cast<double>(world_size_));
+  std::vector<Tensor> streams(world_size_, x);
+  for (int m = 2 * first; m < 2 * (last + 1); ++m) {
+    std::vector<Tensor> made;
+    Tensor sum = torch::zeros_like(x);
+    for (int i = 0; i < world_size_; ++i) {
+      made.push_back(Module(streams[i], m / 2, m % 2, i));
+      sum = sum + made[i];
+    }
+    for (int i = 0; i < world_size_; ++i) {
+      const Tensor added =
+          torch::cat({sum.slice(-1, 0, shared), factor * made[i].slice(-1, shared)}, -1);
+      streams[i] = streams[i] + added + BiasOf(m / 2, m % 2);
+    }
+  }
+  Tensor mean = torch::zeros_like(x);
+  for (const Tensor& stream : streams) mean = mean + stream / world_size_;
+  return torch::cat({streams[0].slice(-1, 0, shared), mean.slice(-1, shared)}, -1);
+}
+
 Tensor Reference::RunOfL(const Tensor& x, int first, int last) const {
   Tensor r = x, a = torch::zeros_like(x), m = torch::zeros_like(x);
   for (int layer = first; layer <= last; ++layer) {
@@ -197,6 +219,8 @@ Tensor Reference::Run(const Tensor& x, int first, int last) const {
       return RunOfP(x, first, last);
     case BlockKind::kDelayed:
       return RunOfTDelayed(x, first, last, options_.pattern.blocks()[first].modifier);
+    case BlockKind::kPartial:
+      return RunOfTPartial(x, first, last, options_.pattern.blocks()[first].modifier * 1e-6);
     case BlockKind::kLadder:
       return RunOfL(x, first, last);
     default:

@@ -47,6 +47,7 @@ class Reference {
   torch::Tensor Module(const torch::Tensor& x, int layer, int module, int rank) const;
   torch::Tensor BiasOf(int layer, int module) const;
   torch::Tensor RunOfTDelayed(const torch::Tensor& x, int first, int last, int k) const;
+  torch::Tensor RunOfTPartial(const torch::Tensor& x, int first, int last, double share) const;
   torch::Tensor RunOfL(const torch::Tensor& x, int first, int last) const;
   torch::Tensor RunOfP(const torch::Tensor& x, int first, int last) const;
   void Update(int step, double learning_rate, double scale);

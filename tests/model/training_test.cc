@@ -32,7 +32,7 @@ TEST(TrainingTest, TensorParallelCurvesCoincideAtEveryWorldSize) {
 }
 
 TEST(TrainingTest, EveryPatternLearns) {
-  for (const char* pattern : {"tt", "ss", "sp", "pp", "gg", "ll", "dd", "t~2*2"}) {
+  for (const char* pattern : {"tt", "ss", "sp", "pp", "gg", "ll", "dd", "t~2*2", "t@0.5*2"}) {
     TrainerOptions options = TinyOptions(pattern, 2, false);
     options.init = InitKind::kTorch;
     TrainerGroup group(options, 2);

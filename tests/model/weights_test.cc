@@ -217,7 +217,7 @@ std::vector<absl::Status> CheckAll(TrainerGroup& group, int step) {
 }
 
 TEST(ReplicaCheckTest, ReplicasAgreeAfterTrainingEveryPattern) {
-  for (const char* pattern : {"tt", "ss", "pp", "tspp", "tgp", "llp", "dd", "t~2*3", "t~1t~3"}) {
+  for (const char* pattern : {"tt", "ss", "pp", "tspp", "tgp", "llp", "dd", "t~2*3", "t~1t~3", "t@0.5*2p"}) {
     for (int world_size = 1; world_size <= 4; ++world_size) {
       TrainerOptions options = TinyOptions(pattern, world_size);
       options.dropout = 0.1;

@@ -8,6 +8,8 @@
 namespace edgetp {
 namespace {
 
+using ::testing::HasSubstr;
+
 constexpr ModelShape kGpt2{12, 12, 768, 1024, 50304, true};
 
 PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 64, 65, false},
@@ -91,6 +93,26 @@ TEST(StepPlanTest, DelayedSumsAreTakenInKModulesLaterAndAtTheEndOfTheRun) {
             "fwd:0+0 fwd:0+1 fwd:1+2 fwd:0-0 fwd:1+3 fwd:0-1 fwd:1-2 fwd:1-3 fwd:2 "
             "bwd:2 bwd:1+4 bwd:1+5 bwd:0+6 bwd:1-4 bwd:0+7 bwd:1-5 bwd:0-6 bwd:0-7 "
             "grad_sync scalar");
+}
+
+TEST(StepPlanTest, PartialBlocksReduceTheirShareAndMergeTheRestOncePerRun) {
+  const PlanOptions options = Options("t@0.5t@0.5s", {3, 4, 128, 64, 65, true});
+  EXPECT_EQ(Order(options),
+            "fwd:0 fwd:0 fwd:1 fwd:1 fwd:1 fwd:2 bwd:2 bwd:1 bwd:1 bwd:0 bwd:0 bwd:0 "
+            "grad_sync scalar");
+  const int64_t half = 12 * 64 * 64;
+  const auto steps = CollectivesOf(options);
+  for (const size_t i : {0, 1, 2, 3, 4, 7, 8, 9, 10, 11}) EXPECT_EQ(steps[i].elements, half) << i;
+  EXPECT_EQ(steps[12].elements, 128 * (6 + 6 + 5));
+  const auto quarter = CollectivesOf(Options("t@0.25", {1, 4, 128, 64, 65, true}));
+  EXPECT_EQ(quarter[1].elements, 12 * 64 * 32);
+  EXPECT_EQ(quarter[2].elements, 12 * 64 * 96);
+  EXPECT_EQ(quarter[5].elements, 12 * 64 * 96);
+}
+
+TEST(StepPlanTest, AShareThatIsNoChannelIsRefused) {
+  EXPECT_THAT(std::string(BuildStepPlan(Options("t@0.001")).status().message()),
+              HasSubstr("t@0.001 of 128 channels is none"));
 }
 
 TEST(StepPlanTest, GradientsAreSyncedOncePerStepNotPerMicroBatch) {

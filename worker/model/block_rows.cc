@@ -13,6 +13,7 @@ std::unique_ptr<Block> MakeBlockG(BlockParts parts);
 std::unique_ptr<Block> MakeBlockL(BlockParts parts);
 std::unique_ptr<Block> MakeBlockD(BlockParts parts);
 std::unique_ptr<Block> MakeBlockTDelayed(BlockParts parts);
+std::unique_ptr<Block> MakeBlockTPartial(BlockParts parts);
 
 namespace {
 
@@ -29,6 +30,7 @@ constexpr BlockRow kBlockRows[] = {
     {BlockKind::kLadder, &MakeBlockL},
     {BlockKind::kDesync, &MakeBlockD},
     {BlockKind::kDelayed, &MakeBlockTDelayed},
+    {BlockKind::kPartial, &MakeBlockTPartial},
 };
 
 }  // namespace
