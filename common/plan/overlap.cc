@@ -54,9 +54,9 @@ Range RowsOfGroup(int batch, int groups, int group) {
 
 absl::Status CheckRows(const Overlap& overlap, int batch) {
   if (overlap.rows <= batch) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("ROWS(m): m must be at most the batch of ", batch,
-                   " sequences, of which each group needs one (got ", overlap.rows, ")"));
+  return absl::InvalidArgumentError(absl::StrCat("ROWS(m): m must be at most the batch of ", batch,
+                                                 " sequences, of which each group needs one (got ",
+                                                 overlap.rows, ")"));
 }
 
 }  // namespace edgetp

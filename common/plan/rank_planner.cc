@@ -122,9 +122,8 @@ void RankPlanner::ComputeDeferred() {
 
 void RankPlanner::Sum(const CollectiveTag& tag, const PlacedStage& placed, Channels channels,
                       const RankSizes& sizes, int64_t lag) {
-  const int64_t elements =
-      static_cast<int64_t>(sizes.tokens) *
-      CountOf(channels, blocks_[placed.layer], options_.shape.channels);
+  const int64_t elements = static_cast<int64_t>(sizes.tokens) *
+                           CountOf(channels, blocks_[placed.layer], options_.shape.channels);
   if (elements == 0) return;
   const int bytes_per_element =
       IsForward(tag) ? options_.wire_forward_bytes : options_.wire_backward_bytes;

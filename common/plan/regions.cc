@@ -10,7 +10,8 @@ std::vector<Region> Cut(const Pattern& pattern) {
   for (int layer = 0; layer < pattern.layers(); ++layer) {
     const PatternBlock& block = pattern.blocks()[layer];
     for (const Stage& stage : StagesOf(block)) {
-      if (ended || stage.backward_sum != Channels::kNone) regions.push_back({.slack = SlackOf(block)});
+      if (ended || stage.backward_sum != Channels::kNone)
+        regions.push_back({.slack = SlackOf(block)});
       regions.back().stages.push_back({layer, stage});
       ended = stage.forward_sum != Channels::kNone;
     }

@@ -27,7 +27,10 @@ void PrintTo(const Case& c, std::ostream* out) {
 std::vector<Case> AllCases() {
   std::vector<Case> cases;
   for (const char* pattern :
-       {"t", "s", "p", "tt", "ss", "pp", "tst", "sppp", "pppp", "pspp", "tpps"}) {
+       {"t", "s", "p", "tt", "ss", "pp", "tst", "sppp", "pppp", "pspp", "tpps", "g", "gg", "tgsp", "l", "lll",
+        "tlls", "lg", "lpl", "d", "dd", "tdlp", "t~1", "t~2t~2",
+        "t~3*3", "t~6*3", "t~1t~2l", "st~1t~1p", "t@0.5", "t@0.5*3",
+        "t@0.75t@0.3", "tt@0.1s", "t~1t~1t@0.5p"}) {
     const bool every_merge = std::set<std::string>{"p", "sppp", "tpps"}.count(pattern) > 0;
     for (int world_size = 1; world_size <= 4; ++world_size) {
       for (const bool biases : {true, false}) {

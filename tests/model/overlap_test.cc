@@ -22,10 +22,11 @@ void PrintTo(const Case& c, std::ostream* out) {
 
 std::vector<Case> AllCases() {
   std::vector<Case> cases;
-  for (const char* pattern : {"tt", "ss", "p", "tspp", "pptp"}) {
+  for (const char* pattern : {"tt", "ss", "p", "tspp", "pptp", "gd", "ll", "t~2t~2", "t@0.5t@0.5",
+                              "tllt~1sgp", "lt@0.25d"}) {
     for (int world_size = 1; world_size <= 4; ++world_size) {
       cases.push_back({pattern, world_size, true, 2, 0});
-      cases.push_back({pattern, world_size, false, 1, 0});
+      if (world_size == 2) cases.push_back({pattern, world_size, false, 1, 0});
       cases.push_back({pattern, world_size, true, 1, 0.2});
     }
   }

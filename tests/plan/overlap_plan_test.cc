@@ -33,8 +33,9 @@ std::string Outline(const PlanOptions& options) {
   for (const PlanStep& step : plan.steps[0]) {
     std::string word = "c";
     if (const auto* sum = std::get_if<CollectiveStep>(&step)) {
-      word = sum->part == CollectivePart::kBoth ? "B"
-             : absl::StrCat(sum->part == CollectivePart::kStart ? "S" : "W", sum->handle);
+      word = sum->part == CollectivePart::kBoth
+                 ? "B"
+                 : absl::StrCat(sum->part == CollectivePart::kStart ? "S" : "W", sum->handle);
     }
     absl::StrAppend(&outline, outline.empty() ? "" : " ", word);
   }
@@ -55,10 +56,11 @@ TEST(OverlapPlanTest, DwPutsTheProductsOfAWholeRunOffUntilItsSum) {
 }
 
 TEST(OverlapPlanTest, RowsWaitForAGroupsSumBeforeThatGroupGoesOn) {
-  EXPECT_EQ(Outline(Options("t", "ROWS(2)")),
-            "c c c S0 c S1 W0 c S2 W1 c S3 W2 c W3 c "    // forward, heads last
-            "c c c S4 c S5 W4 c S6 W5 c S7 W6 W7 c c "  // backward, from the last group to the first
-            "B c");
+  EXPECT_EQ(
+      Outline(Options("t", "ROWS(2)")),
+      "c c c S0 c S1 W0 c S2 W1 c S3 W2 c W3 c "  // forward, heads last
+      "c c c S4 c S5 W4 c S6 W5 c S7 W6 W7 c c "  // backward, from the last group to the first
+      "B c");
 }
 
 TEST(OverlapPlanTest, ARunOfAGroupIsComputedAtAStretch) {

@@ -16,8 +16,8 @@ std::string ErrorOf(const std::string& text) {
 
 TEST(OverlapTest, EveryModeIsReadInAnyCaseAndWrittenInCapitals) {
   const std::pair<const char*, const char*> texts[] = {
-      {"NONE", "NONE"},        {"none", "NONE"},         {"dw", "DW"}, {" Dw ", "DW"},
-      {"rows(2)", "ROWS(2)"}, {"ROWS( 12 )", "ROWS(12)"}};
+      {"NONE", "NONE"}, {"none", "NONE"},       {"dw", "DW"},
+      {" Dw ", "DW"},   {"rows(2)", "ROWS(2)"}, {"ROWS( 12 )", "ROWS(12)"}};
   for (const auto& [text, name] : texts) {
     const absl::StatusOr<Overlap> overlap = Overlap::Parse(text);
     ASSERT_TRUE(overlap.ok()) << overlap.status();

@@ -20,8 +20,8 @@ void AddProduct(const torch::Tensor& a, const torch::Tensor& b, const torch::Ten
 
 }  // namespace
 
-torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight,
-                     const torch::Tensor& bias, DeferredProducts* products) {
+torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                     DeferredProducts* products) {
   const torch::Tensor input = x.detach(), matrix = weight.detach();
   torch::Tensor y = Product(input, matrix);
   if (bias.defined()) y.add_(bias.detach());

@@ -32,10 +32,9 @@ void RegionWalk::RunRound(const Region& region, RowGroup& group, size_t lag) {
           ReduceFromRegion(std::move(partial), context_, group.pass, placed.layer);
       block.Finish(part, group.stream, sum, group.pass);
     } else {
-      under_way_.push_back(
-          {&block, part, &group,
-           StartReduce(std::move(partial), context_, group.pass, placed.layer),
-           round_ + static_cast<int64_t>(lag)});
+      under_way_.push_back({&block, part, &group,
+                            StartReduce(std::move(partial), context_, group.pass, placed.layer),
+                            round_ + static_cast<int64_t>(lag)});
     }
   }
   ++round_;
