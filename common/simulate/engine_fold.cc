@@ -6,14 +6,15 @@
 
 namespace edgetp {
 
-// All ranks are about to enter the same collective, and no segment is under way.
+// All ranks are about to enter the same collective, the last one that they have started, and no
+// segment is under way.
 bool TimelineSimulator::Engine::Quiet() const {
   const auto ranks = static_cast<size_t>(options_.world_size);
   // The event of the first rank has been taken out.
   if (entering_ != options_.world_size || events_.size() + 1 != ranks) return false;
   if (segments_.in_flight() != 0) return false;
   return std::all_of(states_.begin(), states_.end(), [&](const RankState& state) {
-    return state.compute_segment == states_.front().compute_segment;
+    return state.compute_segment == states_.front().compute_segment && state.started.empty();
   });
 }
 
@@ -38,12 +39,14 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
     if (states_[rank].compute_segment + 1 == (*compute_)[rank].size()) return false;
   }
   const CollectiveStep& collective = *states_.front().collective;
-  CollectiveKey key{collective.kind, collective.elements, states_.front().bytes_per_element, {}};
+  CollectiveKey key{collective.kind, collective.elements, states_.front().bytes_per_element, {}, {}};
   for (const RankState& state : states_) {
     if (state.collective->kind != key.kind || state.collective->elements != key.elements ||
-        state.bytes_per_element != key.bytes_per_element)
+        state.bytes_per_element != key.bytes_per_element ||
+        state.collective->part != collective.part)
       return false;
     key.entries.push_back(state.local - now);
+    if (collective.part != CollectivePart::kBoth) key.waits.push_back(state.thread - now);
   }
   if (const CollectiveOutcome* outcome = memo_.Find(key)) return Apply(*outcome, now);
   if (memo_.full()) return false;
@@ -60,7 +63,8 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
 bool TimelineSimulator::Engine::Apply(const CollectiveOutcome& outcome, absl::Time now) {
   for (int rank = 0; rank < options_.world_size; ++rank) {
     const absl::Duration compute = (*compute_)[rank][states_[rank].compute_segment];
-    if (outcome.ranks[rank].left + compute <= outcome.quiet) return false;
+    const absl::Duration goes_on = std::max(outcome.ranks[rank].left, states_[rank].thread - now);
+    if (goes_on + compute <= outcome.quiet) return false;
   }
   CountRun(states_.front());
   ++counts_.folded;
@@ -68,7 +72,7 @@ bool TimelineSimulator::Engine::Apply(const CollectiveOutcome& outcome, absl::Ti
     states_[rank].local = now + outcome.ranks[rank].left;
     steps_[rank].breakdown += outcome.ranks[rank].terms;
     --entering_;
-    Compute(rank);
+    EndCollective(rank, outcome.ranks[rank].overlap);
   }
   return true;
 }
@@ -82,11 +86,11 @@ void TimelineSimulator::Engine::RecordEntry(int rank) {
   recording_->before[rank] = steps_[rank].breakdown;
 }
 
-void TimelineSimulator::Engine::RecordLeaving(int rank) {
+void TimelineSimulator::Engine::RecordLeaving(int rank, absl::Duration overlap) {
   if (!recording_) return;
   CollectiveOutcome& outcome = recording_->outcome;
   outcome.ranks[rank] = {states_[rank].local - recording_->base,
-                         steps_[rank].breakdown - recording_->before[rank]};
+                         steps_[rank].breakdown - recording_->before[rank], overlap};
   outcome.leaving_order.push_back(rank);
   if (outcome.leaving_order.size() != states_.size()) return;
   outcome.quiet = links_.busy_until() - recording_->base;
