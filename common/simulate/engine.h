@@ -60,7 +60,8 @@ class TimelineSimulator::Engine {
     std::vector<Started> started;
     std::vector<absl::Duration> overlaps;  // under compute, by handle, of those that are over
 
-    absl::Time local;  // the links' clock
+    absl::Time local;     // the links' clock
+    size_t launched = 0;  // collectives so far, the one that they are in included
     Stage stage = Stage::kIdle;
     const CollectiveStep* collective = nullptr;
     const Schedule* schedule = nullptr;

@@ -6,15 +6,14 @@
 
 namespace edgetp {
 
-// All ranks are about to enter the same collective, the last one that they have started, and no
-// segment is under way.
+// All ranks are about to enter the same collective, and no segment is under way.
 bool TimelineSimulator::Engine::Quiet() const {
   const auto ranks = static_cast<size_t>(options_.world_size);
   // The event of the first rank has been taken out.
   if (entering_ != options_.world_size || events_.size() + 1 != ranks) return false;
   if (segments_.in_flight() != 0) return false;
   return std::all_of(states_.begin(), states_.end(), [&](const RankState& state) {
-    return state.compute_segment == states_.front().compute_segment && state.started.empty();
+    return state.launched == states_.front().launched;
   });
 }
 
@@ -52,7 +51,7 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
   if (memo_.full()) return false;
   recording_.emplace();
   recording_->key = std::move(key);
-  recording_->collective = states_.front().compute_segment;
+  recording_->collective = states_.front().launched;
   recording_->base = now;
   recording_->before.resize(states_.size());
   recording_->outcome.ranks.resize(states_.size());
@@ -62,9 +61,13 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
 // Only if nobody would enter the next collective before this one is over.
 bool TimelineSimulator::Engine::Apply(const CollectiveOutcome& outcome, absl::Time now) {
   for (int rank = 0; rank < options_.world_size; ++rank) {
-    const absl::Duration compute = (*compute_)[rank][states_[rank].compute_segment];
-    const absl::Duration goes_on = std::max(outcome.ranks[rank].left, states_[rank].thread - now);
-    if (goes_on + compute <= outcome.quiet) return false;
+    const RankState& state = states_[rank];
+    const absl::Duration left = outcome.ranks[rank].left;
+    const absl::Duration next = state.started.empty()
+                                    ? std::max(left, state.thread - now) +
+                                          (*compute_)[rank][state.compute_segment]
+                                    : std::max(left, state.started.front().at - now);
+    if (next <= outcome.quiet) return false;
   }
   CountRun(states_.front());
   ++counts_.folded;
@@ -79,7 +82,7 @@ bool TimelineSimulator::Engine::Apply(const CollectiveOutcome& outcome, absl::Ti
 
 void TimelineSimulator::Engine::RecordEntry(int rank) {
   if (!recording_) return;
-  if (states_[rank].compute_segment != recording_->collective) {
+  if (states_[rank].launched != recording_->collective) {
     recording_.reset();  // somebody is ahead: the two collectives may meet on a link
     return;
   }

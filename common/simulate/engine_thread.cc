@@ -126,6 +126,7 @@ void TimelineSimulator::Engine::Launch(int rank, const Started& started) {
   state.bytes_per_element = key.bytes_per_element;
   state.schedule = &Known(key).schedule;
   state.stage = Stage::kEntering;
+  ++state.launched;
   state.local = std::max(state.local, started.at);
   ++entering_;
   events_.PushRank(state.local, rank);

@@ -67,7 +67,7 @@ class FoldMemo {
 // An all-reduce that is being simulated for later use.
 struct CollectiveRecording {
   CollectiveKey key;
-  size_t collective = 0;  // its place in the ranks' lists
+  size_t collective = 0;  // which of the step, from 1
   absl::Time base;
   std::vector<TimeBreakdown> before;  // of each rank at its entry
   CollectiveOutcome outcome;

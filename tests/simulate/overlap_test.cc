@@ -17,7 +17,7 @@ using testing::RoughOptions;
 using testing::StepList;
 using testing::UniformOptions;
 
-absl::StatusOr<StepTimeline> Run(const TimelineOptions& options, const StepList& list) {
+absl::StatusOr<StepTimeline> Simulate(const TimelineOptions& options, const StepList& list) {
   return TimelineSimulator::Create(options)->RunStep(list.Plan(options.world_size),
                                                      list.Durations(options.world_size));
 }
@@ -41,7 +41,7 @@ TEST(OverlapTest, TensorParallelBlocksTakeComputePlusExchange) {
   for (const absl::Duration c : Computes()) {
     StepList list;
     for (int i = 0; i < 10; ++i) list.Compute(c).AllReduce(kElements);
-    const StepTimeline step = Run(TwoRanks(), list).value();
+    const StepTimeline step = Simulate(TwoRanks(), list).value();
     ExpectNear(step.duration, 10 * (c + kExchange));
     EXPECT_EQ(step.MeanHidden(), absl::ZeroDuration());
   }
@@ -59,7 +59,7 @@ StepList Ladder(int blocks, absl::Duration c) {
 
 TEST(OverlapTest, LadderBlocksTakeTheLongerOfComputeAndExchange) {
   for (const absl::Duration c : Computes()) {
-    const auto steady = [&](int blocks) { return Run(TwoRanks(), Ladder(blocks, c))->duration; };
+    const auto steady = [&](int blocks) { return Simulate(TwoRanks(), Ladder(blocks, c))->duration; };
     ExpectNear(steady(30) - steady(20), 10 * std::max(c, kExchange));
   }
 }
@@ -78,7 +78,7 @@ StepList Rows(int blocks, int m, absl::Duration c) {
 TEST(OverlapTest, RowGroupsHideAllButOneOfThem) {
   for (const int m : {2, 4}) {
     for (const absl::Duration c : Computes()) {
-      ExpectNear(Run(TwoRanks(), Rows(10, m, c))->duration,
+      ExpectNear(Simulate(TwoRanks(), Rows(10, m, c))->duration,
                  10 * (std::max(c, kExchange) + std::min(c, kExchange) / m));
     }
   }
@@ -89,7 +89,7 @@ TEST(OverlapTest, WhatOverlapsCostsWhatTheDeviceDoesNotHide) {
     for (const absl::Duration c : Computes()) {
       StepList list;
       for (int i = 0; i < 10; ++i) list.Start(kElements).Compute(c).Wait(i);
-      const StepTimeline step = Run(TwoRanks(efficiency), list).value();
+      const StepTimeline step = Simulate(TwoRanks(efficiency), list).value();
       const absl::Duration exposed = std::max(kExchange - c, absl::ZeroDuration()) +
                                      (1 - efficiency) * std::min(kExchange, c);
       ExpectNear(step.duration, 10 * (c + exposed));
@@ -106,16 +106,16 @@ TEST(OverlapTest, AHiddenExchangeTakesNoTimeOfTheCompute) {
                                    .staging_bytes_per_second = 1e8}};
   StepList list;
   list.Start(kElements).Compute(absl::Seconds(5)).Wait(0).Compute(absl::Seconds(1));
-  const StepTimeline step = Run(options, list).value();
+  const StepTimeline step = Simulate(options, list).value();
   EXPECT_EQ(step.duration, absl::Seconds(6));
   StepList blocking;
-  EXPECT_EQ(step.MeanHidden(), Run(options, blocking.AllReduce(kElements))->duration);
+  EXPECT_EQ(step.MeanHidden(), Simulate(options, blocking.AllReduce(kElements))->duration);
 }
 
 TEST(OverlapTest, CollectivesRunInTheOrderInWhichTheyWereStarted) {
   StepList list;
   list.Start(kElements).Start(kElements).AllReduce(kElements).Wait(1).Wait(0);
-  ExpectNear(Run(TwoRanks(), list)->duration, 3 * kExchange);
+  ExpectNear(Simulate(TwoRanks(), list)->duration, 3 * kExchange);
 }
 
 // Rank 1 computes longer before it starts: rank 0's links wait for it, and rank 0 only later.
@@ -185,7 +185,7 @@ TEST_P(EveryAlgorithmOverlap, ABlockingCollectiveIsOneThatIsWaitedForAtOnce) {
   for (const int world_size : {1, 2, 3, 4, 5, 8}) {
     for (const uint64_t seed : {1, 2}) {
       const TimelineOptions options = RoughOptions(world_size, GetParam(), seed);
-      ExpectSame(Run(options, Blocking(false)).value(), Run(options, Blocking(true)).value());
+      ExpectSame(Simulate(options, Blocking(false)).value(), Simulate(options, Blocking(true)).value());
     }
   }
 }
@@ -256,7 +256,7 @@ TEST(OverlapTest, AnExchangeInTwoPartsIsSentOnce) {
 }
 
 TEST(OverlapTest, AListWhoseHandlesDoNotMatchIsRefused) {
-  const auto status = [](const StepList& list) { return Run(TwoRanks(), list).status(); };
+  const auto status = [](const StepList& list) { return Simulate(TwoRanks(), list).status(); };
   EXPECT_EQ(status(StepList().Start(1)).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status(StepList().Start(1)).message()),
               ::testing::HasSubstr("never waited for (handle=0)"));
