@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "cli/command.h"
+#include "cli/shared/command.h"
 #include "common/base/version.h"
 #include "common/rpc/signals.h"
 

@@ -75,7 +75,7 @@ absl::StatusOr<TimelineSimulator> SimulatorOf(const EndedRun& ended, const StepP
   ASSIGN_OR_RETURN(TimelineSimulator simulator, MakeSimulator(ended, network, asked));
   const std::string& used = ended.results[0].allreduce_algorithm();
   if (asked != "auto" || used.empty()) return simulator;
-  for (const AllReduceStep& step : Collectives(plan.steps[0])) {
+  for (const CollectiveStep& step : Collectives(plan.steps[0])) {
     if (step.tag.traffic != TrafficClass::kActivationForward) continue;
     const int bytes_per_element = static_cast<int>(step.wire_bytes / step.elements);
     if (simulator.AlgorithmFor(step.elements, bytes_per_element) == used) return simulator;

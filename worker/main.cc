@@ -26,12 +26,13 @@
 #include "common/rpc/security_flags.h"
 #include "common/rpc/server_limits.h"
 #include "common/rpc/signals.h"
-#include "worker/memory_check.h"
+#include "worker/job/memory_check.h"
+#include "worker/job/process_setup.h"
+#include "worker/job/session.h"
 #include "worker/model/device.h"
 #include "worker/model/trainer.h"
-#include "worker/peer_endpoint.h"
-#include "worker/process_setup.h"
-#include "worker/session.h"
+#include "worker/transport/peer_endpoint.h"
+#include "worker/transport/sharp_timers.h"
 
 namespace edgetp {
 namespace {

@@ -27,11 +27,12 @@
 #include "common/network/network_profile.h"
 #include "server/cluster_service.h"
 #include "tests/transport/forwarding_transport.h"
-#include "worker/medium_client.h"
-#include "worker/peer_clock.h"
-#include "worker/peer_group.h"
-#include "worker/process_setup.h"
-#include "worker/schedule_executor.h"
+#include "worker/collective/medium_client.h"
+#include "worker/collective/schedule_executor.h"
+#include "worker/job/process_setup.h"
+#include "worker/transport/peer_clock.h"
+#include "worker/transport/peer_group.h"
+#include "worker/transport/sharp_timers.h"
 
 namespace edgetp {
 namespace {

@@ -1,5 +1,5 @@
 // What the peers of `edgetp bench allreduce` share: their options, the rule by which they time
-// (that of worker/bench_all_reduce.h: after a barrier, from when the last rank has entered until the
+// (that of worker/job/bench_all_reduce.h: after a barrier, from when the last rank has entered until the
 // last one has left), their row of JSON, and one process per rank. Throws on
 // failure: these programs have no caller but bench/performance/allreduce.py.
 #pragma once

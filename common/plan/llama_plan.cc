@@ -91,7 +91,7 @@ class LlamaPlanner {
     if (ranks_ == 1) return;
     const auto blocks = static_cast<int64_t>(values) / kBlockValues;
     const CollectiveTag tag{TrafficClass::kActivationForward, Phase::kForward, layer_};
-    steps_.push_back(AllReduceStep{tag, blocks, blocks * kActivationBlockBytes, kind});
+    steps_.push_back(CollectiveStep{tag, blocks, blocks * kActivationBlockBytes, kind});
   }
 
   const LlamaSync sync_;

@@ -11,6 +11,7 @@ struct ModelShape {
   int sequence = 0;    // T, and the rows of the position table
   int vocabulary = 0;  // V
   bool biases = true;
+  bool tied_head = true;  // the output matrix is the embedding
 };
 
 }  // namespace edgetp

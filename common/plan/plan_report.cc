@@ -5,7 +5,7 @@
 namespace edgetp {
 namespace {
 
-bool IsActivation(const AllReduceStep& step) {
+bool IsActivation(const CollectiveStep& step) {
   return step.tag.traffic == TrafficClass::kActivationForward ||
          step.tag.traffic == TrafficClass::kActivationBackward;
 }
@@ -22,7 +22,7 @@ void CountCollectives(const PlanOptions& options, const std::vector<PlanStep>& s
                       v1::PlanReport* report) {
   int activations = 0;
   int all = 0;
-  for (const AllReduceStep& step : Collectives(steps)) {
+  for (const CollectiveStep& step : Collectives(steps)) {
     ++all;
     if (IsActivation(step)) ++activations;
   }
@@ -46,7 +46,7 @@ v1::MemoryBytes ToProto(const MemoryUse& use) {
 
 v1::TrafficBytes BytesByClass(const std::vector<PlanStep>& steps) {
   v1::TrafficBytes bytes;
-  for (const AllReduceStep& step : Collectives(steps)) {
+  for (const CollectiveStep& step : Collectives(steps)) {
     const double n = static_cast<double>(step.wire_bytes);
     switch (step.tag.traffic) {
       case TrafficClass::kActivationForward:

@@ -6,115 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/plan/work.h"
 
 namespace edgetp {
 namespace {
-
-constexpr double kFloatBytes = 4;
-
-// Arithmetic and memory traffic of a stretch of computation.
-struct Cost {
-  double flops = 0;
-  double bytes = 0;
-  double product_flops = 0;
-  double elementwise_bytes = 0;
-  double operations = 0;
-};
-
-// A backward pass has two products for each one of the forward pass: for the inputs and for the
-// weights.
-Cost Backward(const Cost& forward) {
-  return {2 * forward.flops, 2 * forward.bytes, 2 * forward.product_flops,
-          2 * forward.elementwise_bytes, 2 * forward.operations};
-}
-
-Cost operator+(const Cost& a, const Cost& b) {
-  return {a.flops + b.flops, a.bytes + b.bytes, a.product_flops + b.product_flops,
-          a.elementwise_bytes + b.elementwise_bytes, a.operations + b.operations};
-}
-
-// (rows, inner) x (inner, columns): 2mnk flops; both operands are read, the result is written.
-Cost Product(double rows, double inner, double columns) {
-  const double flops = 2 * rows * inner * columns;
-  return {flops, kFloatBytes * (rows * inner + inner * columns + rows * columns), flops, 0, 1};
-}
-
-// `flops` per element, and that many elements read and written once.
-Cost Elementwise(double elements, double flops) {
-  const double bytes = kFloatBytes * 2 * elements;
-  return {flops * elements, bytes, 0, bytes, 1};
-}
-
-// The same of what a product has just left in the cache: it costs no traffic of its own.
-Cost InCache(double elements, double flops) {
-  Cost cost = Elementwise(elements, flops);
-  cost.elementwise_bytes = 0;
-  return cost;
-}
-
-// Sizes of one rank's share, as doubles: products of them leave the range of int.
-struct RankSizes {
-  RankSizes(const PlanOptions& options, const Shard& shard)
-      : B(options.batch),
-        T(options.shape.sequence),
-        C(options.shape.channels),
-        V(options.shape.vocabulary),
-        tokens(B * T),
-        heads(shard.heads.size()),
-        head_size(C / options.shape.heads),
-        width(heads * head_size),
-        columns(shard.columns.size()) {}
-
-  double B, T, C, V;
-  double tokens;     // B * T
-  double heads;      // H/P
-  double head_size;  // D
-  double width;      // C/P: channels inside attention
-  double columns;    // 4C/P: hidden units of the MLP
-};
-
-// Flops per element of the parts that are no products: subtract, square, two means, scale, shift
-// (LayerNorm); maximum, subtract, exp, sum, divide (softmax); the polynomial and its exponential
-// (GELU).
-constexpr double kLayerNormFlops = 8;
-constexpr double kSoftmaxFlops = 5;
-constexpr double kGeluFlops = 10;
-// AdamW per parameter: two moments, their corrections, decay, square root, division, update.
-constexpr double kAdamWFlops = 15;
-// It reads parameter, gradient and two moments, and writes all but the gradient.
-constexpr double kAdamWBytes = 7 * kFloatBytes;
-
-// LN1, W_qkv, scores and their application over the full T x T square, W_o, the residual addition.
-Cost AttentionForward(const RankSizes& s) {
-  const double scores = s.B * s.heads * s.T * s.T;
-  const double attend_flops = 2 * 2 * scores * s.head_size;
-  const double values = s.tokens * s.width;  // q, k, v and the result have as many each
-  // Heads are read and written in strides, by two products each: six passes instead of four.
-  const Cost attend{attend_flops, kFloatBytes * (2 * scores + 4 * values), attend_flops,
-                    kFloatBytes * 6 * values, 1};
-  // Causal: the softmax visits half of the scores.
-  Cost softmax = Elementwise(scores, kSoftmaxFlops);
-  softmax.elementwise_bytes /= 2;
-  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, 3 * s.width) +
-         attend + softmax + Product(s.tokens, s.width, s.C) +
-         Elementwise(s.tokens * s.C, 1);
-}
-
-// LN2, W_1, gelu, W_2, the residual addition.
-Cost MlpForward(const RankSizes& s) {
-  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.columns) +
-         InCache(s.tokens * s.columns, kGeluFlops) + Product(s.tokens, s.columns, s.C) +
-         Elementwise(s.tokens * s.C, 1);
-}
-
-// The sum of two gathered rows per token. Replicated on every rank, as is the head.
-Cost EmbeddingForward(const RankSizes& s) { return Elementwise(s.tokens * s.C, 1); }
-
-// ln_f, the tied output matrix, cross-entropy.
-Cost HeadForward(const RankSizes& s) {
-  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.V) +
-         Elementwise(s.tokens * s.V, kSoftmaxFlops);
-}
 
 bool HasOutputBiases(BlockKind kind) { return kind != BlockKind::kParallel; }
 
@@ -186,7 +81,9 @@ int64_t GradSyncElements(const PlanOptions& options) {
 class RankPlanner {
  public:
   RankPlanner(const PlanOptions& options, const Shard& shard)
-      : options_(options), blocks_(options.pattern.blocks()), sizes_(options, shard) {}
+      : options_(options),
+        blocks_(options.pattern.blocks()),
+        sizes_(options.shape, options.batch, shard) {}
 
   void Forward(Phase phase) {
     Compute(phase, -1, EmbeddingForward(sizes_));
@@ -205,7 +102,7 @@ class RankPlanner {
     if (partial > 0) Reduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, 4);
     Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, 4);
     const double parameters = RankParameters(options_, sizes_);
-    Compute(Phase::kOptimizer, -1, {kAdamWFlops * parameters, kAdamWBytes * parameters, 0, 0, 1});
+    Compute(Phase::kOptimizer, -1, OptimizerUpdate(parameters));
   }
 
   std::vector<PlanStep> Take() { return std::move(steps_); }
@@ -225,8 +122,8 @@ class RankPlanner {
 
   void BackwardBlock(int layer) {
     const CollectiveTag tag{TrafficClass::kActivationBackward, Phase::kBackward, layer};
-    const Cost attention = Backward(AttentionForward(sizes_));
-    const Cost mlp = Backward(MlpForward(sizes_));
+    const Work attention = Backward(AttentionForward(sizes_));
+    const Work mlp = Backward(MlpForward(sizes_));
     if (blocks_[layer].kind == BlockKind::kTensorParallel) {
       Compute(Phase::kBackward, layer, mlp);
       Reduce(tag, activation_elements(), options_.wire_backward_bytes);
@@ -238,16 +135,15 @@ class RankPlanner {
       Reduce(tag, activation_elements(), options_.wire_backward_bytes);
   }
 
-  void Compute(Phase phase, int layer, const Cost& cost) {
-    steps_.push_back(ComputeStep{phase, layer, cost.flops, cost.bytes,
-                                 static_cast<float>(cost.product_flops),
-                                 static_cast<float>(cost.elementwise_bytes),
-                                 static_cast<float>(cost.operations)});
+  void Compute(Phase phase, int layer, const Work& cost) {
+    steps_.push_back(ComputeStep{
+        phase, layer, cost.flops, cost.bytes, static_cast<float>(cost.product_flops),
+        static_cast<float>(cost.elementwise_bytes), static_cast<float>(cost.operations)});
   }
 
   void Reduce(const CollectiveTag& tag, int64_t elements, int bytes_per_element) {
     if (options_.world_size == 1) return;
-    steps_.push_back(AllReduceStep{tag, elements, elements * bytes_per_element});
+    steps_.push_back(CollectiveStep{tag, elements, elements * bytes_per_element});
   }
 
   int64_t activation_elements() const {
@@ -316,7 +212,7 @@ StepPlan Describe(const PlanOptions& options, const std::vector<Shard>& shards) 
   plan.total_parameters = FullParameters(options.shape);
   plan.position_parameters = static_cast<double>(options.shape.sequence) * options.shape.channels;
   for (const Shard& shard : shards) {
-    const RankSizes sizes(options, shard);
+    const RankSizes sizes(options.shape, options.batch, shard);
     plan.memory_sizes.push_back(SizesOf(options, sizes));
     plan.memory.push_back(
         TrainingMemory(plan.memory_sizes.back(), /*gathers=*/plan.memory.empty()));
@@ -386,10 +282,10 @@ absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
   return Build(options, [](RankPlanner& planner) { planner.Forward(Phase::kEvaluate); });
 }
 
-std::vector<AllReduceStep> Collectives(const std::vector<PlanStep>& steps) {
-  std::vector<AllReduceStep> collectives;
+std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {
+  std::vector<CollectiveStep> collectives;
   for (const PlanStep& step : steps) {
-    if (const auto* reduce = std::get_if<AllReduceStep>(&step)) collectives.push_back(*reduce);
+    if (const auto* reduce = std::get_if<CollectiveStep>(&step)) collectives.push_back(*reduce);
   }
   return collectives;
 }

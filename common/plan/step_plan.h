@@ -47,14 +47,21 @@ struct ComputeStep {
 // programs for inference are made (common/collective/rooted.h).
 enum class CollectiveKind { kAllReduce, kGather, kBroadcast, kBroadcastMissing };
 
-struct AllReduceStep {
+// A collective that computing waits for is one step. One that runs under compute is two: where it
+// starts, and where its result is needed.
+enum class CollectivePart { kBoth, kStart, kWait };
+
+struct CollectiveStep {
   CollectiveTag tag;
   int64_t elements;    // float32 elements, of every rank alike
   int64_t wire_bytes;  // elements in the wire dtype of its class
   CollectiveKind kind = CollectiveKind::kAllReduce;
+  CollectivePart part = CollectivePart::kBoth;
+  // Joins a kWait to its kStart: the kStarts of a rank's list count from 0. Unused in kBoth.
+  int64_t handle = -1;
 };
 
-using PlanStep = std::variant<ComputeStep, AllReduceStep>;
+using PlanStep = std::variant<ComputeStep, CollectiveStep>;
 
 struct PlanOptions {
   ModelShape shape;
@@ -72,7 +79,7 @@ struct StepPlan {
   // steps[rank]: micro-batch by micro-batch forward then backward, then grad_sync, the scalar of the
   // gradient's norm, the optimizer. A forward collective has the layer whose end it is (of a run of p: the last
   // block), a backward one the layer at whose beginning it is (of a run: the first block).
-  // grad_sync and the scalar: Phase::kOptimizer, layer -1. The AllReduceSteps of all ranks are
+  // grad_sync and the scalar: Phase::kOptimizer, layer -1. The CollectiveSteps of all ranks are
   // the same list; world size 1 has none.
   std::vector<std::vector<PlanStep>> steps;
   std::vector<MemoryUse>
@@ -90,6 +97,6 @@ absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options);
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options);
 
 // The collectives of one rank's list, in order.
-std::vector<AllReduceStep> Collectives(const std::vector<PlanStep>& steps);
+std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps);
 
 }  // namespace edgetp

@@ -56,7 +56,7 @@ NetworkOptions PricedNetwork(const NetworkOptions& network) {
 StepPlan OneAllReduce(const AllReduceProblem& problem) {
   StepPlan plan;
   plan.world_size = problem.world_size;
-  const AllReduceStep step{CollectiveTag{}, problem.elements,
+  const CollectiveStep step{CollectiveTag{}, problem.elements,
                            problem.elements * problem.bytes_per_element};
   plan.steps.assign(problem.world_size, {PlanStep(step)});
   return plan;

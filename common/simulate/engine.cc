@@ -65,7 +65,7 @@ std::string TimelineSimulator::Engine::AllReduceName(int64_t elements,
   return ChooseAlgorithm(problem);
 }
 
-TimelineSimulator::Engine::ScheduleKey TimelineSimulator::Engine::KeyOf(const AllReduceStep& step) {
+TimelineSimulator::Engine::ScheduleKey TimelineSimulator::Engine::KeyOf(const CollectiveStep& step) {
   const int bytes =
       step.elements == 0 ? int{sizeof(float)} : static_cast<int>(step.wire_bytes / step.elements);
   return {step.kind, step.elements, bytes};
@@ -125,7 +125,7 @@ absl::Status TimelineSimulator::Engine::Check(const StepPlan& plan,
   for (size_t rank = 0; rank < ranks; ++rank) {
     size_t segments = 1;
     for (const PlanStep& step : plan.steps[rank])
-      segments += std::holds_alternative<AllReduceStep>(step);
+      segments += std::holds_alternative<CollectiveStep>(step);
     if (compute[rank].size() == segments) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("simulate step: wrong number of compute segments (rank=", rank,
@@ -197,7 +197,7 @@ void TimelineSimulator::Engine::Compute(int rank) {
   }
   state.stage = Stage::kDone;
   if (state.plan_step == steps.size()) return;
-  state.collective = &std::get<AllReduceStep>(steps[state.plan_step++]);
+  state.collective = &std::get<CollectiveStep>(steps[state.plan_step++]);
   const ScheduleKey key = KeyOf(*state.collective);
   state.bytes_per_element = key.bytes_per_element;
   state.schedule = &Known(key).schedule;

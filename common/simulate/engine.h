@@ -29,11 +29,11 @@ class TimelineSimulator::Engine {
     return Known({CollectiveKind::kAllReduce, elements, bytes_per_element}).schedule;
   }
   // By all ranks, in bytes and in segments.
-  double BytesSent(const AllReduceStep& step) {
+  double BytesSent(const CollectiveStep& step) {
     const ScheduleKey key = KeyOf(step);
     return Known(key).elements_sent * key.bytes_per_element;
   }
-  int64_t SegmentsOf(const AllReduceStep& step) { return Known(KeyOf(step)).segments; }
+  int64_t SegmentsOf(const CollectiveStep& step) { return Known(KeyOf(step)).segments; }
   const SimulatorCounts& counts() const { return counts_; }
 
  private:
@@ -46,7 +46,7 @@ class TimelineSimulator::Engine {
     size_t plan_step = 0;        // of its list, that comes next
     size_t compute_segment = 0;  // that comes next; so as many collectives were entered, or nearly
 
-    const AllReduceStep* collective = nullptr;
+    const CollectiveStep* collective = nullptr;
     const Schedule* schedule = nullptr;
     int bytes_per_element = 0;
     size_t action = 0;
@@ -75,7 +75,7 @@ class TimelineSimulator::Engine {
     auto operator<=>(const ScheduleKey& other) const = default;
   };
 
-  static ScheduleKey KeyOf(const AllReduceStep& step);
+  static ScheduleKey KeyOf(const CollectiveStep& step);
   KnownSchedule& Known(const ScheduleKey& key);
   Schedule Build(const ScheduleKey& key) const;
   std::string AllReduceName(int64_t elements, int bytes_per_element) const;

@@ -37,7 +37,7 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
   for (int rank = 0; rank < options_.world_size; ++rank) {
     if (states_[rank].compute_segment + 1 == (*compute_)[rank].size()) return false;
   }
-  const AllReduceStep& collective = *states_.front().collective;
+  const CollectiveStep& collective = *states_.front().collective;
   CollectiveKey key{collective.kind, collective.elements, states_.front().bytes_per_element, {}};
   for (const RankState& state : states_) {
     if (state.collective->kind != key.kind || state.collective->elements != key.elements ||

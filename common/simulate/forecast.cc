@@ -40,7 +40,7 @@ absl::Status CheckObservable(int64_t segments) {
 
 std::string ActivationAlgorithm(TimelineSimulator& simulator, const StepPlan& plan) {
   for (const PlanStep& step : plan.steps.front()) {
-    const auto* reduce = std::get_if<AllReduceStep>(&step);
+    const auto* reduce = std::get_if<CollectiveStep>(&step);
     if (reduce == nullptr || reduce->tag.traffic != TrafficClass::kActivationForward) continue;
     return simulator.AlgorithmFor(reduce->elements,
                                   static_cast<int>(reduce->wire_bytes / reduce->elements));

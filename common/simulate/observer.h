@@ -31,7 +31,7 @@ class TimelineObserver {
   // Compute segment `segment` of the rank (compute_cost.h).
   virtual void OnCompute(int rank, absl::Time begin, absl::Time end, size_t segment) = 0;
   virtual void OnCollective(int rank, absl::Time begin, absl::Time end,
-                            const AllReduceStep& collective) = 0;
+                            const CollectiveStep& collective) = 0;
   // Within a collective: nothing to do but wait. The terms add up to end - begin.
   virtual void OnWait(int rank, absl::Time begin, absl::Time end, const TimeBreakdown& terms) = 0;
   // As soon as it is handed over.

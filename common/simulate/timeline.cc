@@ -56,14 +56,14 @@ std::string TimelineSimulator::AlgorithmFor(int64_t elements, int bytes_per_elem
 
 double TimelineSimulator::BytesOnTheWirePerRank(const StepPlan& plan) {
   double bytes = 0;
-  for (const AllReduceStep& step : Collectives(plan.steps.front()))
+  for (const CollectiveStep& step : Collectives(plan.steps.front()))
     bytes += engine_->BytesSent(step);
   return bytes / plan.world_size;
 }
 
 int64_t TimelineSimulator::Segments(const StepPlan& plan) {
   int64_t segments = 0;
-  for (const AllReduceStep& step : Collectives(plan.steps.front())) {
+  for (const CollectiveStep& step : Collectives(plan.steps.front())) {
     segments += engine_->SegmentsOf(step);
   }
   return segments;

@@ -86,7 +86,7 @@ void TraceRecorder::OnCompute(int rank, absl::Time begin, absl::Time end, size_t
 }
 
 void TraceRecorder::OnCollective(int rank, absl::Time begin, absl::Time end,
-                                 const AllReduceStep& collective) {
+                                 const CollectiveStep& collective) {
   const std::string layer = collective.tag.layer < 0 ? "" : absl::StrCat(" ", collective.tag.layer);
   slices_.push_back({begin, end - begin, ProcessOf(rank), kCollectiveTrack,
                      NameOf(collective.tag.traffic) + layer,

@@ -20,7 +20,7 @@ class TraceRecorder : public TimelineObserver {
 
   void OnCompute(int rank, absl::Time begin, absl::Time end, size_t segment) override;
   void OnCollective(int rank, absl::Time begin, absl::Time end,
-                    const AllReduceStep& collective) override;
+                    const CollectiveStep& collective) override;
   void OnWait(int rank, absl::Time begin, absl::Time end, const TimeBreakdown& terms) override;
   void OnMessage(const MessageSpan& message) override;
   void OnReceive(int source, int destination, absl::Time at) override {}

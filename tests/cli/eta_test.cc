@@ -1,8 +1,8 @@
-#include "cli/eta.h"
+#include "cli/shared/eta.h"
 
 #include <gtest/gtest.h>
 
-#include "cli/progress.h"
+#include "cli/shared/progress.h"
 
 namespace edgetp {
 namespace {

@@ -1,6 +1,6 @@
 // The launcher with shell scripts as server and workers: what starts, what is said, and that
 // nothing is left.
-#include "cli/launcher.h"
+#include "cli/shared/launcher.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
-#include "cli/network_table.h"
-#include "cli/output.h"
-#include "cli/progress.h"
-#include "cli/report_tables.h"
+#include "cli/shared/network_table.h"
+#include "cli/shared/output.h"
+#include "cli/shared/progress.h"
+#include "cli/shared/report_tables.h"
 
 namespace edgetp {
 namespace {
@@ -222,7 +222,8 @@ TEST(NetworkTableTest, AnAccessLinkIsShownBesideWhatTwoDevicesGet) {
        {"figures describe     the access link between a device and its network\n",
         "every access link    delay 35 ms (RTT 70 ms), rate 12 Mbit/s\n",
         "downlink of 1        loss 1.00 %\n",
-        "between two devices  delay 70 ms (RTT 140 ms), rate 12 Mbit/s; one hop up, one hop down\n"}) {
+        "between two devices  delay 70 ms (RTT 140 ms), rate 12 Mbit/s; one hop up, one hop "
+        "down\n"}) {
     EXPECT_THAT(table, HasSubstr(line));
   }
 }

@@ -1,11 +1,11 @@
-#include "cli/run_options.h"
+#include "cli/shared/run_options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "cli/command.h"
+#include "cli/shared/command.h"
 
 namespace edgetp {
 namespace {

@@ -1,12 +1,12 @@
-#include "cli/simulate_options.h"
+#include "cli/shared/simulate_options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 
-#include "cli/command.h"
-#include "cli/output.h"
+#include "cli/shared/command.h"
+#include "cli/shared/output.h"
 #include "common/config/load.h"
 
 namespace edgetp {

@@ -1,4 +1,4 @@
-#include "cli/simulate_tables.h"
+#include "cli/shared/simulate_tables.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
-#include "cli/output.h"
+#include "cli/shared/output.h"
 
 namespace edgetp {
 namespace {

@@ -1,10 +1,10 @@
-#include "cli/table.h"
+#include "cli/shared/table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_split.h"
-#include "cli/format.h"
+#include "cli/shared/format.h"
 
 namespace edgetp {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "tests/fuzz/fuzz.h"
-#include "worker/peer_payload.h"
-#include "worker/segment_codec.h"
+#include "worker/transport/peer_payload.h"
+#include "worker/transport/segment_codec.h"
 
 namespace edgetp {
 namespace {

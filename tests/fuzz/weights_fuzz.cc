@@ -5,7 +5,7 @@
 
 #include "common/data/gpt2_weights.h"
 #include "tests/fuzz/fuzz.h"
-#include "worker/checkpoint.h"
+#include "worker/job/checkpoint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace edgetp;

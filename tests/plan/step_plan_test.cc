@@ -18,7 +18,7 @@ PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 6
   return {.shape = shape, .pattern = *parsed, .world_size = workers, .batch = 12};
 }
 
-std::vector<AllReduceStep> CollectivesOf(const PlanOptions& options) {
+std::vector<CollectiveStep> CollectivesOf(const PlanOptions& options) {
   auto plan = BuildStepPlan(options);
   EXPECT_TRUE(plan.ok()) << plan.status();
   return Collectives(plan->steps[0]);
@@ -27,7 +27,7 @@ std::vector<AllReduceStep> CollectivesOf(const PlanOptions& options) {
 // "fwd:0 fwd:1 bwd:0 ...": what a step reduces, in order.
 std::string Order(const PlanOptions& options) {
   std::string order;
-  for (const AllReduceStep& step : CollectivesOf(options)) {
+  for (const CollectiveStep& step : CollectivesOf(options)) {
     if (!order.empty()) order += ' ';
     switch (step.tag.traffic) {
       case TrafficClass::kActivationForward:
@@ -98,7 +98,7 @@ TEST(StepPlanTest, ForwardActivationsTravelInTheirOwnWireDtype) {
 
 TEST(StepPlanTest, GradSyncCarriesTheNormsOfSAndPAndTheOutputBiasOfS) {
   const auto grad_sync = [](const PlanOptions& options) {
-    const std::vector<AllReduceStep> steps = CollectivesOf(options);
+    const std::vector<CollectiveStep> steps = CollectivesOf(options);
     return steps.at(steps.size() - 2);  // the last one is the scalar
   };
   PlanOptions options = Options("tsp", {3, 4, 128, 64, 65, true});

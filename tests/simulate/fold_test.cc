@@ -161,7 +161,7 @@ TEST(FoldTest, RandomNetworksAreNotFolded) {
 class FirstNumbers : public TimelineObserver {
  public:
   void OnCompute(int, absl::Time, absl::Time, size_t) override {}
-  void OnCollective(int, absl::Time, absl::Time, const AllReduceStep&) override {}
+  void OnCollective(int, absl::Time, absl::Time, const CollectiveStep&) override {}
   void OnWait(int, absl::Time, absl::Time, const TimeBreakdown&) override {}
   void OnMessage(const MessageSpan& message) override {
     numbers_.emplace(std::make_pair(message.source, message.destination), message.number);
@@ -187,7 +187,7 @@ TEST(FoldTest, JitterGoesOnWithTheNumbersOfMessagesThatWereFolded) {
   ASSERT_TRUE(simulator.RunStep(plan, compute, &numbers).ok());
 
   std::map<std::pair<int, int>, uint64_t> sent;
-  for (const AllReduceStep& step : Collectives(plan.steps[0])) {
+  for (const CollectiveStep& step : Collectives(plan.steps[0])) {
     const Schedule schedule = FindAlgorithm("two_phase").value()->build(4, step.elements);
     for (int rank = 0; rank < 4; ++rank) {
       for (const Action& action : schedule.actions[rank]) {

@@ -56,7 +56,7 @@ class CausalityCheck : public TimelineObserver {
       : network_(options.network), model_(options.world_size, options.network, options.seed) {}
 
   void OnCompute(int, absl::Time begin, absl::Time end, size_t) override { EXPECT_LE(begin, end); }
-  void OnCollective(int rank, absl::Time begin, absl::Time end, const AllReduceStep&) override {
+  void OnCollective(int rank, absl::Time begin, absl::Time end, const CollectiveStep&) override {
     EXPECT_EQ(waited_[rank].first, absl::ZeroDuration() + waited_[rank].second);
     EXPECT_LE(waited_[rank].first, end - begin);
     waited_[rank] = {};

@@ -1,5 +1,5 @@
 // The order in which a rank's interface takes what several peers send.
-#include "worker/arrival_book.h"
+#include "worker/collective/arrival_book.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "worker/collective_group.h"
+#include "worker/collective/collective_group.h"
 
 #include <chrono>
 #include <future>
@@ -10,8 +10,8 @@
 #include "gmock/gmock.h"
 #include "tests/transport/forwarding_transport.h"
 #include "tests/transport/local_cluster.h"
-#include "worker/bench_all_reduce.h"
-#include "worker/blame.h"
+#include "worker/job/bench_all_reduce.h"
+#include "worker/transport/blame.h"
 
 namespace edgetp {
 namespace {
@@ -20,7 +20,7 @@ using testing::HasSubstr;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
-AllReduceStep Planned(TrafficClass traffic, int64_t elements, int64_t wire_bytes, int layer = 0) {
+CollectiveStep Planned(TrafficClass traffic, int64_t elements, int64_t wire_bytes, int layer = 0) {
   return {{traffic, Phase::kForward, layer}, elements, wire_bytes};
 }
 
@@ -136,14 +136,14 @@ TEST(FailureTest, TheDeadlineNamesRankPeerStepAndChunk) {
 
 // Runs one step on two ranks that plans `expected` and executes `actual`; gives rank 0's first
 // error.
-absl::Status Step(const std::vector<AllReduceStep>& expected,
-                  const std::vector<AllReduceStep>& actual) {
+absl::Status Step(const std::vector<CollectiveStep>& expected,
+                  const std::vector<CollectiveStep>& actual) {
   LocalCluster cluster(2);
   CollectiveGroupOptions options;
   options.wire_backward = "bf16";
   return cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
     group.BeginStep(7, expected);
-    for (const AllReduceStep& step : actual) {
+    for (const CollectiveStep& step : actual) {
       std::vector<float> data(step.elements, 1.0f);
       const absl::Status status = group.AllReduce(step.tag, absl::MakeSpan(data));
       if (!status.ok()) return status;
@@ -153,15 +153,15 @@ absl::Status Step(const std::vector<AllReduceStep>& expected,
 }
 
 TEST(PlanAuditTest, AStepThatFollowsItsPlanIsFine) {
-  const std::vector<AllReduceStep> plan = {Planned(TrafficClass::kActivationForward, 10, 40),
+  const std::vector<CollectiveStep> plan = {Planned(TrafficClass::kActivationForward, 10, 40),
                                            Planned(TrafficClass::kActivationBackward, 10, 20),
                                            Planned(TrafficClass::kGradSync, 3, 12)};
   EXPECT_TRUE(Step(plan, plan).ok());
 }
 
 TEST(PlanAuditTest, AnotherSizeClassOrLayerIsInternalAndNamesBoth) {
-  const AllReduceStep planned = Planned(TrafficClass::kActivationForward, 10, 40);
-  for (const AllReduceStep& actual :
+  const CollectiveStep planned = Planned(TrafficClass::kActivationForward, 10, 40);
+  for (const CollectiveStep& actual :
        {Planned(TrafficClass::kActivationForward, 11, 44), Planned(TrafficClass::kGradSync, 10, 40),
         Planned(TrafficClass::kActivationForward, 10, 40, 1)}) {
     const absl::Status status = Step({planned}, {actual});
@@ -174,7 +174,7 @@ TEST(PlanAuditTest, AnotherSizeClassOrLayerIsInternalAndNamesBoth) {
 }
 
 TEST(PlanAuditTest, ACollectiveTooManyOrTooFewIsInternal) {
-  const AllReduceStep one = Planned(TrafficClass::kActivationForward, 10, 40);
+  const CollectiveStep one = Planned(TrafficClass::kActivationForward, 10, 40);
   EXPECT_THAT(Message(Step({one}, {one, one})), HasSubstr("that the plan does not have"));
   EXPECT_THAT(Message(Step({one, one}, {one})), HasSubstr("ended early"));
 }
@@ -190,10 +190,10 @@ TEST(StatsTest, TheBreakdownAddsUpToTheStepAndBytesAreCountedByClass) {
   options.choose = FixedAlgorithm("direct");
   options.wire_backward = "bf16";
   ExpectAllOk(cluster.OnEachGroup(options, [](CollectiveGroup& group) {
-    const std::vector<AllReduceStep> plan = {Planned(TrafficClass::kActivationForward, 100, 400),
+    const std::vector<CollectiveStep> plan = {Planned(TrafficClass::kActivationForward, 100, 400),
                                              Planned(TrafficClass::kActivationBackward, 100, 200)};
     group.BeginStep(0, plan);
-    for (const AllReduceStep& step : plan) {
+    for (const CollectiveStep& step : plan) {
       std::vector<float> data(step.elements, 1.0f);
       const absl::Status status = group.AllReduce(step.tag, absl::MakeSpan(data));
       if (!status.ok()) return status;
@@ -221,7 +221,7 @@ void PassSomeTime() {
 TEST(StatsTest, CopiesOfAnAcceleratorAreStagingAndNoCompute) {
   LocalCluster cluster(2);
   ExpectAllOk(cluster.OnEachGroup({}, [](CollectiveGroup& group) {
-    const AllReduceStep step = Planned(TrafficClass::kActivationForward, 100, 400);
+    const CollectiveStep step = Planned(TrafficClass::kActivationForward, 100, 400);
     std::vector<float> data(step.elements, 1.0f);
     group.BeginStep(0, {step, step});
     for (int i = 0; i < 2; ++i) {

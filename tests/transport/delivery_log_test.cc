@@ -1,4 +1,4 @@
-#include "worker/delivery_log.h"
+#include "worker/collective/delivery_log.h"
 
 #include <algorithm>
 #include <vector>

@@ -1,6 +1,6 @@
 // Pacing: what a rank does takes as long as on its device, in the rank's own accounts and on the
 // host's clock.
-#include "worker/device_clock.h"
+#include "worker/collective/device_clock.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "worker/emulation.h"
+#include "worker/collective/emulation.h"
 
 #include "gmock/gmock.h"
 #include "tests/transport/local_cluster.h"

@@ -3,8 +3,8 @@
 #include "common/base/random.h"
 #include "common/collective/registry.h"
 #include "tests/transport/local_cluster.h"
-#include "worker/emulation.h"
-#include "worker/schedule_executor.h"
+#include "worker/collective/emulation.h"
+#include "worker/collective/schedule_executor.h"
 
 namespace edgetp {
 namespace {

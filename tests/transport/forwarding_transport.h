@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "worker/segment_transport.h"
+#include "worker/transport/segment_transport.h"
 
 namespace edgetp {
 

@@ -1,6 +1,6 @@
 // One rank that holds what it sends. The transport below it is a fake whose peer takes and sends
 // what the test says; times are only ever checked to be not too early.
-#include "worker/holding_transport.h"
+#include "worker/transport/holding_transport.h"
 
 #include <atomic>
 #include <chrono>
@@ -11,7 +11,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "worker/peer_clock.h"
+#include "worker/transport/peer_clock.h"
 
 namespace edgetp {
 namespace {

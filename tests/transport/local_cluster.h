@@ -7,10 +7,10 @@
 #include <thread>
 #include <vector>
 
-#include "gtest/gtest.h"
-#include "worker/collective_group.h"
 #include "common/base/clock.h"
-#include "worker/peer_group.h"
+#include "gtest/gtest.h"
+#include "worker/collective/collective_group.h"
+#include "worker/transport/peer_group.h"
 
 namespace edgetp {
 

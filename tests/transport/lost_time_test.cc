@@ -4,9 +4,9 @@
 
 #include "common/collective/direct.h"
 #include "gtest/gtest.h"
-#include "worker/collective_stats.h"
-#include "worker/peer_clock.h"
-#include "worker/schedule_executor.h"
+#include "worker/collective/collective_stats.h"
+#include "worker/collective/schedule_executor.h"
+#include "worker/transport/peer_clock.h"
 
 namespace edgetp {
 namespace {

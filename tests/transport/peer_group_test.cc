@@ -1,4 +1,4 @@
-#include "worker/peer_group.h"
+#include "worker/transport/peer_group.h"
 
 #include "gmock/gmock.h"
 #include "tests/transport/plain_client.h"

@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
-#include "worker/peer_group.h"
+#include "worker/transport/peer_group.h"
 
 namespace edgetp {
 namespace {

@@ -1,4 +1,4 @@
-#include "worker/process_setup.h"
+#include "worker/job/process_setup.h"
 
 #include "gtest/gtest.h"
 

@@ -1,4 +1,4 @@
-#include "worker/segment_codec.h"
+#include "worker/transport/segment_codec.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -26,7 +26,7 @@ std::vector<std::string> LinesOf(const fs::path& path) {
 std::vector<fs::path> Pages() {
   const fs::path root = EDGETP_SOURCE_DIR;
   std::vector<fs::path> pages;
-  for (const char* folder : {"", "docs", "configs", "bench", ".github"}) {
+  for (const char* folder : {"", "docs", "configs", "bench", "deploy", ".github"}) {
     if (!fs::is_directory(root / folder)) continue;
     for (const auto& entry : fs::directory_iterator(root / folder)) {
       if (entry.path().extension() == ".md") pages.push_back(entry.path());
@@ -120,14 +120,14 @@ TEST(PagesTest, EveryTestThatAPageNamesExists) {
 TEST(PagesTest, EveryFileThatAPageNamesExists) {
   const fs::path root = EDGETP_SOURCE_DIR;
   static const std::regex pattern(
-      "`((?:bench|cli|cmake|common|configs|docker|docs|proto|scripts|server|tests|worker)/"
+      "`((?:bench|cli|cmake|common|configs|deploy|docker|docs|proto|scripts|server|tests|worker)/"
       "[A-Za-z0-9_/.-]*[A-Za-z0-9_/])`");
   int named = 0;
   for (const fs::path& page : Pages()) {
     for (const std::string& line : LinesOf(page)) {
       for (std::sregex_iterator at(line.begin(), line.end(), pattern), end; at != end; ++at) {
         const std::string path = (*at)[1].str();
-        // "worker/holding_transport" is a header with its source.
+        // "worker/transport/holding_transport" is a header with its source.
         const bool placeholder = std::regex_search(path, std::regex("[A-Z]{3}"));
         const bool exists =
             placeholder || fs::exists(root / path) || fs::exists(root / (path + ".h"));

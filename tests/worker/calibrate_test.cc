@@ -1,4 +1,4 @@
-#include "worker/calibrate.h"
+#include "worker/job/calibrate.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "worker/cpu_placement.h"
+#include "worker/job/cpu_placement.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

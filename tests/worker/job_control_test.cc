@@ -1,4 +1,4 @@
-#include "worker/job_control.h"
+#include "worker/job/job_control.h"
 
 #include <gtest/gtest.h>
 

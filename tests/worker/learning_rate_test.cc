@@ -1,4 +1,4 @@
-#include "worker/learning_rate.h"
+#include "worker/job/learning_rate.h"
 
 #include <gtest/gtest.h>
 

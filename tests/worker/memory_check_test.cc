@@ -1,4 +1,4 @@
-#include "worker/memory_check.h"
+#include "worker/job/memory_check.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "worker/job_sink.h"
+#include "worker/job/job_sink.h"
 
 namespace edgetp {
 namespace {

@@ -1,4 +1,4 @@
-#include "worker/sampler.h"
+#include "worker/job/sampler.h"
 
 #include <gtest/gtest.h>
 

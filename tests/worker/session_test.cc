@@ -1,5 +1,5 @@
-// When a worker tries to join again, and when it does not (worker/session.h).
-#include "worker/session.h"
+// When a worker tries to join again, and when it does not (worker/job/session.h).
+#include "worker/job/session.h"
 
 #include <gtest/gtest.h>
 

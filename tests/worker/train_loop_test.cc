@@ -1,6 +1,6 @@
 // The training loop with a model that only keeps a diary: what happens in which order, and what a
 // failure of each part means.
-#include "worker/train_loop.h"
+#include "worker/job/train_loop.h"
 
 #include <gmock/gmock.h>
 
@@ -79,7 +79,7 @@ class FakeTrainer final : public Trainer {
 
  private:
   absl::Status Perform(const StepPlan& plan) {
-    for (const AllReduceStep& step : Collectives(plan.steps[group_->rank()]))
+    for (const CollectiveStep& step : Collectives(plan.steps[group_->rank()]))
       RETURN_IF_ERROR(Reduce(step.tag, step.elements));
     return absl::OkStatus();
   }

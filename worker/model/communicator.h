@@ -3,6 +3,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/plan/step_plan.h"
 
@@ -21,6 +22,17 @@ class Communicator {
   // Blocks until: the sum is there, or the implementation's deadline.
   // Errors: those of the transport; the model passes the first one on unchanged.
   virtual absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) = 0;
+
+  // The same in two calls, for what is needed only later: Start begins and returns a handle, Wait ends.
+  // All ranks start in the same order, and what was started before AllReduce is summed before it.
+  // Nothing may touch `data` between Start and the end of its Wait.
+  // Blocks until: Start never; Wait until the sum is there, or the implementation's deadline.
+  // Errors: as AllReduce. Here: sums at once.
+  virtual absl::StatusOr<int64_t> Start(const CollectiveTag& tag, absl::Span<float> data) {
+    if (absl::Status status = AllReduce(tag, data); !status.ok()) return status;
+    return 0;
+  }
+  virtual absl::Status Wait(int64_t handle) { return absl::OkStatus(); }
 
   // `data` has a part for each rank, of counts[rank] elements, one after another. Every rank has
   // filled its own; afterwards rank 0 has all of them. The same rules as for AllReduce; never within

@@ -25,6 +25,43 @@ void ParallelContext::AllReduce(const CollectiveTag& tag, const torch::Tensor& t
   communicator_->EndStaging();
 }
 
+ParallelContext::Pending ParallelContext::Start(const CollectiveTag& tag,
+                                                const torch::Tensor& tensor) {
+  Pending pending{tensor};
+  if (world_size_ == 1) return pending;
+  const auto count = static_cast<size_t>(tensor.numel());
+  torch::Tensor source = tensor;
+  if (!tensor.device().is_cpu()) {
+    torch::NoGradGuard no_grad;
+    torch::cuda::synchronize(tensor.device().index());
+    communicator_->BeginStaging();
+    pending.host = torch::empty(tensor.sizes(),
+                                torch::TensorOptions().dtype(torch::kFloat).pinned_memory(true));
+    pending.host.copy_(tensor.detach());
+    communicator_->EndStaging();
+    source = pending.host;
+  }
+  if (status_.ok()) {
+    const absl::StatusOr<int64_t> handle =
+        communicator_->Start(tag, absl::MakeSpan(source.data_ptr<float>(), count));
+    status_ = handle.status();
+    pending.handle = handle.value_or(0);
+  }
+  if (!status_.ok()) throw CollectiveError();
+  return pending;
+}
+
+void ParallelContext::Finish(const Pending& pending) {
+  if (world_size_ == 1) return;
+  if (status_.ok()) status_ = communicator_->Wait(pending.handle);
+  if (!status_.ok()) throw CollectiveError();
+  if (!pending.host.defined()) return;
+  torch::NoGradGuard no_grad;
+  communicator_->BeginStaging();
+  pending.tensor.detach().copy_(pending.host);
+  communicator_->EndStaging();
+}
+
 void ParallelContext::Gather(const CollectiveTag& tag, const std::vector<int64_t>& counts,
                              const torch::Tensor& host) {
   if (world_size_ == 1) return;

@@ -39,6 +39,17 @@ class ParallelContext {
   // throws at once, without communicating.
   void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);
 
+  // The same in two calls: what is computed between them hides the exchange. Nothing may touch
+  // `tensor` until Finish, which must be called once for each Start, also while exceptions unwind
+  // the rest. Throws as AllReduce does.
+  struct Pending {
+    torch::Tensor tensor;
+    torch::Tensor host;  // where the tensor is an accelerator's: its copy
+    int64_t handle = 0;
+  };
+  Pending Start(const CollectiveTag& tag, const torch::Tensor& tensor);
+  void Finish(const Pending& pending);
+
   // Brings every rank's part of `host`, of counts[rank] elements one after another, to rank 0; at
   // world size 1 does nothing.
   // Shapes: (sum of counts); contiguous float32 in host memory. Throws as AllReduce does.

@@ -1,0 +1,124 @@
+// edgetp sample: text from a trained model.
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "cli/shared/checkpoint.h"
+#include "cli/shared/cluster.h"
+#include "cli/shared/command.h"
+#include "cli/shared/job.h"
+#include "cli/shared/run_options.h"
+#include "common/base/status_macros.h"
+
+namespace edgetp {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --tokens=500
+  edgetp sample --run=minigpt-sppp --temperature=0.8 --top_k=20 --seed=7)";
+
+struct SampleFlags {
+  RunFlags run;
+  ClusterFlags cluster;
+  std::string of_run;
+  std::string prompt = "\n";
+  int tokens = 500;
+  double temperature = 0.8;
+  int top_k = 200;
+  uint64_t seed = 1337;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+// The prompt in the model's tokens: the longest symbol that fits comes first.
+// Errors: InvalidArgument naming the place of what the model does not know.
+absl::StatusOr<std::vector<int>> Encode(const std::string& prompt,
+                                        const std::vector<std::string>& symbols) {
+  std::map<std::string, int> token_of;
+  size_t longest = 0;
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    token_of.emplace(symbols[i], static_cast<int>(i));
+    longest = std::max(longest, symbols[i].size());
+  }
+  std::vector<int> tokens;
+  for (size_t at = 0; at < prompt.size();) {
+    auto found = token_of.end();
+    for (size_t size = longest; size > 0 && found == token_of.end(); --size)
+      found = token_of.find(prompt.substr(at, size));
+    if (found == token_of.end()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--prompt: the model does not know the symbol at byte ", at, " (\"", prompt.substr(at, 1),
+          "\"); its vocabulary has ", symbols.size(), " symbols"));
+    }
+    tokens.push_back(found->second);
+    at += found->first.size();
+  }
+  if (tokens.empty()) return absl::InvalidArgumentError("--prompt: must not be empty");
+  return tokens;
+}
+
+absl::StatusOr<v1::JobSpec> MakeJob(const SampleFlags& flags, const Checkpoint& checkpoint) {
+  ASSIGN_OR_RETURN(const auto symbols, SymbolsOfWeights(checkpoint.weights, "run " + flags.of_run));
+  if (symbols.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("sample: run ", flags.of_run,
+                     " was trained on tokens without symbols: there is no text to show"));
+  }
+  v1::JobSpec spec;
+  ASSIGN_OR_RETURN(const std::vector<int> prompt, Encode(flags.prompt, symbols));
+  ASSIGN_OR_RETURN(*spec.mutable_config(), ResolveRun(flags.run, checkpoint.config, std::nullopt));
+  spec.mutable_config()->clear_name();
+  v1::SampleTask* sample = spec.mutable_sample();
+  for (const int token : prompt) sample->add_prompt(token);
+  sample->set_tokens(flags.tokens);
+  sample->set_temperature(flags.temperature);
+  sample->set_top_k(flags.top_k);
+  sample->set_seed(flags.seed);
+  return spec;
+}
+
+ExitCode Run(const SampleFlags& flags) {
+  const auto checkpoint = LoadCheckpoint(flags.cluster, flags.of_run);
+  if (!checkpoint.ok()) return Report(checkpoint.status());
+  auto spec = MakeJob(flags, *checkpoint);
+  if (!spec.ok()) return Report(spec.status());
+  auto cluster = Cluster::Open(flags.cluster, spec->config().workers());
+  if (!cluster.ok()) return Report(cluster.status());
+  const auto weights = cluster->remote().PutBlob(checkpoint->weights);
+  if (!weights.ok()) return Report(weights.status());
+  spec->set_weights_blob(*weights);
+  const auto outcome =
+      RunJob(cluster->remote(), *spec, cluster->local(), [](const v1::RunEvent&) {});
+  if (!outcome.ok()) return Report(outcome.status());
+  if (!outcome->status.ok()) return ReportFailure(*outcome, *cluster);
+  PrintResult(flags.format, outcome->result->sample(), outcome->result->sample().text() + "\n");
+  return kExitDone;
+}
+
+}  // namespace
+
+void AddSample(CLI::App& app, Command* command) {
+  auto flags = std::make_shared<SampleFlags>();
+  CLI::App* sample = app.add_subcommand("sample", "Text from a trained model");
+  sample->add_option("--run", flags->of_run, "a run: its newest checkpoint")->required();
+  sample->add_option("--prompt", flags->prompt, "what the text begins with; default: a new line");
+  sample->add_option("--tokens", flags->tokens, "how many to add")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  sample->add_option("--temperature", flags->temperature, "0: always the likeliest token")
+      ->check(CLI::Range(0.0, 1000.0))
+      ->capture_default_str();
+  sample->add_option("--top_k", flags->top_k, "choose among the N likeliest tokens")
+      ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
+  sample->add_option("--seed", flags->seed, "of the choice")->capture_default_str();
+  AddPatternFlags(sample, &flags->run);
+  AddNetworkFlag(sample, &flags->run);
+  AddPresetFlags(sample, &flags->run);
+  AddFormatFlag(sample, &flags->format);
+  AddClusterFlags(sample, &flags->cluster);
+  sample->footer(kExamples);
+  sample->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
+}
+
+}  // namespace edgetp

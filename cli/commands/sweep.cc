@@ -1,0 +1,189 @@
+// edgetp sweep: patterns x networks x world sizes, one run each, on one cluster; then the table
+// that compares them.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/shared/command.h"
+#include "cli/shared/progress.h"
+#include "cli/shared/report_tables.h"
+#include "cli/shared/slow_network.h"
+#include "cli/shared/train_job.h"
+#include "common/base/clock.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/signals.h"
+
+namespace edgetp {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5,lte --steps=200
+  edgetp sweep --patterns=tttt,sppp --networks=none --workers=1,2,4 --steps=100 --format=json
+All patterns are compared with the first one.)";
+
+struct SweepFlags {
+  TrainFlags train;
+  std::vector<std::string> patterns;
+  std::vector<std::string> networks;  // none named: what the cluster has
+  std::vector<int> workers = {2};
+};
+
+struct Cell {
+  std::string pattern;  // as typed
+  v1::RunConfig config;
+};
+
+std::string LabelOf(const Cell& cell, size_t index, size_t count) {
+  const std::string network =
+      cell.config.has_network() ? absl::StrCat(cell.config.network().name(), ", ") : "";
+  return absl::StrFormat("[%d/%d] %s, %s%d workers: ", index + 1, count, cell.pattern, network,
+                         cell.config.workers());
+}
+
+// Every cell, resolved before the first one runs. The same fault in many cells is told once.
+std::vector<Cell> ResolveCells(const SweepFlags& flags, const TrainInputs& inputs, Faults* faults) {
+  std::vector<Cell> cells;
+  std::vector<std::string> told;
+  std::vector<std::optional<std::string>> networks(flags.networks.begin(), flags.networks.end());
+  if (networks.empty()) networks.emplace_back();
+  for (const std::optional<std::string>& network : networks) {
+    for (const int workers : flags.workers) {
+      for (const std::string& pattern : flags.patterns) {
+        RunFlags run = flags.train.run;
+        run.network = network;
+        run.workers = workers;
+        run.pattern = pattern;
+        auto config = ResolveTraining(run, inputs);
+        const std::string fault(config.status().message());
+        if (std::find(told.begin(), told.end(), fault) == told.end()) {
+          told.push_back(fault);
+          faults->Add(config.status());
+        }
+        if (config.ok()) cells.push_back({pattern, *std::move(config)});
+      }
+    }
+  }
+  return cells;
+}
+
+struct SweepResult {
+  v1::SweepReport report;
+  std::vector<std::string> patterns;
+  ExitCode code = kExitDone;
+};
+
+// The cluster of a sweep: one for all cells, as long as it is sound.
+class SweepCluster {
+ public:
+  SweepCluster(const SweepFlags& flags, const TrainInputs& inputs)
+      : flags_(flags), inputs_(inputs) {}
+
+  absl::Status Open() {
+    ASSIGN_OR_RETURN(
+        cluster_, Cluster::Open(flags_.train.cluster,
+                                *std::max_element(flags_.workers.begin(), flags_.workers.end())));
+    ASSIGN_OR_RETURN(spec_, UploadTrainInputs(flags_.train, inputs_, cluster_.remote()));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<JobOutcome> Run(const Cell& cell, const std::string& label, const SweepEta& eta) {
+    if (!sound_) RETURN_IF_ERROR(Reopen());
+    *spec_.mutable_config() = cell.config;
+    Progress progress(label, cell.config.train(), &eta);
+    auto outcome = RunJob(cluster_.remote(), spec_, cluster_.local(),
+                          [&](const v1::RunEvent& event) { progress.Show(event); });
+    sound_ = outcome.ok() && outcome->status.ok();
+    return outcome;
+  }
+
+ private:
+  // After a failure our own processes may be gone or stuck; a running cluster is its owner's.
+  absl::Status Reopen() {
+    if (cluster_.local() == nullptr) return absl::OkStatus();
+    cluster_.KeepLogs();
+    cluster_ = Cluster();
+    return Open();
+  }
+
+  const SweepFlags& flags_;
+  const TrainInputs& inputs_;
+  Cluster cluster_;
+  v1::JobSpec spec_;
+  bool sound_ = true;
+};
+
+SweepResult RunCells(const std::vector<Cell>& cells, SweepCluster& cluster) {
+  SweepResult result;
+  SweepEta eta(static_cast<int>(cells.size()));
+  for (size_t i = 0; i < cells.size() && ShutdownSignal() == 0; ++i) {
+    const std::string label = LabelOf(cells[i], i, cells.size());
+    const absl::Time begin = MonotonicNow();
+    const absl::StatusOr<JobOutcome> outcome = cluster.Run(cells[i], label, eta);
+    eta.CellEnded(absl::ToDoubleSeconds(MonotonicNow() - begin));
+    const v1::RunSummary summary = SummaryOf(cells[i].config, outcome);
+    *result.report.add_rows() = summary;
+    result.patterns.push_back(cells[i].pattern);
+    const absl::Status& status = outcome.ok() ? outcome->status : outcome.status();
+    if (!status.ok()) {
+      absl::FPrintF(stderr, "%s%s\n", label, summary.error());
+      result.code = kExitRunFailed;
+    }
+    if (!ReportCheckpoint(summary, label)) result.code = kExitRunFailed;
+  }
+  if (ShutdownSignal() != 0) result.code = kExitInterrupted;
+  return result;
+}
+
+// Once for each network that is too slow for one of its cells: of the first such cell.
+void NoteSlowNetworks(const std::vector<Cell>& cells) {
+  std::set<std::string> noted;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const std::string note = SlowNetworkNote(cells[i].config);
+    if (note.empty() || !noted.insert(cells[i].config.network().name()).second) continue;
+    absl::FPrintF(stderr, "note: %s%s\n", LabelOf(cells[i], i, cells.size()), note);
+  }
+}
+
+ExitCode Run(const SweepFlags& flags) {
+  Faults faults;
+  TrainInputs inputs = LoadTrainInputs(flags.train, &faults);
+  ResolveCells(flags, inputs, &faults);
+  if (faults.status().ok()) faults.Add(LoadTrainData(flags.train, &inputs));
+  if (!faults.status().ok()) return Report(faults.status());
+  const std::vector<Cell> cells = ResolveCells(flags, inputs, &faults);
+  if (!faults.status().ok()) return Report(faults.status());
+
+  NoteSlowNetworks(cells);
+  SweepCluster cluster(flags, inputs);
+  if (const absl::Status opened = cluster.Open(); !opened.ok()) return Report(opened);
+  const SweepResult result = RunCells(cells, cluster);
+  PrintResult(flags.train.format, result.report, SweepTable(result.report, result.patterns));
+  return result.code;
+}
+
+}  // namespace
+
+void AddSweep(CLI::App& app, Command* command) {
+  auto flags = std::make_shared<SweepFlags>();
+  CLI::App* sweep =
+      app.add_subcommand("sweep", "Compare patterns over networks, in time and in loss");
+  sweep->add_option("--patterns", flags->patterns, "one or more patterns, separated by ','")
+      ->delimiter(',')
+      ->required();
+  sweep
+      ->add_option("--networks", flags->networks,
+                   "one or more network profiles; default: none, or what a running cluster has")
+      ->delimiter(',');
+  sweep->add_option("--workers", flags->workers, "one or more world sizes; default: 2")
+      ->delimiter(',');
+  AddLinkFlags(sweep, &flags->train.run.link);
+  AddTrainJobFlags(sweep, &flags->train);
+  sweep->footer(kExamples);
+  sweep->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
+}
+
+}  // namespace edgetp

@@ -1,0 +1,72 @@
+// edgetp train: one run.
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/shared/command.h"
+#include "cli/shared/progress.h"
+#include "cli/shared/report_tables.h"
+#include "cli/shared/slow_network.h"
+#include "cli/shared/train_job.h"
+
+namespace edgetp {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  edgetp train --pattern=sppp --network=wifi-5 --steps=200
+  edgetp train --model=minigpt --pattern=tttt --workers=4 --delay=5ms --rate=100mbit --data=my.txt
+  edgetp train --pattern=ssss --set train.learning_rate=5e-4 --set model.init=torch --run=ssss-torch
+  edgetp train --resume=ssss-torch --steps=4000)";
+
+absl::StatusOr<JobOutcome> Train(const TrainFlags& flags, const v1::RunConfig& config,
+                                 const TrainInputs& inputs, Cluster& cluster) {
+  auto spec = UploadTrainInputs(flags, inputs, cluster.remote());
+  if (!spec.ok()) return spec.status();
+  *spec->mutable_config() = config;
+  Progress progress("", config.train());
+  return RunJob(cluster.remote(), *spec, cluster.local(),
+                [&](const v1::RunEvent& event) { progress.Show(event); });
+}
+
+ExitCode Run(const TrainFlags& flags) {
+  Faults faults;
+  TrainInputs inputs = LoadTrainInputs(flags, &faults);
+  const auto resolved = ResolveTraining(flags.run, inputs);
+  faults.Add(resolved.status());
+  if (faults.status().ok() && NothingToDo(flags, inputs, *resolved)) return kExitDone;
+  if (faults.status().ok()) faults.Add(LoadTrainData(flags, &inputs));
+  if (!faults.status().ok()) return Report(faults.status());
+  const v1::RunConfig config = faults.Take(ResolveTraining(flags.run, inputs));
+  if (!faults.status().ok()) return Report(faults.status());
+
+  if (const std::string note = SlowNetworkNote(config); !note.empty())
+    absl::FPrintF(stderr, "note: %s\n", note);
+  auto cluster = Cluster::Open(flags.cluster, config.workers());
+  if (!cluster.ok()) return Report(cluster.status());
+  const absl::StatusOr<JobOutcome> outcome = Train(flags, config, inputs, *cluster);
+  if (!outcome.ok()) return Report(outcome.status());
+  const v1::RunSummary summary = SummaryOf(config, outcome);
+  if (outcome->summary.has_value()) PrintResult(flags.format, summary, TrainTable(summary));
+  absl::FPrintF(stderr, "run directory: %s\n", outcome->directory);
+  if (!outcome->status.ok()) return ReportFailure(*outcome, *cluster);
+  return ReportCheckpoint(summary, "edgetp: ") ? kExitDone : kExitRunFailed;
+}
+
+}  // namespace
+
+void AddTrain(CLI::App& app, Command* command) {
+  auto flags = std::make_shared<TrainFlags>();
+  CLI::App* train = app.add_subcommand("train", "Train a model with one pattern over one network");
+  AddPatternFlags(train, &flags->run);
+  AddNetworkFlag(train, &flags->run);
+  AddRunNameFlag(train, &flags->run);
+  AddTrainJobFlags(train, flags.get());
+  train
+      ->add_option("--resume", flags->resume,
+                   "continue from the newest checkpoint of a run, up to --steps in all")
+      ->excludes("--init_from");
+  train->footer(kExamples);
+  train->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
+}
+
+}  // namespace edgetp

@@ -1,0 +1,57 @@
+// What the subcommands share: flags of every command, and how main finds the one to run. A
+// subcommand is one file with one Add function and one row in main.cc.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cli/shared/exit_code.h"
+#include "cli/shared/output.h"
+#include "cli/shared/remote.h"
+
+namespace edgetp {
+
+// Set by the parser when it meets the subcommand; run by main once everything is parsed.
+using Command = std::function<ExitCode()>;
+
+void AddTrain(CLI::App& app, Command* command);
+void AddSweep(CLI::App& app, Command* command);
+void AddPlan(CLI::App& app, Command* command);
+void AddCalibrate(CLI::App& app, Command* command);
+void AddSimulate(CLI::App& app, Command* command);
+void AddNetwork(CLI::App& app, Command* command);
+void AddBench(CLI::App& app, Command* command);
+void AddEval(CLI::App& app, Command* command);
+void AddSample(CLI::App& app, Command* command);
+void AddUp(CLI::App& app, Command* command);
+void AddStatus(CLI::App& app, Command* command);
+void AddHealth(CLI::App& app, Command* command);
+void AddStop(CLI::App& app, Command* command);
+void AddWatch(CLI::App& app, Command* command);
+
+// --format=table|json into `format`, which holds the default until then.
+void AddFormatFlag(CLI::App* command, OutputFormat* format);
+
+// --server=HOST:PORT with its default, and the flags of security.h.
+void AddServerFlag(CLI::App* command, ServerFlags* server);
+
+// Accepts one of the words; the error suggests the nearest one.
+CLI::Validator OneOf(const std::vector<std::string>& words);
+
+// An item of --bytes, e.g. "384KiB": the payload of an all-reduce.
+// Errors: InvalidArgument unless it is a positive multiple of a float32's size.
+absl::StatusOr<int64_t> ParseAllReduceBytes(const std::string& text);
+
+// "edgetp: <message>" on stderr. Returns the exit code of the status.
+ExitCode Report(const absl::Status& status);
+
+// The sentence for the user about what the parser refused: which word, of which command, and what
+// was probably meant.
+std::string ExplainParseError(const CLI::App& app, const CLI::ParseError& error);
+
+}  // namespace edgetp

@@ -1,0 +1,75 @@
+#include "cli/shared/eta.h"
+
+#include <algorithm>
+
+namespace edgetp {
+namespace {
+
+// On the workers' clock: under a simulated one, the host's.
+double EndOf(const v1::StepRecord& record) {
+  return record.has_host_seconds() ? record.host_seconds() : record.wall_seconds();
+}
+
+// How many of the steps `from`..`to` are multiples of `interval`, or the last of all.
+int CountDue(int from, int to, int interval) {
+  if (from > to) return 0;
+  if (interval <= 0) return 1;
+  const int multiples = to / interval - (from - 1) / interval;
+  return multiples + (to % interval == 0 ? 0 : 1);
+}
+
+}  // namespace
+
+void RunEta::Mean::Add(double seconds) {
+  sum += std::max(0.0, seconds);
+  ++count;
+}
+
+void RunEta::Add(const v1::StepRecord& record) {
+  const bool next = last_.has_value() && record.step() == last_->step() + 1;
+  if (next) {
+    double seconds = EndOf(record) - EndOf(*last_);
+    const bool evaluated = last_->has_val_loss();
+    const bool saved = Saves(last_->step());
+    if (!evaluated && !saved) step_.Add(seconds);
+    seconds -= step_.count > 0 ? step_.value() : record.step_seconds();
+    if (evaluated && !saved) evaluation_.Add(seconds);
+    if (saved) checkpoint_.Add(seconds - (evaluated ? evaluation_.value() : 0));
+  }
+  last_ = record;
+}
+
+bool RunEta::Saves(int step) const {
+  const int interval = train_.checkpoint_interval();
+  return step == train_.steps() || (interval > 0 && step % interval == 0);
+}
+
+int RunEta::EvaluationsAfter(int step) const {
+  return CountDue(step + 1, train_.steps(), train_.eval_interval());
+}
+
+int RunEta::CheckpointsFrom(int step) const {
+  return CountDue(step, train_.steps(), train_.checkpoint_interval());
+}
+
+std::optional<double> RunEta::Seconds() const {
+  if (!last_.has_value() || last_->step() >= train_.steps()) return std::nullopt;
+  const bool measured = step_.count + evaluation_.count + checkpoint_.count > 0;
+  if (!measured) return std::nullopt;
+  const double step = step_.count > 0 ? step_.value() : last_->step_seconds();
+  return step * (train_.steps() - last_->step()) +
+         evaluation_.value() * EvaluationsAfter(last_->step()) +
+         checkpoint_.value() * CheckpointsFrom(last_->step());
+}
+
+void SweepEta::CellEnded(double seconds) {
+  ++ended_;
+  ended_seconds_ += seconds;
+}
+
+double SweepEta::Seconds(double passed, double left) const {
+  const double mean = (ended_seconds_ + passed + left) / (ended_ + 1);
+  return left + mean * std::max(0, cells_ - ended_ - 1);
+}
+
+}  // namespace edgetp

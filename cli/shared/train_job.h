@@ -1,0 +1,66 @@
+// What train and sweep share: from flags to the job of one run, and from its outcome to the row of
+// a table.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/shared/cluster.h"
+#include "cli/shared/job.h"
+#include "cli/shared/output.h"
+#include "cli/shared/run_options.h"
+#include "edgetp/v1/cluster.pb.h"
+
+namespace edgetp {
+
+struct TrainFlags {
+  RunFlags run;
+  ClusterFlags cluster;
+  std::optional<std::string> init_from;  // safetensors file
+  std::optional<std::string> resume;     // name of a run
+  OutputFormat format = OutputFormat::kTable;
+};
+
+// Everything that train and sweep have in common.
+void AddTrainJobFlags(CLI::App* command, TrainFlags* flags);
+
+// What runs of one command start from: read once, checked against every cell.
+struct TrainInputs {
+  v1::RunConfig base;  // of the run to resume
+  int done_steps = 0;  // of that run, by its newest checkpoint
+  std::optional<Corpus> corpus;
+  std::string data;                             // where it came from
+  std::optional<std::string> weights;           // bytes of --init_from
+  v1::ModelConfig model_of_weights;             // empty without
+  std::optional<WeightsVocabulary> vocabulary;  // of what the run goes on with
+};
+
+// Reads weights and the config of a run to resume. Faults go to `faults`.
+TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults);
+
+// Reads the data. Call when all else is right: it may have to be downloaded, and a typing error
+// should not wait for that.
+// Errors: those of LoadData.
+absl::Status LoadTrainData(const TrainFlags& flags, TrainInputs* inputs);
+
+// The config of one cell, checked against the data if that has been read.
+// Errors: InvalidArgument with all faults.
+absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const TrainInputs& inputs);
+
+// True, and says so, if the run to resume has all the steps that are asked for.
+bool NothingToDo(const TrainFlags& flags, const TrainInputs& inputs, const v1::RunConfig& config);
+
+// Puts corpus and weights on the server. Returns a job that lacks only its config.
+absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const TrainInputs& inputs,
+                                              Remote& remote);
+
+// The summary of a run, whatever became of it: one that failed early gets a row with its status and
+// error.
+v1::RunSummary SummaryOf(const v1::RunConfig& config, const absl::StatusOr<JobOutcome>& outcome);
+
+// Says on stderr, behind `label`, if the run's last checkpoint could not be saved. True if it was.
+bool ReportCheckpoint(const v1::RunSummary& summary, const std::string& label);
+
+}  // namespace edgetp

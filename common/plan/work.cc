@@ -1,0 +1,90 @@
+#include "common/plan/work.h"
+
+namespace edgetp {
+namespace {
+
+// (rows, inner) x (inner, columns): 2mnk flops; both operands are read, the result is written.
+Work Product(double rows, double inner, double columns) {
+  const double flops = 2 * rows * inner * columns;
+  return {flops, kFloatBytes * (rows * inner + inner * columns + rows * columns), flops, 0, 1};
+}
+
+// `flops` per element, and that many elements read and written once.
+Work Elementwise(double elements, double flops) {
+  const double bytes = kFloatBytes * 2 * elements;
+  return {flops * elements, bytes, 0, bytes, 1};
+}
+
+// The same of what a product has just left in the cache: it costs no traffic of its own.
+Work InCache(double elements, double flops) {
+  Work cost = Elementwise(elements, flops);
+  cost.elementwise_bytes = 0;
+  return cost;
+}
+
+// Flops per element of the parts that are no products: subtract, square, two means, scale, shift
+// (LayerNorm); maximum, subtract, exp, sum, divide (softmax); the polynomial and its exponential
+// (GELU).
+constexpr double kLayerNormFlops = 8;
+constexpr double kSoftmaxFlops = 5;
+constexpr double kGeluFlops = 10;
+// AdamW per parameter: two moments, their corrections, decay, square root, division, update.
+constexpr double kAdamWFlops = 15;
+// It reads parameter, gradient and two moments, and writes all but the gradient.
+constexpr double kAdamWBytes = 7 * kFloatBytes;
+
+}  // namespace
+
+Work operator+(const Work& a, const Work& b) {
+  return {a.flops + b.flops, a.bytes + b.bytes, a.product_flops + b.product_flops,
+          a.elementwise_bytes + b.elementwise_bytes, a.operations + b.operations};
+}
+
+RankSizes::RankSizes(const ModelShape& shape, int batch, const Shard& shard)
+    : B(batch),
+      T(shape.sequence),
+      C(shape.channels),
+      V(shape.vocabulary),
+      tokens(B * T),
+      heads(shard.heads.size()),
+      head_size(C / shape.heads),
+      width(heads * head_size),
+      columns(shard.columns.size()) {}
+
+Work AttentionForward(const RankSizes& s) {
+  const double scores = s.B * s.heads * s.T * s.T;
+  const double attend_flops = 2 * 2 * scores * s.head_size;
+  const double values = s.tokens * s.width;  // q, k, v and the result have as many each
+  // Heads are read and written in strides, by two products each: six passes instead of four.
+  const Work attend{attend_flops, kFloatBytes * (2 * scores + 4 * values), attend_flops,
+                    kFloatBytes * 6 * values, 1};
+  // Causal: the softmax visits half of the scores.
+  Work softmax = Elementwise(scores, kSoftmaxFlops);
+  softmax.elementwise_bytes /= 2;
+  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, 3 * s.width) +
+         attend + softmax + Product(s.tokens, s.width, s.C) + Elementwise(s.tokens * s.C, 1);
+}
+
+Work MlpForward(const RankSizes& s) {
+  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.columns) +
+         InCache(s.tokens * s.columns, kGeluFlops) + Product(s.tokens, s.columns, s.C) +
+         Elementwise(s.tokens * s.C, 1);
+}
+
+Work EmbeddingForward(const RankSizes& s) { return Elementwise(s.tokens * s.C, 1); }
+
+Work HeadForward(const RankSizes& s) {
+  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.V) +
+         Elementwise(s.tokens * s.V, kSoftmaxFlops);
+}
+
+Work Backward(const Work& forward) {
+  return {2 * forward.flops, 2 * forward.bytes, 2 * forward.product_flops,
+          2 * forward.elementwise_bytes, 2 * forward.operations};
+}
+
+Work OptimizerUpdate(double parameters) {
+  return {kAdamWFlops * parameters, kAdamWBytes * parameters, 0, 0, 1};
+}
+
+}  // namespace edgetp

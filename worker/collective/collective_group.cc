@@ -1,0 +1,292 @@
+#include "worker/collective/collective_group.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
+#include "common/base/status_macros.h"
+#include "common/collective/registry.h"
+#include "common/collective/rooted.h"
+#include "common/collective/star.h"
+#include "worker/transport/holding_transport.h"
+
+namespace edgetp {
+namespace {
+
+// At least so long a collective waits that is not emulated, whatever the deadline is for those that
+// are: the ranks do the same and are hardly apart. A link on which everything vanishes is noticed by
+// nothing else.
+constexpr absl::Duration kUnhurried = absl::Seconds(30);
+
+std::string Describe(const CollectiveTag& tag, int64_t elements, int64_t wire_bytes) {
+  return absl::StrCat("{", NameOf(tag.traffic), " ", NameOf(tag.phase), " layer=", tag.layer,
+                      " elements=", elements, " wire_bytes=", wire_bytes, "}");
+}
+
+// Nobody waits longer for a segment than for its collective.
+std::unique_ptr<SegmentTransport> Holding(std::unique_ptr<SegmentTransport> inner,
+                                          absl::Duration deadline) {
+  HoldingOptions options;
+  options.linger = deadline;
+  return std::make_unique<HoldingTransport>(std::move(inner), options);
+}
+
+}  // namespace
+
+AlgorithmChooser FixedAlgorithm(const std::string& name) {
+  return [name](int64_t, const Codec&) -> absl::StatusOr<std::string> { return name; };
+}
+
+absl::StatusOr<std::unique_ptr<CollectiveGroup>> CollectiveGroup::Create(
+    std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options) {
+  ASSIGN_OR_RETURN(const Codec* fp32, FindCodec("fp32"));
+  ASSIGN_OR_RETURN(const Codec* forward, FindCodec(options.wire_forward));
+  ASSIGN_OR_RETURN(const Codec* backward, FindCodec(options.wire_backward));
+  if (options.segment_bytes < 1 || options.segment_bytes > kMaxSegmentBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("collective: segment_bytes must be in [1, ", kMaxSegmentBytes,
+                     "] (segment_bytes=", options.segment_bytes, ")"));
+  }
+  return std::unique_ptr<CollectiveGroup>(
+      new CollectiveGroup(std::move(transport), std::move(options), fp32, forward, backward));
+}
+
+CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
+                                 CollectiveGroupOptions options, const Codec* fp32,
+                                 const Codec* forward, const Codec* backward)
+    : held_by_senders_(!transport->one_clock()),
+      transport_(held_by_senders_ ? Holding(std::move(transport), options.deadline)
+                                  : std::move(transport)),
+      options_(std::move(options)),
+      deadline_seconds_(absl::ToDoubleSeconds(options_.deadline)),
+      fp32_(fp32),
+      forward_(forward),
+      backward_(backward),
+      network_(transport_->rank(), transport_->world_size(), options_.network, options_.seed,
+               options_.medium),
+      clock_(options_.device),
+      executor_(transport_.get(), &network_, &clock_, options_.segment_bytes) {}
+
+v1::Fidelity CollectiveGroup::TotalFidelity() const {
+  v1::Fidelity fidelity = stats_.TotalFidelity();
+  fidelity.set_held_by_senders(held_by_senders_ && fidelity.messages() > 0);
+  return fidelity;
+}
+
+const Codec& CollectiveGroup::CodecFor(TrafficClass traffic) const {
+  if (traffic == TrafficClass::kActivationForward) return *forward_;
+  if (traffic == TrafficClass::kActivationBackward) return *backward_;
+  return *fp32_;
+}
+
+void CollectiveGroup::SetChooser(AlgorithmChooser choose) {
+  options_.choose = std::move(choose);
+  schedules_.clear();
+}
+
+absl::StatusOr<const Schedule*> CollectiveGroup::ScheduleFor(const Codec& codec, int64_t elements) {
+  const auto key = std::make_pair(codec.wire_id, elements);
+  if (const auto found = schedules_.find(key); found != schedules_.end()) return &found->second;
+  ASSIGN_OR_RETURN(const std::string name, options_.choose(elements, codec));
+  ASSIGN_OR_RETURN(const Algorithm* algorithm, FindAlgorithm(name));
+  return &schedules_.emplace(key, algorithm->build(world_size(), elements)).first->second;
+}
+
+absl::StatusOr<std::string> CollectiveGroup::AlgorithmFor(TrafficClass traffic, int64_t elements) {
+  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(CodecFor(traffic), elements));
+  return schedule->algorithm;
+}
+
+google::protobuf::RepeatedPtrField<v1::AllReduceChoice> CollectiveGroup::Choices() const {
+  google::protobuf::RepeatedPtrField<v1::AllReduceChoice> choices;
+  for (const auto& [key, schedule] : schedules_) {
+    const auto [wire_id, elements] = key;
+    const Codec* const codec = wire_id == forward_->wire_id    ? forward_
+                               : wire_id == backward_->wire_id ? backward_
+                                                               : fp32_;
+    v1::AllReduceChoice* const choice = choices.Add();
+    choice->set_bytes(static_cast<double>(elements) * codec->bytes_per_element);
+    choice->set_algorithm(schedule.algorithm);
+  }
+  return choices;
+}
+
+absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
+                                    const Codec& codec) {
+  const int64_t wire_bytes = elements * codec.bytes_per_element;
+  const std::string got = Describe(tag, elements, wire_bytes);
+  if (next_expected_ == expected_.size()) {
+    return absl::InternalError(
+        absl::StrCat("plan audit: a collective that the plan does not have (rank=", rank(),
+                     " step=", step_, " index=", next_expected_, " got=", got, ")"));
+  }
+  const CollectiveStep& want = expected_[next_expected_++];
+  const bool same = want.tag.traffic == tag.traffic && want.tag.phase == tag.phase &&
+                    want.tag.layer == tag.layer && want.elements == elements &&
+                    want.wire_bytes == wire_bytes;
+  if (same) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(
+      "plan audit: the step differs from its plan (rank=", rank(), " step=", step_,
+      " index=", next_expected_ - 1, " want=", Describe(want.tag, want.elements, want.wire_bytes),
+      " got=", got, ")"));
+}
+
+void CollectiveGroup::BeginStaging() {
+  if (in_step_) staging_begin_ = EndSegment();
+}
+
+void CollectiveGroup::EndStaging() {
+  if (!in_step_) return;
+  // Under a device's clock this takes no time: AllReduce has charged what it takes there.
+  const absl::Time end = clock_.Now();
+  stats_.AddStaging(end - gap_begin_, staged_bytes_);
+  gap_begin_ = end;
+  clock_.BeginSegment();
+}
+
+absl::Time CollectiveGroup::Enter(int64_t bytes) {
+  if (!in_step_) return clock_.Now();
+  if (!staging_begin_.has_value()) return EndSegment();
+  const absl::Time begin = clock_.Now();
+  staged_bytes_ = bytes;
+  stats_.AddStaging(begin - *std::exchange(staging_begin_, std::nullopt), bytes);
+  return begin;
+}
+
+absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<float> data) {
+  if (world_size() == 1) return absl::OkStatus();
+  const absl::Time begin = Enter(static_cast<int64_t>(data.size() * sizeof(float)));
+  const Codec& codec = CodecFor(tag.traffic);
+  const int64_t elements = static_cast<int64_t>(data.size());
+  if (in_step_) RETURN_IF_ERROR(Audit(tag, elements, codec));
+  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(codec, elements));
+  Execution execution = NextExecution(Emulates());
+  execution.schedule = schedule;
+  execution.codec = &codec;
+  ExecutionReport report;
+  absl::Duration staging = clock_.SpendStaging(elements);
+  RETURN_IF_ERROR(executor_.Run(execution, data, &report));
+  staging += clock_.SpendStaging(elements);
+  clock_.BeginSegment();
+  gap_begin_ = clock_.Now();
+  // What this layer took around the executor is software, too.
+  const absl::Duration around = gap_begin_ - begin - report.elapsed - staging;
+  report.time.staging += staging;
+  report.time.software += around;
+  report.exposed_software += around;
+  report.elapsed = gap_begin_ - begin;
+  stats_.AddCollective(tag, report, in_step_);
+  if (!in_step_) clock_.Interrupt();
+  Observe(tag, *schedule, elements, report);
+  return absl::OkStatus();
+}
+
+Execution CollectiveGroup::NextExecution(bool emulated) {
+  Execution execution;
+  execution.collective = collectives_++;
+  execution.emulated = emulated;
+  execution.step = step_;
+  execution.deadline =
+      MonotonicNow() + (emulated ? deadline() : std::max(deadline(), kUnhurried));
+  return execution;
+}
+
+absl::Status CollectiveGroup::RunBetweenSteps(const CollectiveTag& tag, const Schedule& schedule,
+                                              Execution execution, absl::Span<float> data) {
+  if (in_step_) {
+    return absl::InternalError(absl::StrCat("plan audit: a ", execution.name,
+                                            " within a step (rank=", rank(), " step=", step_, ")"));
+  }
+  execution.schedule = &schedule;
+  execution.codec = fp32_;
+  clock_.Interrupt();
+  ExecutionReport report;
+  RETURN_IF_ERROR(executor_.Run(execution, data, &report));
+  Observe(tag, schedule, static_cast<int64_t>(data.size()), report);
+  return absl::OkStatus();
+}
+
+absl::Status CollectiveGroup::Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
+                                     absl::Span<float> data) {
+  if (world_size() == 1) return absl::OkStatus();
+  const Schedule schedule = BuildGather(ConsecutiveChunks(counts));
+  if (schedule.world_size != world_size() ||
+      schedule.chunks.back().end != static_cast<int64_t>(data.size())) {
+    return absl::InternalError(absl::StrCat("gather: counts do not fit (rank=", rank(), " counts=",
+                                            counts.size(), " elements=", data.size(), ")"));
+  }
+  Execution execution = NextExecution(Emulates());
+  execution.name = "gather";
+  return RunBetweenSteps(tag, schedule, execution, data);
+}
+
+absl::Status CollectiveGroup::Barrier() {
+  if (world_size() == 1) {
+    clock_.Interrupt();
+    return absl::OkStatus();
+  }
+  float nothing = 0;
+  Execution execution = NextExecution(/*emulated=*/false);
+  execution.name = "barrier";
+  // Rank 0 may be the one that was waited for: from it on, nobody has anything else to do.
+  if (rank() != 0) execution.deadline = MonotonicNow() + options_.patience;
+  return RunBetweenSteps({}, BuildStar(world_size(), 1), execution, absl::MakeSpan(&nothing, 1));
+}
+
+void CollectiveGroup::Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements,
+                              const ExecutionReport& report) {
+  if (options_.observer == nullptr) return;
+  CollectiveObservation observation;
+  observation.algorithm = schedule.algorithm;
+  observation.tag = tag;
+  observation.seconds = absl::ToDoubleSeconds(report.elapsed);
+  observation.elements = elements;
+  observation.bytes_sent =
+      std::accumulate(report.bytes_sent.begin(), report.bytes_sent.end(), int64_t{0});
+  options_.observer->OnCollective(observation);
+  for (int peer = 0; peer < world_size(); ++peer) {
+    if (report.bytes_sent[peer] > 0) options_.observer->OnSent(peer, report.bytes_sent[peer]);
+  }
+  for (const Delivery& delivery : report.deliveries) options_.observer->OnDelivery(delivery);
+}
+
+absl::Time CollectiveGroup::EndSegment() {
+  const HostLag lag = clock_.EndSegment();
+  const absl::Time end = clock_.Now();
+  stats_.AddCompute(end - gap_begin_);
+  stats_.AddLag(lag);
+  return end;
+}
+
+void CollectiveGroup::BeginStep(int step, std::vector<CollectiveStep> expected,
+                                std::vector<absl::Duration> compute) {
+  in_step_ = true;
+  stats_.Take();  // of what came before
+  stats_.CountInTotal(step >= 0);
+  step_ = step;
+  expected_ = std::move(expected);
+  next_expected_ = 0;
+  step_begin_ = clock_.BeginStep(std::move(compute));
+  gap_begin_ = clock_step_begin_ = clock_.NowOr(step_begin_);
+}
+
+absl::Status CollectiveGroup::EndStep() {
+  const bool paced = clock_.paced();
+  const absl::Time end = EndSegment();
+  const absl::Duration elapsed = clock_.EndStep() - step_begin_;
+  // A paced host wakes up a little after the device's time; its steps are what was measured.
+  if (paced) stats_.AddElapsed(elapsed, elapsed - (end - clock_step_begin_));
+  if (!paced) stats_.AddElapsed(end - step_begin_, absl::ZeroDuration());
+  in_step_ = false;
+  stats_.CountInTotal(false);
+  if (next_expected_ == expected_.size()) return absl::OkStatus();
+  const CollectiveStep& want = expected_[next_expected_];
+  return absl::InternalError(
+      absl::StrCat("plan audit: the step ended early (rank=", rank(), " step=", step_,
+                   " executed=", next_expected_, " planned=", expected_.size(),
+                   " next=", Describe(want.tag, want.elements, want.wire_bytes), ")"));
+}
+
+}  // namespace edgetp

@@ -1,0 +1,171 @@
+// The worker's Communicator: collectives over the peers of a job, with the algorithm chosen per
+// size, a wire dtype per traffic class, an emulated network, an audit against the step plan, and
+// accounts of where the time went. One thread calls it; SetNetwork, SetDeadline
+// and Abort may come from any.
+//
+// What a run measures is its training steps. What comes between them (evaluations, checks, weights
+// on their way to a checkpoint) is in no step's figures, and, unless `emulate_all`, takes the real
+// network: it neither waits for emulated links nor draws their jitter.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/collective/codec.h"
+#include "common/collective/schedule.h"
+#include "common/collective/segments.h"
+#include "common/network/link_options.h"
+#include "common/plan/step_plan.h"
+#include "worker/collective/collective_stats.h"
+#include "worker/collective/device_clock.h"
+#include "worker/collective/emulation.h"
+#include "worker/collective/schedule_executor.h"
+#include "worker/model/communicator.h"
+#include "worker/transport/segment_transport.h"
+
+namespace edgetp {
+
+// The name of the algorithm for an all-reduce of that many elements. Must be the same on all ranks;
+// called once per size and dtype.
+using AlgorithmChooser =
+    std::function<absl::StatusOr<std::string>(int64_t elements, const Codec& codec)>;
+
+AlgorithmChooser FixedAlgorithm(const std::string& name);
+
+struct CollectiveGroupOptions {
+  AlgorithmChooser choose = FixedAlgorithm("two_phase");
+  std::string wire_forward = "fp32";   // of kActivationForward
+  std::string wire_backward = "fp32";  // of kActivationBackward; everything else is always fp32
+  absl::Duration deadline = absl::Seconds(30);  // of one collective that is emulated
+  absl::Duration patience = absl::Hours(1);     // at a barrier, for rank 0: it may be saving
+  bool emulate_all = true;                      // false: training steps alone
+  int64_t segment_bytes = kDefaultSegmentBytes;
+  NetworkOptions network;
+  std::optional<DeviceOptions> device;  // what messages and staging cost in steps that are paced
+  uint64_t seed = 0;                    // of jitter and loss
+  MediumReservation* medium =
+      nullptr;  // must outlive the group; null: every rank is its own arbiter
+  CollectiveObserver* observer = nullptr;  // must outlive the group
+};
+
+class CollectiveGroup final : public Communicator {
+ public:
+  // `transport` is connected. Where its ranks share no clock, it is wrapped in a HoldingTransport.
+  // Errors: InvalidArgument (algorithm or dtype unknown, segment size).
+  static absl::StatusOr<std::unique_ptr<CollectiveGroup>> Create(
+      std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options);
+
+  int rank() const override { return transport_->rank(); }
+  int world_size() const override { return transport_->world_size(); }
+
+  // Errors: those of ScheduleExecutor::Run; Internal "plan audit: ..." if a step's plan has another
+  // collective here.
+  absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override;
+  void BeginStaging() override;
+  void EndStaging() override;
+
+  // Outside of steps alone.
+  // Errors: those of ScheduleExecutor::Run.
+  absl::Status Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
+                      absl::Span<float> data) override;
+
+  // Blocks until: every rank is here, or `patience`. Never emulated: whatever rank 0 does meanwhile,
+  // the next step begins for all of them at once. Outside of steps alone.
+  absl::Status Barrier();
+
+  // Between BeginStep and EndStep each collective must be the next of `expected`, and time is
+  // accounted; outside, neither. `step`: of the training, or -1. With a device and `compute`, the
+  // durations of the step's compute segments on it, the step is padded to what it takes there.
+  void BeginStep(int step, std::vector<CollectiveStep> expected,
+                 std::vector<absl::Duration> compute = {});
+  // Blocks until: the device would be done with the step's last segment.
+  // Errors: Internal "plan audit: ..." if collectives of the plan are missing.
+  absl::Status EndStep();
+
+  // Since the last call, or the last BeginStep.
+  StepStats TakeStats() { return stats_.Take(); }
+  // Of all training steps since the last ResetTotalFidelity.
+  v1::Fidelity TotalFidelity() const;
+  void ResetTotalFidelity() { stats_.ResetTotalFidelity(); }
+
+  // What AllReduce uses for that many elements of a class.
+  // Errors: InvalidArgument (the chooser's name is unknown), those of the chooser.
+  absl::StatusOr<std::string> AlgorithmFor(TrafficClass traffic, int64_t elements);
+
+  // The algorithm of each size that there has been so far.
+  google::protobuf::RepeatedPtrField<v1::AllReduceChoice> Choices() const;
+
+  // Replaces the chooser and forgets its answers; all ranks must do so between the same two
+  // collectives.
+  void SetChooser(AlgorithmChooser choose);
+  const AlgorithmChooser& chooser() const { return options_.choose; }
+
+  // From any thread; takes effect at the next message.
+  void SetNetwork(NetworkOptions network) { network_.SetNetwork(std::move(network)); }
+  // Of collectives that begin from now on, and are emulated.
+  void SetDeadline(absl::Duration deadline) {
+    deadline_seconds_.store(absl::ToDoubleSeconds(deadline));
+  }
+
+  // The ranks share no clock: emulated segments wait at their sender.
+  bool held_by_senders() const { return held_by_senders_; }
+
+  // From any thread: ends the collective under way and every later one with `status`.
+  void Abort(const absl::Status& status) { transport_->Abort(status); }
+
+ private:
+  CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options,
+                  const Codec* fp32, const Codec* forward, const Codec* backward);
+  const Codec& CodecFor(TrafficClass traffic) const;
+  // The next collective, without its schedule and codec.
+  Execution NextExecution(bool emulated);
+  bool Emulates() const { return options_.emulate_all || (in_step_ && step_ >= 0); }
+  // Runs a collective that is in no step.
+  absl::Status RunBetweenSteps(const CollectiveTag& tag, const Schedule& schedule,
+                               Execution execution, absl::Span<float> data);
+  absl::StatusOr<const Schedule*> ScheduleFor(const Codec& codec, int64_t elements);
+  // Ends the compute segment under way; returns when, on the rank's clock.
+  absl::Time EndSegment();
+  // An all-reduce of so many bytes begins; returns when, on the rank's clock.
+  absl::Time Enter(int64_t bytes);
+  absl::Status Audit(const CollectiveTag& tag, int64_t elements, const Codec& codec);
+  void Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements,
+               const ExecutionReport& report);
+
+  absl::Duration deadline() const { return absl::Seconds(deadline_seconds_.load()); }
+
+  const bool held_by_senders_;
+  std::unique_ptr<SegmentTransport> transport_;
+  CollectiveGroupOptions options_;
+  std::atomic<double> deadline_seconds_;
+  const Codec* fp32_;
+  const Codec* forward_;
+  const Codec* backward_;
+  EmulatedNetwork network_;
+  DeviceClock clock_;
+  ScheduleExecutor executor_;
+  std::map<std::pair<uint32_t, int64_t>, Schedule> schedules_;  // by wire id and elements
+  uint64_t collectives_ = 0;
+  StatsCollector stats_;
+
+  bool in_step_ = false;
+  int step_ = -1;
+  std::vector<CollectiveStep> expected_;
+  size_t next_expected_ = 0;
+  absl::Time step_begin_;                    // on the host's clock
+  absl::Time clock_step_begin_;              // on the rank's, which differs where the step is paced
+  absl::Time gap_begin_;                     // on the rank's
+  std::optional<absl::Time> staging_begin_;  // on the rank's; until the all-reduce that follows
+  int64_t staged_bytes_ = 0;                 // of the last all-reduce
+};
+
+}  // namespace edgetp

@@ -1,0 +1,141 @@
+// Executes a Schedule for one rank, in place on a span of floats: sends, receives, reduces segment
+// by segment as they arrive, and holds emulated segments until their time. The calling thread does
+// everything, polling included. The report says where the time went. Used by CollectiveGroup. Not
+// thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "common/collective/codec.h"
+#include "common/collective/schedule.h"
+#include "common/collective/segments.h"
+#include "common/network/attribution.h"
+#include "worker/collective/arrival_book.h"
+#include "worker/collective/delivery_log.h"
+#include "worker/collective/device_clock.h"
+#include "worker/collective/emulation.h"
+#include "worker/collective/segment_sender.h"
+#include "worker/transport/segment_transport.h"
+
+namespace edgetp {
+
+struct ExecutionReport {
+  absl::Duration elapsed;
+  TimeBreakdown time;  // without compute; the sum is `elapsed`
+  // Of the software time, what no emulated delay hides: after the last arrival, or all of it where
+  // nothing was emulated, without what was lost to the host. It is what a prediction has to add to
+  // the network's time.
+  absl::Duration exposed_software;
+  int64_t messages_sent = 0;
+  std::vector<int64_t> bytes_sent;   // by peer; payload after the wire dtype
+  std::vector<Delivery> deliveries;  // emulated segments alone
+};
+
+struct Execution {
+  const Schedule* schedule = nullptr;
+  const Codec* codec = nullptr;
+  uint64_t collective = 0;          // number within the job
+  bool emulated = true;             // false: as fast as the host can, partition or not
+  const char* name = "all_reduce";  // for messages, as `step`
+  int step = -1;
+  absl::Time deadline;  // monotonic
+};
+
+class ScheduleExecutor {
+ public:
+  // All must outlive the executor. `segment_bytes` is the same on all ranks, at most
+  // kMaxSegmentBytes. Times of the report are those of `clock`.
+  ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network, DeviceClock* clock,
+                   int64_t segment_bytes);
+
+  // Blocks until: the sum is in `data` and nothing reads `data` any more, or the deadline.
+  // Errors: DeadlineExceeded (rank, peer, step, chunk, waited_ms), DataLoss (a segment is not the
+  //   one expected: both are named), those of the transport. The transport is not usable after an
+  //   error.
+  absl::Status Run(const Execution& execution, absl::Span<float> data, ExecutionReport* report);
+
+ private:
+  enum class ChunkState {
+    kOwn,      // this rank's part, in data; no sum yet
+    kScratch,  // the sum so far in scratch, this rank's part in data
+    kData,     // the sum so far, or the result, in data
+  };
+  struct Chunk {
+    ChunkState state = ChunkState::kOwn;
+    bool encoded = false;  // its current value is in encoded_
+    bool rounded = false;  // its current value is one that the wire dtype has
+  };
+  enum class Operation { kCopy, kAdd };
+  using Decode = decltype(Codec::decode);
+  // Of one awaited segment.
+  struct WaitTimes {
+    absl::Time wanted;    // on the rank's clock
+    absl::Time begin;     // the same, on the host's, as the rest
+    absl::Time physical;  // when it was there
+    absl::Time arrival;   // when the emulated network delivers it; `begin` without one
+    bool was_there = false;
+  };
+
+  absl::Status RunActions();
+  absl::Status RunAction(size_t index);
+  size_t EndOfReduction(size_t begin);
+  absl::Status ReduceTogether(size_t begin, size_t end);
+  absl::Status ReduceSegment(absl::Span<const Action> parts, const SegmentRange& range);
+  absl::Status Send(const Action& action);
+  absl::StatusOr<std::vector<SegmentTimes>> Stamp(const Action& action, std::vector<int64_t> sizes);
+  absl::Status WaitUntilConnected(const Action& action);
+  absl::Span<const std::byte> WirePayload(int chunk);
+  absl::Status EncodeChunk(const Action& action);
+  void RoundData(int index);
+  absl::Status ReceiveReduce(const Action& action, bool own_part_next);
+  absl::Status Receive(const Action& action, float* target, Operation operation);
+  void Apply(const ReceivedSegment& segment, Decode decode, float* out) const;
+  absl::Status ReduceLocal(const Action& action);
+  absl::StatusOr<const ReceivedSegment*> Await(const Action& action);
+  absl::Status Hold(const Action& action, absl::Time release);
+  absl::Status CheckExpected(const Action& action, const SegmentRange& want,
+                             const ReceivedSegment& got) const;
+  void AccountWait(int peer, const WaitTimes& wait, const ReceivedSegment& segment);
+  absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
+  absl::Status Progress(absl::Time until);
+  absl::Status PastReceive(const Action& action, absl::Time since) const;
+  // `cut`: the network is why.
+  absl::Status PastDeadline(const char* direction, const Action& action, absl::Time since,
+                            bool cut) const;
+  // "all_reduce send (rank=0 ...)": where an error came up.
+  std::string Attempt(const char* direction, const Action& action) const;
+  std::string Where(const Action& action) const;
+
+  // What is sent bears times. A paced rank's clock is not the host's: its receivers must be told,
+  // whatever the network.
+  bool Stamps() const { return execution_.emulated && (network_->active() || clock_->paced()); }
+  float* Sum(int chunk);  // where the chunk's current value is
+  const ChunkRange& Range(int chunk) const { return execution_.schedule->chunks[chunk]; }
+  float* Scratch();
+
+  SegmentTransport* transport_;
+  EmulatedNetwork* network_;
+  DeviceClock* clock_;
+  const int64_t segment_bytes_;
+  SegmentSender sender_;
+  ArrivalBook arrivals_;
+  std::vector<float> scratch_;
+  std::vector<std::byte> encoded_;
+
+  // Of the run under way.
+  Execution execution_;
+  absl::Span<float> data_;
+  ExecutionReport* report_ = nullptr;
+  std::vector<Chunk> chunks_;
+  absl::Time latest_entry_;
+  DeliveryLog log_;
+  int receives_left_ = 0;
+};
+
+}  // namespace edgetp

@@ -1,0 +1,91 @@
+// The part of ScheduleExecutor that adds: the own part, or a chunk's whole sum from several peers'
+// parts at once.
+#include "common/base/status_macros.h"
+#include "worker/collective/schedule_executor.h"
+
+namespace edgetp {
+
+absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
+  Chunk& chunk = chunks_[action.chunk];
+  if (chunk.state == ChunkState::kOwn) RoundData(action.chunk);
+  if (chunk.state == ChunkState::kScratch) {
+    const ChunkRange& range = Range(action.chunk);
+    float* const own = data_.data() + range.begin;
+    const float* const sum = scratch_.data() + range.begin;
+    RETURN_IF_ERROR(
+        WaitReleased(action, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(own),
+                                                 range.size() * sizeof(float))));
+    execution_.codec->round(own, range.size());
+    for (int64_t i = 0; i < range.size(); ++i) own[i] = sum[i] + own[i];
+    chunk.encoded = chunk.rounded = false;
+  }
+  chunk.state = ChunkState::kData;
+  return absl::OkStatus();
+}
+
+// The end of the actions from `begin` on that make one chunk's whole sum out of several peers'
+// parts and the own one; `begin` where there are none. An emulated network says in which order
+// parts arrive: then it is one action after another.
+size_t ScheduleExecutor::EndOfReduction(size_t begin) {
+  const std::vector<Action>& actions = execution_.schedule->actions[transport_->rank()];
+  const int chunk = actions[begin].chunk;
+  size_t end = begin;
+  int own = 0;
+  const auto reduces = [chunk](const Action& action) {
+    return action.chunk == chunk &&
+           (action.kind == ActionKind::kRecvReduce || action.kind == ActionKind::kReduceLocal);
+  };
+  for (; end < actions.size() && reduces(actions[end]); ++end)
+    own += actions[end].kind == ActionKind::kReduceLocal ? 1 : 0;
+  const bool whole = own == 1 && end - begin > 2 && chunks_[chunk].state == ChunkState::kOwn;
+  return whole && Range(chunk).size() > 0 && !Stamps() ? end : begin;
+}
+
+// Segment by segment, so that each is summed while it is in cache.
+absl::Status ScheduleExecutor::ReduceTogether(size_t begin, size_t end) {
+  const Codec& codec = *execution_.codec;
+  const std::vector<Action>& actions = execution_.schedule->actions[transport_->rank()];
+  const absl::Span<const Action> parts = absl::MakeConstSpan(actions).subspan(begin, end - begin);
+  const int chunk = parts.front().chunk;
+  receives_left_ -= static_cast<int>(parts.size()) - 1;
+  RoundData(chunk);
+  const Segmentation segments(Range(chunk).size(), codec.bytes_per_element, segment_bytes_);
+  for (int64_t i = 0; i < segments.count(); ++i)
+    RETURN_IF_ERROR(ReduceSegment(parts, segments.at(i)));
+  chunks_[chunk] = Chunk{ChunkState::kData, false, false};
+  return absl::OkStatus();
+}
+
+// In rank order. Where the own part is the first or the second, the sum grows in data from the
+// start (ReceiveReduce says why); else it starts in scratch.
+absl::Status ScheduleExecutor::ReduceSegment(absl::Span<const Action> parts,
+                                             const SegmentRange& range) {
+  const Codec& codec = *execution_.codec;
+  const size_t count = range.size_bytes / codec.bytes_per_element;
+  float* const own = data_.data() + Range(parts.front().chunk).begin +
+                     range.offset_bytes / codec.bytes_per_element;
+  RETURN_IF_ERROR(WaitReleased(parts.front(),
+                               {reinterpret_cast<const std::byte*>(own), count * sizeof(float)}));
+  const bool in_place =
+      parts[0].kind == ActionKind::kReduceLocal || parts[1].kind == ActionKind::kReduceLocal;
+  if (!in_place && scratch_.size() < count) scratch_.resize(count);
+  float* sum = in_place ? own : scratch_.data();
+  bool started = in_place;
+  for (const Action& action : parts) {
+    if (action.kind == ActionKind::kReduceLocal) {
+      if (sum != own) {
+        for (size_t k = 0; k < count; ++k) own[k] = sum[k] + own[k];
+      }
+      sum = own;
+      continue;
+    }
+    ASSIGN_OR_RETURN(const ReceivedSegment* segment, Await(action));
+    RETURN_IF_ERROR(CheckExpected(action, range, *segment));
+    Apply(*segment, started ? codec.decode_add : codec.decode, sum);
+    started = true;
+    arrivals_.Pop(action.peer);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace edgetp

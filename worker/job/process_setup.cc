@@ -1,0 +1,124 @@
+#include "worker/job/process_setup.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
+#include "absl/synchronization/mutex.h"
+#include "worker/model/device.h"
+
+namespace edgetp {
+namespace {
+
+constexpr char kRestartedMarker[] = "EDGETP_RESTARTED";
+// Kernels of OpenBLAS that use AVX-512.
+constexpr const char* kAvx512Kernels[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+constexpr char kCoreTypeVariable[] = "OPENBLAS_CORETYPE";
+constexpr char kAvx512CoreType[] = "SKYLAKEX";
+
+template <typename Function>
+Function Find(const char* symbol) {
+  return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, symbol));
+}
+
+// Empty where the BLAS is not OpenBLAS.
+std::string OpenBlasKernels() {
+  const auto core_name = Find<char* (*)()>("openblas_get_corename");
+  return core_name == nullptr ? "" : core_name();
+}
+
+bool CpuHasAvx512() {
+#if defined(__x86_64__)
+  // What the SkylakeX kernels are compiled for.
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+std::string FittingCoreType(const BlasChoice& choice) {
+  if (choice.set_by_user || !choice.cpu_has_avx512 || choice.kernels.empty()) return "";
+  const bool fits = std::any_of(
+      std::begin(kAvx512Kernels), std::end(kAvx512Kernels),
+      [&choice](const char* name) { return strcasecmp(name, choice.kernels.c_str()) == 0; });
+  return fits ? "" : kAvx512CoreType;
+}
+
+void TuneAllocator() {
+  // A glibc that limits the threshold refuses 1 GiB; 32 MiB is the most that it takes.
+  if (mallopt(M_MMAP_THRESHOLD, 1 << 30) == 0) mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 0x7fffffff);
+  mallopt(M_TOP_PAD, 64 << 20);
+  // The heaps of other arenas are 64 MiB at most and are returned when they are empty: all threads
+  // share the main one.
+  mallopt(M_ARENA_MAX, 1);
+}
+
+void ReleaseFreeMemory() {
+  ReleaseAcceleratorMemory();
+  malloc_trim(0);
+}
+
+void PollOwnSocketsOnly() { setenv("GRPC_POLL_STRATEGY", "poll", /*overwrite=*/0); }
+
+void SkipDeadlockDetection() {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+}
+
+void RestartWithFittingLibraries(char** argv, int threads) {
+  if (getenv(kRestartedMarker) != nullptr) return;
+  bool restart = false;
+  const std::string core_type =
+      FittingCoreType({OpenBlasKernels(), CpuHasAvx512(), getenv(kCoreTypeVariable) != nullptr});
+  if (!core_type.empty()) {
+    setenv(kCoreTypeVariable, core_type.c_str(), 0);
+    restart = true;
+  }
+  if (getenv("OMP_WAIT_POLICY") == nullptr && threads > 1) {
+    setenv("OMP_WAIT_POLICY", "passive", 0);
+    restart = true;
+  }
+  if (!restart) return;
+  setenv(kRestartedMarker, "1", 1);
+  execv("/proc/self/exe", argv);
+}
+
+void UseComputeThreads(int threads) {
+  // LibTorch reads the variable at its first parallel operation.
+  setenv("OMP_NUM_THREADS", std::to_string(threads).c_str(), 1);
+  if (const auto set = Find<void (*)(int)>("omp_set_num_threads")) set(threads);
+  if (const auto set = Find<void (*)(int)>("openblas_set_num_threads")) set(threads);
+}
+
+std::string NameOfBlas(const std::string& open_blas_kernels, bool has_mkl) {
+  if (!open_blas_kernels.empty()) return "OpenBLAS " + open_blas_kernels;
+  return has_mkl ? "MKL" : "unknown BLAS";
+}
+
+std::string BlasName() { return NameOfBlas(OpenBlasKernels(), HasMkl()); }
+
+std::string CpuModel(const std::string& cpuinfo) {
+  for (const char* key : {"model name", "Model"}) {
+    for (const absl::string_view line : absl::StrSplit(cpuinfo, '\n')) {
+      const std::pair<absl::string_view, absl::string_view> field =
+          absl::StrSplit(line, absl::MaxSplits(':', 1));
+      if (absl::StripAsciiWhitespace(field.first) == key)
+        return std::string(absl::StripAsciiWhitespace(field.second));
+    }
+  }
+  return "cpu";
+}
+
+}  // namespace edgetp

@@ -1,0 +1,192 @@
+#include "worker/job/train_loop.h"
+
+#include <spdlog/spdlog.h>
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/config/convert.h"
+#include "common/data/batches.h"
+#include "common/simulate/compute_cost.h"
+#include "worker/job/learning_rate.h"
+#include "worker/transport/blame.h"
+
+namespace edgetp {
+namespace {
+
+// What one step of this rank does, and how long its compute takes on the device, if there is one.
+struct ExpectedStep {
+  std::vector<CollectiveStep> collectives;
+  std::vector<absl::Duration> compute;
+  bool measured = false;  // somebody charges by what the compute takes here
+};
+
+absl::StatusOr<ExpectedStep> ExpectStep(const v1::RunConfig& config, int rank) {
+  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
+  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
+  ExpectedStep expected;
+  expected.collectives = Collectives(plan.steps[rank]);
+  const std::vector<v1::DeviceProfile> devices = DevicesOf(config);
+  expected.measured = devices.empty() && config.clock() == v1::CLOCK_SIMULATED;
+  if (devices.empty()) return expected;
+  const v1::DeviceProfile& device = devices.size() == 1 ? devices[0] : devices.at(rank);
+  expected.compute = SegmentDurations(plan.steps[rank], ToDeviceOptions(device));
+  return expected;
+}
+
+v1::StepReport ReportOf(const StepStats& stats, const StepResult& result, bool measured) {
+  v1::StepReport report;
+  report.set_step_seconds(absl::ToDoubleSeconds(stats.elapsed));
+  *report.mutable_breakdown_seconds() = stats.breakdown_seconds;
+  *report.mutable_bytes() = stats.bytes;
+  *report.mutable_fidelity() = stats.fidelity;
+  if (measured) {
+    for (const absl::Duration gap : stats.compute_gaps)
+      report.add_compute_seconds(static_cast<float>(absl::ToDoubleSeconds(gap)));
+  }
+  report.set_gradient_norm(result.gradient_norm);
+  return report;
+}
+
+class TrainLoop {
+ public:
+  TrainLoop(const TrainLoopParts& parts, ExpectedStep expected)
+      : parts_(parts),
+        train_(parts.config->train()),
+        windows_(CountEvaluationWindows(*parts.corpus, parts.config->model().sequence())),
+        expected_(std::move(expected)) {}
+
+  absl::StatusOr<TrainOutcome> Run() {
+    for (int step = parts_.first_step; step < train_.steps(); ++step) {
+      RETURN_IF_ERROR(parts_.control->aborted());
+      RETURN_IF_ERROR(DoStep(step));
+    }
+    return std::move(outcome_);
+  }
+
+ private:
+  bool reports() const { return parts_.group->rank() == 0; }
+
+  // After how many updates something that happens every `interval` steps, and at the end, is due.
+  bool Due(int done, int interval) const {
+    return done == train_.steps() || (interval > 0 && done % interval == 0);
+  }
+
+  std::vector<TokenBatch> DrawBatches(int step) const {
+    std::vector<TokenBatch> batches;
+    for (int micro_batch = 0; micro_batch < train_.micro_batches(); ++micro_batch) {
+      batches.push_back(TrainingBatch(*parts_.corpus, {parts_.config->seed(), step, micro_batch},
+                                      train_.batch(), parts_.config->model().sequence()));
+    }
+    return batches;
+  }
+
+  // One update, and what is due after it.
+  absl::Status DoStep(int step) {
+    StepStats stats;
+    ASSIGN_OR_RETURN(v1::StepReport report, Update(step, &stats));
+    const int done = step + 1;
+    // The first step also loads code, plans kernels and touches memory: the verdict is about the
+    // others.
+    if (step == parts_.first_step && done < train_.steps()) parts_.group->ResetTotalFidelity();
+    const bool evaluates = Due(done, train_.eval_interval());
+    const bool checks = Due(done, train_.replica_check_interval());
+    const bool saves =
+        Due(done, train_.has_checkpoint_interval() ? train_.checkpoint_interval() : 0);
+    if (evaluates) RETURN_IF_ERROR(EvaluateAfter(done, &report));
+    if (checks) RETURN_IF_ERROR(parts_.trainer->CheckReplicas(step));
+    parts_.sink->Step(stats, std::move(report));
+    if (saves) return SaveAfter(done);
+    return evaluates || checks ? parts_.group->Barrier() : absl::OkStatus();
+  }
+
+  absl::StatusOr<v1::StepReport> Update(int step, StepStats* stats) {
+    const std::vector<TokenBatch> batches = DrawBatches(step);
+    const double learning_rate = LearningRate(train_, step);
+    parts_.group->BeginStep(step, expected_.collectives, expected_.compute);
+    ASSIGN_OR_RETURN(const StepResult result,
+                     parts_.trainer->TrainStep(step, batches, learning_rate));
+    RETURN_IF_ERROR(parts_.group->EndStep());
+    if (!std::isfinite(result.loss)) {
+      return absl::OutOfRangeError(absl::StrCat("train: the loss is not finite (step=", step + 1,
+                                                " learning_rate=", learning_rate,
+                                                "): try a lower learning rate or clip_norm"));
+    }
+    *stats = parts_.group->TakeStats();
+    v1::StepReport report = ReportOf(*stats, result, expected_.measured);
+    report.set_step(step + 1);
+    report.set_learning_rate(learning_rate);
+    if (reports()) report.set_train_loss(result.loss);
+    parts_.sink->EndStep(&report);
+    return report;
+  }
+
+  absl::Status EvaluateAfter(int done, v1::StepReport* report) {
+    const int64_t count =
+        done == train_.steps() ? FinalWindows(train_, windows_) : train_.eval_windows();
+    ASSIGN_OR_RETURN(outcome_.evaluation, Evaluate(parts_, SpreadWindows(windows_, count)));
+    if (!reports()) return absl::OkStatus();
+    report->set_val_loss(outcome_.evaluation.loss());
+    report->set_val_windows(outcome_.evaluation.windows());
+    return absl::OkStatus();
+  }
+
+  // What cannot be saved ends no run: the one before it is still there, and the next may succeed.
+  absl::Status SaveAfter(int done) {
+    const bool last = done == train_.steps();
+    auto tensors =
+        parts_.trainer->ExportWeights(/*optimizer_state=*/true, Bytes("collecting weights"));
+    RETURN_IF_ERROR(parts_.control->aborted());
+    if (!tensors.ok()) {
+      outcome_.checkpoint = AnnotateBlame(tensors.status(), "save checkpoint");
+      if (!last) return outcome_.checkpoint;
+      parts_.group->Abort(tensors.status());  // the others would wait in vain for this rank's part
+      return absl::OkStatus();
+    }
+    if (reports()) {
+      outcome_.checkpoint =
+          Annotate(parts_.sink->SaveCheckpoint(done, *std::move(tensors)), "save checkpoint");
+      if (!outcome_.checkpoint.ok())
+        spdlog::error("step {}: {}", done, std::string(outcome_.checkpoint.message()));
+    }
+    const absl::Status met = parts_.group->Barrier();
+    RETURN_IF_ERROR(parts_.control->aborted());
+    return last ? absl::OkStatus() : met;  // after the last step nobody needs the others any more
+  }
+
+  ByteProgress Bytes(const char* activity) const {
+    if (!parts_.progress) return nullptr;
+    return [this, activity](double done, double total) {
+      v1::JobProgress progress;
+      progress.set_activity(activity);
+      progress.set_done(done);
+      progress.set_total(total);
+      progress.set_unit("bytes");
+      parts_.progress(std::move(progress));
+    };
+  }
+
+  const TrainLoopParts& parts_;
+  const v1::TrainConfig& train_;
+  const int64_t windows_;  // of the validation split
+  const ExpectedStep expected_;
+  TrainOutcome outcome_;
+};
+
+}  // namespace
+
+absl::StatusOr<TrainOutcome> Train(const TrainLoopParts& parts) {
+  const int steps = parts.config->train().steps();
+  if (parts.first_step >= steps) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("train: nothing to do: the checkpoint is of step ", parts.first_step,
+                     ", and the run has ", steps));
+  }
+  ASSIGN_OR_RETURN(ExpectedStep expected, ExpectStep(*parts.config, parts.group->rank()));
+  return TrainLoop(parts, std::move(expected)).Run();
+}
+
+}  // namespace edgetp

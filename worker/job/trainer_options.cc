@@ -1,0 +1,44 @@
+#include "worker/job/trainer_options.h"
+
+#include "common/base/status_macros.h"
+#include "common/config/convert.h"
+
+namespace edgetp {
+namespace {
+
+MergeKind ToMergeKind(v1::Merge merge) {
+  switch (merge) {
+    case v1::MERGE_MEAN:
+      return MergeKind::kMean;
+    case v1::MERGE_SUM:
+      return MergeKind::kSum;
+    default:
+      return MergeKind::kSumLast;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config,
+                                                const std::string& device) {
+  TrainerOptions options;
+  const v1::ModelConfig& model = config.model();
+  ASSIGN_OR_RETURN(options.shape, ToModelShape(model));
+  ASSIGN_OR_RETURN(options.pattern, Pattern::Parse(config.pattern(), options.shape.layers));
+  options.gelu = model.gelu() == v1::GELU_ERF ? GeluKind::kErf : GeluKind::kTanh;
+  options.init = model.init() == v1::INIT_TORCH ? InitKind::kTorch : InitKind::kGpt2;
+  options.merge = ToMergeKind(config.merge());
+  options.dropout = model.dropout();
+  options.split.assign(config.split().begin(), config.split().end());
+  options.seed = config.seed();
+  options.device = device;
+  const v1::TrainConfig& train = config.train();
+  options.beta1 = train.beta1();
+  options.beta2 = train.beta2();
+  options.epsilon = train.epsilon();
+  options.weight_decay = train.weight_decay();
+  options.clip_norm = train.has_clip_norm() ? train.clip_norm() : 0;
+  return options;
+}
+
+}  // namespace edgetp

@@ -1,0 +1,61 @@
+// The seam between a schedule's execution and the streams to the peers: ordered, reliable segments
+// per pair of ranks, and one Poll that makes all progress on the calling thread. Implemented by
+// PeerGroup; wrapped by tests to fail the n-th send. One thread calls everything but Abort.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "worker/transport/segment_codec.h"
+
+namespace edgetp {
+
+class SegmentTransport {
+ public:
+  virtual ~SegmentTransport() = default;
+
+  virtual int rank() const = 0;
+  virtual int world_size() const = 0;
+  // Time stamps of received segments are on this rank's clock: all ranks share one (one host), or
+  // the stamps have been translated (holding_transport.h).
+  virtual bool one_clock() const = 0;
+
+  // True if Send to `peer` is allowed now: the write before it was accepted, and few enough
+  // segments are unreleased.
+  virtual bool CanSend(int peer) const = 0;
+
+  // Starts a write. `payload` must stay as it is until Released(peer) reaches the number of sends
+  // so far.
+  // Errors: the first failure of any peer, or the status of Abort.
+  virtual absl::Status Send(int peer, const SegmentHeader& header,
+                            absl::Span<const std::byte> payload) = 0;
+
+  // Sends to `peer` whose payload is no longer read. Sends are released in their order.
+  virtual uint64_t Released(int peer) const = 0;
+
+  // The oldest received segment of `peer`, or null. Valid until Pop.
+  virtual const ReceivedSegment* Front(int peer) const = 0;
+  // Those behind it, as far as they are there; index 0 is Front.
+  virtual const ReceivedSegment* Queued(int peer, size_t index) const {
+    return index == 0 ? Front(peer) : nullptr;
+  }
+  virtual void Pop(int peer) = 0;
+
+  // Makes progress.
+  // Blocks until: something happened, or `until` (monotonic; in the past: never blocks;
+  // InfinitePast: takes all that is there).
+  // Errors: Unavailable naming a peer that is gone, InvalidArgument naming one that sends garbage,
+  // the status of Abort.
+  virtual absl::Status Poll(absl::Time until) = 0;
+
+  // True if the stream of `peer` has ended in order: nothing more will come from it.
+  virtual bool Closed(int peer) const = 0;
+
+  // From any thread: ends the group; this and every later call returns `status`.
+  virtual void Abort(const absl::Status& status) = 0;
+};
+
+}  // namespace edgetp
