@@ -73,6 +73,7 @@ CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
       transport_(held_by_senders_ ? Holding(std::move(transport), options.deadline)
                                   : std::move(transport)),
       options_(std::move(options)),
+      deadline_seconds_(absl::ToDoubleSeconds(options_.deadline)),
       fp32_(fp32),
       forward_(forward),
       backward_(backward),
@@ -177,7 +178,6 @@ absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const Collecti
   ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(codec, elements));
   Pending pending;
   pending.tag = tag;
-  pending.patience = Patience(Emulates());
   pending.execution = NextExecution(Emulates());
   pending.execution.schedule = schedule;
   pending.execution.codec = &codec;
@@ -199,7 +199,8 @@ absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<flo
 }
 
 absl::Duration CollectiveGroup::Patience(bool emulated) const {
-  return emulated ? options_.deadline : std::max(options_.deadline, kUnhurried);
+  const absl::Duration deadline = absl::Seconds(deadline_seconds_.load());
+  return emulated ? deadline : std::max(deadline, kUnhurried);
 }
 
 Execution CollectiveGroup::NextExecution(bool emulated) {

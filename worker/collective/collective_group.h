@@ -1,6 +1,7 @@
 // The worker's Communicator: collectives over the peers of a job, with the algorithm chosen per
 // size, a wire dtype per traffic class, an emulated network, an audit against the step plan, and
-// accounts of where the time went. One thread calls it; SetNetwork and Abort may come from any.
+// accounts of where the time went. One thread calls it; SetNetwork, SetDeadline and Abort may come
+// from any.
 //
 // A blocking collective runs on the calling thread. One that is started runs on a thread of the
 // group's own (collective_group_overlap.cc), which has the transport as long as anything that was
@@ -13,6 +14,7 @@
 // network: it neither waits for emulated links nor draws their jitter.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -128,6 +130,10 @@ class CollectiveGroup final : public Communicator {
 
   // From any thread; takes effect at the next message.
   void SetNetwork(NetworkOptions network) { network_.SetNetwork(std::move(network)); }
+  // Of collectives that begin from now on, and are emulated.
+  void SetDeadline(absl::Duration deadline) {
+    deadline_seconds_.store(absl::ToDoubleSeconds(deadline));
+  }
 
   // The ranks share no clock: emulated segments wait at their sender.
   bool held_by_senders() const { return held_by_senders_; }
@@ -140,7 +146,6 @@ class CollectiveGroup final : public Communicator {
   struct Pending {
     CollectiveTag tag;
     Execution execution;
-    absl::Duration patience;  // from when it begins
     absl::Span<float> data;
     bool paced = false;
     absl::Time started;  // on the rank's clock
@@ -165,6 +170,7 @@ class CollectiveGroup final : public Communicator {
                                   CollectivePart part);
   // The next collective, without its schedule and codec.
   Execution NextExecution(bool emulated);
+  // For one that begins now.
   absl::Duration Patience(bool emulated) const;
   bool Emulates() const { return options_.emulate_all || (in_step_ && step_ >= 0); }
   // Runs a collective that is in no step.
@@ -203,6 +209,7 @@ class CollectiveGroup final : public Communicator {
   const bool held_by_senders_;
   std::unique_ptr<SegmentTransport> transport_;
   CollectiveGroupOptions options_;
+  std::atomic<double> deadline_seconds_;
   const Codec* fp32_;
   const Codec* forward_;
   const Codec* backward_;

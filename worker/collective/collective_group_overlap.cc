@@ -75,7 +75,7 @@ void CollectiveGroup::Run(Pending* pending) {
   const auto elements = static_cast<int64_t>(pending->data.size());
   pending->begin = links_.Begin(pending->paced, pending->started);
   pending->staging_before = links_.SpendStaging(elements);
-  pending->execution.deadline = MonotonicNow() + pending->patience;
+  pending->execution.deadline = MonotonicNow() + Patience(pending->execution.emulated);
   pending->status = executor_.Run(pending->execution, pending->data, &pending->report);
   pending->staging_after = links_.SpendStaging(elements);
   pending->end = links_.End();
