@@ -55,6 +55,7 @@ void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
   const double count = static_cast<double>(seconds.size());
   summary->set_mean_step_seconds(std::accumulate(seconds.begin(), seconds.end(), 0.0) / count);
   Accumulate(statistics.breakdown_sum, 1 / count, summary->mutable_breakdown_seconds());
+  summary->set_hidden_seconds(statistics.hidden_sum / count);
   summary->set_bytes_on_the_wire_per_rank(statistics.bytes_sum / count);
 }
 

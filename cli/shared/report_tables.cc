@@ -127,16 +127,14 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
   std::vector<Column> columns = {{"network", Align::kLeft}, {"pattern", Align::kLeft}};
   if (workers) columns.push_back({"P"});
   const TermColumns terms = TermColumns::For(sweep.rows());
-  terms.AddHeaders(&columns);
-  columns.push_back({"mean\nstep"});
+  terms.AddHeaders("mean\nstep", &columns);
   Table table(columns);
   for (int i = 0; i < sweep.rows_size(); ++i) {
     const v1::RunSummary& run = sweep.rows(i);
     if (!HasSteps(run)) continue;
     std::vector<std::string> cells = {run.network(), patterns[i]};
     if (workers) cells.push_back(absl::StrCat(run.workers()));
-    terms.AddCells(run.breakdown_seconds(), 1e3, &cells);
-    cells.push_back(Milliseconds(MeanStep(run)));
+    terms.AddCells(run.breakdown_seconds(), MeanStep(run), run.hidden_seconds(), 1e3, &cells);
     table.AddRow(std::move(cells));
   }
   if (table.empty()) return "";
@@ -281,7 +279,8 @@ std::string TrainTable(const v1::RunSummary& run) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
   }
   table.AddRow({"a mean step",
-                absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "))});
+                absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "),
+                             HiddenText(run.hidden_seconds()))});
   table.AddRow({"verdict", Outcome(run)});
   if (!run.checkpoint_error().empty())
     table.AddRow({"checkpoint", "NOT SAVED: " + run.checkpoint_error()});

@@ -153,6 +153,7 @@ void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Viola
   violations->NotNegative(path + "operation_overhead_us", device.operation_overhead_us());
   violations->NotNegative(path + "segment_overhead_us", device.segment_overhead_us());
   violations->Below(path + "variability", device.variability(), 0, 1);
+  violations->InRange(path + "overlap_efficiency", device.overlap_efficiency(), 0, 1);
   if (device.has_cores()) violations->InRange(path + "cores", device.cores(), 1, kMaxCores);
 }
 

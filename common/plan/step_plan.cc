@@ -230,11 +230,45 @@ absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
 }
 
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {
-  std::vector<CollectiveStep> collectives;
-  for (const PlanStep& step : steps) {
-    if (const auto* reduce = std::get_if<CollectiveStep>(&step)) collectives.push_back(*reduce);
-  }
+  std::vector<CollectiveStep> collectives = CollectiveEntries(steps);
+  std::erase_if(collectives,
+                [](const CollectiveStep& step) { return step.part == CollectivePart::kWait; });
   return collectives;
+}
+
+std::vector<CollectiveStep> CollectiveEntries(const std::vector<PlanStep>& steps) {
+  std::vector<CollectiveStep> entries;
+  for (const PlanStep& step : steps) {
+    if (const auto* entry = std::get_if<CollectiveStep>(&step)) entries.push_back(*entry);
+  }
+  return entries;
+}
+
+absl::Status CheckHandles(const std::vector<PlanStep>& steps) {
+  std::vector<bool> waited;  // by handle, of those that have started
+  const auto wrong = [](const char* what, int64_t handle) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("step plan: a collective ", what, " (handle=", handle, ")"));
+  };
+  for (const PlanStep& step : steps) {
+    const auto* entry = std::get_if<CollectiveStep>(&step);
+    if (entry == nullptr || entry->part == CollectivePart::kBoth) continue;
+    const auto started = static_cast<int64_t>(waited.size());
+    const int64_t handle = entry->handle;
+    if (entry->part == CollectivePart::kStart) {
+      if (handle != started) return wrong("starts with a handle that is not the next", handle);
+      waited.push_back(false);
+      continue;
+    }
+    if (handle < 0 || handle >= started || waited[handle])
+      return wrong("is waited for that has not started, or was waited for", handle);
+    waited[handle] = true;
+  }
+  for (size_t handle = 0; handle < waited.size(); ++handle) {
+    if (!waited[handle])
+      return wrong("starts and is never waited for", static_cast<int64_t>(handle));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace edgetp

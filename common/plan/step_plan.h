@@ -99,7 +99,15 @@ absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options);
 // It is never cut into groups of rows: it is no part of a step.
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options);
 
-// The collectives of one rank's list, in order.
+// The collectives of one rank's list, each once, in the order in which they start.
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps);
+
+// Every entry of one rank's list that is none of computing: an overlapped collective is two. They
+// delimit the compute segments (compute_cost.h), and are what a worker is audited against.
+std::vector<CollectiveStep> CollectiveEntries(const std::vector<PlanStep>& steps);
+
+// Whether what a list starts is waited for later, once, and has the handle that counts its kStarts.
+// Errors: InvalidArgument naming the first handle for which that is not so.
+absl::Status CheckHandles(const std::vector<PlanStep>& steps);
 
 }  // namespace edgetp

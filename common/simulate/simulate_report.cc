@@ -29,6 +29,7 @@ void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateRe
     sum += rank;
   }
   *report->mutable_breakdown_seconds() = ToProto(sum / static_cast<int64_t>(forecast.ranks.size()));
+  report->set_hidden_seconds(absl::ToDoubleSeconds(forecast.hidden));
 }
 
 const v1::DeviceProfile& DeviceOf(const ForecastCase& forecast, int rank) {

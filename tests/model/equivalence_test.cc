@@ -168,7 +168,7 @@ TEST_P(EquivalenceTest, AllReducesAreThoseOfTheStepPlan) {
   group_->TrainStep(0, MicroBatches(0), 1e-3);
   auto compare = [&](const absl::StatusOr<StepPlan>& plan) {
     ASSERT_TRUE(plan.ok()) << plan.status();
-    const auto want = Collectives(plan->steps[0]);
+    const auto want = CollectiveEntries(plan->steps[0]);
     const auto& got = group_->threads().log();
     ASSERT_EQ(got.size(), want.size());
     for (size_t i = 0; i < want.size(); ++i) {

@@ -87,7 +87,7 @@ TEST_P(OverlapTest, DwGivesTheSameBits) {
 
 void ExpectPlanned(const absl::StatusOr<StepPlan>& plan, const std::vector<LoggedAllReduce>& got) {
   ASSERT_TRUE(plan.ok()) << plan.status();
-  const std::vector<CollectiveStep> want = Collectives(plan->steps[0]);
+  const std::vector<CollectiveStep> want = CollectiveEntries(plan->steps[0]);
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) {
     EXPECT_EQ(got[i].part, want[i].part) << i;

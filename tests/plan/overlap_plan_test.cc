@@ -22,6 +22,7 @@ PlanOptions Options(const std::string& pattern, const std::string& overlap, int 
 StepPlan PlanOf(const PlanOptions& options) {
   absl::StatusOr<StepPlan> plan = BuildStepPlan(options);
   EXPECT_TRUE(plan.ok()) << plan.status();
+  for (const auto& steps : plan->steps) EXPECT_EQ(CheckHandles(steps), absl::OkStatus());
   return *std::move(plan);
 }
 
@@ -101,7 +102,7 @@ Totals TotalsOf(const std::vector<PlanStep>& steps) {
 }
 
 TEST(OverlapPlanTest, DwMovesWorkAndAddsNone) {
-  for (const char* pattern : {"tt", "ss", "sppp", "tpps"}) {
+  for (const char* pattern : {"tt", "ss", "sppp", "tpps", "gdl", "t~2t~2t~2", "t@0.5t@0.5"}) {
     const Totals want = TotalsOf(PlanOf(Options(pattern, "NONE")).steps[1]);
     const Totals got = TotalsOf(PlanOf(Options(pattern, "DW")).steps[1]);
     EXPECT_EQ(got.flops, want.flops) << pattern;
@@ -113,7 +114,7 @@ TEST(OverlapPlanTest, DwMovesWorkAndAddsNone) {
 }
 
 TEST(OverlapPlanTest, RowsCutEverySumOfActivationsAndNoOther) {
-  for (const char* pattern : {"tt", "ss", "sppp", "tpps"}) {
+  for (const char* pattern : {"tt", "ss", "sppp", "tpps", "gdl", "t~2t~2t~2", "t@0.5t@0.5"}) {
     for (const auto& [overlap, groups] : {std::pair("ROWS(2)", 2), std::pair("ROWS(5)", 5)}) {
       const PlanOptions options = Options(pattern, overlap);
       const Totals want = TotalsOf(PlanOf(Options(pattern, "NONE")).steps[1]);
@@ -132,7 +133,7 @@ TEST(OverlapPlanTest, MoreGroupsThanSequencesAreRefusedButByAnEvaluation) {
   EXPECT_EQ(BuildStepPlan(options).status().code(), absl::StatusCode::kInvalidArgument);
   const absl::StatusOr<StepPlan> evaluation = BuildEvaluationPlan(options);
   ASSERT_TRUE(evaluation.ok()) << evaluation.status();
-  EXPECT_EQ(Collectives(evaluation->steps[0]).size(), 4u);
+  EXPECT_EQ(CollectiveEntries(evaluation->steps[0]).size(), 4u);
 }
 
 TEST(RegionsTest, ARegionLiesBetweenTwoSums) {

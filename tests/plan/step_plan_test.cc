@@ -23,7 +23,7 @@ PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 6
 std::vector<CollectiveStep> CollectivesOf(const PlanOptions& options) {
   auto plan = BuildStepPlan(options);
   EXPECT_TRUE(plan.ok()) << plan.status();
-  return Collectives(plan->steps[0]);
+  return CollectiveEntries(plan->steps[0]);
 }
 
 // "fwd:0 fwd:1 bwd:0 ...": what a step reduces, in order. "fwd:0+3" starts, and "fwd:0-3" waits.
