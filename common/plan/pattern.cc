@@ -8,6 +8,26 @@
 namespace edgetp {
 namespace {
 
+struct LetterRow {
+  char letter;
+  BlockKind kind;
+  LetterTraits traits;
+};
+
+// One row per letter.
+constexpr LetterRow kLetters[] = {
+    {'t', BlockKind::kTensorParallel, {}},
+    {'s', BlockKind::kSyncDrop, {.partial_norms = true, .partial_attention_bias = true}},
+    {'p', BlockKind::kParallel, {.output_biases = false, .partial_norms = true}},
+};
+
+const LetterRow& RowOf(BlockKind kind) {
+  for (const LetterRow& row : kLetters) {
+    if (row.kind == kind) return row;
+  }
+  return kLetters[0];  // every kind has a row
+}
+
 // No model has more blocks; keeps "(s)*1000000000" from being expanded.
 constexpr int kMaxBlocks = 4096;
 
@@ -51,7 +71,9 @@ class Parser {
   absl::StatusOr<std::string> Item(int depth) {
     const size_t start = position_;
     const char c = text_[position_++];
-    if (c == 't' || c == 's' || c == 'p') return std::string(1, c);
+    for (const LetterRow& row : kLetters) {
+      if (row.letter == c) return std::string(1, c);
+    }
     if (c != '(') {
       return ErrorAt(
           text_, start,
@@ -90,23 +112,17 @@ class Parser {
 };
 
 BlockKind KindOf(char letter) {
-  if (letter == 't') return BlockKind::kTensorParallel;
-  return letter == 's' ? BlockKind::kSyncDrop : BlockKind::kParallel;
+  for (const LetterRow& row : kLetters) {
+    if (row.letter == letter) return row.kind;
+  }
+  return kLetters[0].kind;  // the parser lets no other letter through
 }
 
 }  // namespace
 
-char LetterOf(BlockKind kind) {
-  switch (kind) {
-    case BlockKind::kTensorParallel:
-      return 't';
-    case BlockKind::kSyncDrop:
-      return 's';
-    case BlockKind::kParallel:
-      break;
-  }
-  return 'p';
-}
+char LetterOf(BlockKind kind) { return RowOf(kind).letter; }
+
+const LetterTraits& TraitsOf(BlockKind kind) { return RowOf(kind).traits; }
 
 absl::StatusOr<Pattern> Pattern::Parse(const std::string& text, int layers) {
   auto letters = Parser(text).Parse();

@@ -14,6 +14,16 @@ enum class BlockKind { kTensorParallel, kSyncDrop, kParallel };  // t, s, p
 // The letter of a kind.
 char LetterOf(BlockKind kind);
 
+// What a letter means for the parameters of its block (common/plan/parameters.h).
+struct LetterTraits {
+  bool output_biases = true;            // b_o and b_2
+  bool second_norm = true;              // ln_2
+  bool partial_norms = false;           // a rank sees part of the gradients of ln_1 and ln_2
+  bool partial_attention_bias = false;  // the same of b_o, which is used inside the region, too
+};
+
+const LetterTraits& TraitsOf(BlockKind kind);
+
 // One block of a pattern. Blocks of a maximal run of p know their place in it.
 struct PatternBlock {
   BlockKind kind;
