@@ -41,6 +41,7 @@ void AddPlan(CLI::App& app, Command* command) {
       "plan", "Sync points, bytes, compute and memory of a run, without running it");
   AddPatternFlags(plan, &flags->run);
   AddModelFlags(plan, &flags->run);
+  AddParallelFlags(plan, &flags->run);
   AddWireFlags(plan, &flags->run);
   AddPresetFlags(plan, &flags->run);
   AddFormatFlag(plan, &flags->format);

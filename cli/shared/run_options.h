@@ -21,6 +21,7 @@ struct RunFlags {
   std::optional<std::string> model;   // preset or file; "minigpt" if nothing says another
   std::optional<std::string> pattern;
   std::optional<int> workers;
+  bool vocabulary_parallel = false;
   std::optional<std::string> network;  // preset or file
   std::optional<std::string> device;   // preset or file, or a mixture of them (device_mix.h)
   LinkFlags link;
@@ -45,6 +46,7 @@ struct RunFlags {
 void AddPresetFlags(CLI::App* command, RunFlags* flags);   // --config --set --config_path
 void AddModelFlags(CLI::App* command, RunFlags* flags);    // --model --batch --sequence
 void AddPatternFlags(CLI::App* command, RunFlags* flags);  // --pattern --workers
+void AddParallelFlags(CLI::App* command, RunFlags* flags);  // --vocabulary_parallel
 void AddWireFlags(CLI::App* command, RunFlags* flags);     // --wire --wire_forward --wire_backward
 void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags

@@ -14,6 +14,9 @@ namespace edgetp {
 // Errors: InvalidArgument if a size is absent (vocabulary included).
 absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model);
 
+// Whether the output matrix is the embedding: the default of an absent field.
+bool HasTiedHead(const v1::ModelConfig& model);
+
 // Of a run whose defaults are filled.
 // Errors: those of ToModelShape, Pattern::Parse and FindCodec.
 absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config);

@@ -6,108 +6,110 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/plan/parameters.h"
 #include "common/plan/work.h"
 
 namespace edgetp {
 namespace {
 
-bool HasOutputBiases(BlockKind kind) { return kind != BlockKind::kParallel; }
-
-double GlobalParameters(const ModelShape& shape) {
-  const double norm = shape.channels * (shape.biases ? 2.0 : 1.0);
-  return (static_cast<double>(shape.vocabulary) + shape.sequence) * shape.channels + norm;
-}
-
-// One block's parameters on a rank: slices of the four matrices, LN1, LN2, and the output biases
-// that the kind has.
-double BlockParameters(const ModelShape& shape, const RankSizes& s, BlockKind kind) {
-  double count = 4 * s.C * s.width + 2 * s.C * s.columns + 2 * s.C;
-  if (shape.biases) count += 3 * s.width + s.columns + 2 * s.C;
-  if (shape.biases && HasOutputBiases(kind)) count += 2 * s.C;
-  return count;
-}
-
-double RankParameters(const PlanOptions& options, const RankSizes& s) {
-  double count = GlobalParameters(options.shape);
-  for (const PatternBlock& block : options.pattern.blocks()) {
-    count += BlockParameters(options.shape, s, block.kind);
-  }
-  return count;
-}
-
-// Of the full GPT-2, output biases included whatever the pattern: the figure that papers quote.
-double FullParameters(const ModelShape& shape) {
-  const double C = shape.channels;
-  double block = 12 * C * C + 2 * C;
-  if (shape.biases) block += 11 * C;  // 3C + C + 4C + C of the linears, 2C of the norms
-  return GlobalParameters(shape) + shape.layers * block;
-}
+// Per element of what always travels in fp32.
+constexpr int kScalarBytes = 4;
 
 // What is kept for the backward pass of one micro-batch, in float32, per block:
 //   4 (B, T, C)       the inputs and results of LN1 and LN2
 //   4 (B, T, C/P)     q, k, v and the attended values
 //   (B, H/P, T, T)    the attention weights
 //   2 (B, T, 4C/P)    before and after gelu
-// and once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient.
-MemorySizes SizesOf(const PlanOptions& options, const RankSizes& s) {
+// and once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient;
+// of a vocabulary that is shared, V is the rank's rows.
+MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
+                    const Shard& shard) {
+  const RankSizes s(options.shape, options.batch, shard);
   const double block = 4 * s.tokens * s.C + 4 * s.tokens * s.width + s.B * s.heads * s.T * s.T +
                        2 * s.tokens * s.columns;
   const double once = 3 * s.tokens * s.C + 2 * s.tokens * s.V;
-  const ModelShape& shape = options.shape;
   MemorySizes sizes;
-  sizes.parameters_bytes = kFloatBytes * RankParameters(options, s);
-  sizes.activations_bytes = kFloatBytes * (shape.layers * block + once);
+  sizes.parameters_bytes = kFloatBytes * RankElements(parameters, shard);
+  sizes.activations_bytes = kFloatBytes * (options.shape.layers * block + once);
   sizes.layer_bytes = kFloatBytes * block;
   sizes.logits_bytes = kFloatBytes * s.tokens * s.V;
-  sizes.whole_model_bytes = kFloatBytes * FullParameters(shape);
-  sizes.largest_tensor_bytes = kFloatBytes * s.C * std::max({s.V, s.T, 4 * s.C});
+  sizes.whole_model_bytes = kFloatBytes * FullElements(parameters);
+  for (const ParameterSpec& parameter : parameters) {
+    sizes.largest_tensor_bytes =
+        std::max(sizes.largest_tensor_bytes, kFloatBytes * parameter.elements());
+  }
   return sizes;
 }
 
-// Parameters whose gradients are partial per rank: LN1 and LN2 of s and p blocks, b_o of s blocks
-// (design: it is used inside the parallel region, too).
-int64_t GradSyncElements(const PlanOptions& options) {
-  const int64_t C = options.shape.channels;
-  int64_t elements = 0;
-  for (const PatternBlock& block : options.pattern.blocks()) {
-    if (block.kind == BlockKind::kTensorParallel) continue;
-    elements += options.shape.biases ? 4 * C : 2 * C;
-    if (options.shape.biases && block.kind == BlockKind::kSyncDrop) elements += C;
-  }
-  return elements;
-}
+// How a forward pass ends.
+enum class Ending { kLoss, kNextToken };
 
 // Writes one rank's list.
 class RankPlanner {
  public:
-  RankPlanner(const PlanOptions& options, const Shard& shard)
+  RankPlanner(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
+              const Shard& shard)
       : options_(options),
+        parameters_(parameters),
+        shard_(shard),
         blocks_(options.pattern.blocks()),
         sizes_(options.shape, options.batch, shard) {}
 
-  void Forward(Phase phase) {
+  void Forward(Phase phase, Ending ending) {
     Compute(phase, -1, EmbeddingForward(sizes_));
+    if (shares_vocabulary()) {
+      Reduce({TrafficClass::kActivationForward, phase, -1}, activation_elements(),
+             options_.wire_forward_bytes);
+    }
     for (int layer = 0; layer < options_.shape.layers; ++layer) ForwardBlock(phase, layer);
-    Compute(phase, -1, HeadForward(sizes_));
+    ending == Ending::kLoss ? Loss(phase) : NextToken(phase);
   }
 
   void BackwardPass() {
-    Compute(Phase::kBackward, -1, Backward(HeadForward(sizes_)));
+    HeadBackward();
     for (int layer = options_.shape.layers - 1; layer >= 0; --layer) BackwardBlock(layer);
     Compute(Phase::kBackward, -1, Backward(EmbeddingForward(sizes_)));
   }
 
   void Update() {
-    const int64_t partial = GradSyncElements(options_);
-    if (partial > 0) Reduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, 4);
-    Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, 4);
-    const double parameters = RankParameters(options_, sizes_);
-    Compute(Phase::kOptimizer, -1, OptimizerUpdate(parameters));
+    const int64_t partial = PartialElements(parameters_);
+    if (partial > 0) Reduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, kScalarBytes);
+    Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, kScalarBytes);
+    Compute(Phase::kOptimizer, -1, OptimizerUpdate(RankElements(parameters_, shard_)));
   }
 
   std::vector<PlanStep> Take() { return std::move(steps_); }
 
  private:
+  // One rank has all rows, whatever was asked for.
+  bool shares_vocabulary() const { return options_.vocabulary_parallel && options_.world_size > 1; }
+
+  void Loss(Phase phase) {
+    Compute(phase, -1, FinalNormForward(sizes_) + HeadForward(sizes_));
+    if (!shares_vocabulary()) return;
+    // The largest logit, the target's, the sum of exponentials.
+    for (const Reduction reduction : {Reduction::kMax, Reduction::kSum, Reduction::kSum})
+      Reduce({TrafficClass::kScalar, phase, -1, reduction}, tokens(), kScalarBytes);
+    if (phase == Phase::kForward) Compute(phase, -1, SharedSoftmax(sizes_));
+  }
+
+  void NextToken(Phase phase) {
+    RankSizes one = sizes_;
+    one.tokens = 1;
+    Compute(phase, -1, FinalNormForward(sizes_) + HeadForward(one));
+    if (shares_vocabulary())
+      Reduce({TrafficClass::kControl, phase, -1}, options_.shape.vocabulary, kScalarBytes);
+  }
+
+  void HeadBackward() {
+    const Work head = Backward(HeadForward(sizes_)), norm = Backward(FinalNormForward(sizes_));
+    if (!shares_vocabulary()) return Compute(Phase::kBackward, -1, head + norm);
+    Compute(Phase::kBackward, -1, head);
+    Reduce({TrafficClass::kActivationBackward, Phase::kBackward, -1}, activation_elements(),
+           options_.wire_backward_bytes);
+    Compute(Phase::kBackward, -1, norm);
+  }
+
   void ForwardBlock(Phase phase, int layer) {
     const CollectiveTag tag{TrafficClass::kActivationForward, phase, layer};
     if (blocks_[layer].kind == BlockKind::kTensorParallel) {
@@ -146,11 +148,12 @@ class RankPlanner {
     steps_.push_back(CollectiveStep{tag, elements, elements * bytes_per_element});
   }
 
-  int64_t activation_elements() const {
-    return int64_t{options_.batch} * options_.shape.sequence * options_.shape.channels;
-  }
+  int64_t tokens() const { return int64_t{options_.batch} * options_.shape.sequence; }
+  int64_t activation_elements() const { return tokens() * options_.shape.channels; }
 
   const PlanOptions& options_;
+  const std::vector<ParameterSpec>& parameters_;
+  const Shard shard_;
   const std::vector<PatternBlock>& blocks_;
   const RankSizes sizes_;
   std::vector<PlanStep> steps_;
@@ -206,17 +209,17 @@ absl::Status CheckSteps(const PlanOptions& options) {
 }
 
 // Everything but the steps.
-StepPlan Describe(const PlanOptions& options, const std::vector<Shard>& shards) {
+StepPlan Describe(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
+                  const std::vector<Shard>& shards) {
   StepPlan plan;
   plan.world_size = options.world_size;
-  plan.total_parameters = FullParameters(options.shape);
+  plan.total_parameters = FullElements(parameters);
   plan.position_parameters = static_cast<double>(options.shape.sequence) * options.shape.channels;
   for (const Shard& shard : shards) {
-    const RankSizes sizes(options.shape, options.batch, shard);
-    plan.memory_sizes.push_back(SizesOf(options, sizes));
+    plan.memory_sizes.push_back(SizesOf(options, parameters, shard));
     plan.memory.push_back(
         TrainingMemory(plan.memory_sizes.back(), /*gathers=*/plan.memory.empty()));
-    plan.parameters.push_back(RankParameters(options, sizes));
+    plan.parameters.push_back(RankElements(parameters, shard));
   }
   return plan;
 }
@@ -226,10 +229,13 @@ absl::StatusOr<StepPlan> Build(const PlanOptions& options, WriteSteps write) {
   RETURN_IF_ERROR(CheckSizes(options));
   RETURN_IF_ERROR(CheckSteps(options));
   ASSIGN_OR_RETURN(const std::vector<Shard> shards,
-                   BuildShardMap(options.shape, options.world_size, options.split));
-  StepPlan plan = Describe(options, shards);
+                   BuildShardMap(options.shape, options.world_size, options.split,
+                                 options.vocabulary_parallel));
+  const std::vector<ParameterSpec> parameters =
+      Gpt2Parameters(options.shape, options.pattern, options.vocabulary_parallel);
+  StepPlan plan = Describe(options, parameters, shards);
   for (const Shard& shard : shards) {
-    RankPlanner planner(options, shard);
+    RankPlanner planner(options, parameters, shard);
     write(planner);
     plan.steps.push_back(planner.Take());
   }
@@ -271,7 +277,7 @@ const char* NameOf(TrafficClass traffic) {
 absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
   return Build(options, [&](RankPlanner& planner) {
     for (int i = 0; i < options.micro_batches; ++i) {
-      planner.Forward(Phase::kForward);
+      planner.Forward(Phase::kForward, Ending::kLoss);
       planner.BackwardPass();
     }
     planner.Update();
@@ -279,7 +285,14 @@ absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
 }
 
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
-  return Build(options, [](RankPlanner& planner) { planner.Forward(Phase::kEvaluate); });
+  return Build(options,
+               [](RankPlanner& planner) { planner.Forward(Phase::kEvaluate, Ending::kLoss); });
+}
+
+absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options) {
+  return Build(options, [](RankPlanner& planner) {
+    planner.Forward(Phase::kEvaluate, Ending::kNextToken);
+  });
 }
 
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {

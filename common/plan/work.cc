@@ -44,7 +44,7 @@ RankSizes::RankSizes(const ModelShape& shape, int batch, const Shard& shard)
     : B(batch),
       T(shape.sequence),
       C(shape.channels),
-      V(shape.vocabulary),
+      V(shard.vocabulary.size()),
       tokens(B * T),
       heads(shard.heads.size()),
       head_size(C / shape.heads),
@@ -73,10 +73,13 @@ Work MlpForward(const RankSizes& s) {
 
 Work EmbeddingForward(const RankSizes& s) { return Elementwise(s.tokens * s.C, 1); }
 
+Work FinalNormForward(const RankSizes& s) { return Elementwise(s.tokens * s.C, kLayerNormFlops); }
+
 Work HeadForward(const RankSizes& s) {
-  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.V) +
-         Elementwise(s.tokens * s.V, kSoftmaxFlops);
+  return Product(s.tokens, s.C, s.V) + Elementwise(s.tokens * s.V, kSoftmaxFlops);
 }
+
+Work SharedSoftmax(const RankSizes& s) { return Elementwise(s.tokens * s.V, 1); }
 
 Work Backward(const Work& forward) {
   return {2 * forward.flops, 2 * forward.bytes, 2 * forward.product_flops,

@@ -25,7 +25,8 @@ Work operator+(const Work& a, const Work& b);
 struct RankSizes {
   RankSizes(const ModelShape& shape, int batch, const Shard& shard);
 
-  double B, T, C, V;
+  double B, T, C;
+  double V;          // rows of the vocabulary
   double tokens;     // B * T
   double heads;      // H/P
   double head_size;  // D
@@ -37,10 +38,15 @@ struct RankSizes {
 Work AttentionForward(const RankSizes& s);
 // LN2, W_1, gelu, W_2, the residual addition.
 Work MlpForward(const RankSizes& s);
-// The sum of two gathered rows per token. Replicated on every rank, as is the head.
+// The sum of two gathered rows per token, on every rank.
 Work EmbeddingForward(const RankSizes& s);
-// ln_f, the output matrix, cross-entropy.
+// ln_f, on every rank.
+Work FinalNormForward(const RankSizes& s);
+// The output matrix, cross-entropy: with this rank's rows.
 Work HeadForward(const RankSizes& s);
+// From exponentials to the gradient of the logits: what is left to do once the ranks have summed
+// them.
+Work SharedSoftmax(const RankSizes& s);
 
 // A backward pass has two products for each one of the forward pass: for the inputs and for the
 // weights.

@@ -122,7 +122,8 @@ Tensor Reference::Logits(const TokenBatch& batch) {
     while (layer + 1 < layers && letters[layer + 1] == 'p') ++layer;
     x = RunOfP(x, first, layer);
   }
-  return Norm(x, "ln_f").matmul(weights_.at("wte.weight").transpose(0, 1));
+  const char* const head = options_.shape.tied_head ? "wte.weight" : "lm_head.weight";
+  return Norm(x, "ln_f").matmul(weights_.at(head).transpose(0, 1));
 }
 
 Tensor Reference::Loss(const TokenBatch& batch) {

@@ -22,7 +22,8 @@ constexpr absl::Duration kUnhurried = absl::Seconds(30);
 
 std::string Describe(const CollectiveTag& tag, int64_t elements, int64_t wire_bytes) {
   return absl::StrCat("{", NameOf(tag.traffic), " ", NameOf(tag.phase), " layer=", tag.layer,
-                      " elements=", elements, " wire_bytes=", wire_bytes, "}");
+                      " elements=", elements, " wire_bytes=", wire_bytes,
+                      tag.reduction == Reduction::kMax ? " maximum" : "", "}");
 }
 
 // Nobody waits longer for a segment than for its collective.
@@ -123,7 +124,8 @@ absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
   }
   const CollectiveStep& want = expected_[next_expected_++];
   const bool same = want.tag.traffic == tag.traffic && want.tag.phase == tag.phase &&
-                    want.tag.layer == tag.layer && want.elements == elements &&
+                    want.tag.layer == tag.layer && want.tag.reduction == tag.reduction &&
+                    want.elements == elements &&
                     want.wire_bytes == wire_bytes;
   if (same) return absl::OkStatus();
   return absl::InternalError(absl::StrCat(
@@ -157,13 +159,14 @@ absl::Time CollectiveGroup::Enter(int64_t bytes) {
 absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<float> data) {
   if (world_size() == 1) return absl::OkStatus();
   const absl::Time begin = Enter(static_cast<int64_t>(data.size() * sizeof(float)));
-  const Codec& codec = CodecFor(tag.traffic);
+  const Codec& codec = tag.reduction == Reduction::kSum ? CodecFor(tag.traffic) : *fp32_;
   const int64_t elements = static_cast<int64_t>(data.size());
   if (in_step_) RETURN_IF_ERROR(Audit(tag, elements, codec));
   ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(codec, elements));
   Execution execution = NextExecution(Emulates());
   execution.schedule = schedule;
   execution.codec = &codec;
+  execution.reduction = tag.reduction;
   ExecutionReport report;
   absl::Duration staging = clock_.SpendStaging(elements);
   RETURN_IF_ERROR(executor_.Run(execution, data, &report));

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "worker/model/cpu_ops.h"
 #include "worker/model/dropout.h"
 
 namespace edgetp {
@@ -62,8 +61,7 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
 }  // namespace
 
 Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelContext* context)
-    : token_table_(store.Value("wte.weight")),
-      position_table_(store.Value("wpe.weight")),
+    : vocabulary_(store, context, options.shape.vocabulary, options.vocabulary_parallel),
       final_norm_{store.Value("ln_f.weight"), store.Value("ln_f.bias")} {
   const torch::Tensor mask = CausalMask(options.shape.sequence, store.values().device());
   for (int layer = 0; layer < options.shape.layers; ++layer) {
@@ -72,31 +70,20 @@ Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelCon
   }
 }
 
-torch::Tensor Gpt::Embed(const torch::Tensor& tokens, const ForwardPass& pass) const {
-  if (cpu::Takes(token_table_)) return cpu::Embed(tokens, token_table_, position_table_);
-  const torch::Tensor positions = position_table_.size(0) == pass.sequence
-                                      ? position_table_
-                                      : position_table_.narrow(0, 0, pass.sequence);  // (T, C)
-  const torch::Tensor embedded = torch::embedding(token_table_, tokens) + positions;  // (B, T, C)
-  return embedded.view({-1, embedded.size(2)});
-}
-
 torch::Tensor Gpt::Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const {
   ResidualStream stream;
-  stream.x = DropReplicated(Embed(tokens, pass), pass, -1, DropoutSite::kEmbedding);
+  stream.x = DropReplicated(vocabulary_.Embed(tokens, pass), pass, -1, DropoutSite::kEmbedding);
   for (const auto& block : blocks_) block->Forward(stream, pass);
   return final_norm_(stream.x);
 }
 
-torch::Tensor Gpt::Logits(const torch::Tensor& hidden) const {
-  return torch::mm(hidden, token_table_.t());
+torch::Tensor Gpt::Logits(const torch::Tensor& hidden, const ForwardPass& pass) const {
+  return vocabulary_.Logits(hidden, pass);
 }
 
 torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& targets,
                         const ForwardPass& pass) const {
-  const torch::Tensor hidden = Hidden(tokens, pass);
-  if (cpu::Takes(hidden)) return cpu::HeadLoss(hidden, token_table_, targets);
-  return torch::cross_entropy_loss(Logits(hidden), targets.view({-1}));
+  return vocabulary_.Loss(Hidden(tokens, pass), targets, pass);
 }
 
 }  // namespace edgetp

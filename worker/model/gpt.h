@@ -1,4 +1,4 @@
-// GPT-2 over a rank's shard: embeddings, the blocks of a pattern, the tied head. Reads its weights
+// GPT-2 over a rank's shard: embeddings, the blocks of a pattern, the head. Reads its weights
 // from a ParameterStore and owns none.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "worker/model/parameter_store.h"
 #include "worker/model/torch.h"
 #include "worker/model/trainer.h"
+#include "worker/model/vocabulary.h"
 
 namespace edgetp {
 
@@ -21,8 +22,8 @@ class Gpt {
   // Shapes: tokens (B, T) int64 -> (B*T, C), after ln_f; the same bits on all ranks.
   torch::Tensor Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const;
 
-  // Shapes: hidden (rows, C) -> (rows, V).
-  torch::Tensor Logits(const torch::Tensor& hidden) const;
+  // Shapes: hidden (rows, C) -> (rows, V), on all ranks.
+  torch::Tensor Logits(const torch::Tensor& hidden, const ForwardPass& pass) const;
 
   // Mean cross-entropy.
   // Shapes: tokens, targets (B, T) -> scalar.
@@ -30,11 +31,7 @@ class Gpt {
                      const ForwardPass& pass) const;
 
  private:
-  // Shapes: tokens (B, T) -> (B*T, C).
-  torch::Tensor Embed(const torch::Tensor& tokens, const ForwardPass& pass) const;
-
-  torch::Tensor token_table_;     // (V, C), also the head
-  torch::Tensor position_table_;  // (T, C)
+  const Vocabulary vocabulary_;
   std::vector<std::unique_ptr<Block>> blocks_;
   LayerNorm final_norm_;
 };
