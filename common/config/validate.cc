@@ -111,7 +111,10 @@ void CheckSplit(const v1::RunConfig& config, Violations* violations) {
     violations->Add("pattern", "must be set");
   } else {
     const int layers = std::max(config.model().layers(), 0);
-    violations->Demand("pattern", Pattern::Parse(config.pattern(), layers).status());
+    const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), layers);
+    violations->Demand("pattern", pattern.status());
+    if (pattern.ok() && config.model().channels() > 0)
+      violations->Demand("pattern", pattern->CheckChannels(config.model().channels()));
   }
   const v1::ModelConfig& model = config.model();
   const auto sound = [](int value, int high) { return value >= 1 && value <= high; };

@@ -46,7 +46,7 @@ class Gpt2Table {
     Add({.name = "wpe.weight", .full_shape = {shape_.sequence, C_}});
   }
 
-  void Block(int layer, const LetterTraits& traits) {
+  void Block(int layer, const BlockTraits& traits) {
     const std::string prefix = absl::StrCat("h.", layer, ".");
     const bool partial = traits.partial_norms;
     Norm(prefix + "ln_1", partial, true);
@@ -55,7 +55,7 @@ class Gpt2Table {
         traits.partial_attention_bias);
     Norm(prefix + "ln_2", partial, traits.second_norm);
     Column(prefix + "mlp.c_fc", 4 * C_, Split::kColumns, 1);
-    Row(prefix + "mlp.c_proj", 4 * C_, Split::kColumnRows, 1, traits, false);
+    Row(prefix + "mlp.c_proj", 4 * C_, Split::kColumnRows, 1, traits, traits.partial_mlp_bias);
   }
 
   void Head() {
@@ -106,7 +106,7 @@ class Gpt2Table {
 
   // A row-parallel linear: its bias is added after the sum and so replicated.
   void Row(const std::string& name, int64_t in, Split split, int64_t unit,
-           const LetterTraits& traits, bool partial_bias) {
+           const BlockTraits& traits, bool partial_bias) {
     Add({.name = name + ".weight",
          .full_shape = {in, C_},
          .split = split,
@@ -152,7 +152,8 @@ std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape, const Pattern
 std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape) {
   Gpt2Table table(shape, /*vocabulary_parallel=*/false);
   table.Embeddings();
-  for (int layer = 0; layer < shape.layers; ++layer) table.Block(layer, LetterTraits());
+  for (int layer = 0; layer < shape.layers; ++layer)
+    table.Block(layer, TraitsOf(BlockKind::kTensorParallel));
   table.Head();
   return table.Take();
 }

@@ -44,9 +44,9 @@ struct ParameterSpec {
   Role role = Role::kEmbedding;
   int64_t fan_in = 0;             // of the linear that it belongs to; 0 elsewhere
   bool partial_gradient = false;  // replicated, but each rank sees only part of its gradient
-  // False: the model that files hold has it, and this pattern's letter does not (the output biases
-  // of p). Such a tensor is written as zeros and ignored when read, so that a file fits every
-  // pattern.
+  // False: the model that files hold has it, and this block's letter does not (BlockTraits). Such a
+  // tensor is written as zeros, a norm's weight as ones, and ignored when read, so that a file fits
+  // every pattern.
   bool owned = true;
   double element_bytes = sizeof(float);  // in memory
 
@@ -60,7 +60,7 @@ struct ParameterSpec {
 // rows of wte, and of lm_head where the model has one.
 std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape, const Pattern& pattern,
                                           bool vocabulary_parallel);
-// The same of the model that files hold, whatever the pattern: everything is owned. shape.heads may
+// The same of the model that files hold, whatever the pattern: t's blocks, which own everything. shape.heads may
 // be 0 (unknown): then nobody may ask for shards.
 std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape);
 

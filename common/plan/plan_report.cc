@@ -5,6 +5,13 @@
 namespace edgetp {
 namespace {
 
+// Without the waits: each of them ends what a start has counted.
+std::vector<CollectiveStep> Counted(const std::vector<PlanStep>& steps) {
+  std::vector<CollectiveStep> collectives = Collectives(steps);
+  std::erase_if(collectives, [](const auto& step) { return step.part == CollectivePart::kWait; });
+  return collectives;
+}
+
 bool IsActivation(const CollectiveStep& step) {
   return step.tag.traffic == TrafficClass::kActivationForward ||
          step.tag.traffic == TrafficClass::kActivationBackward;
@@ -22,7 +29,7 @@ void CountCollectives(const PlanOptions& options, const std::vector<PlanStep>& s
                       v1::PlanReport* report) {
   int activations = 0;
   int all = 0;
-  for (const CollectiveStep& step : Collectives(steps)) {
+  for (const CollectiveStep& step : Counted(steps)) {
     ++all;
     if (IsActivation(step)) ++activations;
   }
@@ -46,7 +53,7 @@ v1::MemoryBytes ToProto(const MemoryUse& use) {
 
 v1::TrafficBytes BytesByClass(const std::vector<PlanStep>& steps) {
   v1::TrafficBytes bytes;
-  for (const CollectiveStep& step : Collectives(steps)) {
+  for (const CollectiveStep& step : Counted(steps)) {
     const double n = static_cast<double>(step.wire_bytes);
     switch (step.tag.traffic) {
       case TrafficClass::kActivationForward:

@@ -7,31 +7,39 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/plan/parameters.h"
+#include "common/plan/rank_planner.h"
 #include "common/plan/work.h"
 
 namespace edgetp {
 namespace {
 
-// Per element of what always travels in fp32.
-constexpr int kScalarBytes = 4;
-
 // What is kept for the backward pass of one micro-batch, in float32, per block:
-//   4 (B, T, C)       the inputs and results of LN1 and LN2
+//   2 (B, T, C)       of each norm, its input and its result
 //   4 (B, T, C/P)     q, k, v and the attended values
 //   (B, H/P, T, T)    the attention weights
 //   2 (B, T, 4C/P)    before and after gelu
-// and once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient;
+double KeptByBlock(const RankSizes& s, const BlockTraits& traits) {
+  const double norms = traits.second_norm ? 2 : 1;
+  return 2 * norms * s.tokens * s.C + 4 * s.tokens * s.width + s.B * s.heads * s.T * s.T +
+         2 * s.tokens * s.columns;
+}
+
+// And once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient;
 // of a vocabulary that is shared, V is the rank's rows.
 MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
                     const Shard& shard) {
   const RankSizes s(options.shape, options.batch, shard);
-  const double block = 4 * s.tokens * s.C + 4 * s.tokens * s.width + s.B * s.heads * s.T * s.T +
-                       2 * s.tokens * s.columns;
+  double blocks = 0, largest = 0;
+  for (const PatternBlock& block : options.pattern.blocks()) {
+    const double kept = KeptByBlock(s, TraitsOf(block.kind));
+    blocks += kept;
+    largest = std::max(largest, kept);
+  }
   const double once = 3 * s.tokens * s.C + 2 * s.tokens * s.V;
   MemorySizes sizes;
   sizes.parameters_bytes = kFloatBytes * RankElements(parameters, shard);
-  sizes.activations_bytes = kFloatBytes * (options.shape.layers * block + once);
-  sizes.layer_bytes = kFloatBytes * block;
+  sizes.activations_bytes = kFloatBytes * (blocks + once);
+  sizes.layer_bytes = kFloatBytes * largest;
   sizes.logits_bytes = kFloatBytes * s.tokens * s.V;
   sizes.whole_model_bytes = kFloatBytes * FullElements(parameters);
   for (const ParameterSpec& parameter : parameters) {
@@ -40,124 +48,6 @@ MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>
   }
   return sizes;
 }
-
-// How a forward pass ends.
-enum class Ending { kLoss, kNextToken };
-
-// Writes one rank's list.
-class RankPlanner {
- public:
-  RankPlanner(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
-              const Shard& shard)
-      : options_(options),
-        parameters_(parameters),
-        shard_(shard),
-        blocks_(options.pattern.blocks()),
-        sizes_(options.shape, options.batch, shard) {}
-
-  void Forward(Phase phase, Ending ending) {
-    Compute(phase, -1, EmbeddingForward(sizes_));
-    if (shares_vocabulary()) {
-      Reduce({TrafficClass::kActivationForward, phase, -1}, activation_elements(),
-             options_.wire_forward_bytes);
-    }
-    for (int layer = 0; layer < options_.shape.layers; ++layer) ForwardBlock(phase, layer);
-    ending == Ending::kLoss ? Loss(phase) : NextToken(phase);
-  }
-
-  void BackwardPass() {
-    HeadBackward();
-    for (int layer = options_.shape.layers - 1; layer >= 0; --layer) BackwardBlock(layer);
-    Compute(Phase::kBackward, -1, Backward(EmbeddingForward(sizes_)));
-  }
-
-  void Update() {
-    const int64_t partial = PartialElements(parameters_);
-    if (partial > 0) Reduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, kScalarBytes);
-    Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, kScalarBytes);
-    Compute(Phase::kOptimizer, -1, OptimizerUpdate(RankElements(parameters_, shard_)));
-  }
-
-  std::vector<PlanStep> Take() { return std::move(steps_); }
-
- private:
-  // One rank has all rows, whatever was asked for.
-  bool shares_vocabulary() const { return options_.vocabulary_parallel && options_.world_size > 1; }
-
-  void Loss(Phase phase) {
-    Compute(phase, -1, FinalNormForward(sizes_) + HeadForward(sizes_));
-    if (!shares_vocabulary()) return;
-    // The largest logit, the target's, the sum of exponentials.
-    for (const Reduction reduction : {Reduction::kMax, Reduction::kSum, Reduction::kSum})
-      Reduce({TrafficClass::kScalar, phase, -1, reduction}, tokens(), kScalarBytes);
-    if (phase == Phase::kForward) Compute(phase, -1, SharedSoftmax(sizes_));
-  }
-
-  void NextToken(Phase phase) {
-    RankSizes one = sizes_;
-    one.tokens = 1;
-    Compute(phase, -1, FinalNormForward(sizes_) + HeadForward(one));
-    if (shares_vocabulary())
-      Reduce({TrafficClass::kControl, phase, -1}, options_.shape.vocabulary, kScalarBytes);
-  }
-
-  void HeadBackward() {
-    const Work head = Backward(HeadForward(sizes_)), norm = Backward(FinalNormForward(sizes_));
-    if (!shares_vocabulary()) return Compute(Phase::kBackward, -1, head + norm);
-    Compute(Phase::kBackward, -1, head);
-    Reduce({TrafficClass::kActivationBackward, Phase::kBackward, -1}, activation_elements(),
-           options_.wire_backward_bytes);
-    Compute(Phase::kBackward, -1, norm);
-  }
-
-  void ForwardBlock(Phase phase, int layer) {
-    const CollectiveTag tag{TrafficClass::kActivationForward, phase, layer};
-    if (blocks_[layer].kind == BlockKind::kTensorParallel) {
-      Compute(phase, layer, AttentionForward(sizes_));
-      Reduce(tag, activation_elements(), options_.wire_forward_bytes);
-      Compute(phase, layer, MlpForward(sizes_));
-    } else {
-      Compute(phase, layer, AttentionForward(sizes_) + MlpForward(sizes_));
-    }
-    if (blocks_[layer].last_of_run) Reduce(tag, activation_elements(), options_.wire_forward_bytes);
-  }
-
-  void BackwardBlock(int layer) {
-    const CollectiveTag tag{TrafficClass::kActivationBackward, Phase::kBackward, layer};
-    const Work attention = Backward(AttentionForward(sizes_));
-    const Work mlp = Backward(MlpForward(sizes_));
-    if (blocks_[layer].kind == BlockKind::kTensorParallel) {
-      Compute(Phase::kBackward, layer, mlp);
-      Reduce(tag, activation_elements(), options_.wire_backward_bytes);
-      Compute(Phase::kBackward, layer, attention);
-    } else {
-      Compute(Phase::kBackward, layer, attention + mlp);
-    }
-    if (blocks_[layer].first_of_run)
-      Reduce(tag, activation_elements(), options_.wire_backward_bytes);
-  }
-
-  void Compute(Phase phase, int layer, const Work& cost) {
-    steps_.push_back(ComputeStep{
-        phase, layer, cost.flops, cost.bytes, static_cast<float>(cost.product_flops),
-        static_cast<float>(cost.elementwise_bytes), static_cast<float>(cost.operations)});
-  }
-
-  void Reduce(const CollectiveTag& tag, int64_t elements, int bytes_per_element) {
-    if (options_.world_size == 1) return;
-    steps_.push_back(CollectiveStep{tag, elements, elements * bytes_per_element});
-  }
-
-  int64_t tokens() const { return int64_t{options_.batch} * options_.shape.sequence; }
-  int64_t activation_elements() const { return tokens() * options_.shape.channels; }
-
-  const PlanOptions& options_;
-  const std::vector<ParameterSpec>& parameters_;
-  const Shard shard_;
-  const std::vector<PatternBlock>& blocks_;
-  const RankSizes sizes_;
-  std::vector<PlanStep> steps_;
-};
 
 absl::Status CheckSizes(const PlanOptions& options) {
   const ModelShape& shape = options.shape;
@@ -186,6 +76,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
         absl::StrCat("step plan: the pattern has ", options.pattern.layers(),
                      " blocks, but the model has ", shape.layers, " layers"));
   }
+  RETURN_IF_ERROR(options.pattern.CheckChannels(shape.channels));
   // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything
   // could run.
   const double elements = static_cast<double>(options.batch) * shape.sequence * shape.channels;
@@ -196,16 +87,24 @@ absl::Status CheckSizes(const PlanOptions& options) {
   return absl::OkStatus();
 }
 
-// The steps of all ranks are kept in memory, 56 bytes each: GPT-3 on a thousand ranks has ten
+// How many steps a block has at most in each direction.
+int StepsOf(const PatternBlock& block) {
+  const int sums = SlackOf(block) > 0 ? 2 : 1;  // where one is late, it is started and waited for
+  return static_cast<int>(StagesOf(block).size()) * (1 + sums);
+}
+
+// The steps of all ranks are kept in memory, 64 bytes each: GPT-3 on a thousand ranks has ten
 // million.
 absl::Status CheckSteps(const PlanOptions& options) {
   constexpr double kMaxSteps = 1 << 25;
-  // A block has at most two computations and two collectives in each direction.
-  const double steps = 8.0 * options.shape.layers * options.micro_batches * options.world_size;
+  int most = 4;
+  for (const PatternBlock& block : options.pattern.blocks()) most = std::max(most, StepsOf(block));
+  const double steps =
+      2.0 * most * options.shape.layers * options.micro_batches * options.world_size;
   if (steps <= kMaxSteps) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      "step plan: too large to be kept: 8 * layers * micro_batches * workers = ", steps,
-      ": must be at most 2^25"));
+      "step plan: too large to be kept: ", 2 * most, " * layers * micro_batches * workers = ",
+      steps, ": must be at most 2^25"));
 }
 
 // Everything but the steps.
@@ -224,19 +123,26 @@ StepPlan Describe(const PlanOptions& options, const std::vector<ParameterSpec>& 
   return plan;
 }
 
+// What the ranks update and sum at the end of a step, in elements.
+struct Updated {
+  int64_t partial;    // gradients to be summed
+  double parameters;  // of the rank
+};
+
 template <typename WriteSteps>
 absl::StatusOr<StepPlan> Build(const PlanOptions& options, WriteSteps write) {
   RETURN_IF_ERROR(CheckSizes(options));
   RETURN_IF_ERROR(CheckSteps(options));
-  ASSIGN_OR_RETURN(const std::vector<Shard> shards,
-                   BuildShardMap(options.shape, options.world_size, options.split,
-                                 options.vocabulary_parallel));
+  ASSIGN_OR_RETURN(
+      const std::vector<Shard> shards,
+      BuildShardMap(options.shape, options.world_size, options.split, options.vocabulary_parallel));
   const std::vector<ParameterSpec> parameters =
       Gpt2Parameters(options.shape, options.pattern, options.vocabulary_parallel);
+  const int64_t partial = PartialElements(parameters);
   StepPlan plan = Describe(options, parameters, shards);
-  for (const Shard& shard : shards) {
-    RankPlanner planner(options, parameters, shard);
-    write(planner);
+  for (size_t rank = 0; rank < shards.size(); ++rank) {
+    RankPlanner planner(options, shards[rank]);
+    write(planner, Updated{partial, plan.parameters[rank]});
     plan.steps.push_back(planner.Take());
   }
   return plan;
@@ -275,24 +181,22 @@ const char* NameOf(TrafficClass traffic) {
 }
 
 absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
-  return Build(options, [&](RankPlanner& planner) {
+  return Build(options, [&](RankPlanner& planner, const Updated& updated) {
     for (int i = 0; i < options.micro_batches; ++i) {
-      planner.Forward(Phase::kForward, Ending::kLoss);
+      planner.Forward(Phase::kForward);
       planner.BackwardPass();
     }
-    planner.Update();
+    planner.Update(updated.partial, updated.parameters);
   });
 }
 
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
   return Build(options,
-               [](RankPlanner& planner) { planner.Forward(Phase::kEvaluate, Ending::kLoss); });
+               [](RankPlanner& planner, const Updated&) { planner.Forward(Phase::kEvaluate); });
 }
 
 absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options) {
-  return Build(options, [](RankPlanner& planner) {
-    planner.Forward(Phase::kEvaluate, Ending::kNextToken);
-  });
+  return Build(options, [](RankPlanner& planner, const Updated&) { planner.NextToken(); });
 }
 
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {

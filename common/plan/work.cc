@@ -33,6 +33,30 @@ constexpr double kAdamWFlops = 15;
 // It reads parameter, gradient and two moments, and writes all but the gradient.
 constexpr double kAdamWBytes = 7 * kFloatBytes;
 
+Work Norm(const RankSizes& s) { return Elementwise(s.tokens * s.C, kLayerNormFlops); }
+
+Work ResidualAddition(const RankSizes& s) { return Elementwise(s.tokens * s.C, 1); }
+
+// Attention and MLP without either.
+Work AttentionAlone(const RankSizes& s) {
+  const double scores = s.B * s.heads * s.T * s.T;
+  const double attend_flops = 2 * 2 * scores * s.head_size;
+  const double values = s.tokens * s.width;  // q, k, v and the result have as many each
+  // Heads are read and written in strides, by two products each: six passes instead of four.
+  const Work attend{attend_flops, kFloatBytes * (2 * scores + 4 * values), attend_flops,
+                    kFloatBytes * 6 * values, 1};
+  // Causal: the softmax visits half of the scores.
+  Work softmax = Elementwise(scores, kSoftmaxFlops);
+  softmax.elementwise_bytes /= 2;
+  return Product(s.tokens, s.C, 3 * s.width) + attend + softmax +
+         Product(s.tokens, s.width, s.C);
+}
+
+Work MlpAlone(const RankSizes& s) {
+  return Product(s.tokens, s.C, s.columns) + InCache(s.tokens * s.columns, kGeluFlops) +
+         Product(s.tokens, s.columns, s.C);
+}
+
 }  // namespace
 
 Work operator+(const Work& a, const Work& b) {
@@ -52,28 +76,18 @@ RankSizes::RankSizes(const ModelShape& shape, int batch, const Shard& shard)
       columns(shard.columns.size()) {}
 
 Work AttentionForward(const RankSizes& s) {
-  const double scores = s.B * s.heads * s.T * s.T;
-  const double attend_flops = 2 * 2 * scores * s.head_size;
-  const double values = s.tokens * s.width;  // q, k, v and the result have as many each
-  // Heads are read and written in strides, by two products each: six passes instead of four.
-  const Work attend{attend_flops, kFloatBytes * (2 * scores + 4 * values), attend_flops,
-                    kFloatBytes * 6 * values, 1};
-  // Causal: the softmax visits half of the scores.
-  Work softmax = Elementwise(scores, kSoftmaxFlops);
-  softmax.elementwise_bytes /= 2;
-  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, 3 * s.width) +
-         attend + softmax + Product(s.tokens, s.width, s.C) + Elementwise(s.tokens * s.C, 1);
+  return Norm(s) + AttentionAlone(s) + ResidualAddition(s);
 }
 
-Work MlpForward(const RankSizes& s) {
-  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.columns) +
-         InCache(s.tokens * s.columns, kGeluFlops) + Product(s.tokens, s.columns, s.C) +
-         Elementwise(s.tokens * s.C, 1);
+Work MlpForward(const RankSizes& s) { return Norm(s) + MlpAlone(s) + ResidualAddition(s); }
+
+Work OneNormForward(const RankSizes& s) {
+  return Norm(s) + AttentionAlone(s) + MlpAlone(s) + ResidualAddition(s);
 }
 
 Work EmbeddingForward(const RankSizes& s) { return Elementwise(s.tokens * s.C, 1); }
 
-Work FinalNormForward(const RankSizes& s) { return Elementwise(s.tokens * s.C, kLayerNormFlops); }
+Work FinalNormForward(const RankSizes& s) { return Norm(s); }
 
 Work HeadForward(const RankSizes& s) {
   return Product(s.tokens, s.C, s.V) + Elementwise(s.tokens * s.V, kSoftmaxFlops);

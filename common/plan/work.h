@@ -38,6 +38,8 @@ struct RankSizes {
 Work AttentionForward(const RankSizes& s);
 // LN2, W_1, gelu, W_2, the residual addition.
 Work MlpForward(const RankSizes& s);
+// A block with one norm, whose result both read, and one residual addition.
+Work OneNormForward(const RankSizes& s);
 // The sum of two gathered rows per token, on every rank.
 Work EmbeddingForward(const RankSizes& s);
 // ln_f, on every rank.

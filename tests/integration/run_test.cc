@@ -120,8 +120,8 @@ TEST_F(RunTest, ASharedVocabularyTrainsEvaluatesSamplesAndGoesOnAtAnotherWorldSi
   };
   EXPECT_NEAR(eval("rest"), eval("whole"), 1e-4);
   const auto sample = [&](const std::string& run) {
-    const CommandResult result = RunEdgetp(folder_, {"sample", "--run=" + run, "--prompt=the ",
-                                                     "--tokens=8", "--format=json"});
+    const CommandResult result = RunEdgetp(
+        folder_, {"sample", "--run=" + run, "--prompt=the ", "--tokens=8", "--format=json"});
     EXPECT_EQ(result.code, 0) << result.err;
     return nlohmann::json::parse(result.out, nullptr, false)["text"];
   };

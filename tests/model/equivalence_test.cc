@@ -52,8 +52,8 @@ std::vector<Case> VocabularyCases() {
     for (const bool biases : {true, false}) {
       for (const char* pattern : {"t", "sppp"}) {
         Case c{.pattern = pattern, .world_size = world_size, .biases = biases};
-        for (const auto& [tied, shared] : {std::pair(false, false), std::pair(true, true),
-                                           std::pair(false, true)}) {
+        for (const auto& [tied, shared] :
+             {std::pair(false, false), std::pair(true, true), std::pair(false, true)}) {
           c.tied_head = tied;
           c.vocabulary_parallel = shared;
           cases.push_back(c);
@@ -104,7 +104,8 @@ std::map<std::string, torch::Tensor> Assemble(TrainerGroup& group, const Trainer
         into({4 * C}).slice(0, columns.begin, columns.end).copy_(local);
       } else if (name.find("mlp.c_proj.weight") != std::string::npos) {
         into({4 * C, C}).slice(0, columns.begin, columns.end).copy_(local);
-      } else if (options.vocabulary_parallel && (name == "wte.weight" || name == "lm_head.weight")) {
+      } else if (options.vocabulary_parallel &&
+                 (name == "wte.weight" || name == "lm_head.weight")) {
         into({options.shape.vocabulary, C}).slice(0, rows.begin, rows.end).copy_(local);
       } else if (rank == 0) {
         full[name] = local;
@@ -203,6 +204,8 @@ TEST_P(EquivalenceTest, AllReducesAreThoseOfTheStepPlan) {
       EXPECT_EQ(got[i].tag.layer, want[i].tag.layer) << i;
       EXPECT_EQ(got[i].tag.reduction, want[i].tag.reduction) << i;
       EXPECT_EQ(got[i].elements, want[i].elements) << i;
+      EXPECT_EQ(got[i].part, want[i].part) << i;
+      EXPECT_EQ(got[i].handle, want[i].handle) << i;
     }
   };
   compare(BuildStepPlan(plan_options));

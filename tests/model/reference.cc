@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 namespace edgetp::test {
 
@@ -108,19 +109,38 @@ Tensor Reference::RunOfP(const Tensor& x, int first, int last) const {
   return out;
 }
 
+Tensor Reference::Block(const Tensor& x, int layer) const {
+  switch (options_.pattern.blocks()[layer].kind) {
+    case BlockKind::kTensorParallel:
+      return BlockT(x, layer);
+    case BlockKind::kSyncDrop:
+      return BlockS(x, layer);
+    default:
+      throw std::logic_error("the reference does not know this block");
+  }
+}
+
+Tensor Reference::Run(const Tensor& x, int first, int last) const {
+  switch (options_.pattern.blocks()[first].kind) {
+    case BlockKind::kParallel:
+      return RunOfP(x, first, last);
+    default:
+      break;
+  }
+  Tensor out = x;
+  for (int layer = first; layer <= last; ++layer) out = Block(out, layer);
+  return out;
+}
+
 Tensor Reference::Logits(const TokenBatch& batch) {
   const Tensor tokens = torch::tensor(batch.inputs).view({batch.batch, batch.sequence});
-  const std::string letters = options_.pattern.Expanded();
-  const int layers = static_cast<int>(letters.size());
+  const std::vector<PatternBlock>& blocks = options_.pattern.blocks();
+  const int layers = static_cast<int>(blocks.size());
   Tensor x = weights_.at("wte.weight").index({tokens}) +
              weights_.at("wpe.weight").slice(0, 0, batch.sequence);
-  for (int layer = 0; layer < layers; ++layer) {
-    if (letters[layer] == 't') x = BlockT(x, layer);
-    if (letters[layer] == 's') x = BlockS(x, layer);
-    if (letters[layer] != 'p') continue;
-    const int first = layer;
-    while (layer + 1 < layers && letters[layer + 1] == 'p') ++layer;
-    x = RunOfP(x, first, layer);
+  for (int first = 0, end = 0; first < layers; first = end) {
+    while (end < layers && TextOf(blocks[end]) == TextOf(blocks[first])) ++end;
+    x = Run(x, first, end - 1);
   }
   const char* const head = options_.shape.tied_head ? "wte.weight" : "lm_head.weight";
   return Norm(x, "ln_f").matmul(weights_.at(head).transpose(0, 1));

@@ -37,6 +37,10 @@ class Reference {
   torch::Tensor Expand(const torch::Tensor& v, int layer, int rank) const;  // M_i
   torch::Tensor BlockT(const torch::Tensor& x, int layer) const;
   torch::Tensor BlockS(const torch::Tensor& x, int layer) const;
+  // One block of a letter whose blocks do not know of one another.
+  torch::Tensor Block(const torch::Tensor& x, int layer) const;
+  // Blocks of one letter and modifier, `last` included.
+  torch::Tensor Run(const torch::Tensor& x, int first, int last) const;
   torch::Tensor RunOfP(const torch::Tensor& x, int first, int last) const;
   void Update(int step, double learning_rate, double scale);
 

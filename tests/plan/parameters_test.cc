@@ -39,20 +39,19 @@ bool Partial(const ParameterSpec& spec) { return spec.partial_gradient; }
 bool Unowned(const ParameterSpec& spec) { return !spec.owned; }
 
 TEST(ParametersTest, TensorsComeInTheOrderOfTheForwardPass) {
-  EXPECT_THAT(Names(Table("t"), &All),
-              ElementsAre("wte.weight", "wpe.weight", "h.0.ln_1.weight", "h.0.ln_1.bias",
-                          "h.0.attn.c_attn.weight", "h.0.attn.c_attn.bias",
-                          "h.0.attn.c_proj.weight", "h.0.attn.c_proj.bias", "h.0.ln_2.weight",
-                          "h.0.ln_2.bias", "h.0.mlp.c_fc.weight", "h.0.mlp.c_fc.bias",
-                          "h.0.mlp.c_proj.weight", "h.0.mlp.c_proj.bias", "ln_f.weight",
-                          "ln_f.bias"));
+  EXPECT_THAT(
+      Names(Table("t"), &All),
+      ElementsAre("wte.weight", "wpe.weight", "h.0.ln_1.weight", "h.0.ln_1.bias",
+                  "h.0.attn.c_attn.weight", "h.0.attn.c_attn.bias", "h.0.attn.c_proj.weight",
+                  "h.0.attn.c_proj.bias", "h.0.ln_2.weight", "h.0.ln_2.bias", "h.0.mlp.c_fc.weight",
+                  "h.0.mlp.c_fc.bias", "h.0.mlp.c_proj.weight", "h.0.mlp.c_proj.bias",
+                  "ln_f.weight", "ln_f.bias"));
   ModelShape plain = kShape;
   plain.biases = plain.tied_head = false;
-  EXPECT_THAT(
-      Names(Table("t", plain), &All),
-      ElementsAre("wte.weight", "wpe.weight", "h.0.ln_1.weight", "h.0.attn.c_attn.weight",
-                  "h.0.attn.c_proj.weight", "h.0.ln_2.weight", "h.0.mlp.c_fc.weight",
-                  "h.0.mlp.c_proj.weight", "ln_f.weight", "lm_head.weight"));
+  EXPECT_THAT(Names(Table("t", plain), &All),
+              ElementsAre("wte.weight", "wpe.weight", "h.0.ln_1.weight", "h.0.attn.c_attn.weight",
+                          "h.0.attn.c_proj.weight", "h.0.ln_2.weight", "h.0.mlp.c_fc.weight",
+                          "h.0.mlp.c_proj.weight", "ln_f.weight", "lm_head.weight"));
 }
 
 TEST(ParametersTest, ALetterSaysWhatItOwnsAndWhoseGradientsArePartial) {

@@ -67,6 +67,19 @@ TEST(PatternTest, ErrorsNamePositionAndRule) {
   EXPECT_THAT(ErrorOf("t0"), HasSubstr("position 2: a repeat of 0"));
 }
 
+TEST(PatternTest, BlanksMayStandBetweenBlocks) {
+  EXPECT_EQ(Pattern::Parse(" (t s)*2  p ", 5)->Expanded(), "tstsp");
+  EXPECT_THAT(ErrorOf("t 4"), HasSubstr("position 3: '4' is not a block"));
+}
+
+TEST(PatternTest, EveryKindHasARowAndEveryRowItsLetter) {
+  for (const BlockTraits& row : AllBlockTraits()) {
+    EXPECT_EQ(&TraitsOf(row.kind), &row);
+    EXPECT_EQ(FindBlockTraits(row.letter, row.modifier), &row);
+    EXPECT_NE(FindBlockTraits(row.letter, 0), nullptr) << "a modifier's value may mean no modifier";
+  }
+}
+
 TEST(PatternTest, RefusesPatternsThatNoModelHas) {
   EXPECT_THAT(ErrorOf("(s)*1000000000"), HasSubstr("a repeat above 4096"));
   EXPECT_THAT(ErrorOf("((s)*4096)*2"), HasSubstr("more than 4096 blocks"));

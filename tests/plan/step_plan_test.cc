@@ -111,8 +111,7 @@ TEST(StepPlanTest, GradSyncCarriesTheNormsOfSAndPAndTheOutputBiasOfS) {
 TEST(StepPlanTest, ASharedVocabularyReducesAtTheEmbeddingInTheCrossEntropyAndAtTheHead) {
   PlanOptions options = Options("p", {1, 4, 128, 64, 65, true});
   options.vocabulary_parallel = true;
-  EXPECT_EQ(Order(options),
-            "fwd:-1 fwd:0 scalar scalar scalar bwd:-1 bwd:0 grad_sync scalar");
+  EXPECT_EQ(Order(options), "fwd:-1 fwd:0 scalar scalar scalar bwd:-1 bwd:0 grad_sync scalar");
   const std::vector<CollectiveStep> steps = CollectivesOf(options);
   EXPECT_EQ(steps[0].elements, 12 * 64 * 128);
   EXPECT_EQ(steps[5].elements, 12 * 64 * 128);

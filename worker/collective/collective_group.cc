@@ -125,8 +125,7 @@ absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
   const CollectiveStep& want = expected_[next_expected_++];
   const bool same = want.tag.traffic == tag.traffic && want.tag.phase == tag.phase &&
                     want.tag.layer == tag.layer && want.tag.reduction == tag.reduction &&
-                    want.elements == elements &&
-                    want.wire_bytes == wire_bytes;
+                    want.elements == elements && want.wire_bytes == wire_bytes;
   if (same) return absl::OkStatus();
   return absl::InternalError(absl::StrCat(
       "plan audit: the step differs from its plan (rank=", rank(), " step=", step_,

@@ -110,9 +110,8 @@ void AddRows(const torch::Tensor& tokens, const torch::Tensor& from, const torch
   const int64_t C = table.size(1);
   const float* source = from.data_ptr<float>();
   float* into = GradientOf(table).data_ptr<float>();
-  ForEachRow(tokens, first, table.size(0), [&](int64_t i, int64_t row) {
-    kernels::Add(source + i * C, into + row * C, C);
-  });
+  ForEachRow(tokens, first, table.size(0),
+             [&](int64_t i, int64_t row) { kernels::Add(source + i * C, into + row * C, C); });
 }
 
 // The same of the positions' rows, which every sequence has.
@@ -223,13 +222,11 @@ torch::Tensor Embed(const torch::Tensor& tokens, const torch::Tensor& token_tabl
 torch::Tensor EmbedRows(const torch::Tensor& tokens, const torch::Tensor& token_table,
                         int64_t first) {
   const int64_t C = token_table.size(1);
-  torch::Tensor x =
-      torch::zeros({tokens.numel(), C}, token_table.options().requires_grad(false));
+  torch::Tensor x = torch::zeros({tokens.numel(), C}, token_table.options().requires_grad(false));
   const float* rows = token_table.data_ptr<float>();
   float* into = x.data_ptr<float>();
-  ForEachRow(tokens, first, token_table.size(0), [&](int64_t i, int64_t row) {
-    std::copy_n(rows + row * C, C, into + i * C);
-  });
+  ForEachRow(tokens, first, token_table.size(0),
+             [&](int64_t i, int64_t row) { std::copy_n(rows + row * C, C, into + i * C); });
   return Differentiable(std::move(x), {}, [=](const torch::Tensor& gradient) {
     AddRows(tokens, gradient.contiguous(), token_table, first);
     return torch::Tensor();

@@ -5,28 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker/model/dropout.h"
+#include "worker/model/tensor_parallel_region.h"
 
 namespace edgetp {
 namespace {
-
-struct BlockRow {
-  BlockKind kind;
-  std::unique_ptr<Block> (*make)(BlockParts);
-};
-
-// One row per letter of a pattern.
-constexpr BlockRow kBlockRows[] = {
-    {BlockKind::kTensorParallel, &MakeBlockT},
-    {BlockKind::kSyncDrop, &MakeBlockS},
-    {BlockKind::kParallel, &MakeBlockP},
-};
-
-std::unique_ptr<Block> MakeBlock(BlockKind kind, BlockParts parts) {
-  for (const BlockRow& row : kBlockRows) {
-    if (row.kind == kind) return row.make(std::move(parts));
-  }
-  throw std::logic_error("a block letter without a row in gpt.cc");
-}
 
 torch::Tensor CausalMask(int64_t length, const torch::Device& device) {
   const auto options = torch::TensorOptions().dtype(torch::kFloat).device(device);
@@ -61,20 +43,55 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
 }  // namespace
 
 Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelContext* context)
-    : vocabulary_(store, context, options.shape.vocabulary, options.vocabulary_parallel),
+    : context_(context),
+      vocabulary_(store, context, options.shape.vocabulary, options.vocabulary_parallel),
       final_norm_{store.Value("ln_f.weight"), store.Value("ln_f.bias")} {
   const torch::Tensor mask = CausalMask(options.shape.sequence, store.values().device());
   for (int layer = 0; layer < options.shape.layers; ++layer) {
-    const BlockKind kind = options.pattern.blocks()[layer].kind;
-    blocks_.push_back(MakeBlock(kind, PartsOf(options, store, context, layer, mask)));
+    const PatternBlock& place = options.pattern.blocks()[layer];
+    blocks_.push_back({.block = MakeBlock(PartsOf(options, store, context, layer, mask)),
+                       .layer = layer,
+                       .stages = StagesOf(place),
+                       .slack = static_cast<size_t>(SlackOf(place)),
+                       .begins_run = place.first_of_run,
+                       .ends_run = place.last_of_run});
   }
 }
 
 torch::Tensor Gpt::Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const {
   ResidualStream stream;
   stream.x = DropReplicated(vocabulary_.Embed(tokens, pass), pass, -1, DropoutSite::kEmbedding);
-  for (const auto& block : blocks_) block->Forward(stream, pass);
+  std::deque<LateStage> late;
+  for (const PlacedBlock& block : blocks_) {
+    if (block.begins_run) stream.late_gradients.BeginRun(block.slack);
+    for (const Stage& stage : block.stages) {
+      RunStage(block, stage.part, pass, stream, late);
+      TakeIn(block.slack, pass, stream, late);
+    }
+    if (block.ends_run) TakeIn(0, pass, stream, late);
+  }
   return final_norm_(stream.x);
+}
+
+void Gpt::RunStage(const PlacedBlock& placed, StagePart part, const ForwardPass& pass,
+                   ResidualStream& stream, std::deque<LateStage>& late) const {
+  torch::Tensor partial = placed.block->Compute(part, stream, pass);
+  if (!partial.defined()) return;
+  if (placed.slack == 0) {
+    const torch::Tensor sum = ReduceFromRegion(std::move(partial), *context_, pass, placed.layer);
+    placed.block->Finish(part, stream, sum, pass);
+  } else {
+    late.push_back({placed.block.get(), part,
+                    StartReduce(std::move(partial), *context_, pass, placed.layer)});
+  }
+}
+
+void Gpt::TakeIn(size_t keep, const ForwardPass& pass, ResidualStream& stream,
+                 std::deque<LateStage>& late) {
+  for (; late.size() > keep; late.pop_front()) {
+    LateStage& oldest = late.front();
+    oldest.block->Finish(oldest.part, stream, oldest.sum->Finish(), pass);
+  }
 }
 
 torch::Tensor Gpt::Logits(const torch::Tensor& hidden, const ForwardPass& pass) const {

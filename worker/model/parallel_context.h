@@ -39,9 +39,9 @@ class ParallelContext {
   // throws at once, without communicating.
   void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);
 
-  // The same in two calls: what is computed between them hides the exchange. Nothing may touch
-  // `tensor` until Finish, which must be called once for each Start, also while exceptions unwind
-  // the rest. Throws as AllReduce does.
+  // The same in two calls: what is computed between them hides the exchange. Nothing may touch or
+  // free `tensor` until Finish or Abandon; one of them must be called once for each Start that did not
+  // throw. Throws as AllReduce does.
   struct Pending {
     torch::Tensor tensor;
     torch::Tensor host;  // where the tensor is an accelerator's: its copy
@@ -49,6 +49,8 @@ class ParallelContext {
   };
   Pending Start(const CollectiveTag& tag, const torch::Tensor& tensor);
   void Finish(const Pending& pending);
+  // Instead of Finish while exceptions unwind the rest: waits, whatever becomes of the sum.
+  void Abandon(const Pending& pending);
 
   // Brings every rank's part of `host`, of counts[rank] elements one after another, to rank 0; at
   // world size 1 does nothing.

@@ -76,14 +76,15 @@ class Trainer {
   // Errors: Internal naming the first tensor that differs.
   virtual absl::Status CheckReplicas(int step) = 0;
 
-  // Replaces weights by full tensors, each rank taking its slice. What the pattern's letters do not
-  // own (of p, the output biases attn.c_proj.bias and mlp.c_proj.bias) may be there and is ignored.
+  // Replaces weights by full tensors, each rank taking its slice. What a block of the pattern does
+  // not own (of p the output biases, of g ln_2) may be there and is ignored.
   // Errors: InvalidArgument naming a missing, unknown or misshapen tensor; nothing is changed then.
   virtual absl::Status LoadWeights(const std::vector<NamedTensor>& tensors) = 0;
 
   // Gathers full tensors (slices of class control; every rank must call, rank 0 gets them, others an
   // empty list). With `optimizer_state` also "optimizer.exp_avg.<name>" and
-  // "optimizer.exp_avg_sq.<name>". What the letters do not own is written as zeros.
+  // "optimizer.exp_avg_sq.<name>". What a block does not own is written as zeros,
+  // a norm's weight as ones.
   // `progress` counts the bytes of the full tensors.
   virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state,
                                                                  const ByteProgress& progress) = 0;

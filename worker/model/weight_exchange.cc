@@ -52,6 +52,13 @@ absl::StatusOr<Index> IndexByName(const std::vector<NamedTensor>& tensors) {
 
 double FullBytes(const ParameterSpec& spec) { return sizeof(float) * spec.elements(); }
 
+// What is written of a parameter that the pattern has no use for: a norm that changes nothing, no
+// bias, no moments.
+torch::Tensor Unused(const ParameterSpec& spec, const TensorSet& set) {
+  const bool scales = spec.role == Role::kNormWeight && set.prefix == kWeightSet.prefix;
+  return torch::full(spec.full_shape, scales ? 1.0f : 0.0f);
+}
+
 torch::Tensor AsTensor(const NamedTensor& named) {
   return torch::from_blob(const_cast<float*>(named.values.data()), named.shape, torch::kFloat);
 }
@@ -103,7 +110,7 @@ absl::Status WeightExchange::Load(const std::vector<NamedTensor>& tensors,
     for (const TensorSet& set : sets) {
       if (tensor.name.rfind(set.prefix, 0) != 0) continue;
       const Parameter* parameter = store_->Find(tensor.name.substr(set.prefix.size()));
-      if (parameter == nullptr) continue;  // one that this pattern's letter does not own
+      if (parameter == nullptr) continue;  // the pattern has no use for it
       TakeShard(AsTensor(tensor), parameter->spec, context_->shard(), parameter->*set.tensor);
     }
   }
@@ -149,8 +156,7 @@ std::vector<NamedTensor> WeightExchange::Gather(const std::vector<TensorSet>& se
       if (progress) progress(done, total);
     }
     for (const ParameterSpec& spec : unused_) {
-      if (keeps)
-        tensors.push_back(ToNamedTensor(set.prefix + spec.name, torch::zeros(spec.full_shape)));
+      if (keeps) tensors.push_back(ToNamedTensor(set.prefix + spec.name, Unused(spec, set)));
     }
   }
   return tensors;

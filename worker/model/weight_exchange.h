@@ -29,10 +29,7 @@ class WeightExchange {
   // `shards`: of every rank.
   WeightExchange(const std::vector<ParameterSpec>& specs, std::vector<Shard> shards,
                  ParallelContext* context, ParameterStore* store)
-      : unused_(UnusedOf(specs)),
-        shards_(std::move(shards)),
-        context_(context),
-        store_(store) {}
+      : unused_(UnusedOf(specs)), shards_(std::move(shards)), context_(context), store_(store) {}
 
   // Replaces the sets by slices of `tensors`. What the pattern's letters do not own may be there or
   // not, and is ignored.

@@ -1,0 +1,35 @@
+// How each letter's block is made: one declaration and one row per block_*.cc.
+#include <stdexcept>
+#include <utility>
+
+#include "worker/model/block.h"
+
+namespace edgetp {
+
+std::unique_ptr<Block> MakeBlockT(BlockParts parts);
+std::unique_ptr<Block> MakeBlockS(BlockParts parts);
+std::unique_ptr<Block> MakeBlockP(BlockParts parts);
+
+namespace {
+
+struct BlockRow {
+  BlockKind kind;
+  std::unique_ptr<Block> (*make)(BlockParts);
+};
+
+constexpr BlockRow kBlockRows[] = {
+    {BlockKind::kTensorParallel, &MakeBlockT},
+    {BlockKind::kSyncDrop, &MakeBlockS},
+    {BlockKind::kParallel, &MakeBlockP},
+};
+
+}  // namespace
+
+std::unique_ptr<Block> MakeBlock(BlockParts parts) {
+  for (const BlockRow& row : kBlockRows) {
+    if (row.kind == parts.place.kind) return row.make(std::move(parts));
+  }
+  throw std::logic_error("a block letter without a row in block_rows.cc");
+}
+
+}  // namespace edgetp
