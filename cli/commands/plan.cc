@@ -13,6 +13,7 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp plan --model=minigpt --pattern=sppp --workers=2
+  edgetp plan --model=gpt2 --pattern='t*12' --workers=2 --vocabulary_parallel
   edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json)";
 
 struct PlanFlags {

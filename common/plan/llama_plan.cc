@@ -15,8 +15,8 @@ constexpr double kWeightBytes = 18.0 / kBlockValues;
 constexpr int kActivationBlockBytes = 34;
 constexpr double kFloatBytes = 4;
 
-// A rank's even share, in heads of keys and values with the queries that each serves; the root alone
-// has the vocabulary.
+// A rank's even share, in heads of keys and values with the queries that each serves; the root
+// alone has the vocabulary.
 Shard ShardOf(const LlamaOptions& options, int rank) {
   const auto share = [&](int total) {
     const int each = total / options.world_size;

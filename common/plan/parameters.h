@@ -60,8 +60,8 @@ struct ParameterSpec {
 // rows of wte, and of lm_head where the model has one.
 std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape, const Pattern& pattern,
                                           bool vocabulary_parallel);
-// The same of the model that files hold, whatever the pattern: t's blocks, which own everything. shape.heads may
-// be 0 (unknown): then nobody may ask for shards.
+// The same of the model that files hold, whatever the pattern: t's blocks, which own everything.
+// shape.heads may be 0 (unknown): then nobody may ask for shards.
 std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape);
 
 // The axis of the full tensor that ranks share: 0, the last one, or -1 where it is replicated.
