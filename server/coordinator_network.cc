@@ -32,6 +32,7 @@ void Coordinator::FollowNetwork(absl::Time now, Outputs* out) {
   message.mutable_network()->set_job(active_->run());
   *message.mutable_network()->mutable_network() = network;
   message.mutable_network()->set_version(++network_version_);
+  message.mutable_network()->set_deadline_seconds(absl::ToDoubleSeconds(active_->deadline()));
   Broadcast(message, out);
   if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr)
     run->set_network(network.name());

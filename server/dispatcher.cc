@@ -214,8 +214,10 @@ absl::Status Dispatcher::CheckChange(const NetworkChange& change, bool for_good)
   }
   const ActiveJob* const active = coordinator_.active();
   if (active == nullptr) return absl::OkStatus();
-  for (const v1::NetworkProfile& network : active->PreviewNetwork(MonotonicNow(), change))
+  for (const v1::NetworkProfile& network : active->PreviewNetwork(MonotonicNow(), change)) {
     RETURN_IF_ERROR(ValidateNetwork(network, active->spec().config().workers(), "network"));
+    RETURN_IF_ERROR(active->CheckDeadline(network));
+  }
   return absl::OkStatus();
 }
 

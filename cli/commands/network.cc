@@ -26,6 +26,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp network get --server=127.0.0.1:50051
   edgetp network set lte
   edgetp network set --link=0:1 --delay=200ms
+  edgetp network set --link='*:1' --rate=2mbit
   edgetp network set commute
   edgetp network set --partition=0,1:2,3 --for=10s
   edgetp network set --delay=80ms --for=60s
@@ -106,7 +107,7 @@ absl::Status ParsePartition(const std::string& text, v1::NetworkPatch* patch) {
   return absl::OkStatus();
 }
 
-// The link options, for one directed link or for all.
+// The link options, for the directed links that are named, or for all.
 absl::Status ParseLinks(const Flags& flags, v1::NetworkPatch* patch) {
   ASSIGN_OR_RETURN(const v1::LinkConfig change, ParseLinkFlags(flags.options));
   if (change.ByteSizeLong() == 0) {
@@ -116,13 +117,7 @@ absl::Status ParseLinks(const Flags& flags, v1::NetworkPatch* patch) {
   }
   v1::LinkOverride* const link = patch->add_links();
   *link->mutable_link() = change;
-  if (flags.link.empty()) return absl::OkStatus();
-  int source = 0;
-  int destination = 0;
-  RETURN_IF_ERROR(ParseLinkName(flags.link, &source, &destination));
-  link->set_source(source);
-  link->set_destination(destination);
-  return absl::OkStatus();
+  return flags.link.empty() ? absl::OkStatus() : ParseLinkName(flags.link, link);
 }
 
 // What is asked of the server. It knows what the changes are meant for: between a look at the
@@ -194,7 +189,7 @@ void AddNetwork(CLI::App& app, Command* command) {
       Add(network, "set", "Change the profile of the cluster and, at once, of the running job",
           &Set, flags, command);
   set->add_option("name", flags->name, "profile or file; default: change the one in force");
-  set->add_option("--link", flags->link, "SRC:DST, change this one directed link alone");
+  set->add_option("--link", flags->link, "SRC:DST, change this directed link alone; 0:* or *:1 are all from or to one rank");
   set->add_option("--partition", flags->partition,
                   "groups of ranks that can reach one another: 0,1:2,3; or none");
   set->add_option("--for", flags->span,

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/shared/command.h"
 #include "cli/shared/progress.h"
 #include "cli/shared/report_tables.h"
+#include "cli/shared/slow_network.h"
 #include "cli/shared/train_job.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
@@ -135,6 +138,16 @@ SweepResult RunCells(const std::vector<Cell>& cells, SweepCluster& cluster) {
   return result;
 }
 
+// Once for each network that is too slow for one of its cells: of the first such cell.
+void NoteSlowNetworks(const std::vector<Cell>& cells) {
+  std::set<std::string> noted;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const std::string note = SlowNetworkNote(cells[i].config);
+    if (note.empty() || !noted.insert(cells[i].config.network().name()).second) continue;
+    absl::FPrintF(stderr, "note: %s%s\n", LabelOf(cells[i], i, cells.size()), note);
+  }
+}
+
 ExitCode Run(const SweepFlags& flags) {
   Faults faults;
   TrainInputs inputs = LoadTrainInputs(flags.train, &faults);
@@ -144,6 +157,7 @@ ExitCode Run(const SweepFlags& flags) {
   const std::vector<Cell> cells = ResolveCells(flags, inputs, &faults);
   if (!faults.status().ok()) return Report(faults.status());
 
+  NoteSlowNetworks(cells);
   SweepCluster cluster(flags, inputs);
   if (const absl::Status opened = cluster.Open(); !opened.ok()) return Report(opened);
   const SweepResult result = RunCells(cells, cluster);

@@ -67,13 +67,24 @@ absl::Status ApplyLinkFlags(const LinkFlags& flags, v1::NetworkProfile* profile)
   return absl::OkStatus();
 }
 
-absl::Status ParseLinkName(const std::string& text, int* source, int* destination) {
-  const std::vector<std::string> parts = absl::StrSplit(text, ':');
-  const bool ranks = parts.size() == 2 && absl::SimpleAtoi(parts[0], source) &&
-                     absl::SimpleAtoi(parts[1], destination) && *source >= 0 && *destination >= 0;
-  if (ranks && *source != *destination) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--link ", text, ": must be SOURCE:DESTINATION, two different ranks, as in 0:1"));
+absl::Status ParseLinkName(const std::string& text, v1::LinkOverride* link) {
+  const std::vector<std::string> ends = absl::StrSplit(text, ':');
+  // -1: any; -2: nothing that could be meant.
+  const auto rank = [&ends](size_t i) {
+    int value = 0;
+    if (ends[i] == "*") return -1;
+    return absl::SimpleAtoi(ends[i], &value) && value >= 0 ? value : -2;
+  };
+  const int source = ends.size() == 2 ? rank(0) : -2;
+  const int destination = ends.size() == 2 ? rank(1) : -2;
+  if (source == destination || source == -2 || destination == -2) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--link ", text, ": must be SOURCE:DESTINATION, two different ranks, as in 0:1; one of them "
+        "may be * for all"));
+  }
+  if (source >= 0) link->set_source(source);
+  if (destination >= 0) link->set_destination(destination);
+  return absl::OkStatus();
 }
 
 }  // namespace edgetp

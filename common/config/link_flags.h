@@ -28,8 +28,8 @@ absl::StatusOr<v1::LinkConfig> ParseLinkFlags(const LinkFlags& flags);
 // Errors: those of ParseLinkFlags; the profile is unchanged then.
 absl::Status ApplyLinkFlags(const LinkFlags& flags, v1::NetworkProfile* profile);
 
-// A link is directed: "0:1".
-// Errors: InvalidArgument unless both are ranks and differ.
-absl::Status ParseLinkName(const std::string& text, int* source, int* destination);
+// Directed links by their ends: "0:1", or all from one rank, "0:*", or to one, "*:1". Sets the ends.
+// Errors: InvalidArgument unless each is a rank or *, one is a rank, and they differ.
+absl::Status ParseLinkName(const std::string& text, v1::LinkOverride* link);
 
 }  // namespace edgetp

@@ -66,13 +66,25 @@ TEST(LinkFlagsTest, ANetworkUnderLinkFlagsIsNamedByThem) {
 }
 
 TEST(LinkFlagsTest, ALinkIsTwoDifferentRanks) {
-  int source = 0;
-  int destination = 0;
-  ASSERT_TRUE(ParseLinkName("0:3", &source, &destination).ok());
-  EXPECT_EQ(destination, 3);
-  for (const char* bad : {"", "0", "0:0", "a:b", "0:1:2", "-1:0"}) {
-    EXPECT_FALSE(ParseLinkName(bad, &source, &destination).ok()) << bad;
+  v1::LinkOverride link;
+  ASSERT_TRUE(ParseLinkName("0:3", &link).ok());
+  EXPECT_EQ(link.source(), 0);
+  EXPECT_EQ(link.destination(), 3);
+  for (const char* bad : {"", "0", "0:0", "a:b", "0:1:2", "-1:0", "*", "*:*", "-2:1", "*:"}) {
+    v1::LinkOverride none;
+    EXPECT_FALSE(ParseLinkName(bad, &none).ok()) << bad;
   }
+}
+
+TEST(LinkFlagsTest, AllLinksOfOneRankAreNamedByAStar) {
+  v1::LinkOverride from;
+  ASSERT_TRUE(ParseLinkName("2:*", &from).ok());
+  EXPECT_EQ(from.source(), 2);
+  EXPECT_FALSE(from.has_destination());
+  v1::LinkOverride to;
+  ASSERT_TRUE(ParseLinkName("*:1", &to).ok());
+  EXPECT_EQ(to.destination(), 1);
+  EXPECT_FALSE(to.has_source());
 }
 
 }  // namespace

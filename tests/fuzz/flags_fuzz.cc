@@ -26,11 +26,12 @@ void TryDelay(const std::string& text) {
 }
 
 void TryLink(const std::string& text) {
-  int source = -1;
-  int destination = -1;
-  if (const absl::Status status = ParseLinkName(text, &source, &destination); !status.ok())
+  v1::LinkOverride link;
+  if (const absl::Status status = ParseLinkName(text, &link); !status.ok())
     return ExpectGoodError(status);
-  FUZZ_EXPECT(source >= 0 && destination >= 0 && source != destination);
+  FUZZ_EXPECT(link.has_source() || link.has_destination());
+  FUZZ_EXPECT(!link.has_source() || !link.has_destination() ||
+              link.source() != link.destination());
 }
 
 void TryLinkFlags(const std::string& text) {

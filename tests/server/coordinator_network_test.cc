@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "common/base/version.h"
+#include "common/config/defaults.h"
+#include "common/simulate/deadline.h"
 #include "server/coordinator.h"
 
 namespace edgetp {
@@ -29,6 +31,11 @@ class CoordinatorNetworkTest : public ::testing::Test {
  protected:
   // Two workers that prepare "a".
   void Prepare(const std::string& network) {
+    v1::RunConfig config;
+    *config.mutable_network() = Profile(network);
+    Prepare(config);
+  }
+  void Prepare(const v1::RunConfig& config) {
     for (int i = 0; i < 2; ++i) {
       v1::JoinRequest request;
       request.set_version(kVersion);
@@ -37,8 +44,8 @@ class CoordinatorNetworkTest : public ::testing::Test {
     }
     v1::JobSpec spec;
     spec.mutable_train();
+    *spec.mutable_config() = config;
     spec.mutable_config()->set_workers(2);
-    *spec.mutable_config()->mutable_network() = Profile(network);
     ASSERT_TRUE(coordinator_.Submit(now_, "a", spec, &out_).ok());
     out_ = Outputs();
   }
@@ -101,6 +108,24 @@ TEST_F(CoordinatorNetworkTest, AChangeReachesTheWorkersOfTheJobWithAVersion) {
               ElementsAre("worker-1 1 lte", "worker-2 1 lte", "worker-1 2 wan", "worker-2 2 wan"));
   EXPECT_THAT(Told(), ElementsAre("lte", "wan"));
   EXPECT_EQ(InForce(), "wan");
+}
+
+TEST_F(CoordinatorNetworkTest, ADeadlineThatNobodyHasChosenFollowsTheNetwork) {
+  v1::RunConfig config;
+  *config.mutable_network() = Profile("name: 'none'");
+  config.mutable_model()->set_vocabulary(65);
+  FillDefaults(&config);
+  ASSERT_TRUE(ResolveDeadline(NeedsOfStep(config).value(), &config).ok());
+  const double before = config.collective().deadline_seconds();
+  Prepare(config);
+  Start();
+  Set("name: 'slow' link { rate_bits_per_second: 10000 }");
+  ASSERT_FALSE(out_.sends.empty());
+  const double slow = out_.sends.back().second.network().deadline_seconds();
+  EXPECT_GT(slow, 10 * before);
+  // What may still be under way keeps its time.
+  Set("name: 'none'");
+  EXPECT_EQ(out_.sends.back().second.network().deadline_seconds(), slow);
 }
 
 TEST_F(CoordinatorNetworkTest, WhatChangesNothingIsNotTold) {

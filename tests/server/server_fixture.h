@@ -159,13 +159,14 @@ class ServerTest : public ::testing::Test {
     return text.str();
   }
   // Two workers that have begun the run "a".
-  void StartRun(FakeWorker* first, FakeWorker* second) {
+  void StartRun(FakeWorker* first, FakeWorker* second) { StartRun(first, second, Job(2)); }
+  void StartRun(FakeWorker* first, FakeWorker* second, const v1::JobSpec& spec) {
     for (FakeWorker* worker : {first, second}) {
       worker->Join();
       ASSERT_TRUE(worker->Read().has_welcome());
     }
     v1::SubmitResponse response;
-    const grpc::Status status = Submit(Job(2), &response);
+    const grpc::Status status = Submit(spec, &response);
     ASSERT_TRUE(status.ok()) << status.error_message();
     for (FakeWorker* worker : {first, second}) {
       ASSERT_TRUE(worker->Read().has_assign());

@@ -117,6 +117,22 @@ TEST_F(ServerTest, TheNetworkOfARunningJobCanBeChanged) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(ServerTest, ANetworkThatARunsChosenDeadlineCannotMeetIsRefused) {
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  v1::JobSpec spec = Job(2);
+  spec.mutable_config()->mutable_collective()->set_deadline_seconds(2);
+  StartRun(&first, &second, spec);
+  v1::SetNetworkRequest request;
+  request.mutable_network()->set_name("slow");
+  request.mutable_network()->mutable_link()->set_rate_bits_per_second(1000);
+  v1::NetworkProfile response;
+  grpc::ClientContext context;
+  const grpc::Status status = control_->SetNetwork(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("deadline: 2 s cannot be met"));
+}
+
 TEST_F(ServerTest, AJobWithoutANetworkTakesTheClusters) {
   grpc::ClientContext set;
   v1::SetNetworkRequest request;

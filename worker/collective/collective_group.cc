@@ -61,6 +61,7 @@ CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
       transport_(held_by_senders_ ? Holding(std::move(transport), options.deadline)
                                   : std::move(transport)),
       options_(std::move(options)),
+      deadline_seconds_(absl::ToDoubleSeconds(options_.deadline)),
       fp32_(fp32),
       forward_(forward),
       backward_(backward),
@@ -190,7 +191,7 @@ Execution CollectiveGroup::NextExecution(bool emulated) {
   execution.emulated = emulated;
   execution.step = step_;
   execution.deadline =
-      MonotonicNow() + (emulated ? options_.deadline : std::max(options_.deadline, kUnhurried));
+      MonotonicNow() + (emulated ? deadline() : std::max(deadline(), kUnhurried));
   return execution;
 }
 

@@ -1,12 +1,14 @@
 // The worker's Communicator: collectives over the peers of a job, with the algorithm chosen per
 // size, a wire dtype per traffic class, an emulated network, an audit against the step plan, and
-// accounts of where the time went. One thread calls it; SetNetwork and Abort may come from any.
+// accounts of where the time went. One thread calls it; SetNetwork, SetDeadline
+// and Abort may come from any.
 //
 // What a run measures is its training steps. What comes between them (evaluations, checks, weights
 // on their way to a checkpoint) is in no step's figures, and, unless `emulate_all`, takes the real
 // network: it neither waits for emulated links nor draws their jitter.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -109,6 +111,10 @@ class CollectiveGroup final : public Communicator {
 
   // From any thread; takes effect at the next message.
   void SetNetwork(NetworkOptions network) { network_.SetNetwork(std::move(network)); }
+  // Of collectives that begin from now on, and are emulated.
+  void SetDeadline(absl::Duration deadline) {
+    deadline_seconds_.store(absl::ToDoubleSeconds(deadline));
+  }
 
   // The ranks share no clock: emulated segments wait at their sender.
   bool held_by_senders() const { return held_by_senders_; }
@@ -135,9 +141,12 @@ class CollectiveGroup final : public Communicator {
   void Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements,
                const ExecutionReport& report);
 
+  absl::Duration deadline() const { return absl::Seconds(deadline_seconds_.load()); }
+
   const bool held_by_senders_;
   std::unique_ptr<SegmentTransport> transport_;
   CollectiveGroupOptions options_;
+  std::atomic<double> deadline_seconds_;
   const Codec* fp32_;
   const Codec* forward_;
   const Codec* backward_;

@@ -55,4 +55,12 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes) {
   return checkpoint;
 }
 
+absl::Status CheckSameSymbols(const std::vector<std::string>& corpus,
+                              const std::vector<std::string>& weights) {
+  if (corpus.empty() || weights.empty() || corpus == weights) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the corpus numbers ", corpus.size(),
+                                                 " characters otherwise than the weights do their ",
+                                                 weights.size()));
+}
+
 }  // namespace edgetp

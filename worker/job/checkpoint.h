@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/data/named_tensor.h"
@@ -44,5 +45,10 @@ absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
 // Errors: those of ParseSafetensors and ReadGpt2Weights; DataLoss naming a metadata key that cannot
 // be read.
 absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes);
+
+// A token must mean what it meant when the weights were trained. Either may be unknown (empty).
+// Errors: InvalidArgument if both are known and differ.
+absl::Status CheckSameSymbols(const std::vector<std::string>& corpus,
+                              const std::vector<std::string>& weights);
 
 }  // namespace edgetp

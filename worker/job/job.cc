@@ -83,7 +83,6 @@ class Job {
   absl::Status Connect(absl::Time deadline);
   absl::Status BuildModel();
   absl::Status LoadWeights();
-  absl::Status CheckVocabulary() const;
   EvaluationParts Parts();
   absl::Status RunTraining(v1::JobResult* result);
   absl::Status RunEvaluation(v1::EvalReport* report);
@@ -159,7 +158,7 @@ absl::Status Job::Connect(absl::Time deadline) {
   auto transport = std::make_unique<PeerGroup>(context_.environment->endpoint, std::move(peers));
   context_.control->Attach(
       [peers = transport.get()](const absl::Status& status) { peers->Abort(status); },
-      [](const v1::NetworkProfile&) {});
+      [](const v1::NetworkUpdate&) {});
   const absl::Status connected = transport->Connect(deadline);
   context_.control->Detach();
   RETURN_IF_ERROR(connected);
@@ -197,13 +196,15 @@ absl::Status Job::Connect(absl::Time deadline) {
         group_->Abort(status);
         medium_.Cancel();
       },
-      [this, world_size, simulated](const v1::NetworkProfile& profile) {
-        absl::StatusOr<NetworkOptions> network = ResolveNetwork(profile, world_size);
+      [this, world_size, simulated](const v1::NetworkUpdate& update) {
+        absl::StatusOr<NetworkOptions> network = ResolveNetwork(update.network(), world_size);
         // The server has validated the profile; if it is refused here all the same, the run must
         // not go on under another.
         if (!network.ok()) return group_->Abort(Annotate(network.status(), "network update"));
+        if (update.deadline_seconds() > 0)
+          group_->SetDeadline(absl::Seconds(update.deadline_seconds()));
         if (!simulated) group_->SetNetwork(*std::move(network));
-        network_name_.Set(profile.name());
+        network_name_.Set(update.network().name());
       });
   return context_.control->aborted();
 }
@@ -215,22 +216,14 @@ absl::Status Job::BuildModel() {
   return absl::OkStatus();
 }
 
-// A token must mean what it meant when the weights were trained; clients number texts accordingly.
-absl::Status Job::CheckVocabulary() const {
-  const bool known = corpus_.has_value() && !corpus_->symbols().empty() && !symbols_.empty();
-  if (!known || corpus_->symbols() == symbols_) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the corpus numbers ", corpus_->symbols().size(),
-                                                 " characters otherwise than the weights do their ",
-                                                 symbols_.size()));
-}
-
 absl::Status Job::LoadWeights() {
   const v1::JobSpec& spec = assign_.spec();
   if (spec.weights_blob().empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), spec.weights_blob()));
   ASSIGN_OR_RETURN(const Checkpoint checkpoint, ParseCheckpoint(bytes));
   symbols_ = checkpoint.symbols;
-  RETURN_IF_ERROR(CheckVocabulary());
+  // Clients number texts as the weights do.
+  if (corpus_.has_value()) RETURN_IF_ERROR(CheckSameSymbols(corpus_->symbols(), symbols_));
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
   if (!spec.has_train() || !spec.train().resume()) return absl::OkStatus();
   first_step_ = checkpoint.step;

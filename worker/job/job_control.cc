@@ -27,10 +27,10 @@ void JobControl::Abort(const absl::Status& status) {
   changed_.notify_all();
 }
 
-void JobControl::SetNetwork(const v1::NetworkProfile& profile) {
+void JobControl::SetNetwork(const v1::NetworkUpdate& update) {
   std::lock_guard lock(mutex_);
-  network_ = profile;
-  if (on_network_) on_network_(profile);
+  network_ = update;
+  if (on_network_) on_network_(update);
 }
 
 absl::Status JobControl::aborted() const {

@@ -9,20 +9,20 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "edgetp/v1/config.pb.h"
+#include "edgetp/v1/cluster.pb.h"
 
 namespace edgetp {
 
 class JobControl {
  public:
   using AbortHook = std::function<void(const absl::Status&)>;
-  using NetworkHook = std::function<void(const v1::NetworkProfile&)>;
+  using NetworkHook = std::function<void(const v1::NetworkUpdate&)>;
 
   void Start();
   void Finish();
   // The first abort wins. Wakes every wait, and the job's collectives through the hook.
   void Abort(const absl::Status& status);
-  void SetNetwork(const v1::NetworkProfile& profile);
+  void SetNetwork(const v1::NetworkUpdate& update);
 
   // The status that Abort gave, or OK.
   absl::Status aborted() const;
@@ -44,7 +44,7 @@ class JobControl {
   bool started_ = false;
   bool finished_ = false;
   absl::Status aborted_;
-  std::optional<v1::NetworkProfile> network_;
+  std::optional<v1::NetworkUpdate> network_;
   AbortHook on_abort_;
   NetworkHook on_network_;
 };

@@ -129,7 +129,7 @@ void Session::OnMessage(const v1::ServerMessage& message) {
       if (concerns(message.finish().job())) control_->Finish();
       break;
     case v1::ServerMessage::kNetwork:
-      if (concerns(message.network().job())) control_->SetNetwork(message.network().network());
+      if (concerns(message.network().job())) control_->SetNetwork(message.network());
       break;
     case v1::ServerMessage::kAbort:
       if (concerns(message.abort().job())) {

@@ -3,6 +3,9 @@
 // nothing else here may name either.
 #pragma once
 
+#include <c10/core/AutogradState.h>
+#include <torch/version.h>
+
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -25,6 +28,16 @@ auto MakeHeldLike(Args&&... args) {
 template <typename Node, typename... Args>
 auto MakeGraphNode(Args&&... args) {
   return MakeHeldLike<Node, decltype(torch::autograd::Edge::function)>(std::forward<Args>(args)...);
+}
+
+// Lets backward() run on the calling thread, whatever device computes. Collectives belong to that
+// thread; and ranks that are threads of one process would wait for one another on the one thread
+// that LibTorch has for their device. LibTorch before 2 has no such switch, and runs a CPU's backward
+// pass on the calling thread.
+inline void RunBackwardOnThisThread() {
+#if TORCH_VERSION_MAJOR >= 2
+  c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
+#endif
 }
 
 }  // namespace edgetp

@@ -13,6 +13,7 @@
 #include "worker/model/adamw.h"
 #include "worker/model/device.h"
 #include "worker/model/gpt.h"
+#include "worker/model/graph_node.h"
 #include "worker/model/init.h"
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
@@ -233,6 +234,7 @@ class GptTrainer : public Trainer {
                            .dropout_key = dropout_key};
     const torch::Tensor loss =
         model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass);
+    RunBackwardOnThisThread();
     loss.backward(torch::full_like(loss, share, torch::TensorOptions().requires_grad(false)));
     return loss.item<double>() * share;
   }
