@@ -13,7 +13,11 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp plan --model=minigpt --pattern=sppp --workers=2
+<<<<<<< HEAD
   edgetp plan --model=gpt2 --pattern='t*12' --workers=2 --vocabulary_parallel
+=======
+  edgetp plan --pattern=help
+>>>>>>> a8539dda0b58d7d804768da947572cb58557e65f
   edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json)";
 
 struct PlanFlags {
@@ -28,6 +32,7 @@ absl::StatusOr<v1::PlanReport> MakePlan(const RunFlags& flags) {
 }
 
 ExitCode Run(const PlanFlags& flags) {
+  if (flags.run.pattern == "help") return PrintPatterns(flags.format);
   const auto plan = MakePlan(flags.run);
   if (!plan.ok()) return Report(plan.status());
   PrintResult(flags.format, *plan, PlanTable(*plan));

@@ -15,6 +15,7 @@
 #include "common/base/files.h"
 #include "common/base/status_macros.h"
 #include "common/config/units.h"
+#include "common/plan/pattern.h"
 #include "common/rpc/signals.h"
 #include "common/simulate/allreduce_report.h"
 #include "common/simulate/crossover.h"
@@ -232,8 +233,7 @@ void AddListFlags(CLI::App* command, SimulateFlags* flags) {
   const auto list = [command](const std::string& names, auto* values, const std::string& text) {
     command->add_option(names, *values, text + "; separated by ','")->delimiter(',');
   };
-  list("--pattern,--patterns", &flags->patterns,
-       "one letter per block: t tensor-parallel, s sync-point drop, p parallel; '(sppp)*3', t2s10");
+  list("--pattern,--patterns", &flags->patterns, PatternHelp());
   list("--workers", &flags->workers, "world sizes; default: 2");
   list("--network,--networks", &flags->networks,
        "network profiles (see `edgetp network list`) or files; default: none");

@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/shared/format.h"
+#include "cli/shared/pattern_tables.h"
 #include "cli/shared/table.h"
 #include "cli/shared/term_columns.h"
 #include "common/config/units.h"
@@ -324,7 +325,7 @@ std::string PlanTable(const v1::PlanReport& plan) {
                    FormatBytes(use.workspace()), FormatBytes(use.process()),
                    FormatBytes(use.total())});
   }
-  return absl::StrCat(table.Render(), "\n", memory.Render());
+  return absl::StrCat(table.Render(), "\n", LettersTable(plan), "\n", memory.Render());
 }
 
 std::string BenchTable(const v1::BenchReport& bench) {

@@ -14,6 +14,7 @@
 #include "common/config/override.h"
 #include "common/config/units.h"
 #include "common/config/validate.h"
+#include "common/plan/pattern.h"
 #include "common/simulate/deadline.h"
 
 namespace edgetp {
@@ -178,9 +179,7 @@ void AddModelFlags(CLI::App* command, RunFlags* flags) {
 }
 
 void AddPatternFlags(CLI::App* command, RunFlags* flags) {
-  command->add_option(
-      "--pattern", flags->pattern,
-      "one letter per block: t tensor-parallel, s sync-point drop, p parallel; '(sppp)*3', t2s10");
+  command->add_option("--pattern", flags->pattern, PatternHelp());
   command->add_option("--workers", flags->workers, "world size; default: 2");
 }
 

@@ -1,5 +1,7 @@
 #include "common/plan/pattern.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/plan/pattern_parser.h"
@@ -68,7 +70,9 @@ int64_t CountOf(Channels which, const PatternBlock& block, int64_t channels) {
 
 absl::StatusOr<Pattern> Pattern::Parse(const std::string& text, int layers) {
   Pattern pattern;
-  ASSIGN_OR_RETURN(pattern.blocks_, ParseBlocks(text));
+  ASSIGN_OR_RETURN(ParsedPattern parsed, ParsePattern(text));
+  pattern.blocks_ = std::move(parsed.blocks);
+  pattern.notes_ = std::move(parsed.notes);
   if (layers > 0 && pattern.layers() != layers) {
     return absl::InvalidArgumentError(absl::StrCat("pattern \"", text, "\" has ", pattern.layers(),
                                                    " blocks, but the model has ", layers,
@@ -100,6 +104,18 @@ bool Pattern::NeedsGradientSync() const {
     if (TraitsOf(block.kind).partial_norms) return true;
   }
   return false;
+}
+
+std::string PatternHelp() {
+  std::string help = "one letter per block: ";
+  for (const BlockTraits& traits : AllBlockTraits()) {
+    if (traits.modifier != 0) continue;
+    absl::StrAppend(&help, std::string(1, traits.letter), " ", traits.name, ", ");
+  }
+  help.resize(help.size() - 2);
+  absl::StrAppend(&help, "; '(sppp)*3', t2s10");
+  if (!ModifierExamples().empty()) absl::StrAppend(&help, "; ", ModifierExamples());
+  return absl::StrCat(help, "; `edgetp patterns` lists them");
 }
 
 absl::Status Pattern::CheckChannels(int channels) const {

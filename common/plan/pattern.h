@@ -76,8 +76,15 @@ class Pattern {
   // Errors: InvalidArgument naming the block and the rule.
   absl::Status CheckChannels(int channels) const;
 
+  // What was typed and means less than it says: "t~0 is t".
+  const std::vector<std::string>& notes() const { return notes_; }
+
  private:
   std::vector<PatternBlock> blocks_;
+  std::vector<std::string> notes_;
 };
+
+// For --help: every letter with its name, and how they are written.
+std::string PatternHelp();
 
 }  // namespace edgetp

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -30,16 +31,16 @@ class Parser {
  public:
   explicit Parser(const std::string& text) : text_(text) {}
 
-  absl::StatusOr<std::vector<PatternBlock>> Parse() {
+  absl::StatusOr<ParsedPattern> Parse() {
     ASSIGN_OR_RETURN(const Blocks placed, Sequence(0));
     if (position_ < text_.size()) return ErrorAt(position_, "unmatched \")\"");
     if (placed.empty()) return ErrorAt(0, "a pattern needs at least one block");
-    std::vector<PatternBlock> blocks;
+    ParsedPattern parsed{{}, {notes_.begin(), notes_.end()}};
     for (const Placed& each : placed) {
       RETURN_IF_ERROR(CheckSlack(each, placed.size()));
-      blocks.push_back(each.block);
+      parsed.blocks.push_back(each.block);
     }
-    return blocks;
+    return parsed;
   }
 
  private:
@@ -92,10 +93,11 @@ class Parser {
     ASSIGN_OR_RETURN(const int value, modifier == '~' ? Slack(start) : Share(start));
     if (position_ < text_.size() && IsModifier(text_[position_]))
       return ErrorAt(position_, "a letter takes one modifier at most");
+    if (value != (modifier == '~' ? 0 : kWholeShare)) return Placed{{traits->kind, value}, start};
     // Without slack, or with all channels shared, it is the plain letter.
-    if (value == (modifier == '~' ? 0 : kWholeShare))
-      return Placed{{FindBlockTraits(letter, 0)->kind}, start};
-    return Placed{{traits->kind, value}, start};
+    notes_.insert(absl::StrCat(text_.substr(start - 1, position_ - start + 1), " is ",
+                               std::string(1, letter)));
+    return Placed{{FindBlockTraits(letter, 0)->kind}, start};
   }
 
   static std::string NoModifier(char letter, char modifier) {
@@ -163,8 +165,8 @@ class Parser {
     const int modules = 2 * static_cast<int>(blocks);
     if (SlackOf(placed.block) <= modules) return absl::OkStatus();
     return ErrorAt(placed.position,
-                   absl::StrCat(TextOf(placed.block), " is later than the ", modules,
-                                " modules that ", blocks, " blocks have"));
+                   absl::StrCat(TextOf(placed.block), " is later than the ", modules, " modules of ",
+                                blocks, blocks == 1 ? " block" : " blocks"));
   }
 
   absl::Status ErrorAt(size_t position, const std::string& rule) const {
@@ -180,11 +182,12 @@ class Parser {
 
   const std::string& text_;
   size_t position_ = 0;
+  std::set<std::string> notes_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::vector<PatternBlock>> ParseBlocks(const std::string& text) {
+absl::StatusOr<ParsedPattern> ParsePattern(const std::string& text) {
   return Parser(text).Parse();
 }
 

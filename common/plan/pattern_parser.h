@@ -9,8 +9,12 @@
 
 namespace edgetp {
 
-// The blocks one after another; their places in runs are left at the default.
+struct ParsedPattern {
+  std::vector<PatternBlock> blocks;  // their places in runs are left at the default
+  std::vector<std::string> notes;    // "t~0 is t"
+};
+
 // Errors: InvalidArgument naming the position and the rule.
-absl::StatusOr<std::vector<PatternBlock>> ParseBlocks(const std::string& text);
+absl::StatusOr<ParsedPattern> ParsePattern(const std::string& text);
 
 }  // namespace edgetp

@@ -1,6 +1,7 @@
 #include "common/plan/plan_report.h"
 
 #include "common/base/status_macros.h"
+#include "common/plan/letter_report.h"
 
 namespace edgetp {
 namespace {
@@ -94,6 +95,7 @@ absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model,
   report.set_flops_per_step(flops);
   for (const MemoryUse& use : plan.memory) *report.add_memory_bytes_per_rank() = ToProto(use);
   for (double parameters : plan.parameters) report.add_parameters_per_rank(parameters);
+  AddLetters(options, plan.steps[0], &report);
   return report;
 }
 

@@ -24,7 +24,7 @@ std::vector<CollectiveStep> CollectivesOf(const PlanOptions& options) {
   return Collectives(plan->steps[0]);
 }
 
-// "fwd:0 fwd:1 bwd:0 ...": what a step reduces, in order.
+// "fwd:0 fwd:1 bwd:0 ...": what a step reduces, in order. "fwd:0+3" starts, and "fwd:0-3" waits.
 std::string Order(const PlanOptions& options) {
   std::string order;
   for (const CollectiveStep& step : CollectivesOf(options)) {
@@ -39,6 +39,8 @@ std::string Order(const PlanOptions& options) {
       default:
         order += NameOf(step.tag.traffic);
     }
+    if (step.part == CollectivePart::kStart) order += "+" + std::to_string(step.handle);
+    if (step.part == CollectivePart::kWait) order += "-" + std::to_string(step.handle);
   }
   return order;
 }
