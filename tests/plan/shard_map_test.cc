@@ -71,8 +71,8 @@ TEST(ShardMapTest, RowsOfASharedVocabularyAreCoveredExactlyOnceAndFollowTheHeads
         row = shard.vocabulary.end;
       }
       EXPECT_EQ(row, vocabulary);
-      for (const Shard& shard : *BuildShardMap(shape, workers, split))
-        EXPECT_EQ(shard.vocabulary.size(), vocabulary);
+      const auto whole = *BuildShardMap(shape, workers, split);
+      for (const Shard& shard : whole) EXPECT_EQ(shard.vocabulary.size(), vocabulary);
     }
   }
 }
