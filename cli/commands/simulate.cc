@@ -254,6 +254,7 @@ void AddSimulate(CLI::App& app, Command* command) {
       app.add_subcommand("simulate", "Predict a run on devices and networks that you need not own");
   AddListFlags(sub, simulate);
   AddModelFlags(sub, &simulate->run);
+  AddParallelFlags(sub, &simulate->run);
   AddWireFlags(sub, &simulate->run);
   sub->add_option("--steps", simulate->steps,
                   "simulated; default: 100 where the network has jitter or loss, else 3")

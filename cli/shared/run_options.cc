@@ -71,6 +71,7 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   }
   if (flags.pattern.has_value()) config->set_pattern(*flags.pattern);
   if (flags.workers.has_value()) config->set_workers(*flags.workers);
+  if (flags.vocabulary_parallel) config->mutable_parallel()->set_vocabulary(true);
   if (flags.steps.has_value()) config->mutable_train()->set_steps(*flags.steps);
   if (flags.batch.has_value()) config->mutable_train()->set_batch(*flags.batch);
   if (flags.sequence.has_value()) config->mutable_model()->set_sequence(*flags.sequence);
@@ -193,6 +194,11 @@ void AddOverlapFlag(CLI::App* command, RunFlags* flags) {
 void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps) {
   command->add_option("--overlap", *overlaps, absl::StrCat(kOverlapText, "; separated by ','"))
       ->delimiter(',');
+}
+
+void AddParallelFlags(CLI::App* command, RunFlags* flags) {
+  command->add_flag("--vocabulary_parallel", flags->vocabulary_parallel,
+                    "each worker holds rows of the embedding and of the output matrix");
 }
 
 void AddWireFlags(CLI::App* command, RunFlags* flags) {

@@ -24,7 +24,12 @@ absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model) {
                     .channels = model.channels(),
                     .sequence = model.sequence(),
                     .vocabulary = model.vocabulary(),
-                    .biases = model.biases()};
+                    .biases = model.biases(),
+                    .tied_head = HasTiedHead(model)};
+}
+
+bool HasTiedHead(const v1::ModelConfig& model) {
+  return !model.has_tied_head() || model.tied_head();
 }
 
 absl::StatusOr<Overlap> ToOverlap(const v1::RunConfig& config) {
@@ -40,6 +45,7 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   ASSIGN_OR_RETURN(options.overlap, ToOverlap(config));
   options.world_size = config.workers();
   options.split.assign(config.split().begin(), config.split().end());
+  options.vocabulary_parallel = config.parallel().vocabulary();
   options.batch = config.train().batch();
   options.micro_batches = config.train().micro_batches();
   options.wire_forward_bytes = forward->bytes_per_element;

@@ -19,6 +19,9 @@ absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model);
 // Errors: those of Overlap::Parse.
 absl::StatusOr<Overlap> ToOverlap(const v1::RunConfig& config);
 
+// Whether the output matrix is the embedding: the default of an absent field.
+bool HasTiedHead(const v1::ModelConfig& model);
+
 // Of a run whose defaults are filled.
 // Errors: those of ToModelShape, Pattern::Parse, FindCodec and ToOverlap.
 absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config);

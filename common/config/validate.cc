@@ -124,11 +124,15 @@ void CheckSplit(const v1::RunConfig& config, Violations* violations) {
   if (!sound(model.heads(), kMaxChannels) || !sound(model.channels(), kMaxChannels) ||
       !sound(config.workers(), kMaxWorkers))
     return;
-  const ModelShape shape{
-      .layers = model.layers(), .heads = model.heads(), .channels = model.channels()};
+  const ModelShape shape{.layers = model.layers(),
+                         .heads = model.heads(),
+                         .channels = model.channels(),
+                         .vocabulary = model.vocabulary()};
   const std::vector<int> split(config.split().begin(), config.split().end());
+  const bool shares_vocabulary =
+      config.parallel().vocabulary() && sound(model.vocabulary(), kMaxVocabulary);
   violations->Demand(split.empty() ? "workers" : "split",
-                     BuildShardMap(shape, config.workers(), split).status());
+                     BuildShardMap(shape, config.workers(), split, shares_vocabulary).status());
 }
 
 void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Violations* violations) {

@@ -20,6 +20,8 @@ class RankPlanner {
 
   void Forward(Phase phase);
   void BackwardPass();
+  // The forward pass up to the logits of one position.
+  void NextToken();
   // The end of a step: `partial` elements of gradients to be summed, and the optimizer over this
   // rank's `parameters`.
   void Update(int64_t partial, double parameters);
@@ -27,12 +29,18 @@ class RankPlanner {
   std::vector<PlanStep> Take() { return std::move(steps_); }
 
  private:
+  // One rank has all of the vocabulary, whatever was asked for.
+  bool shares_vocabulary() const { return options_.vocabulary_parallel && options_.world_size > 1; }
+
   // A sum that was started, and the round before which it is taken in.
   struct UnderWay {
     CollectiveStep step;
     int64_t due = 0;
   };
 
+  void Hidden(Phase phase);
+  void Loss(Phase phase, const RankSizes& sizes);
+  void LossBackward(const RankSizes& sizes);
   void ForwardRound(Phase phase, const Region& region, const RankSizes& sizes);
   void BackwardRound(const Region& region, const RankSizes& sizes);
   Work WorkOf(const PlacedStage& placed, const RankSizes& sizes) const;
@@ -41,10 +49,11 @@ class RankPlanner {
   void Compute(Phase phase, int layer, const Work& work);
   // Runs what was put off, while the sum that has just been started is under way.
   void ComputeDeferred();
-  // The sum at a stage's end or, in the backward pass, at its beginning: blocking where nothing may
-  // overlap; else it is started, to be taken in `lag` rounds later.
-  void Sum(const CollectiveTag& tag, const PlacedStage& placed, Channels channels,
-           const RankSizes& sizes, int64_t lag);
+  CollectiveStep OfActivations(const CollectiveTag& tag, const RankSizes& sizes,
+                               int64_t channels) const;
+  // Blocking where nothing may overlap; else the sum is started, to be taken in `lag` rounds later.
+  void Sum(CollectiveStep step, int64_t lag);
+  int64_t CountOfStage(const PlacedStage& placed, Channels channels) const;
   // Waits for the sums that are due before this round.
   void TakeIn(int64_t round);
   void TakeInAll();

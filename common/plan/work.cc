@@ -73,7 +73,7 @@ RankSizes::RankSizes(const ModelShape& shape, int batch, const Shard& shard)
     : B(batch),
       T(shape.sequence),
       C(shape.channels),
-      V(shape.vocabulary),
+      V(shard.vocabulary.size()),
       tokens(B * T),
       heads(shard.heads.size()),
       head_size(C / shape.heads),
@@ -92,10 +92,13 @@ Work OneNormForward(const RankSizes& s) {
 
 Work EmbeddingForward(const RankSizes& s) { return Elementwise(s.tokens * s.C, 1); }
 
+Work FinalNormForward(const RankSizes& s) { return Norm(s); }
+
 Work HeadForward(const RankSizes& s) {
-  return Norm(s) + Product(s.tokens, s.C, s.V) +
-         Elementwise(s.tokens * s.V, kSoftmaxFlops);
+  return Product(s.tokens, s.C, s.V) + Elementwise(s.tokens * s.V, kSoftmaxFlops);
 }
+
+Work SharedSoftmax(const RankSizes& s) { return Elementwise(s.tokens * s.V, 1); }
 
 Work Backward(const Work& forward) {
   return {2 * forward.flops, 2 * forward.bytes, 2 * forward.product_flops,
@@ -110,6 +113,8 @@ Work AttentionWeightGradients(const RankSizes& s) {
 Work MlpWeightGradients(const RankSizes& s) {
   return Product(s.C, s.tokens, s.columns) + Product(s.columns, s.tokens, s.C);
 }
+
+Work HeadWeightGradients(const RankSizes& s) { return Product(s.V, s.tokens, s.C); }
 
 Work OptimizerUpdate(double parameters) {
   return {kAdamWFlops * parameters, kAdamWBytes * parameters, 0, 0, 1};

@@ -128,6 +128,15 @@ TEST(RunOptionsTest, WireMeansBothDirectionsUnlessOneIsNamed) {
   EXPECT_EQ(config.collective().wire_backward(), "fp32");
 }
 
+TEST(RunOptionsTest, TheVocabularyIsSharedWhereItIsAskedFor) {
+  EXPECT_FALSE(Resolved(Flags()).parallel().vocabulary());
+  RunFlags flags = Flags();
+  flags.vocabulary_parallel = true;
+  EXPECT_TRUE(Resolved(flags).parallel().vocabulary());
+  flags.set = {"parallel.vocabulary=false"};
+  EXPECT_FALSE(Resolved(flags).parallel().vocabulary());
+}
+
 TEST(RunOptionsTest, FlagsOverrideARunPreset) {
   RunFlags flags = Flags();
   flags.config = "minigpt-shakespeare-torch";

@@ -338,6 +338,26 @@ TEST(DefaultsTest, AbsentFieldsGetThemAndZeroStaysZero) {
   EXPECT_FALSE(config.has_device());
 }
 
+TEST(ValidateRunTest, ASharedVocabularyNeedsARowForEveryWorker) {
+  const std::vector<std::string> small = {"model.vocabulary=3", "workers=4"};
+  EXPECT_EQ(ValidateRun(CompleteRun(small), "run"), absl::OkStatus());
+  std::vector<std::string> shared = small;
+  shared.push_back("parallel.vocabulary=true");
+  EXPECT_THAT(ErrorOf(ValidateRun(CompleteRun(shared), "run")),
+              HasSubstr("run: workers: vocabulary=3 cannot be split over workers=4"));
+}
+
+TEST(ConvertTest, TheVocabularyIsSharedAndTheHeadIsTiedAsTheRunSays) {
+  const auto plain = ToPlanOptions(CompleteRun());
+  EXPECT_FALSE(plain->vocabulary_parallel);
+  EXPECT_TRUE(plain->shape.tied_head);
+  const auto options =
+      ToPlanOptions(CompleteRun({"parallel.vocabulary=true", "model.tied_head=false"}));
+  EXPECT_TRUE(options->vocabulary_parallel);
+  EXPECT_FALSE(options->shape.tied_head);
+  EXPECT_TRUE(HasTiedHead(v1::ModelConfig())) << "a run of an older version";
+}
+
 TEST(ConvertTest, ARunBecomesPlanOptions) {
   auto options = ToPlanOptions(
       CompleteRun({"collective.wire_forward=bf16", "split=3,1", "train.micro_batches=2"}));

@@ -13,11 +13,13 @@ struct Case {
   bool biases;
   int micro_batches;
   double dropout;
+  bool shares_vocabulary = false;
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << c.pattern << " P=" << c.world_size << (c.biases ? " biases" : "")
-       << " micro-batches=" << c.micro_batches << " dropout=" << c.dropout;
+       << " micro-batches=" << c.micro_batches << " dropout=" << c.dropout
+       << (c.shares_vocabulary ? " shared vocabulary" : "");
 }
 
 std::vector<Case> AllCases() {
@@ -28,6 +30,7 @@ std::vector<Case> AllCases() {
       cases.push_back({pattern, world_size, true, 2, 0});
       if (world_size == 2) cases.push_back({pattern, world_size, false, 1, 0});
       cases.push_back({pattern, world_size, true, 1, 0.2});
+      if (world_size == 3) cases.push_back({pattern, world_size, true, 1, 0.2, true});
     }
   }
   return cases;
@@ -39,6 +42,7 @@ class OverlapTest : public testing::TestWithParam<Case> {
     TrainerOptions options =
         TinyOptions(GetParam().pattern, GetParam().world_size, GetParam().biases);
     options.dropout = GetParam().dropout;
+    options.vocabulary_parallel = GetParam().shares_vocabulary;
     options.clip_norm = 0.5;
     options.epsilon = 1e-3;  // as in the tests of equivalence
     options.overlap = *Overlap::Parse(overlap);
@@ -161,7 +165,8 @@ TEST_P(OverlapTest, StartsAndWaitsAreThoseOfThePlan) {
                                    .split = options.split,
                                    .batch = 2,
                                    .micro_batches = GetParam().micro_batches,
-                                   .overlap = options.overlap};
+                                   .overlap = options.overlap,
+                                   .vocabulary_parallel = GetParam().shares_vocabulary};
     const auto group = MakeGroup(options);
     group->threads().ClearLog();
     group->TrainStep(0, MicroBatches(options, 0), 1e-3);

@@ -31,6 +31,7 @@ absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config,
   options.merge = ToMergeKind(config.merge());
   options.dropout = model.dropout();
   options.split.assign(config.split().begin(), config.split().end());
+  options.vocabulary_parallel = config.parallel().vocabulary();
   options.seed = config.seed();
   options.device = device;
   const v1::TrainConfig& train = config.train();

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "worker/model/cpu_ops.h"
 #include "worker/model/dropout.h"
 #include "worker/model/tensor_parallel_region.h"
 
@@ -46,8 +45,7 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
 
 Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelContext* context)
     : context_(context),
-      token_table_(store.Value("wte.weight")),
-      position_table_(store.Value("wpe.weight")),
+      vocabulary_(store, context, options.shape.vocabulary, options.vocabulary_parallel),
       regions_(RegionsOf(options.pattern)),
       groups_(options.overlap.GroupsOf(context->world_size())),
       final_norm_{store.Value("ln_f.weight"), store.Value("ln_f.bias")} {
@@ -55,15 +53,6 @@ Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelCon
   for (int layer = 0; layer < options.shape.layers; ++layer) {
     blocks_.push_back(MakeBlock(PartsOf(options, store, context, layer, mask)));
   }
-}
-
-torch::Tensor Gpt::Embed(const torch::Tensor& tokens, const ForwardPass& pass) const {
-  if (cpu::Takes(token_table_)) return cpu::Embed(tokens, token_table_, position_table_);
-  const torch::Tensor positions = position_table_.size(0) == pass.sequence
-                                      ? position_table_
-                                      : position_table_.narrow(0, 0, pass.sequence);  // (T, C)
-  const torch::Tensor embedded = torch::embedding(token_table_, tokens) + positions;  // (B, T, C)
-  return embedded.view({-1, embedded.size(2)});
 }
 
 std::vector<RowGroup> Gpt::Embedded(const torch::Tensor& tokens, const ForwardPass& pass) const {
@@ -75,7 +64,8 @@ std::vector<RowGroup> Gpt::Embedded(const torch::Tensor& tokens, const ForwardPa
     group.pass.batch = rows.size();
     group.pass.first_row = rows.begin;
     if (count > 1) group.pass.all_rows = pass.batch;
-    const torch::Tensor embedded = Embed(tokens.narrow(0, rows.begin, rows.size()), group.pass);
+    const torch::Tensor embedded =
+        vocabulary_.Embed(tokens.narrow(0, rows.begin, rows.size()), group.pass);
     group.stream.x = DropReplicated(embedded, group.pass, -1, DropoutSite::kEmbedding);
     groups.push_back(std::move(group));
   }
@@ -89,8 +79,8 @@ torch::Tensor Gpt::Hidden(const torch::Tensor& tokens, const ForwardPass& pass) 
   return final_norm_(walk.Complete(0));
 }
 
-torch::Tensor Gpt::Logits(const torch::Tensor& hidden) const {
-  return torch::mm(hidden, token_table_.t());
+torch::Tensor Gpt::Logits(const torch::Tensor& hidden, const ForwardPass& pass) const {
+  return vocabulary_.Logits(hidden, pass);
 }
 
 torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& targets,
@@ -101,19 +91,13 @@ torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& target
   torch::Tensor loss;
   for (size_t i = 0; i < groups.size(); ++i) {
     const ForwardPass& rows = groups[i].pass;
-    const torch::Tensor of_group =
-        GroupLoss(walk.Complete(i), targets.narrow(0, rows.first_row, rows.batch));
+    const torch::Tensor of_group = vocabulary_.Loss(
+        final_norm_(walk.Complete(i)), targets.narrow(0, rows.first_row, rows.batch), rows);
     if (groups.size() == 1) return of_group;
     const double share = static_cast<double>(rows.batch) / static_cast<double>(pass.batch);
     loss = loss.defined() ? torch::add(loss, of_group, share) : of_group * share;
   }
   return loss;
-}
-
-torch::Tensor Gpt::GroupLoss(const torch::Tensor& stream, const torch::Tensor& targets) const {
-  const torch::Tensor hidden = final_norm_(stream);
-  if (cpu::Takes(hidden)) return cpu::HeadLoss(hidden, token_table_, targets);
-  return torch::cross_entropy_loss(Logits(hidden), targets.view({-1}));
 }
 
 }  // namespace edgetp

@@ -36,8 +36,8 @@ class ParallelContext {
   int world_size() const { return world_size_; }
   const Shard& shard() const { return shard_; }
 
-  // Replaces `tensor` by its sum over ranks; at world size 1 does nothing. Tensors of an
-  // accelerator are staged through pinned host memory.
+  // Replaces `tensor` by its sum over ranks, or what else tag.reduction says; at world size 1 does
+  // nothing. Tensors of an accelerator are staged through pinned host memory.
   // Shapes: any; contiguous float32. Throws CollectiveError; after the first failure every call
   // throws at once, without communicating.
   void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);

@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
-#include "common/plan/shard_map.h"
+#include "common/plan/parameters.h"
 #include "worker/model/adamw.h"
 #include "worker/model/device.h"
 #include "worker/model/gpt.h"
@@ -109,6 +109,10 @@ absl::Status CheckBatch(const ModelShape& shape, const TokenBatch& batch) {
   return CheckTokens(shape, batch.targets, "target");
 }
 
+std::vector<ParameterSpec> SpecsOf(const TrainerOptions& options) {
+  return Gpt2Parameters(options.shape, options.pattern, options.vocabulary_parallel);
+}
+
 // A backward pass that fails leaves products for weights behind.
 struct DropAtEnd {
   DeferredProducts& products;
@@ -124,13 +128,12 @@ class GptTrainer : public Trainer {
         device_(device),
         context_(communicator, shards[communicator->rank()],
                  options.overlap.DefersWeightGradients(communicator->world_size())),
-        store_(ListParameters(options.shape, options.pattern), options.shape, context_.shard(),
-               device),
-        weights_(options.shape, options.pattern, shards, &context_, &store_),
+        store_(SpecsOf(options), context_.shard(), device),
+        weights_(SpecsOf(options), shards, &context_, &store_),
         model_(options_, store_, &context_) {
     for (const Parameter& parameter : store_.parameters()) {
       TakeShard(InitialValue(parameter.spec, options.shape, options.init, options.seed),
-                parameter.spec, options.shape, context_.shard(), parameter.value);
+                parameter.spec, context_.shard(), parameter.value);
     }
   }
 
@@ -166,7 +169,7 @@ class GptTrainer : public Trainer {
       torch::NoGradGuard no_grad;
       const ForwardPass pass{.phase = Phase::kEvaluate, .batch = 1, .sequence = batch.sequence};
       const torch::Tensor hidden = model_.Hidden(OnDevice(batch.inputs, batch), pass);  // (T', C)
-      return ToNamedTensor("", model_.Logits(hidden.narrow(0, batch.sequence - 1, 1))).values;
+      return ToNamedTensor("", model_.Logits(hidden.narrow(0, batch.sequence - 1, 1), pass)).values;
     });
   }
 
@@ -294,7 +297,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& o
   ASSIGN_OR_RETURN(const torch::Device device, ParseDevice(options.device));
   if (!device.is_cpu()) ComputeDeterministically();
   ASSIGN_OR_RETURN(const std::vector<Shard> shards,
-                   BuildShardMap(options.shape, communicator->world_size(), options.split));
+                   BuildShardMap(options.shape, communicator->world_size(), options.split,
+                                 options.vocabulary_parallel));
   using Result = absl::StatusOr<std::unique_ptr<Trainer>>;
   return Guard<Result>("building the model", nullptr, [&]() -> Result {
     return std::make_unique<GptTrainer>(options, shards, device, communicator);

@@ -34,7 +34,8 @@ struct TrainerOptions {
   double dropout = 0;
   Pattern pattern;
   Overlap overlap;
-  std::vector<int> split;  // empty: even
+  std::vector<int> split;            // empty: even
+  bool vocabulary_parallel = false;  // ranks share the rows of the embedding and of the head
   uint64_t seed = 1337;
   std::string device = "cpu";  // cpu, cuda:0
   double beta1 = 0.9;
@@ -69,7 +70,7 @@ class Trainer {
   // Mean cross-entropy, dropout off. All-reduces in the order of BuildEvaluationPlan.
   virtual absl::StatusOr<double> Evaluate(const TokenBatch& batch) = 0;
 
-  // Logits of the last position, dropout off.
+  // Logits of the last position, dropout off. All-reduces in the order of BuildNextTokenPlan.
   // Shapes: tokens (T' <= T) -> (V).
   virtual absl::StatusOr<std::vector<float>> NextTokenLogits(absl::Span<const int64_t> tokens) = 0;
 
