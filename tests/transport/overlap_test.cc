@@ -308,9 +308,8 @@ absl::Status Step(const std::vector<CollectiveStep>& expected,
 }
 
 TEST(OverlapAuditTest, StartsAndWaitsAreThoseOfThePlan) {
-  const std::vector<CollectiveStep> plan = {StartOf(100, 0), StartOf(10, 1), WaitOf(0),
-                                            Blocking(5),     WaitOf(1),      StartOf(3, 2),
-                                            WaitOf(2)};
+  const std::vector<CollectiveStep> plan = {StartOf(100, 0), StartOf(10, 1), WaitOf(0), Blocking(5),
+                                            WaitOf(1),       StartOf(3, 2),  WaitOf(2)};
   EXPECT_TRUE(Step(plan, plan).ok());
 }
 
@@ -360,7 +359,7 @@ TEST(OverlapStatsTest, TheBreakdownAddsUpAndBytesAreCountedOnce) {
 constexpr absl::Duration kDelay = absl::Milliseconds(20);
 
 struct PacedStep {
-  absl::Duration compute;     // under which the exchange runs
+  absl::Duration compute;  // under which the exchange runs
   double efficiency = 1;
   std::vector<StepStats> stats = std::vector<StepStats>(2);
 
@@ -472,9 +471,8 @@ TEST(OverlapPacedTest, TheSimulatorSaysTheSame) {
     StepPlan plan;
     plan.world_size = 2;
     plan.steps.assign(2, std::vector<PlanStep>(ladder.plan.begin(), ladder.plan.end()));
-    const StepTimeline simulated = TimelineSimulator::Create(timeline)
-                                       ->RunStep(plan, ComputeTable(2, ladder.compute))
-                                       .value();
+    const StepTimeline simulated =
+        TimelineSimulator::Create(timeline)->RunStep(plan, ComputeTable(2, ladder.compute)).value();
     const double delay_s = absl::ToDoubleSeconds(ladder.network.link.delay);
     EXPECT_NEAR((Seconds(stats[0]) + Seconds(stats[1])) / 2,
                 absl::ToDoubleSeconds(simulated.MeanHidden()), 2 * delay_s);

@@ -141,8 +141,8 @@ absl::Status CollectiveGroup::Audit(const CollectiveStep& got) {
   const CollectiveStep& want = expected_[next_expected_++];
   if (Same(want, got)) return absl::OkStatus();
   return absl::InternalError(absl::StrCat(
-      "plan audit: the step differs from its plan (rank=", rank(), " step=", step_, " index=",
-      next_expected_ - 1, " want=", Describe(want), " got=", Describe(got), ")"));
+      "plan audit: the step differs from its plan (rank=", rank(), " step=", step_,
+      " index=", next_expected_ - 1, " want=", Describe(want), " got=", Describe(got), ")"));
 }
 
 void CollectiveGroup::BeginStaging() {
@@ -318,10 +318,10 @@ absl::Status CollectiveGroup::EndStep() {
   in_step_ = false;
   stats_.CountInTotal(false);
   if (next_expected_ == expected_.size()) return absl::OkStatus();
-  return Fail(absl::InternalError(absl::StrCat(
-      "plan audit: the step ended early (rank=", rank(), " step=", step_, " executed=",
-      next_expected_, " planned=", expected_.size(),
-      " next=", Describe(expected_[next_expected_]), ")")));
+  return Fail(absl::InternalError(
+      absl::StrCat("plan audit: the step ended early (rank=", rank(), " step=", step_,
+                   " executed=", next_expected_, " planned=", expected_.size(),
+                   " next=", Describe(expected_[next_expected_]), ")")));
 }
 
 }  // namespace edgetp
