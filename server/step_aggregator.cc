@@ -72,8 +72,8 @@ absl::Status StepAggregator::Check(int rank, const v1::StepReport& report) const
   if (report.network().size() > kMaxNetworkNameBytes)
     return absl::InvalidArgumentError(
         absl::StrCat("step report: the network's name is too long (rank=", rank, ")"));
-  RETURN_IF_ERROR(CheckNumbers("step_seconds", {report.step_seconds(), report.end_seconds(),
-                                                report.hidden_seconds()}));
+  RETURN_IF_ERROR(CheckNumbers(
+      "step_seconds", {report.step_seconds(), report.end_seconds(), report.hidden_seconds()}));
   RETURN_IF_ERROR(CheckNumbers("bytes", {Total(report.bytes())}));
   RETURN_IF_ERROR(CheckFinite(report.breakdown_seconds()));
   return CheckFinite(report.fidelity());

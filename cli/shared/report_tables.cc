@@ -278,9 +278,9 @@ std::string TrainTable(const v1::RunSummary& run) {
   for (const auto& [name, seconds] : BreakdownTerms(run.breakdown_seconds())) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
   }
-  table.AddRow({"a mean step",
-                absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "),
-                             HiddenText(run.hidden_seconds()))});
+  table.AddRow(
+      {"a mean step", absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "),
+                                   HiddenText(run.hidden_seconds()))});
   table.AddRow({"verdict", Outcome(run)});
   if (!run.checkpoint_error().empty())
     table.AddRow({"checkpoint", "NOT SAVED: " + run.checkpoint_error()});

@@ -220,8 +220,8 @@ std::string SimulateTable(const v1::SimulateReport& report, const std::string& p
   for (const auto& [name, seconds] : BreakdownTerms(report.breakdown_seconds())) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
   }
-  table.AddRow({"a mean step", absl::StrCat(absl::StrJoin(terms, ", "),
-                                            HiddenText(report.hidden_seconds()))});
+  table.AddRow({"a mean step",
+                absl::StrCat(absl::StrJoin(terms, ", "), HiddenText(report.hidden_seconds()))});
   table.AddRow({"memory, largest rank", MemoryText(LargestMemory(report))});
   table.AddRow({"fits", FitText(report)});
   table.AddRow({"feasible", report.feasible() ? "yes" : absl::StrCat("no, ", report.reason())});

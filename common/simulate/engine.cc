@@ -65,7 +65,8 @@ std::string TimelineSimulator::Engine::AllReduceName(int64_t elements,
   return ChooseAlgorithm(problem);
 }
 
-TimelineSimulator::Engine::ScheduleKey TimelineSimulator::Engine::KeyOf(const CollectiveStep& step) {
+TimelineSimulator::Engine::ScheduleKey TimelineSimulator::Engine::KeyOf(
+    const CollectiveStep& step) {
   const int bytes =
       step.elements == 0 ? int{sizeof(float)} : static_cast<int>(step.wire_bytes / step.elements);
   return {step.kind, step.elements, bytes};

@@ -70,7 +70,7 @@ class TimelineSimulator::Engine {
     bool prepared = false;       // the software cost of the current send is paid
     int64_t segments_taken = 0;  // of the message that the current action receives
     absl::Time entered;
-    absl::Time latest_entry;  // of those whose data this rank has received in this collective
+    absl::Time latest_entry;   // of those whose data this rank has received in this collective
     absl::Duration accounted;  // of the exposed time inside the collective: waited, or staged
 
     std::optional<absl::Time> wait_begin;

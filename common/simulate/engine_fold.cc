@@ -38,7 +38,8 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
     if (states_[rank].compute_segment + 1 == (*compute_)[rank].size()) return false;
   }
   const CollectiveStep& collective = *states_.front().collective;
-  CollectiveKey key{collective.kind, collective.elements, states_.front().bytes_per_element, {}, {}};
+  CollectiveKey key{
+      collective.kind, collective.elements, states_.front().bytes_per_element, {}, {}};
   for (const RankState& state : states_) {
     if (state.collective->kind != key.kind || state.collective->elements != key.elements ||
         state.bytes_per_element != key.bytes_per_element ||
@@ -63,10 +64,10 @@ bool TimelineSimulator::Engine::Apply(const CollectiveOutcome& outcome, absl::Ti
   for (int rank = 0; rank < options_.world_size; ++rank) {
     const RankState& state = states_[rank];
     const absl::Duration left = outcome.ranks[rank].left;
-    const absl::Duration next = state.started.empty()
-                                    ? std::max(left, state.thread - now) +
-                                          (*compute_)[rank][state.compute_segment]
-                                    : std::max(left, state.started.front().at - now);
+    const absl::Duration next =
+        state.started.empty()
+            ? std::max(left, state.thread - now) + (*compute_)[rank][state.compute_segment]
+            : std::max(left, state.started.front().at - now);
     if (next <= outcome.quiet) return false;
   }
   CountRun(states_.front());

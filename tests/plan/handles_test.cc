@@ -28,13 +28,12 @@ TEST(HandlesTest, ACollectiveInTwoPartsIsOneCollectiveAndTwoEntries) {
 TEST(HandlesTest, WhatStartsIsWaitedForOnceInAnyOrder) {
   EXPECT_TRUE(CheckHandles({Start(0), Blocking(), Start(1), Wait(1), Compute(), Wait(0)}).ok());
   EXPECT_TRUE(CheckHandles({Blocking(), Compute()}).ok());
-  for (const std::vector<PlanStep>& wrong :
-       {std::vector<PlanStep>{Start(0)},
-        {Wait(0)},
-        {Start(1), Wait(1)},
-        {Wait(0), Start(0)},
-        {Start(0), Wait(0), Wait(0)},
-        {Start(0), Wait(-1), Wait(0)}}) {
+  for (const std::vector<PlanStep>& wrong : {std::vector<PlanStep>{Start(0)},
+                                             {Wait(0)},
+                                             {Start(1), Wait(1)},
+                                             {Wait(0), Start(0)},
+                                             {Start(0), Wait(0), Wait(0)},
+                                             {Start(0), Wait(-1), Wait(0)}}) {
     EXPECT_EQ(CheckHandles(wrong).code(), absl::StatusCode::kInvalidArgument);
   }
 }

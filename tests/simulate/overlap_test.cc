@@ -33,9 +33,7 @@ TimelineOptions TwoRanks(double efficiency = 1) {
 }
 
 // Below: a is the exchange, c the compute of a sub-block, which is less than a, equal, or more.
-std::vector<absl::Duration> Computes() {
-  return {kExchange / 3, kExchange, 2 * kExchange};
-}
+std::vector<absl::Duration> Computes() { return {kExchange / 3, kExchange, 2 * kExchange}; }
 
 TEST(OverlapTest, TensorParallelBlocksTakeComputePlusExchange) {
   for (const absl::Duration c : Computes()) {
@@ -59,7 +57,9 @@ StepList Ladder(int blocks, absl::Duration c) {
 
 TEST(OverlapTest, LadderBlocksTakeTheLongerOfComputeAndExchange) {
   for (const absl::Duration c : Computes()) {
-    const auto steady = [&](int blocks) { return Simulate(TwoRanks(), Ladder(blocks, c))->duration; };
+    const auto steady = [&](int blocks) {
+      return Simulate(TwoRanks(), Ladder(blocks, c))->duration;
+    };
     ExpectNear(steady(30) - steady(20), 10 * std::max(c, kExchange));
   }
 }
@@ -90,8 +90,8 @@ TEST(OverlapTest, WhatOverlapsCostsWhatTheDeviceDoesNotHide) {
       StepList list;
       for (int i = 0; i < 10; ++i) list.Start(kElements).Compute(c).Wait(i);
       const StepTimeline step = Simulate(TwoRanks(efficiency), list).value();
-      const absl::Duration exposed = std::max(kExchange - c, absl::ZeroDuration()) +
-                                     (1 - efficiency) * std::min(kExchange, c);
+      const absl::Duration exposed =
+          std::max(kExchange - c, absl::ZeroDuration()) + (1 - efficiency) * std::min(kExchange, c);
       ExpectNear(step.duration, 10 * (c + exposed));
       ExpectNear(step.MeanHidden(), 10 * (kExchange - exposed));
       ExpectNear(step.MeanBreakdown().compute, 10 * c);
@@ -102,8 +102,8 @@ TEST(OverlapTest, WhatOverlapsCostsWhatTheDeviceDoesNotHide) {
 // Its messages' software and its staging are the links' work.
 TEST(OverlapTest, AHiddenExchangeTakesNoTimeOfTheCompute) {
   TimelineOptions options = UniformOptions(4, "ring");
-  options.devices = {DeviceOptions{.message_overhead = absl::Milliseconds(1),
-                                   .staging_bytes_per_second = 1e8}};
+  options.devices = {
+      DeviceOptions{.message_overhead = absl::Milliseconds(1), .staging_bytes_per_second = 1e8}};
   StepList list;
   list.Start(kElements).Compute(absl::Seconds(5)).Wait(0).Compute(absl::Seconds(1));
   const StepTimeline step = Simulate(options, list).value();
@@ -185,7 +185,8 @@ TEST_P(EveryAlgorithmOverlap, ABlockingCollectiveIsOneThatIsWaitedForAtOnce) {
   for (const int world_size : {1, 2, 3, 4, 5, 8}) {
     for (const uint64_t seed : {1, 2}) {
       const TimelineOptions options = RoughOptions(world_size, GetParam(), seed);
-      ExpectSame(Simulate(options, Blocking(false)).value(), Simulate(options, Blocking(true)).value());
+      ExpectSame(Simulate(options, Blocking(false)).value(),
+                 Simulate(options, Blocking(true)).value());
     }
   }
 }
@@ -199,7 +200,8 @@ TEST_P(EveryAlgorithmOverlap, EverySecondIsComputeOrHasACauseAndWhatIsHiddenHasN
       auto simulator = TimelineSimulator::Create(options).value();
       const StepPlan plan = Mixture().Plan(world_size);
       ComputeTable compute = Mixture().Durations(world_size);
-      for (int rank = 0; rank < world_size; ++rank) compute[rank][2] += rank * absl::Milliseconds(2);
+      for (int rank = 0; rank < world_size; ++rank)
+        compute[rank][2] += rank * absl::Milliseconds(2);
       for (int step = 0; step < 3; ++step) {
         const StepTimeline timeline = simulator.RunStep(plan, compute).value();
         for (const RankStep& rank : timeline.ranks) {

@@ -51,8 +51,8 @@ class DeviceClock : public LinkClock {
 
   std::vector<absl::Duration> segments_;
   size_t next_segment_ = 0;
-  absl::Duration behind_;   // of the host, when the segment began, but for the overrun
-  absl::Duration overrun_;  // of the segments that were passed
+  absl::Duration behind_;                // of the host, when the segment began, but for the overrun
+  absl::Duration overrun_;               // of the segments that were passed
   std::optional<absl::Time> paced_end_;  // of the step before, on the host's clock
 };
 

@@ -28,7 +28,7 @@ namespace edgetp {
 
 struct ExecutionReport {
   absl::Duration elapsed;
-  TimeBreakdown time;  // without compute; the sum is `elapsed`
+  TimeBreakdown time;              // without compute; the sum is `elapsed`
   std::vector<SegmentWait> waits;  // of which `time` is made, but for the software
   // Of the software time, what no emulated delay hides: after the last arrival, or all of it where
   // nothing was emulated, without what was lost to the host. It is what a prediction has to add to
