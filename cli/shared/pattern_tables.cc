@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/shared/format.h"
 #include "cli/shared/table.h"
+#include "common/config/units.h"
 
 namespace edgetp {
 
