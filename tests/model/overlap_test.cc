@@ -163,10 +163,10 @@ TEST_P(OverlapTest, StartsAndWaitsAreThoseOfThePlan) {
                                    .pattern = options.pattern,
                                    .world_size = GetParam().world_size,
                                    .split = options.split,
+                                   .vocabulary_parallel = GetParam().shares_vocabulary,
                                    .batch = 2,
                                    .micro_batches = GetParam().micro_batches,
-                                   .overlap = options.overlap,
-                                   .vocabulary_parallel = GetParam().shares_vocabulary};
+                                   .overlap = options.overlap};
     const auto group = MakeGroup(options);
     group->threads().ClearLog();
     group->TrainStep(0, MicroBatches(options, 0), 1e-3);
