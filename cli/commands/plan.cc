@@ -14,7 +14,9 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   edgetp plan --model=minigpt --pattern=sppp --workers=2
   edgetp plan --pattern=help
-  edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json)";
+  edgetp plan --model=gpt2 --pattern='t*12' --workers=2 --vocabulary_parallel
+  edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json
+  edgetp plan --pattern=tttt --overlap='rows(2)')";
 
 struct PlanFlags {
   RunFlags run;
@@ -43,7 +45,9 @@ void AddPlan(CLI::App& app, Command* command) {
       "plan", "Sync points, bytes, compute and memory of a run, without running it");
   AddPatternFlags(plan, &flags->run);
   AddModelFlags(plan, &flags->run);
+  AddParallelFlags(plan, &flags->run);
   AddWireFlags(plan, &flags->run);
+  AddOverlapFlag(plan, &flags->run);
   AddPresetFlags(plan, &flags->run);
   AddFormatFlag(plan, &flags->format);
   plan->footer(kExamples);

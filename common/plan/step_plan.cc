@@ -6,42 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/plan/parameters.h"
 #include "common/plan/rank_planner.h"
 #include "common/plan/work.h"
 
 namespace edgetp {
 namespace {
-
-double GlobalParameters(const ModelShape& shape) {
-  const double norm = shape.channels * (shape.biases ? 2.0 : 1.0);
-  return (static_cast<double>(shape.vocabulary) + shape.sequence) * shape.channels + norm;
-}
-
-// One block's parameters on a rank: slices of the four matrices, its norms, and the output biases
-// where it has them.
-double BlockParameters(const ModelShape& shape, const RankSizes& s, const BlockTraits& traits) {
-  const double norms = traits.second_norm ? 2 : 1;
-  double count = 4 * s.C * s.width + 2 * s.C * s.columns + norms * s.C;
-  if (shape.biases) count += 3 * s.width + s.columns + norms * s.C;
-  if (shape.biases && traits.output_biases) count += 2 * s.C;
-  return count;
-}
-
-double RankParameters(const PlanOptions& options, const RankSizes& s) {
-  double count = GlobalParameters(options.shape);
-  for (const PatternBlock& block : options.pattern.blocks()) {
-    count += BlockParameters(options.shape, s, TraitsOf(block.kind));
-  }
-  return count;
-}
-
-// Of the full GPT-2, output biases included whatever the pattern: the figure that papers quote.
-double FullParameters(const ModelShape& shape) {
-  const double C = shape.channels;
-  double block = 12 * C * C + 2 * C;
-  if (shape.biases) block += 11 * C;  // 3C + C + 4C + C of the linears, 2C of the norms
-  return GlobalParameters(shape) + shape.layers * block;
-}
 
 // What is kept for the backward pass of one micro-batch, in float32, per block:
 //   2 (B, T, C)       of each norm, its input and its result
@@ -54,8 +24,11 @@ double KeptByBlock(const RankSizes& s, const BlockTraits& traits) {
          2 * s.tokens * s.columns;
 }
 
-// And once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient.
-MemorySizes SizesOf(const PlanOptions& options, const RankSizes& s) {
+// And once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient;
+// of a vocabulary that is shared, V is the rank's rows.
+MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
+                    const Shard& shard) {
+  const RankSizes s(options.shape, options.batch, shard);
   double blocks = 0, largest = 0;
   for (const PatternBlock& block : options.pattern.blocks()) {
     const double kept = KeptByBlock(s, TraitsOf(block.kind));
@@ -64,27 +37,16 @@ MemorySizes SizesOf(const PlanOptions& options, const RankSizes& s) {
   }
   const double once = 3 * s.tokens * s.C + 2 * s.tokens * s.V;
   MemorySizes sizes;
-  sizes.parameters_bytes = kFloatBytes * RankParameters(options, s);
+  sizes.parameters_bytes = kFloatBytes * RankElements(parameters, shard);
   sizes.activations_bytes = kFloatBytes * (blocks + once);
   sizes.layer_bytes = kFloatBytes * largest;
   sizes.logits_bytes = kFloatBytes * s.tokens * s.V;
-  sizes.whole_model_bytes = kFloatBytes * FullParameters(options.shape);
-  sizes.largest_tensor_bytes = kFloatBytes * s.C * std::max({s.V, s.T, 4 * s.C});
-  return sizes;
-}
-
-// Replicated parameters whose gradients are partial per rank.
-int64_t GradSyncElements(const PlanOptions& options) {
-  const int64_t C = options.shape.channels;
-  const bool biases = options.shape.biases;
-  int64_t elements = 0;
-  for (const PatternBlock& block : options.pattern.blocks()) {
-    const BlockTraits& traits = TraitsOf(block.kind);
-    if (traits.partial_norms) elements += C * (traits.second_norm ? 2 : 1) * (biases ? 2 : 1);
-    if (biases && traits.partial_attention_bias) elements += C;
-    if (biases && traits.partial_mlp_bias) elements += C;
+  sizes.whole_model_bytes = kFloatBytes * FullElements(parameters);
+  for (const ParameterSpec& parameter : parameters) {
+    sizes.largest_tensor_bytes =
+        std::max(sizes.largest_tensor_bytes, kFloatBytes * parameter.elements());
   }
-  return elements;
+  return sizes;
 }
 
 absl::Status CheckSizes(const PlanOptions& options) {
@@ -97,6 +59,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
       {"vocabulary", shape.vocabulary},
       {"batch", options.batch},
       {"micro_batches", options.micro_batches},
+      {"overlap.rows", options.overlap.rows},
       {"wire_forward_bytes", options.wire_forward_bytes},
       {"wire_backward_bytes", options.wire_backward_bytes}};
   for (const auto& [name, value] : sizes) {
@@ -115,6 +78,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
                      " blocks, but the model has ", shape.layers, " layers"));
   }
   RETURN_IF_ERROR(Annotate(options.pattern.CheckChannels(shape.channels), "step plan"));
+  RETURN_IF_ERROR(CheckRows(options.overlap, options.batch));
   // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything
   // could run.
   const double elements = static_cast<double>(options.batch) * shape.sequence * shape.channels;
@@ -126,9 +90,11 @@ absl::Status CheckSizes(const PlanOptions& options) {
 }
 
 // How many steps a block has at most in each direction.
-int StepsOf(const PatternBlock& block) {
-  const int sums = SlackOf(block) > 0 ? 2 : 1;  // where one is late, it is started and waited for
-  return static_cast<int>(StagesOf(block).size()) * (1 + sums);
+int StepsOf(const PatternBlock& block, const Overlap& overlap) {
+  const bool none = overlap.kind == OverlapKind::kNone;
+  const int sums = SlackOf(block) > 0 || !none ? 2 : 1;  // a late one is started and waited for
+  const int computations = overlap.kind == OverlapKind::kWeightGradients ? 2 : 1;
+  return static_cast<int>(StagesOf(block).size()) * (computations + sums) * overlap.rows;
 }
 
 // The steps of all ranks are kept in memory, 64 bytes each: GPT-3 on a thousand ranks has ten
@@ -136,7 +102,8 @@ int StepsOf(const PatternBlock& block) {
 absl::Status CheckSteps(const PlanOptions& options) {
   constexpr double kMaxSteps = 1 << 25;
   int most = 4;
-  for (const PatternBlock& block : options.pattern.blocks()) most = std::max(most, StepsOf(block));
+  for (const PatternBlock& block : options.pattern.blocks())
+    most = std::max(most, StepsOf(block, options.overlap));
   const double steps =
       2.0 * most * options.shape.layers * options.micro_batches * options.world_size;
   if (steps <= kMaxSteps) return absl::OkStatus();
@@ -146,31 +113,41 @@ absl::Status CheckSteps(const PlanOptions& options) {
 }
 
 // Everything but the steps.
-StepPlan Describe(const PlanOptions& options, const std::vector<Shard>& shards) {
+StepPlan Describe(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
+                  const std::vector<Shard>& shards) {
   StepPlan plan;
   plan.world_size = options.world_size;
-  plan.total_parameters = FullParameters(options.shape);
+  plan.total_parameters = FullElements(parameters);
   plan.position_parameters = static_cast<double>(options.shape.sequence) * options.shape.channels;
   for (const Shard& shard : shards) {
-    const RankSizes sizes(options.shape, options.batch, shard);
-    plan.memory_sizes.push_back(SizesOf(options, sizes));
+    plan.memory_sizes.push_back(SizesOf(options, parameters, shard));
     plan.memory.push_back(
         TrainingMemory(plan.memory_sizes.back(), /*gathers=*/plan.memory.empty()));
-    plan.parameters.push_back(RankParameters(options, sizes));
+    plan.parameters.push_back(RankElements(parameters, shard));
   }
   return plan;
 }
+
+// What the ranks update and sum at the end of a step, in elements.
+struct Updated {
+  int64_t partial;    // gradients to be summed
+  double parameters;  // of the rank
+};
 
 template <typename WriteSteps>
 absl::StatusOr<StepPlan> Build(const PlanOptions& options, WriteSteps write) {
   RETURN_IF_ERROR(CheckSizes(options));
   RETURN_IF_ERROR(CheckSteps(options));
-  ASSIGN_OR_RETURN(const std::vector<Shard> shards,
-                   BuildShardMap(options.shape, options.world_size, options.split));
-  StepPlan plan = Describe(options, shards);
+  ASSIGN_OR_RETURN(
+      const std::vector<Shard> shards,
+      BuildShardMap(options.shape, options.world_size, options.split, options.vocabulary_parallel));
+  const std::vector<ParameterSpec> parameters =
+      Gpt2Parameters(options.shape, options.pattern, options.vocabulary_parallel);
+  const int64_t partial = PartialElements(parameters);
+  StepPlan plan = Describe(options, parameters, shards);
   for (size_t rank = 0; rank < shards.size(); ++rank) {
     RankPlanner planner(options, shards[rank]);
-    write(planner, plan.parameters[rank]);
+    write(planner, Updated{partial, plan.parameters[rank]});
     plan.steps.push_back(planner.Take());
   }
   return plan;
@@ -209,25 +186,68 @@ const char* NameOf(TrafficClass traffic) {
 }
 
 absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
-  return Build(options, [&](RankPlanner& planner, double parameters) {
+  return Build(options, [&](RankPlanner& planner, const Updated& updated) {
     for (int i = 0; i < options.micro_batches; ++i) {
       planner.Forward(Phase::kForward);
       planner.BackwardPass();
     }
-    planner.Update(GradSyncElements(options), parameters);
+    planner.Update(updated.partial, updated.parameters);
   });
 }
 
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
-  return Build(options, [](RankPlanner& planner, double) { planner.Forward(Phase::kEvaluate); });
+  PlanOptions whole = options;
+  whole.overlap = {};
+  return Build(whole,
+               [](RankPlanner& planner, const Updated&) { planner.Forward(Phase::kEvaluate); });
+}
+
+absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options) {
+  PlanOptions whole = options;
+  whole.overlap = {};
+  return Build(whole, [](RankPlanner& planner, const Updated&) { planner.NextToken(); });
 }
 
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {
-  std::vector<CollectiveStep> collectives;
-  for (const PlanStep& step : steps) {
-    if (const auto* reduce = std::get_if<CollectiveStep>(&step)) collectives.push_back(*reduce);
-  }
+  std::vector<CollectiveStep> collectives = CollectiveEntries(steps);
+  std::erase_if(collectives,
+                [](const CollectiveStep& step) { return step.part == CollectivePart::kWait; });
   return collectives;
+}
+
+std::vector<CollectiveStep> CollectiveEntries(const std::vector<PlanStep>& steps) {
+  std::vector<CollectiveStep> entries;
+  for (const PlanStep& step : steps) {
+    if (const auto* entry = std::get_if<CollectiveStep>(&step)) entries.push_back(*entry);
+  }
+  return entries;
+}
+
+absl::Status CheckHandles(const std::vector<PlanStep>& steps) {
+  std::vector<bool> waited;  // by handle, of those that have started
+  const auto wrong = [](const char* what, int64_t handle) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("step plan: a collective ", what, " (handle=", handle, ")"));
+  };
+  for (const PlanStep& step : steps) {
+    const auto* entry = std::get_if<CollectiveStep>(&step);
+    if (entry == nullptr || entry->part == CollectivePart::kBoth) continue;
+    const auto started = static_cast<int64_t>(waited.size());
+    const int64_t handle = entry->handle;
+    if (entry->part == CollectivePart::kStart) {
+      if (handle != started) return wrong("starts with a handle that is not the next", handle);
+      waited.push_back(false);
+      continue;
+    }
+    if (handle < 0 || handle >= started || waited[handle])
+      return wrong("is waited for that has not started, or was waited for", handle);
+    waited[handle] = true;
+  }
+  for (size_t handle = 0; handle < waited.size(); ++handle) {
+    if (!waited[handle])
+      return wrong("starts and is never waited for", static_cast<int64_t>(handle));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace edgetp

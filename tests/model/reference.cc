@@ -241,7 +241,8 @@ Tensor Reference::Logits(const TokenBatch& batch) {
     while (end < layers && TextOf(blocks[end]) == TextOf(blocks[first])) ++end;
     x = Run(x, first, end - 1);
   }
-  return Norm(x, "ln_f").matmul(weights_.at("wte.weight").transpose(0, 1));
+  const char* const head = options_.shape.tied_head ? "wte.weight" : "lm_head.weight";
+  return Norm(x, "ln_f").matmul(weights_.at(head).transpose(0, 1));
 }
 
 Tensor Reference::Loss(const TokenBatch& batch) {

@@ -126,13 +126,16 @@ absl::Status ThreadGroup::Complete(const Request& request) {
   for (int rank = 1; rank < world_size(); ++rank) {
     const CollectiveTag &a = tags_[0], &b = tags_[rank];
     if (a.traffic != b.traffic || a.phase != b.phase || a.layer != b.layer ||
-        spans_[0].size() != spans_[rank].size()) {
+        a.reduction != b.reduction || spans_[0].size() != spans_[rank].size()) {
       return Abort(absl::InternalError("ranks disagree about the collective"), rank);
     }
   }
   std::vector<float> sum(spans_[0].begin(), spans_[0].end());
   for (int rank = 1; rank < world_size(); ++rank) {
-    for (size_t i = 0; i < sum.size(); ++i) sum[i] += spans_[rank][i];
+    for (size_t i = 0; i < sum.size(); ++i) {
+      const float part = spans_[rank][i];
+      sum[i] = tags_[0].reduction == Reduction::kMax ? std::max(sum[i], part) : sum[i] + part;
+    }
   }
   for (const absl::Span<float>& span : spans_) std::copy(sum.begin(), sum.end(), span.begin());
   const bool starts = request.part == CollectivePart::kStart;

@@ -1,4 +1,4 @@
-// An in-process group of ranks: one thread each, all-reduce by summing in rank order under a lock.
+// An in-process group of ranks: one thread each, all-reduce in rank order under a lock.
 // Checks that all ranks ask for the same collective, logs what they asked for, and can make a
 // chosen call fail. Between Start and Wait the data is NaN, so that whoever uses it too early spoils
 // his loss.

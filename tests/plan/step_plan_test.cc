@@ -23,7 +23,7 @@ PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 6
 std::vector<CollectiveStep> CollectivesOf(const PlanOptions& options) {
   auto plan = BuildStepPlan(options);
   EXPECT_TRUE(plan.ok()) << plan.status();
-  return Collectives(plan->steps[0]);
+  return CollectiveEntries(plan->steps[0]);
 }
 
 // "fwd:0 fwd:1 bwd:0 ...": what a step reduces, in order. "fwd:0+3" starts, and "fwd:0-3" waits.
@@ -164,6 +164,59 @@ TEST(StepPlanTest, GradSyncCarriesTheNormsOfSAndPAndTheOutputBiasOfS) {
   EXPECT_EQ(grad_sync(options).elements, 128 * (5 + 4));
   options.shape.biases = false;
   EXPECT_EQ(grad_sync(options).elements, 128 * (2 + 2));
+}
+
+TEST(StepPlanTest, ASharedVocabularyReducesAtTheEmbeddingInTheCrossEntropyAndAtTheHead) {
+  PlanOptions options = Options("p", {1, 4, 128, 64, 65, true});
+  options.vocabulary_parallel = true;
+  EXPECT_EQ(Order(options), "fwd:-1 fwd:0 scalar scalar scalar bwd:-1 bwd:0 grad_sync scalar");
+  const std::vector<CollectiveStep> steps = CollectivesOf(options);
+  EXPECT_EQ(steps[0].elements, 12 * 64 * 128);
+  EXPECT_EQ(steps[5].elements, 12 * 64 * 128);
+  for (int i = 2; i < 5; ++i) EXPECT_EQ(steps[i].elements, 12 * 64);
+  EXPECT_EQ(steps[2].tag.reduction, Reduction::kMax);
+  EXPECT_EQ(steps[3].tag.reduction, Reduction::kSum);
+  options.world_size = 1;
+  EXPECT_EQ(Order(options), "");
+}
+
+TEST(StepPlanTest, ASharedVocabularyDividesTheHeadsFlopsItsMemoryAndItsTables) {
+  PlanOptions options = Options("t12", kGpt2, 2);
+  options.batch = 1;
+  const StepPlan replicated = *BuildStepPlan(options);
+  options.vocabulary_parallel = true;
+  const StepPlan shared = *BuildStepPlan(options);
+  const double table = 50304 * 768.0;
+  EXPECT_EQ(replicated.parameters[1] - shared.parameters[1], table / 2);
+  EXPECT_EQ(shared.total_parameters, replicated.total_parameters);
+  const double logits = 1024 * 50304 * 4.0;
+  EXPECT_EQ(shared.memory_sizes[1].logits_bytes, logits / 2);
+  EXPECT_EQ(replicated.memory[1].activations_bytes - shared.memory[1].activations_bytes, logits);
+  const auto products = [](const StepPlan& plan) {
+    double flops = 0;
+    for (const PlanStep& step : plan.steps[1]) {
+      if (const auto* compute = std::get_if<ComputeStep>(&step)) flops += compute->product_flops;
+    }
+    return flops;
+  };
+  EXPECT_NEAR(products(replicated) - products(shared), 3 * 2 * 1024 * table / 2, 1e6);
+}
+
+TEST(StepPlanTest, AHeadOfItsOwnIsCountedOnce) {
+  ModelShape shape = kGpt2;
+  const double tied = BuildStepPlan(Options("t12", shape))->total_parameters;
+  shape.tied_head = false;
+  EXPECT_EQ(BuildStepPlan(Options("t12", shape))->total_parameters, tied + 50304 * 768.0);
+}
+
+TEST(StepPlanTest, TheNextTokensLogitsAreOfOnePositionAndGathered) {
+  PlanOptions options = Options("t");
+  EXPECT_EQ(Collectives(BuildNextTokenPlan(options)->steps[0]).size(), 2u);
+  options.vocabulary_parallel = true;
+  const auto steps = Collectives(BuildNextTokenPlan(options)->steps[0]);
+  ASSERT_EQ(steps.size(), 4u);
+  EXPECT_EQ(steps[3].elements, 65);
+  EXPECT_EQ(steps[3].tag.traffic, TrafficClass::kControl);
 }
 
 TEST(StepPlanTest, AnEvaluationIsTheForwardPassAlone) {

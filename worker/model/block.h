@@ -25,7 +25,7 @@ struct ResidualStream {
   torch::Tensor entered;  // inside a run of p: F(x), the stream as it entered the run
   torch::Tensor local;    // inside a run of p: this rank's own stream; of t@p: its own channels
   std::deque<torch::Tensor> pending;  // inside a run of t~k: this rank's parts of the late sums
-  LateGradients late_gradients;
+  const LateGradients* late_gradients = nullptr;  // of the walk that this stream is in
 };
 
 // A block's weights and its place in the model.

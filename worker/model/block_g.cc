@@ -18,7 +18,8 @@ class BlockG : public Block {
   explicit BlockG(BlockParts parts) : w_(std::move(parts)) {}
 
   torch::Tensor Compute(StagePart, ResidualStream& stream, const ForwardPass& pass) const override {
-    const torch::Tensor u = CopyToRegion(w_.ln1(stream.x), *w_.context, w_.layer);  // (B*T, C)
+    const torch::Tensor u =
+        CopyToRegion(w_.ln1(stream.x), *w_.context, w_.layer, *stream.late_gradients);  // (B*T, C)
     return w_.attention(u, pass) + w_.mlp(u);  // (B*T, C), partial
   }
 

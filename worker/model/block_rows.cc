@@ -23,14 +23,10 @@ struct BlockRow {
 };
 
 constexpr BlockRow kBlockRows[] = {
-    {BlockKind::kTensorParallel, &MakeBlockT},
-    {BlockKind::kSyncDrop, &MakeBlockS},
-    {BlockKind::kParallel, &MakeBlockP},
-    {BlockKind::kOneNorm, &MakeBlockG},
-    {BlockKind::kLadder, &MakeBlockL},
-    {BlockKind::kDesync, &MakeBlockD},
-    {BlockKind::kDelayed, &MakeBlockTDelayed},
-    {BlockKind::kPartial, &MakeBlockTPartial},
+    {BlockKind::kTensorParallel, &MakeBlockT}, {BlockKind::kSyncDrop, &MakeBlockS},
+    {BlockKind::kParallel, &MakeBlockP},       {BlockKind::kOneNorm, &MakeBlockG},
+    {BlockKind::kLadder, &MakeBlockL},         {BlockKind::kDesync, &MakeBlockD},
+    {BlockKind::kDelayed, &MakeBlockTDelayed}, {BlockKind::kPartial, &MakeBlockTPartial},
 };
 
 }  // namespace

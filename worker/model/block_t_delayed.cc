@@ -28,8 +28,8 @@ class BlockTDelayed : public Block {
     const bool attends = part == StagePart::kAttention;
     const DropoutSite site = attends ? DropoutSite::kAttentionOutput : DropoutSite::kMlpOutput;
     torch::Tensor x =
-        CopyToRegionLate(stream.x, *w_.context, w_.layer, stream.late_gradients);  // (B*T, C)
-    for (const torch::Tensor& own : stream.pending) x = x + own;                   // rank-local
+        CopyToRegion(stream.x, *w_.context, w_.layer, *stream.late_gradients);  // (B*T, C)
+    for (const torch::Tensor& own : stream.pending) x = x + own;                // rank-local
     const torch::Tensor y =
         attends ? w_.attention(w_.ln1(x), pass) : w_.mlp(w_.ln2(x));  // (B*T, C), partial
     stream.pending.push_back(DropReplicated(y, pass, w_.layer, site));

@@ -32,7 +32,7 @@ class BlockTPartial : public Block {
                         const ForwardPass& pass) const override {
     switch (part) {
       case StagePart::kEnter:
-        stream.local = CopyToRegion(Own(stream.x), *w_.context, w_.layer);
+        stream.local = CopyToRegion(Own(stream.x), *w_.context, w_.layer, *stream.late_gradients);
         stream.x = Shared(stream.x);
         return {};
       case StagePart::kMerge:
@@ -57,8 +57,9 @@ class BlockTPartial : public Block {
 
  private:
   torch::Tensor Module(StagePart part, ResidualStream& stream, const ForwardPass& pass) const {
-    const torch::Tensor shared = CopyToRegion(stream.x, *w_.context, w_.layer);  // (B*T, pC)
-    const torch::Tensor x = torch::cat({shared, stream.local}, 1);               // (B*T, C)
+    const torch::Tensor shared =
+        CopyToRegion(stream.x, *w_.context, w_.layer, *stream.late_gradients);  // (B*T, pC)
+    const torch::Tensor x = torch::cat({shared, stream.local}, 1);              // (B*T, C)
     const torch::Tensor y = part == StagePart::kAttention ? w_.attention(w_.ln1(x), pass)
                                                           : w_.mlp(w_.ln2(x));  // partial
     torch::Tensor own = Own(y) * scale_;                                        // (B*T, C - pC)

@@ -1,18 +1,17 @@
-// GPT-2 over a rank's shard: embeddings, the blocks of a pattern, the tied head. Reads its weights
-// from a ParameterStore and owns none. The one walk over the stages of the blocks is here; that of
-// the planner (common/plan/rank_planner) is the same.
+// GPT-2 over a rank's shard: embeddings, the blocks of a pattern, the head. Reads its weights
+// from a ParameterStore and owns none.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <vector>
 
 #include "worker/model/block.h"
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
-#include "worker/model/tensor_parallel_region.h"
+#include "worker/model/region_walk.h"
 #include "worker/model/torch.h"
 #include "worker/model/trainer.h"
+#include "worker/model/vocabulary.h"
 
 namespace edgetp {
 
@@ -24,8 +23,8 @@ class Gpt {
   // Shapes: tokens (B, T) int64 -> (B*T, C), after ln_f; the same bits on all ranks.
   torch::Tensor Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const;
 
-  // Shapes: hidden (rows, C) -> (rows, V).
-  torch::Tensor Logits(const torch::Tensor& hidden) const;
+  // Shapes: hidden (rows, C) -> (rows, V), on all ranks.
+  torch::Tensor Logits(const torch::Tensor& hidden, const ForwardPass& pass) const;
 
   // Mean cross-entropy.
   // Shapes: tokens, targets (B, T) -> scalar.
@@ -33,37 +32,14 @@ class Gpt {
                      const ForwardPass& pass) const;
 
  private:
-  struct PlacedBlock {
-    std::unique_ptr<Block> block;
-    int layer = 0;
-    std::vector<Stage> stages;
-    size_t slack = 0;
-    bool begins_run = true;
-    bool ends_run = true;
-  };
-
-  // A stage whose sum is under way, and the block that will take it in.
-  struct LateStage {
-    const Block* block;
-    StagePart part;
-    std::unique_ptr<SumUnderWay> sum;
-  };
-
-  // Computes a stage and sums: at once, or into `late`.
-  void RunStage(const PlacedBlock& placed, StagePart part, const ForwardPass& pass,
-                ResidualStream& stream, std::deque<LateStage>& late) const;
-
-  // Takes in the oldest late sums, until no more than `keep` are under way.
-  static void TakeIn(size_t keep, const ForwardPass& pass, ResidualStream& stream,
-                     std::deque<LateStage>& late);
-
-  // Shapes: tokens (B, T) -> (B*T, C).
-  torch::Tensor Embed(const torch::Tensor& tokens, const ForwardPass& pass) const;
+  // The groups of rows that a pass is cut into, embedded.
+  std::vector<RowGroup> Embedded(const torch::Tensor& tokens, const ForwardPass& pass) const;
 
   ParallelContext* const context_;
-  torch::Tensor token_table_;     // (V, C), also the head
-  torch::Tensor position_table_;  // (T, C)
-  std::vector<PlacedBlock> blocks_;
+  const Vocabulary vocabulary_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  const std::vector<Region> regions_;
+  const int groups_;  // of rows, of a pass that trains
   LayerNorm final_norm_;
 };
 

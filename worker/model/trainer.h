@@ -16,6 +16,7 @@
 #include "common/data/named_tensor.h"
 #include "common/data/token_batch.h"
 #include "common/plan/model_shape.h"
+#include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
 #include "worker/model/communicator.h"
 
@@ -32,7 +33,9 @@ struct TrainerOptions {
   MergeKind merge = MergeKind::kSumLast;
   double dropout = 0;
   Pattern pattern;
-  std::vector<int> split;  // empty: even
+  Overlap overlap;
+  std::vector<int> split;            // empty: even
+  bool vocabulary_parallel = false;  // ranks share the rows of the embedding and of the head
   uint64_t seed = 1337;
   std::string device = "cpu";  // cpu, cuda:0
   double beta1 = 0.9;
@@ -67,7 +70,7 @@ class Trainer {
   // Mean cross-entropy, dropout off. All-reduces in the order of BuildEvaluationPlan.
   virtual absl::StatusOr<double> Evaluate(const TokenBatch& batch) = 0;
 
-  // Logits of the last position, dropout off.
+  // Logits of the last position, dropout off. All-reduces in the order of BuildNextTokenPlan.
   // Shapes: tokens (T' <= T) -> (V).
   virtual absl::StatusOr<std::vector<float>> NextTokenLogits(absl::Span<const int64_t> tokens) = 0;
 
