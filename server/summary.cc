@@ -139,6 +139,8 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
     summary.set_pattern(pattern->Expanded());
     summary.set_sync_points_forward(pattern->ForwardSyncPoints());
   }
+  if (const absl::StatusOr<Overlap> overlap = ToOverlap(config); overlap.ok())
+    summary.set_overlap(ToString(*overlap));
   summary.set_workers(config.workers());
   summary.set_network(config.network().name());
   summary.set_clock(config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated");

@@ -13,7 +13,10 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp plan --model=minigpt --pattern=sppp --workers=2
-  edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json)";
+  edgetp plan --pattern=help
+  edgetp plan --model=gpt2 --pattern='t*12' --workers=2 --vocabulary_parallel
+  edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json
+  edgetp plan --pattern=tttt --overlap='rows(2)')";
 
 struct PlanFlags {
   RunFlags run;
@@ -27,6 +30,7 @@ absl::StatusOr<v1::PlanReport> MakePlan(const RunFlags& flags) {
 }
 
 ExitCode Run(const PlanFlags& flags) {
+  if (flags.run.pattern == "help") return PrintPatterns(flags.format);
   const auto plan = MakePlan(flags.run);
   if (!plan.ok()) return Report(plan.status());
   PrintResult(flags.format, *plan, PlanTable(*plan));
@@ -41,7 +45,9 @@ void AddPlan(CLI::App& app, Command* command) {
       "plan", "Sync points, bytes, compute and memory of a run, without running it");
   AddPatternFlags(plan, &flags->run);
   AddModelFlags(plan, &flags->run);
+  AddParallelFlags(plan, &flags->run);
   AddWireFlags(plan, &flags->run);
+  AddOverlapFlag(plan, &flags->run);
   AddPresetFlags(plan, &flags->run);
   AddFormatFlag(plan, &flags->format);
   plan->footer(kExamples);

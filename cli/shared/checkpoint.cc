@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
+#include "common/config/convert.h"
 #include "common/config/load.h"
 #include "common/config/validate.h"
 #include "common/data/gpt2_weights.h"
@@ -79,6 +80,7 @@ absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
   model.set_sequence(gpt2->shape.sequence);
   model.set_vocabulary(gpt2->shape.vocabulary);
   model.set_biases(gpt2->shape.biases);
+  model.set_tied_head(gpt2->shape.tied_head);
   model.set_gelu(gpt2->gelu_tanh ? v1::GELU_TANH : v1::GELU_ERF);
   return model;
 }
@@ -113,7 +115,8 @@ absl::Status CheckWeightsFit(const v1::ModelConfig& of_weights, const std::strin
       {"channels", of_weights.channels(), model.channels()},
       {"sequence", of_weights.sequence(), model.sequence()},
       {"vocabulary", of_weights.vocabulary(), model.vocabulary()},
-      {"biases", of_weights.biases(), model.biases()}};
+      {"biases", of_weights.biases(), model.biases()},
+      {"tied_head", HasTiedHead(of_weights), HasTiedHead(model)}};
   std::vector<std::string> differences;
   for (const auto& [field, has, wants] : sizes) {
     if (has != wants)

@@ -22,6 +22,7 @@ using Command = std::function<ExitCode()>;
 void AddTrain(CLI::App& app, Command* command);
 void AddSweep(CLI::App& app, Command* command);
 void AddPlan(CLI::App& app, Command* command);
+void AddPatterns(CLI::App& app, Command* command);
 void AddCalibrate(CLI::App& app, Command* command);
 void AddSimulate(CLI::App& app, Command* command);
 void AddNetwork(CLI::App& app, Command* command);
@@ -36,6 +37,9 @@ void AddWatch(CLI::App& app, Command* command);
 
 // --format=table|json into `format`, which holds the default until then.
 void AddFormatFlag(CLI::App* command, OutputFormat* format);
+
+// What `edgetp patterns` and `edgetp plan --pattern=help` print.
+ExitCode PrintPatterns(OutputFormat format);
 
 // --server=HOST:PORT with its default, and the flags of security.h.
 void AddServerFlag(CLI::App* command, ServerFlags* server);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/shared/format.h"
+#include "cli/shared/pattern_tables.h"
 #include "cli/shared/table.h"
 #include "cli/shared/term_columns.h"
 #include "common/config/units.h"
@@ -255,7 +256,8 @@ std::vector<std::pair<std::string, double>> BreakdownTerms(const v1::Breakdown& 
 
 std::string TrainTable(const v1::RunSummary& run) {
   Table table({{"run", Align::kLeft}, {run.run(), Align::kLeft}});
-  table.AddRow({"model, pattern", absl::StrCat(run.model(), ", ", run.pattern())});
+  table.AddRow({"model, pattern",
+                absl::StrCat(run.model(), ", ", PatternWithOverlap(run.pattern(), run.overlap()))});
   table.AddRow({"workers, network",
                 absl::StrCat(run.workers(), ", ", run.network(), " (", run.clock(), ")")});
   if (!run.device().empty()) table.AddRow({"device", run.device()});
@@ -292,7 +294,7 @@ std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::stri
 
 std::string PlanTable(const v1::PlanReport& plan) {
   Table table({{plan.model().empty() ? "plan" : plan.model(), Align::kLeft}, {"", Align::kLeft}});
-  table.AddRow({"pattern", plan.pattern()});
+  table.AddRow({"pattern", PatternWithOverlap(plan.pattern(), plan.overlap())});
   table.AddRow({"layers, workers", absl::StrCat(plan.layers(), ", ", plan.workers())});
   table.AddRow({"sync points, forward", absl::StrCat(plan.sync_points_forward())});
   table.AddRow(
@@ -323,7 +325,7 @@ std::string PlanTable(const v1::PlanReport& plan) {
                    FormatBytes(use.workspace()), FormatBytes(use.process()),
                    FormatBytes(use.total())});
   }
-  return absl::StrCat(table.Render(), "\n", memory.Render());
+  return absl::StrCat(table.Render(), "\n", LettersTable(plan), "\n", memory.Render());
 }
 
 std::string BenchTable(const v1::BenchReport& bench) {

@@ -14,6 +14,7 @@
 #include "common/config/override.h"
 #include "common/config/units.h"
 #include "common/config/validate.h"
+#include "common/plan/pattern.h"
 #include "common/simulate/deadline.h"
 
 namespace edgetp {
@@ -23,6 +24,9 @@ constexpr char kDefaultModel[] = "minigpt";
 constexpr char kPlace[] = "command line";
 constexpr char kEmulated[] = "emulated";
 constexpr char kSimulated[] = "simulated";
+constexpr char kOverlapText[] =
+    "what runs under compute: dw, the all-reduces of gradients under weight gradients; 'rows(2)', "
+    "those of one half of the rows under the other; none (default)";
 
 std::vector<std::string> AllReduceNames() {
   std::vector<std::string> names = {"auto"};
@@ -67,6 +71,7 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   }
   if (flags.pattern.has_value()) config->set_pattern(*flags.pattern);
   if (flags.workers.has_value()) config->set_workers(*flags.workers);
+  if (flags.vocabulary_parallel) config->mutable_parallel()->set_vocabulary(true);
   if (flags.steps.has_value()) config->mutable_train()->set_steps(*flags.steps);
   if (flags.batch.has_value()) config->mutable_train()->set_batch(*flags.batch);
   if (flags.sequence.has_value()) config->mutable_model()->set_sequence(*flags.sequence);
@@ -78,6 +83,7 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
     if (deadline.ok()) collective->set_deadline_seconds(absl::ToDoubleSeconds(*deadline));
   }
   ApplyWire(flags, collective);
+  if (flags.overlap.has_value()) config->mutable_parallel()->set_overlap(*flags.overlap);
 }
 
 // --network and the link options over what the config has.
@@ -177,10 +183,22 @@ void AddModelFlags(CLI::App* command, RunFlags* flags) {
 }
 
 void AddPatternFlags(CLI::App* command, RunFlags* flags) {
-  command->add_option(
-      "--pattern", flags->pattern,
-      "one letter per block: t tensor-parallel, s sync-point drop, p parallel; '(sppp)*3', t2s10");
+  command->add_option("--pattern", flags->pattern, PatternHelp());
   command->add_option("--workers", flags->workers, "world size; default: 2");
+}
+
+void AddOverlapFlag(CLI::App* command, RunFlags* flags) {
+  command->add_option("--overlap", flags->overlap, kOverlapText);
+}
+
+void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps) {
+  command->add_option("--overlap", *overlaps, absl::StrCat(kOverlapText, "; separated by ','"))
+      ->delimiter(',');
+}
+
+void AddParallelFlags(CLI::App* command, RunFlags* flags) {
+  command->add_flag("--vocabulary_parallel", flags->vocabulary_parallel,
+                    "each worker holds rows of the embedding and of the output matrix");
 }
 
 void AddWireFlags(CLI::App* command, RunFlags* flags) {

@@ -24,7 +24,16 @@ absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model) {
                     .channels = model.channels(),
                     .sequence = model.sequence(),
                     .vocabulary = model.vocabulary(),
-                    .biases = model.biases()};
+                    .biases = model.biases(),
+                    .tied_head = HasTiedHead(model)};
+}
+
+bool HasTiedHead(const v1::ModelConfig& model) {
+  return !model.has_tied_head() || model.tied_head();
+}
+
+absl::StatusOr<Overlap> ToOverlap(const v1::RunConfig& config) {
+  return config.parallel().has_overlap() ? Overlap::Parse(config.parallel().overlap()) : Overlap{};
 }
 
 absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
@@ -33,8 +42,10 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   ASSIGN_OR_RETURN(options.pattern, Pattern::Parse(config.pattern(), options.shape.layers));
   ASSIGN_OR_RETURN(const Codec* forward, FindCodec(config.collective().wire_forward()));
   ASSIGN_OR_RETURN(const Codec* backward, FindCodec(config.collective().wire_backward()));
+  ASSIGN_OR_RETURN(options.overlap, ToOverlap(config));
   options.world_size = config.workers();
   options.split.assign(config.split().begin(), config.split().end());
+  options.vocabulary_parallel = config.parallel().vocabulary();
   options.batch = config.train().batch();
   options.micro_batches = config.train().micro_batches();
   options.wire_forward_bytes = forward->bytes_per_element;

@@ -27,6 +27,7 @@ void FillDefaults(v1::ModelConfig* model) {
   EDGETP_DEFAULT(model, dropout, 0);
   EDGETP_DEFAULT(model, gelu, v1::GELU_TANH);
   EDGETP_DEFAULT(model, init, v1::INIT_GPT2);
+  EDGETP_DEFAULT(model, tied_head, true);
 }
 
 void FillDefaults(v1::TrainConfig* train) {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
+#include "common/plan/parameters.h"
 
 namespace edgetp {
 namespace {
@@ -20,6 +21,7 @@ constexpr char kVocabularyKey[] = "edgetp.vocabulary";
 
 // In this order: torch.compile wraps the model, the model holds a transformer.
 constexpr const char* kPrefixes[] = {"_orig_mod.", "transformer."};
+constexpr char kEmbeddingName[] = "wte.weight";
 constexpr char kHeadName[] = "lm_head.weight";
 constexpr char kOptimizerPrefix[] = "optimizer.";
 constexpr char kHeadsKey[] = "edgetp.heads";
@@ -78,19 +80,12 @@ absl::Status CheckOthers(const std::vector<OtherTensor>& others) {
   return absl::OkStatus();
 }
 
-// lm_head is the embedding once more; a file in which it differs is another model.
-absl::Status DropTiedHead(TensorMap* map) {
-  const auto head = map->find(kHeadName);
-  if (head == map->end()) return absl::OkStatus();
-  const auto wte = map->find("wte.weight");
-  if (wte == map->end() || wte->second.shape != head->second.shape ||
-      wte->second.values != head->second.values) {
-    return Invalid(
-        "lm_head.weight differs from wte.weight: this model has an output matrix of its own, and "
-        "edgetp's output is tied to the embedding");
-  }
-  map->erase(head);
-  return absl::OkStatus();
+// A head that is the embedding once more is no tensor of its own.
+void DropTiedHead(TensorMap* map) {
+  const auto head = map->find(kHeadName), wte = map->find(kEmbeddingName);
+  if (head == map->end() || wte == map->end()) return;
+  if (wte->second.shape == head->second.shape && wte->second.values == head->second.values)
+    map->erase(head);
 }
 
 absl::StatusOr<const NamedTensor*> Matrix(const TensorMap& map, const std::string& name) {
@@ -117,7 +112,7 @@ absl::StatusOr<int> HeadsOf(const std::map<std::string, std::string>& metadata, 
 
 absl::StatusOr<ModelShape> ShapeOf(const TensorMap& map,
                                    const std::map<std::string, std::string>& metadata) {
-  ASSIGN_OR_RETURN(const NamedTensor* wte, Matrix(map, "wte.weight"));
+  ASSIGN_OR_RETURN(const NamedTensor* wte, Matrix(map, kEmbeddingName));
   ASSIGN_OR_RETURN(const NamedTensor* wpe, Matrix(map, "wpe.weight"));
   ModelShape shape;
   shape.vocabulary = static_cast<int>(wte->shape[0]);
@@ -126,6 +121,7 @@ absl::StatusOr<ModelShape> ShapeOf(const TensorMap& map,
   while (map.count(absl::StrCat("h.", shape.layers, ".ln_1.weight")) > 0) ++shape.layers;
   if (shape.layers == 0) return Invalid("tensor h.0.ln_1.weight is missing");
   shape.biases = map.count("ln_f.bias") > 0;
+  shape.tied_head = map.count(kHeadName) == 0;
   ASSIGN_OR_RETURN(shape.heads, HeadsOf(metadata, shape.channels));
   return shape;
 }
@@ -190,7 +186,7 @@ absl::StatusOr<std::vector<NamedTensor>> TakeAll(const ModelShape& shape, bool o
 absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file) {
   RETURN_IF_ERROR(CheckOthers(file.others));
   ASSIGN_OR_RETURN(TensorMap map, ByCanonicalName(std::move(file.tensors)));
-  RETURN_IF_ERROR(DropTiedHead(&map));
+  DropTiedHead(&map);
   Gpt2Weights weights;
   ASSIGN_OR_RETURN(weights.shape, ShapeOf(map, file.metadata));
   ASSIGN_OR_RETURN(const bool erf, IsSecondWord(file.metadata, kGeluKey, "tanh", "erf"));
@@ -209,27 +205,9 @@ TensorFile WriteGpt2Weights(Gpt2Weights weights) {
 }
 
 std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape) {
-  const int64_t C = shape.channels;
   std::vector<NamedTensor> tensors;
-  const auto add = [&](const std::string& name, std::vector<int64_t> sizes) {
-    tensors.push_back({name, sizes, {}});
-  };
-  const auto add_with_bias = [&](const std::string& name, std::vector<int64_t> sizes) {
-    add(name + ".weight", sizes);
-    if (shape.biases) add(name + ".bias", {sizes.back()});
-  };
-  add("wte.weight", {shape.vocabulary, C});
-  add("wpe.weight", {shape.sequence, C});
-  for (int layer = 0; layer < shape.layers; ++layer) {
-    const std::string block = absl::StrCat("h.", layer, ".");
-    add_with_bias(block + "ln_1", {C});
-    add_with_bias(block + "attn.c_attn", {C, 3 * C});
-    add_with_bias(block + "attn.c_proj", {C, C});
-    add_with_bias(block + "ln_2", {C});
-    add_with_bias(block + "mlp.c_fc", {C, 4 * C});
-    add_with_bias(block + "mlp.c_proj", {4 * C, C});
-  }
-  add_with_bias("ln_f", {C});
+  for (ParameterSpec& spec : Gpt2Parameters(shape))
+    tensors.push_back({std::move(spec.name), std::move(spec.full_shape), {}});
   return tensors;
 }
 

@@ -1,6 +1,6 @@
 // GPT-2's weights in a safetensors file: names, layouts, and the model's shape that follows from
-// them. Pure. The canonical form here: no prefix, no lm_head (tied to wte), linears stored (in,
-// out).
+// them. Pure. The canonical form here: no prefix, an lm_head only where it is not wte once more,
+// linears stored (in, out).
 #pragma once
 
 #include <map>
@@ -21,8 +21,9 @@ struct Gpt2Weights {
       tensors;  // canonical: exactly those of Gpt2TensorShapes(shape), in its order
 };
 
-// Accepts the prefixes "transformer." and "_orig_mod." (of torch.compile), a tied lm_head.weight,
-// the published files' attention masks (dropped, whatever their dtype), and linears as (out, in):
+// Accepts the prefixes "transformer." and "_orig_mod." (of torch.compile), an lm_head.weight (equal
+// to wte.weight, it is dropped and the head tied; else the model has a head of its own), the
+// published files' attention masks (dropped, whatever their dtype), and linears as (out, in):
 // metadata edgetp.linear_layout (in_out, out_in), else the shape of the first c_attn.weight, which
 // is never square. Heads: metadata edgetp.heads, else C/64. GELU: metadata edgetp.gelu (erf, tanh),
 // else tanh. Biases: present or absent together. Other tensors, "optimizer.*" among them, are

@@ -15,6 +15,20 @@ constexpr double kWeightBytes = 18.0 / kBlockValues;
 constexpr int kActivationBlockBytes = 34;
 constexpr double kFloatBytes = 4;
 
+// A rank's even share, in heads of keys and values with the queries that each serves; the root
+// alone has the vocabulary.
+Shard ShardOf(const LlamaOptions& options, int rank) {
+  const auto share = [&](int total) {
+    const int each = total / options.world_size;
+    return Range{rank * each, (rank + 1) * each};
+  };
+  return {share(options.shape.kv_heads), share(options.shape.hidden),
+          Range{0, rank == 0 ? options.shape.vocabulary : 0}};
+}
+
+// What is read for each token: of the embedding, one row.
+bool IsRead(const ParameterSpec& spec) { return spec.role != Role::kEmbedding; }
+
 // Writes one rank's list. Products are matrix times vector: each weight is read once.
 class LlamaPlanner {
  public:
@@ -36,16 +50,6 @@ class LlamaPlanner {
     layer_ = -1;
     if (rank_ == 0) Product(C_ * V_);
     return std::move(steps_);
-  }
-
-  double Weights() const {
-    const double layer = 2 * C_ * C_ + 2 * C_ * kv_ + 3 * C_ * hidden_;
-    return layers_ * layer / ranks_ + (rank_ == 0 ? C_ * V_ : 0);
-  }
-
-  // The root looks up the embedding, whose table is in float32.
-  double ParameterBytes() const {
-    return kWeightBytes * Weights() + (rank_ == 0 ? kFloatBytes * C_ * V_ : 0);
   }
 
  private:
@@ -144,16 +148,55 @@ absl::Status CheckLlama(const LlamaOptions& options) {
 
 }  // namespace
 
+std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape) {
+  const int64_t C = shape.channels, head = C / shape.heads, kv = head * shape.kv_heads;
+  const int64_t queries = C / shape.kv_heads;  // of the heads that one of keys and values serves
+  std::vector<ParameterSpec> specs;
+  const auto add = [&](const std::string& name, std::vector<int64_t> sizes, Split split,
+                       int64_t unit, Role role, double element_bytes) {
+    specs.push_back({.name = name,
+                     .full_shape = std::move(sizes),
+                     .split = split,
+                     .unit = unit,
+                     .role = role,
+                     .element_bytes = element_bytes});
+  };
+  const auto weight = [&](const std::string& name, std::vector<int64_t> sizes, Split split,
+                          int64_t unit) {
+    add(name, std::move(sizes), split, unit, Role::kLinearWeight, kWeightBytes);
+  };
+  add("tok_embeddings", {shape.vocabulary, C}, Split::kVocabularyRows, 1, Role::kEmbedding,
+      kFloatBytes);
+  for (int layer = 0; layer < shape.layers; ++layer) {
+    const std::string block = absl::StrCat("layers.", layer, ".");
+    weight(block + "attention.wq", {C, C}, Split::kHeadColumns, queries);
+    weight(block + "attention.wk", {C, kv}, Split::kHeadColumns, head);
+    weight(block + "attention.wv", {C, kv}, Split::kHeadColumns, head);
+    weight(block + "attention.wo", {C, C}, Split::kHeadRows, queries);
+    weight(block + "feed_forward.w1", {C, shape.hidden}, Split::kColumns, 1);
+    weight(block + "feed_forward.w3", {C, shape.hidden}, Split::kColumns, 1);
+    weight(block + "feed_forward.w2", {shape.hidden, C}, Split::kColumnRows, 1);
+  }
+  add("output", {shape.vocabulary, C}, Split::kVocabularyRows, 1, Role::kHead, kWeightBytes);
+  return specs;
+}
+
 absl::StatusOr<StepPlan> BuildLlamaPlan(const LlamaOptions& options) {
   RETURN_IF_ERROR(CheckLlama(options));
+  const std::vector<ParameterSpec> parameters = LlamaParameters(options.shape);
   StepPlan plan;
   plan.world_size = options.world_size;
   for (int rank = 0; rank < options.world_size; ++rank) {
-    LlamaPlanner planner(options, rank);
-    plan.steps.push_back(planner.Steps());
-    plan.parameters.push_back(planner.Weights());
-    plan.memory.push_back({.parameters_bytes = planner.ParameterBytes()});
-    plan.total_parameters += planner.Weights();
+    plan.steps.push_back(LlamaPlanner(options, rank).Steps());
+    double weights = 0, bytes = 0;
+    for (const ParameterSpec& spec : parameters) {
+      const double elements = LocalElements(spec, ShardOf(options, rank));
+      if (IsRead(spec)) weights += elements;
+      bytes += spec.element_bytes * elements;
+    }
+    plan.parameters.push_back(weights);
+    plan.memory.push_back({.parameters_bytes = bytes});
+    plan.total_parameters += weights;
   }
   return plan;
 }

@@ -4,7 +4,10 @@
 // read once for each token. Pure.
 #pragma once
 
+#include <vector>
+
 #include "absl/status/statusor.h"
+#include "common/plan/parameters.h"
 #include "common/plan/step_plan.h"
 
 namespace edgetp {
@@ -34,6 +37,11 @@ struct LlamaOptions {
   LlamaSync sync = LlamaSync::kSums;
   int context = 0;  // tokens before this one
 };
+
+// The tensors that a token reads, in the order of the forward pass; norms are too small to count.
+// Weights have 4 bits. The root looks up the embedding, whose table is in float32, and has the
+// output head: of a shard's vocabulary.
+std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape);
 
 // The element of its collectives is a block of 32 values in 34 bytes. Everything has
 // Phase::kForward; the output head is the root's alone.

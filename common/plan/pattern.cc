@@ -1,155 +1,134 @@
 #include "common/plan/pattern.h"
 
-#include <cctype>
-#include <cstddef>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/plan/pattern_parser.h"
 
 namespace edgetp {
 namespace {
 
-// No model has more blocks; keeps "(s)*1000000000" from being expanded.
-constexpr int kMaxBlocks = 4096;
-
-absl::Status ErrorAt(const std::string& text, size_t position, const std::string& rule) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("pattern \"", text, "\", position ", position + 1, ": ", rule));
+// Whether two blocks that follow one another are of one run.
+bool Joins(const PatternBlock& a, const PatternBlock& b) {
+  return TraitsOf(a.kind).run != RunKind::kNone && a.kind == b.kind && a.modifier == b.modifier;
 }
 
-bool IsDigit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
-
-// Recursive descent over:  sequence = { item [ "*" ] [ number ] };  item = letter | "(" sequence
-// ")".
-class Parser {
- public:
-  explicit Parser(const std::string& text) : text_(text) {}
-
-  absl::StatusOr<std::string> Parse() {
-    auto letters = Sequence(0);
-    if (!letters.ok()) return letters;
-    if (position_ < text_.size()) return ErrorAt(text_, position_, "unmatched \")\"");
-    if (letters->empty()) return ErrorAt(text_, 0, "a pattern needs at least one block");
-    return letters;
-  }
-
- private:
-  absl::StatusOr<std::string> Sequence(int depth) {
-    std::string letters;
-    while (position_ < text_.size() && text_[position_] != ')') {
-      auto item = Item(depth);
-      if (!item.ok()) return item;
-      auto count = Repeat();
-      if (!count.ok()) return count.status();
-      if (letters.size() + item->size() * *count > kMaxBlocks) {
-        return ErrorAt(text_, position_ - 1, absl::StrCat("more than ", kMaxBlocks, " blocks"));
-      }
-      for (int i = 0; i < *count; ++i) letters += *item;
-    }
-    return letters;
-  }
-
-  absl::StatusOr<std::string> Item(int depth) {
-    const size_t start = position_;
-    const char c = text_[position_++];
-    if (c == 't' || c == 's' || c == 'p') return std::string(1, c);
-    if (c != '(') {
-      return ErrorAt(
-          text_, start,
-          absl::StrCat("'", std::string(1, c),
-                       "' is not a block: use t, s, p, and repeats as in (sppp)*3 or t2s10"));
-    }
-    if (depth >= 16) return ErrorAt(text_, start, "more than 16 nested groups");
-    auto letters = Sequence(depth + 1);
-    if (!letters.ok()) return letters;
-    if (position_ >= text_.size()) return ErrorAt(text_, start, "this \"(\" is never closed");
-    ++position_;
-    if (letters->empty()) return ErrorAt(text_, start, "empty group");
-    return letters;
-  }
-
-  absl::StatusOr<int> Repeat() {
-    const bool star = position_ < text_.size() && text_[position_] == '*';
-    if (star) ++position_;
-    if (position_ >= text_.size() || !IsDigit(text_[position_])) {
-      if (star) return ErrorAt(text_, position_ - 1, "\"*\" needs a number after it");
-      return 1;
-    }
-    const size_t start = position_;
-    int count = 0;
-    while (position_ < text_.size() && IsDigit(text_[position_])) {
-      count = count * 10 + (text_[position_++] - '0');
-      if (count > kMaxBlocks)
-        return ErrorAt(text_, start, absl::StrCat("a repeat above ", kMaxBlocks));
-    }
-    if (count == 0) return ErrorAt(text_, start, "a repeat of 0");
-    return count;
-  }
-
-  const std::string& text_;
-  size_t position_ = 0;
-};
-
-BlockKind KindOf(char letter) {
-  if (letter == 't') return BlockKind::kTensorParallel;
-  return letter == 's' ? BlockKind::kSyncDrop : BlockKind::kParallel;
+// "0.5", from millionths below a whole.
+std::string ShareText(int millionths) {
+  std::string digits = absl::StrCat(kWholeShare + millionths).substr(1);
+  digits.erase(digits.find_last_not_of('0') + 1);
+  return absl::StrCat("0.", digits);
 }
 
 }  // namespace
 
-char LetterOf(BlockKind kind) {
-  switch (kind) {
-    case BlockKind::kTensorParallel:
-      return 't';
-    case BlockKind::kSyncDrop:
-      return 's';
-    case BlockKind::kParallel:
+std::vector<Stage> StagesOf(const PatternBlock& block) {
+  const BlockTraits& traits = TraitsOf(block.kind);
+  Stage whole{StagePart::kWhole};
+  if (traits.run == RunKind::kSharedSum) {
+    if (!block.last_of_run) whole.forward_sum = Channels::kNone;
+    if (!block.first_of_run) whole.backward_sum = Channels::kNone;
+  }
+  if (!traits.separate_modules) return {whole};
+  if (traits.run != RunKind::kOwnChannels) return {{StagePart::kAttention}, {StagePart::kMlp}};
+  std::vector<Stage> stages = {{StagePart::kAttention, Channels::kShared, Channels::kShared},
+                               {StagePart::kMlp, Channels::kShared, Channels::kShared}};
+  if (block.first_of_run)
+    stages.insert(stages.begin(), {StagePart::kEnter, Channels::kNone, Channels::kOwn});
+  if (block.last_of_run) stages.push_back({StagePart::kMerge, Channels::kOwn, Channels::kNone});
+  return stages;
+}
+
+int SlackOf(const PatternBlock& block) {
+  const BlockTraits& traits = TraitsOf(block.kind);
+  return traits.modifier == '~' ? block.modifier : traits.slack;
+}
+
+std::string TextOf(const PatternBlock& block) {
+  const BlockTraits& traits = TraitsOf(block.kind);
+  std::string text(1, traits.letter);
+  if (traits.modifier == '~') absl::StrAppend(&text, "~", block.modifier);
+  if (traits.modifier == '@') absl::StrAppend(&text, "@", ShareText(block.modifier));
+  return text;
+}
+
+int64_t CountOf(Channels which, const PatternBlock& block, int64_t channels) {
+  const int64_t shared = channels * block.modifier / kWholeShare;
+  switch (which) {
+    case Channels::kNone:
+      return 0;
+    case Channels::kAll:
+      return channels;
+    case Channels::kShared:
+      return shared;
+    case Channels::kOwn:
       break;
   }
-  return 'p';
+  return channels - shared;
 }
 
 absl::StatusOr<Pattern> Pattern::Parse(const std::string& text, int layers) {
-  auto letters = Parser(text).Parse();
-  if (!letters.ok()) return letters.status();
-  const int blocks = static_cast<int>(letters->size());
-  if (layers > 0 && blocks != layers) {
-    return absl::InvalidArgumentError(absl::StrCat("pattern \"", text, "\" has ", blocks,
+  Pattern pattern;
+  ASSIGN_OR_RETURN(ParsedPattern parsed, ParsePattern(text));
+  pattern.blocks_ = std::move(parsed.blocks);
+  pattern.notes_ = std::move(parsed.notes);
+  if (layers > 0 && pattern.layers() != layers) {
+    return absl::InvalidArgumentError(absl::StrCat("pattern \"", text, "\" has ", pattern.layers(),
                                                    " blocks, but the model has ", layers,
                                                    " layers: they must be equal"));
   }
-  Pattern pattern;
-  for (int i = 0; i < blocks; ++i) {
-    const char letter = (*letters)[i];
-    const bool joins_previous = letter == 'p' && i > 0 && (*letters)[i - 1] == 'p';
-    const bool joins_next = letter == 'p' && i + 1 < blocks && (*letters)[i + 1] == 'p';
-    pattern.blocks_.push_back({KindOf(letter), !joins_previous, !joins_next});
+  for (int i = 0; i + 1 < pattern.layers(); ++i) {
+    PatternBlock &block = pattern.blocks_[i], &next = pattern.blocks_[i + 1];
+    if (Joins(block, next)) block.last_of_run = next.first_of_run = false;
   }
   return pattern;
 }
 
 std::string Pattern::Expanded() const {
-  std::string letters;
-  for (const PatternBlock& block : blocks_) letters += LetterOf(block.kind);
-  return letters;
+  std::string text;
+  for (const PatternBlock& block : blocks_) text += TextOf(block);
+  return text;
 }
 
 int Pattern::ForwardSyncPoints() const {
   int count = 0;
   for (const PatternBlock& block : blocks_) {
-    if (block.kind == BlockKind::kTensorParallel) {
-      count += 2;
-    } else if (block.last_of_run) {
-      count += 1;
-    }
+    for (const Stage& stage : StagesOf(block)) count += stage.forward_sum != Channels::kNone;
   }
   return count;
 }
 
 bool Pattern::NeedsGradientSync() const {
   for (const PatternBlock& block : blocks_) {
-    if (block.kind != BlockKind::kTensorParallel) return true;
+    if (TraitsOf(block.kind).partial_norms) return true;
   }
   return false;
+}
+
+std::string PatternHelp() {
+  std::string help = "one letter per block: ";
+  for (const BlockTraits& traits : AllBlockTraits()) {
+    if (traits.modifier != 0) continue;
+    absl::StrAppend(&help, std::string(1, traits.letter), " ", traits.name, ", ");
+  }
+  help.resize(help.size() - 2);
+  absl::StrAppend(&help, "; '(sppp)*3', t2s10");
+  if (!ModifierExamples().empty()) absl::StrAppend(&help, "; ", ModifierExamples());
+  return absl::StrCat(help, "; `edgetp patterns` lists them");
+}
+
+absl::Status Pattern::CheckChannels(int channels) const {
+  for (const PatternBlock& block : blocks_) {
+    for (const Stage& stage : StagesOf(block)) {
+      if (stage.forward_sum == Channels::kNone) continue;
+      if (CountOf(stage.forward_sum, block, channels) > 0) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("pattern: ", TextOf(block), " of ", channels,
+                       " channels is none: the share must be at least 1/", channels));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace edgetp

@@ -1,6 +1,7 @@
 #include "common/plan/plan_report.h"
 
 #include "common/base/status_macros.h"
+#include "common/plan/letter_report.h"
 
 namespace edgetp {
 namespace {
@@ -75,6 +76,7 @@ absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model,
   v1::PlanReport report;
   report.set_model(model);
   report.set_pattern(options.pattern.Expanded());
+  report.set_overlap(ToString(options.overlap));
   report.set_layers(options.shape.layers);
   report.set_workers(options.world_size);
   report.set_sync_points_forward(options.pattern.ForwardSyncPoints());
@@ -87,6 +89,7 @@ absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model,
   report.set_flops_per_step(flops);
   for (const MemoryUse& use : plan.memory) *report.add_memory_bytes_per_rank() = ToProto(use);
   for (double parameters : plan.parameters) report.add_parameters_per_rank(parameters);
+  AddLetters(options, plan.steps[0], &report);
   return report;
 }
 

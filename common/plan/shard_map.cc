@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/status_macros.h"
 
 namespace edgetp {
 namespace {
@@ -44,10 +45,7 @@ std::vector<int> NearlyEven(int heads, int world_size) {
   return parts;
 }
 
-}  // namespace
-
-absl::StatusOr<std::vector<Shard>> BuildShardMap(const ModelShape& shape, int world_size,
-                                                 const std::vector<int>& split) {
+absl::Status CheckShares(const ModelShape& shape, int world_size, bool vocabulary_parallel) {
   if (world_size < 1) {
     return absl::InvalidArgumentError(absl::StrCat("workers=", world_size, ": must be at least 1"));
   }
@@ -61,36 +59,62 @@ absl::StatusOr<std::vector<Shard>> BuildShardMap(const ModelShape& shape, int wo
         "4 * channels=", 4 * shape.channels, " cannot be split over workers=", world_size,
         ": every worker needs at least one hidden unit"));
   }
-  std::vector<int> parts = split;
-  if (parts.empty()) {
-    if (shape.heads % world_size != 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("heads=", shape.heads, " cannot be split evenly over workers=", world_size,
-                       ": take a number of workers that divides them, or --set split=",
-                       absl::StrJoin(NearlyEven(shape.heads, world_size), ",")));
-    }
-    parts.assign(world_size, 1);
+  if (vocabulary_parallel && shape.vocabulary < world_size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("vocabulary=", shape.vocabulary, " cannot be split over workers=", world_size,
+                     ": every worker needs at least one row of the embedding"));
   }
-  if (static_cast<int>(parts.size()) != world_size) {
+  return absl::OkStatus();
+}
+
+// `split`, or equal parts where it is empty.
+absl::StatusOr<std::vector<int>> PartsOf(const ModelShape& shape, int world_size,
+                                         const std::vector<int>& split) {
+  if (split.empty()) {
+    if (shape.heads % world_size == 0) return std::vector<int>(world_size, 1);
+    return absl::InvalidArgumentError(
+        absl::StrCat("heads=", shape.heads, " cannot be split evenly over workers=", world_size,
+                     ": take a number of workers that divides them, or --set split=",
+                     absl::StrJoin(NearlyEven(shape.heads, world_size), ",")));
+  }
+  if (static_cast<int>(split.size()) != world_size) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "split has ", parts.size(), " parts, but workers=", world_size, ": one part per worker"));
+        "split has ", split.size(), " parts, but workers=", world_size, ": one part per worker"));
   }
-  for (int part : parts) {
+  for (const int part : split) {
     if (part < 1 || part > 1'000'000) {
       return absl::InvalidArgumentError(
           absl::StrCat("split has a part of ", part, ": each must be in [1, 1000000]"));
     }
   }
-  const std::vector<int> heads = Apportion(shape.heads, parts);
-  const std::vector<int> columns = Apportion(4 * shape.channels, heads);
-  std::vector<Shard> shards(world_size);
-  int head = 0;
-  int column = 0;
-  for (int r = 0; r < world_size; ++r) {
-    shards[r] = {{head, head + heads[r]}, {column, column + columns[r]}};
-    head += heads[r];
-    column += columns[r];
+  return split;
+}
+
+// Consecutive ranges of these sizes.
+std::vector<Range> Consecutive(const std::vector<int>& sizes) {
+  std::vector<Range> ranges;
+  int begin = 0;
+  for (const int size : sizes) {
+    ranges.push_back({begin, begin + size});
+    begin += size;
   }
+  return ranges;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Shard>> BuildShardMap(const ModelShape& shape, int world_size,
+                                                 const std::vector<int>& split,
+                                                 bool vocabulary_parallel) {
+  RETURN_IF_ERROR(CheckShares(shape, world_size, vocabulary_parallel));
+  ASSIGN_OR_RETURN(const std::vector<int> parts, PartsOf(shape, world_size, split));
+  const std::vector<int> heads = Apportion(shape.heads, parts);
+  const std::vector<Range> head_ranges = Consecutive(heads);
+  const std::vector<Range> columns = Consecutive(Apportion(4 * shape.channels, heads));
+  std::vector<Range> rows(world_size, Range{0, shape.vocabulary});
+  if (vocabulary_parallel) rows = Consecutive(Apportion(shape.vocabulary, heads));
+  std::vector<Shard> shards(world_size);
+  for (int r = 0; r < world_size; ++r) shards[r] = {head_ranges[r], columns[r], rows[r]};
   return shards;
 }
 

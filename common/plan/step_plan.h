@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "common/plan/memory.h"
 #include "common/plan/model_shape.h"
+#include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
 #include "common/plan/shard_map.h"
 
@@ -23,11 +24,16 @@ enum class TrafficClass { kActivationForward, kActivationBackward, kGradSync, kS
 const char* NameOf(Phase phase);
 const char* NameOf(TrafficClass traffic);
 
+// What an all-reduce makes of the ranks' values, element by element. Of the maximum, every rank
+// gets the same bits, too; it travels in fp32 alone.
+enum class Reduction { kSum, kMax };
+
 // What a collective is for. Layers count from 0; -1 where no layer applies.
 struct CollectiveTag {
   TrafficClass traffic = TrafficClass::kControl;
   Phase phase = Phase::kForward;
   int layer = -1;
+  Reduction reduction = Reduction::kSum;
 };
 
 // A stretch of computation between two collectives, or of one layer within it.
@@ -68,17 +74,21 @@ struct PlanOptions {
   Pattern pattern;
   int world_size = 1;
   std::vector<int> split;  // empty: even
+  // Ranks share the rows of the embedding and of the output matrix (parallel.vocabulary).
+  bool vocabulary_parallel = false;
   int batch = 1;           // B, per micro-batch
   int micro_batches = 1;
   int wire_forward_bytes = 4;  // per element
   int wire_backward_bytes = 4;
+  Overlap overlap;
 };
 
 struct StepPlan {
   int world_size = 1;
   // steps[rank]: micro-batch by micro-batch forward then backward, then grad_sync, the scalar of the
   // gradient's norm, the optimizer. A forward collective has the layer whose end it is (of a run of p: the last
-  // block), a backward one the layer at whose beginning it is (of a run: the first block).
+  // block), a backward one the layer at whose beginning it is (of a run: the first block). Those of
+  // a vocabulary that is shared have layer -1.
   // grad_sync and the scalar: Phase::kOptimizer, layer -1. The CollectiveSteps of all ranks are
   // the same list; world size 1 has none.
   std::vector<std::vector<PlanStep>> steps;
@@ -94,7 +104,12 @@ struct StepPlan {
 absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options);
 
 // The forward pass of one micro-batch alone, with Phase::kEvaluate: what one evaluation batch does.
+// It is never cut into groups of rows: it is no part of a step.
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options);
+
+// The forward pass up to the logits of one position, with Phase::kEvaluate: what choosing the next
+// token does.
+absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options);
 
 // The collectives of one rank's list, each once, in the order in which they start.
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps);

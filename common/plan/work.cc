@@ -33,25 +33,12 @@ constexpr double kAdamWFlops = 15;
 // It reads parameter, gradient and two moments, and writes all but the gradient.
 constexpr double kAdamWBytes = 7 * kFloatBytes;
 
-}  // namespace
+Work Norm(const RankSizes& s) { return Elementwise(s.tokens * s.C, kLayerNormFlops); }
 
-Work operator+(const Work& a, const Work& b) {
-  return {a.flops + b.flops, a.bytes + b.bytes, a.product_flops + b.product_flops,
-          a.elementwise_bytes + b.elementwise_bytes, a.operations + b.operations};
-}
+Work ResidualAddition(const RankSizes& s) { return Elementwise(s.tokens * s.C, 1); }
 
-RankSizes::RankSizes(const ModelShape& shape, int batch, const Shard& shard)
-    : B(batch),
-      T(shape.sequence),
-      C(shape.channels),
-      V(shape.vocabulary),
-      tokens(B * T),
-      heads(shard.heads.size()),
-      head_size(C / shape.heads),
-      width(heads * head_size),
-      columns(shard.columns.size()) {}
-
-Work AttentionForward(const RankSizes& s) {
+// Attention and MLP without either.
+Work AttentionAlone(const RankSizes& s) {
   const double scores = s.B * s.heads * s.T * s.T;
   const double attend_flops = 2 * 2 * scores * s.head_size;
   const double values = s.tokens * s.width;  // q, k, v and the result have as many each
@@ -61,27 +48,73 @@ Work AttentionForward(const RankSizes& s) {
   // Causal: the softmax visits half of the scores.
   Work softmax = Elementwise(scores, kSoftmaxFlops);
   softmax.elementwise_bytes /= 2;
-  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, 3 * s.width) +
-         attend + softmax + Product(s.tokens, s.width, s.C) + Elementwise(s.tokens * s.C, 1);
+  return Product(s.tokens, s.C, 3 * s.width) + attend + softmax +
+         Product(s.tokens, s.width, s.C);
 }
 
-Work MlpForward(const RankSizes& s) {
-  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.columns) +
-         InCache(s.tokens * s.columns, kGeluFlops) + Product(s.tokens, s.columns, s.C) +
-         Elementwise(s.tokens * s.C, 1);
+Work MlpAlone(const RankSizes& s) {
+  return Product(s.tokens, s.C, s.columns) + InCache(s.tokens * s.columns, kGeluFlops) +
+         Product(s.tokens, s.columns, s.C);
+}
+
+}  // namespace
+
+Work operator+(const Work& a, const Work& b) {
+  return {a.flops + b.flops, a.bytes + b.bytes, a.product_flops + b.product_flops,
+          a.elementwise_bytes + b.elementwise_bytes, a.operations + b.operations};
+}
+
+Work operator-(const Work& a, const Work& b) {
+  return {a.flops - b.flops, a.bytes - b.bytes, a.product_flops - b.product_flops,
+          a.elementwise_bytes - b.elementwise_bytes, a.operations - b.operations};
+}
+
+RankSizes::RankSizes(const ModelShape& shape, int batch, const Shard& shard)
+    : B(batch),
+      T(shape.sequence),
+      C(shape.channels),
+      V(shard.vocabulary.size()),
+      tokens(B * T),
+      heads(shard.heads.size()),
+      head_size(C / shape.heads),
+      width(heads * head_size),
+      columns(shard.columns.size()) {}
+
+Work AttentionForward(const RankSizes& s) {
+  return Norm(s) + AttentionAlone(s) + ResidualAddition(s);
+}
+
+Work MlpForward(const RankSizes& s) { return Norm(s) + MlpAlone(s) + ResidualAddition(s); }
+
+Work OneNormForward(const RankSizes& s) {
+  return Norm(s) + AttentionAlone(s) + MlpAlone(s) + ResidualAddition(s);
 }
 
 Work EmbeddingForward(const RankSizes& s) { return Elementwise(s.tokens * s.C, 1); }
 
+Work FinalNormForward(const RankSizes& s) { return Norm(s); }
+
 Work HeadForward(const RankSizes& s) {
-  return Elementwise(s.tokens * s.C, kLayerNormFlops) + Product(s.tokens, s.C, s.V) +
-         Elementwise(s.tokens * s.V, kSoftmaxFlops);
+  return Product(s.tokens, s.C, s.V) + Elementwise(s.tokens * s.V, kSoftmaxFlops);
 }
+
+Work SharedSoftmax(const RankSizes& s) { return Elementwise(s.tokens * s.V, 1); }
 
 Work Backward(const Work& forward) {
   return {2 * forward.flops, 2 * forward.bytes, 2 * forward.product_flops,
           2 * forward.elementwise_bytes, 2 * forward.operations};
 }
+
+// A product for a weight's gradient has the sizes of the forward product, in another order.
+Work AttentionWeightGradients(const RankSizes& s) {
+  return Product(s.C, s.tokens, 3 * s.width) + Product(s.width, s.tokens, s.C);
+}
+
+Work MlpWeightGradients(const RankSizes& s) {
+  return Product(s.C, s.tokens, s.columns) + Product(s.columns, s.tokens, s.C);
+}
+
+Work HeadWeightGradients(const RankSizes& s) { return Product(s.V, s.tokens, s.C); }
 
 Work OptimizerUpdate(double parameters) {
   return {kAdamWFlops * parameters, kAdamWBytes * parameters, 0, 0, 1};

@@ -20,12 +20,14 @@ struct Work {
 };
 
 Work operator+(const Work& a, const Work& b);
+Work operator-(const Work& a, const Work& b);
 
 // Sizes of one rank's share, as doubles: products of them leave the range of int.
 struct RankSizes {
   RankSizes(const ModelShape& shape, int batch, const Shard& shard);
 
-  double B, T, C, V;
+  double B, T, C;
+  double V;          // rows of the vocabulary
   double tokens;     // B * T
   double heads;      // H/P
   double head_size;  // D
@@ -37,14 +39,27 @@ struct RankSizes {
 Work AttentionForward(const RankSizes& s);
 // LN2, W_1, gelu, W_2, the residual addition.
 Work MlpForward(const RankSizes& s);
-// The sum of two gathered rows per token. Replicated on every rank, as is the head.
+// A block with one norm, whose result both read, and one residual addition.
+Work OneNormForward(const RankSizes& s);
+// The sum of two gathered rows per token, on every rank.
 Work EmbeddingForward(const RankSizes& s);
-// ln_f, the output matrix, cross-entropy.
+// ln_f, on every rank.
+Work FinalNormForward(const RankSizes& s);
+// The output matrix, cross-entropy: with this rank's rows.
 Work HeadForward(const RankSizes& s);
+// From exponentials to the gradient of the logits: what is left to do once the ranks have summed
+// them.
+Work SharedSoftmax(const RankSizes& s);
 
 // A backward pass has two products for each one of the forward pass: for the inputs and for the
 // weights.
 Work Backward(const Work& forward);
+
+// Of a module's backward pass: the products for the gradients of its linears' weights, on whose
+// results nothing in the backward pass waits. The sums for biases are as little counted as the biases.
+Work AttentionWeightGradients(const RankSizes& s);
+Work MlpWeightGradients(const RankSizes& s);
+Work HeadWeightGradients(const RankSizes& s);
 
 // AdamW on that many parameters.
 Work OptimizerUpdate(double parameters);

@@ -121,6 +121,7 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObs
   v1::SimulateReport report;
   report.set_model(run.model);
   report.set_pattern(options.pattern.Expanded());
+  report.set_overlap(ToString(options.overlap));
   report.set_workers(options.world_size);
   report.set_network(run.forecast.network.name());
   report.set_device(run.device);
@@ -147,6 +148,7 @@ absl::StatusOr<std::optional<int>> SmallestWorldSizeThatFits(const PlanOptions& 
   even.split.clear();
   for (even.world_size = 1; even.world_size <= plan.shape.heads; ++even.world_size) {
     if (plan.shape.heads % even.world_size != 0) continue;
+    if (even.vocabulary_parallel && even.world_size > plan.shape.vocabulary) break;
     ASSIGN_OR_RETURN(const StepPlan shards, BuildEvaluationPlan(even));
     bool fits = true;
     for (int rank = 0; rank < even.world_size; ++rank) fits = fits && Fits(device, shards, rank);

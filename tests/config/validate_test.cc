@@ -70,6 +70,10 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"train.beta2=1", "train.beta2: must be in [0, 1) (got 1)"},
         Rule{"train.clip_norm=0", "train.clip_norm: must be"},
         Rule{"train.warmup_steps=-1", "train.warmup_steps: must be at least 0"},
+        Rule{"parallel.overlap=rows", "parallel.overlap: \"rows\" is not NONE, DW or ROWS(m)"},
+        Rule{"parallel.overlap=ROWS(1)", "parallel.overlap: ROWS(m): m must be in [2, 65536]"},
+        Rule{"parallel.overlap=ROWS(13)",
+             "parallel.overlap: ROWS(m): m must be at most the batch of 12 sequences"},
         Rule{"collective.algorithm=rings", "collective.algorithm: "},
         Rule{"collective.wire_forward=fp8", "collective.wire_forward: "},
         Rule{"collective.deadline_seconds=0", "collective.deadline_seconds: must be"},
@@ -99,7 +103,28 @@ TEST(ValidateRunTest, DevicesAreOneForAllOrOnePerRank) {
   EXPECT_THAT(says(), HasSubstr("run: devices: must be empty where `device` is set"));
 }
 
+TEST(ValidateRunTest, ADeviceOfOneCoreCannotOverlap) {
+  v1::RunConfig config = CompleteRun({"device.flops_per_second=1e9", "device.name=one-core",
+                                      "device.cores=1", "parallel.overlap=dw"});
+  EXPECT_EQ(ErrorOf(ValidateRun(config, "run")),
+            "run: parallel.overlap: a device of one core cannot overlap: the communication thread "
+            "needs one (device one-core)");
+  config.mutable_device()->set_cores(2);
+  EXPECT_EQ(ValidateRun(config, "run"), absl::OkStatus());
+  config.mutable_device()->clear_cores();  // not known
+  EXPECT_EQ(ValidateRun(config, "run"), absl::OkStatus());
+  config.mutable_device()->set_cores(1);
+  config.mutable_parallel()->set_overlap("none");
+  EXPECT_EQ(ValidateRun(config, "run"), absl::OkStatus());
+  config.mutable_device()->set_cores(0);
+  EXPECT_THAT(ErrorOf(ValidateRun(config, "run")), HasSubstr("run: device.cores: must be in [1, "));
+}
+
 TEST(ValidateRunTest, ACompleteRunIsFine) {
+  for (const char* overlap : {"NONE", "dw", "rows(12)"}) {
+    EXPECT_EQ(ValidateRun(CompleteRun({std::string("parallel.overlap=") + overlap}), "run"),
+              absl::OkStatus());
+  }
   for (const char* algorithm : {"auto", "ring", "direct"}) {
     EXPECT_EQ(ValidateRun(CompleteRun({std::string("collective.algorithm=") + algorithm}), "run"),
               absl::OkStatus());
@@ -311,6 +336,26 @@ TEST(DefaultsTest, AbsentFieldsGetThemAndZeroStaysZero) {
   EXPECT_EQ(config.pattern(), "t*3");
   EXPECT_EQ(config.seed(), 1337u);
   EXPECT_FALSE(config.has_device());
+}
+
+TEST(ValidateRunTest, ASharedVocabularyNeedsARowForEveryWorker) {
+  const std::vector<std::string> small = {"model.vocabulary=3", "workers=4"};
+  EXPECT_EQ(ValidateRun(CompleteRun(small), "run"), absl::OkStatus());
+  std::vector<std::string> shared = small;
+  shared.push_back("parallel.vocabulary=true");
+  EXPECT_THAT(ErrorOf(ValidateRun(CompleteRun(shared), "run")),
+              HasSubstr("run: workers: vocabulary=3 cannot be split over workers=4"));
+}
+
+TEST(ConvertTest, TheVocabularyIsSharedAndTheHeadIsTiedAsTheRunSays) {
+  const auto plain = ToPlanOptions(CompleteRun());
+  EXPECT_FALSE(plain->vocabulary_parallel);
+  EXPECT_TRUE(plain->shape.tied_head);
+  const auto options =
+      ToPlanOptions(CompleteRun({"parallel.vocabulary=true", "model.tied_head=false"}));
+  EXPECT_TRUE(options->vocabulary_parallel);
+  EXPECT_FALSE(options->shape.tied_head);
+  EXPECT_TRUE(HasTiedHead(v1::ModelConfig())) << "a run of an older version";
 }
 
 TEST(ConvertTest, ARunBecomesPlanOptions) {

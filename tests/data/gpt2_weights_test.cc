@@ -43,6 +43,7 @@ void ExpectIsExample(const absl::StatusOr<Gpt2Weights>& got, bool biases) {
   EXPECT_EQ(got->shape.sequence, 5);
   EXPECT_EQ(got->shape.vocabulary, 7);
   EXPECT_EQ(got->shape.biases, biases);
+  EXPECT_TRUE(got->shape.tied_head);
   ASSERT_EQ(got->tensors.size(), want.tensors.size());
   for (size_t i = 0; i < want.tensors.size(); ++i) {
     EXPECT_EQ(got->tensors[i].name, want.tensors[i].name);
@@ -126,13 +127,28 @@ TEST(Gpt2WeightsTest, ALayoutThatNobodyTellsIsSeenByTheFirstLinear) {
   ExpectIsExample(ReadGpt2Weights(file), true);
 }
 
-TEST(Gpt2WeightsTest, AnUntiedHeadIsAnotherModel) {
+TEST(Gpt2WeightsTest, AHeadThatDiffersFromTheEmbeddingIsTheModelsOwn) {
+  for (const char* prefix : {"", "transformer.", "_orig_mod.transformer."}) {
+    TensorFile file = WriteGpt2Weights(Example(true));
+    NamedTensor head = Find(&file, "wte.weight");
+    for (NamedTensor& tensor : file.tensors) tensor.name = prefix + tensor.name;
+    head.name = std::string(prefix[0] == '_' ? "_orig_mod." : "") + "lm_head.weight";
+    head.values[3] += 1;
+    file.tensors.insert(file.tensors.begin(), head);
+    const auto weights = ReadGpt2Weights(file);
+    ASSERT_TRUE(weights.ok()) << weights.status();
+    EXPECT_FALSE(weights->shape.tied_head);
+    EXPECT_EQ(weights->tensors.back().name, "lm_head.weight");
+    EXPECT_EQ(weights->tensors.back().values, head.values);
+    const auto again = ReadGpt2Weights(WriteGpt2Weights(*weights));
+    EXPECT_EQ(again->tensors.back().values, head.values);
+  }
+}
+
+TEST(Gpt2WeightsTest, AHeadOfAnotherShapeIsRefused) {
   TensorFile file = WriteGpt2Weights(Example(true));
-  NamedTensor head = Find(&file, "wte.weight");
-  head.name = "lm_head.weight";
-  head.values[3] += 1;
-  file.tensors.push_back(head);
-  EXPECT_THAT(ErrorOf(file), HasSubstr("lm_head.weight differs from wte.weight"));
+  file.tensors.push_back({"lm_head.weight", {8, 7}, std::vector<float>(56, 1)});
+  EXPECT_THAT(ErrorOf(file), HasSubstr("lm_head.weight has shape [8, 7], but [7, 8]"));
 }
 
 TEST(Gpt2WeightsTest, HeadsComeFromTheMetadataElseFromTheChannels) {

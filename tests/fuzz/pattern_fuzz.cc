@@ -15,6 +15,14 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FUZZ_EXPECT(expanded->Expanded() == pattern->Expanded());
   FUZZ_EXPECT(expanded->ForwardSyncPoints() == pattern->ForwardSyncPoints());
   FUZZ_EXPECT(pattern->ForwardSyncPoints() >= 1);
-  FUZZ_EXPECT(pattern->ForwardSyncPoints() <= 2 * pattern->layers());
+  // t@p has two in each block, and one at the end of each run.
+  FUZZ_EXPECT(pattern->ForwardSyncPoints() <= 3 * pattern->layers());
+  int backward = 0;
+  for (const PatternBlock& block : pattern->blocks()) {
+    FUZZ_EXPECT(SlackOf(block) <= 2 * pattern->layers());
+    FUZZ_EXPECT(CountOf(Channels::kShared, block, 1000) <= 1000);
+    for (const Stage& stage : StagesOf(block)) backward += stage.backward_sum != Channels::kNone;
+  }
+  FUZZ_EXPECT(backward == pattern->ForwardSyncPoints());
   return 0;
 }

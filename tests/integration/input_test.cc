@@ -174,6 +174,34 @@ TEST_F(InputTest, HeadsThatWeightsDoNotTellAreSet) {
   ExpectRefused(RunEdgetp(folder_, set), "model.sequence=8, the weights have 16");
 }
 
+TEST_F(InputTest, WeightsWithAHeadOfTheirOwnSayWhichModelTheyAre) {
+  Json("train", {"--data=text.txt", "--pattern=ts", "--steps=2", "--run=own",
+                 "--set=model.tied_head=false"});
+  Json("train", {"--data=text.txt", "--pattern=ts", "--steps=2", "--run=tied"});
+  const std::string own = Checkpoint("own"), tied = Checkpoint("tied");
+  const nlohmann::json want = Json("eval", {"--run=own", "--data=text.txt"});
+  EXPECT_EQ(Json("eval", {"--weights=" + own, "--data=text.txt", "--pattern=ts"})["loss"],
+            want["loss"]);
+  Json("train", {"--init_from=" + own, "--data=text.txt", "--pattern=ts", "--steps=1",
+                 "--run=tuned", "--vocabulary_parallel"});
+  EXPECT_THAT(ReadFile(folder_ + "/runs/tuned/config.textproto"), HasSubstr("tied_head: false"));
+  for (const auto& [file, set, says] :
+       {std::tuple(own, "--set=model.tied_head=true", "model.tied_head=1, the weights have 0"),
+        std::tuple(tied, "--set=model.tied_head=false", "model.tied_head=0, the weights have 1")}) {
+    const CommandResult refused =
+        Run("train", {"--init_from=" + file, "--data=text.txt", "--pattern=ts", set});
+    ExpectRefused(refused, says);
+    EXPECT_EQ(std::count(refused.err.begin(), refused.err.end(), '\n'), 1) << refused.err;
+  }
+}
+
+TEST_F(InputTest, AVocabularyThatIsTooSmallToBeSharedIsRefused) {
+  Write("two.txt", std::string(2000, 'a') + std::string(2000, 'b'));
+  ExpectRefused(Run("train", {"--data=two.txt", "--pattern=ts", "--set=model.heads=4",
+                              "--workers=4", "--vocabulary_parallel"}),
+                "vocabulary=2 cannot be split over workers=4");
+}
+
 TEST_F(InputTest, AddressesThatWouldWrapAroundAreRefused) {
   const std::vector<std::vector<std::string>> commands = {
       {"edgetp_server", "--listen=127.0.0.1:70000"},

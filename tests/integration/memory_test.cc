@@ -82,6 +82,18 @@ TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForLargeBatches) {
   ExpectPlanned({"--model=minigpt", "--batch=64", "--set=model.vocabulary=65"});
 }
 
+// 16384 rows: most of the model are its tables and its logits.
+TEST_F(MemoryTest, ASharedVocabularyTakesAsMuchLessAsThePlanSays) {
+  const std::vector<std::string> model = {
+      "--model=minigpt", "--batch=4", "--set=model.vocabulary=16384", "--set=model.channels=256"};
+  std::vector<std::string> shared = model;
+  shared.push_back("--vocabulary_parallel");
+  ExpectPlanned(model);
+  ExpectPlanned(shared);
+  // Of the rank that puts no checkpoints together.
+  EXPECT_LT(Planned(shared)[1], 0.85 * Planned(model)[1]);
+}
+
 TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForNineteenMillionParameters) {
   ExpectPlanned({"--model=minigpt", "--batch=8", "--sequence=128", "--set=model.layers=6",
                  "--set=model.channels=512", "--set=model.heads=8", "--set=model.vocabulary=65"});

@@ -101,6 +101,33 @@ TEST_F(RunTest, ResumeGoesOnWhereTheCheckpointEnds) {
   EXPECT_EQ(rest["final"], whole["final"]);
 }
 
+// With a head of its own; the vocabulary of 38 is no multiple of 4.
+TEST_F(RunTest, ASharedVocabularyTrainsEvaluatesSamplesAndGoesOnAtAnotherWorldSize) {
+  const std::vector<std::string> model = {"--pattern=tt", "--set=model.tied_head=false",
+                                          "--set=model.heads=4", "--set=train.decay_steps=6"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), model.begin(), model.end());
+    return more;
+  };
+  const nlohmann::json want = Json("train", with({"--steps=6", "--run=whole"}));
+  Json("train", with({"--vocabulary_parallel", "--workers=4", "--steps=3", "--run=half"}));
+  const nlohmann::json rest =
+      Json("train", with({"--resume=half", "--workers=2", "--steps=6", "--run=rest"}));
+  for (const char* loss : {"train_loss", "val_loss"})
+    EXPECT_NEAR(rest["final"][loss], want["final"][loss].get<double>(), 1e-4) << loss;
+  const auto eval = [&](const std::string& run) {
+    return Json("eval", with({"--run=" + run, "--windows=4"}))["loss"].get<double>();
+  };
+  EXPECT_NEAR(eval("rest"), eval("whole"), 1e-4);
+  const auto sample = [&](const std::string& run) {
+    const CommandResult result = RunEdgetp(
+        folder_, {"sample", "--run=" + run, "--prompt=the ", "--tokens=8", "--format=json"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    return nlohmann::json::parse(result.out, nullptr, false)["text"];
+  };
+  EXPECT_EQ(sample("rest"), sample("whole"));
+}
+
 TEST_F(RunTest, AContinuationStretchesTheCosineOfItsRun) {
   Json("train", {"--pattern=ts", "--steps=3", "--run=three"});
   Json("train", {"--resume=three", "--steps=6", "--run=six"});

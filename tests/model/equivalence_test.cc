@@ -17,17 +17,23 @@ struct Case {
   bool biases = true;
   GeluKind gelu = GeluKind::kTanh;
   MergeKind merge = MergeKind::kSumLast;
+  bool tied_head = true;
+  bool vocabulary_parallel = false;
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << c.pattern << " P=" << c.world_size << (c.biases ? " biases" : " no biases")
-       << (c.gelu == GeluKind::kErf ? " erf" : " tanh") << " merge=" << static_cast<int>(c.merge);
+       << (c.gelu == GeluKind::kErf ? " erf" : " tanh") << " merge=" << static_cast<int>(c.merge)
+       << (c.tied_head ? "" : " own head") << (c.vocabulary_parallel ? " shared vocabulary" : "");
 }
 
 std::vector<Case> AllCases() {
   std::vector<Case> cases;
   for (const char* pattern :
-       {"t", "s", "p", "tt", "ss", "pp", "tst", "sppp", "pppp", "pspp", "tpps"}) {
+       {"t", "s", "p", "tt", "ss", "pp", "tst", "sppp", "pppp", "pspp", "tpps", "g", "gg", "tgsp", "l", "lll",
+        "tlls", "lg", "lpl", "d", "dd", "tdlp", "t~1", "t~2t~2",
+        "t~3*3", "t~6*3", "t~1t~2l", "st~1t~1p", "t@0.5", "t@0.5*3",
+        "t@0.75t@0.3", "tt@0.1s", "t~1t~1t@0.5p"}) {
     const bool every_merge = std::set<std::string>{"p", "sppp", "tpps"}.count(pattern) > 0;
     for (int world_size = 1; world_size <= 4; ++world_size) {
       for (const bool biases : {true, false}) {
@@ -42,15 +48,36 @@ std::vector<Case> AllCases() {
   return cases;
 }
 
+// The two ends of the model: a head of its own, and a vocabulary (of 11) whose rows ranks share.
+std::vector<Case> VocabularyCases() {
+  std::vector<Case> cases;
+  for (int world_size = 1; world_size <= 4; ++world_size) {
+    for (const bool biases : {true, false}) {
+      for (const char* pattern : {"t", "sppp"}) {
+        Case c{.pattern = pattern, .world_size = world_size, .biases = biases};
+        for (const auto& [tied, shared] :
+             {std::pair(false, false), std::pair(true, true), std::pair(false, true)}) {
+          c.tied_head = tied;
+          c.vocabulary_parallel = shared;
+          cases.push_back(c);
+        }
+      }
+    }
+  }
+  return cases;
+}
+
 // Puts the ranks' gradients back where they belong in the full tensor. Replicated ones must agree
 // to the last bit.
 std::map<std::string, torch::Tensor> Assemble(TrainerGroup& group, const TrainerOptions& options) {
   const int world_size = group.threads().world_size();
-  const auto shards = *BuildShardMap(options.shape, world_size, options.split);
+  const auto shards =
+      *BuildShardMap(options.shape, world_size, options.split, options.vocabulary_parallel);
   const int64_t C = options.shape.channels, D = C / options.shape.heads;
   std::map<std::string, torch::Tensor> full;
   for (int rank = 0; rank < world_size; ++rank) {
     const Range heads = shards[rank].heads, columns = shards[rank].columns;
+    const Range rows = shards[rank].vocabulary;
     const auto locals = group.trainer(rank).LocalGradients();
     EXPECT_TRUE(locals.ok()) << locals.status();
     for (const NamedTensor& named : *locals) {
@@ -80,6 +107,9 @@ std::map<std::string, torch::Tensor> Assemble(TrainerGroup& group, const Trainer
         into({4 * C}).slice(0, columns.begin, columns.end).copy_(local);
       } else if (name.find("mlp.c_proj.weight") != std::string::npos) {
         into({4 * C, C}).slice(0, columns.begin, columns.end).copy_(local);
+      } else if (options.vocabulary_parallel &&
+                 (name == "wte.weight" || name == "lm_head.weight")) {
+        into({options.shape.vocabulary, C}).slice(0, rows.begin, rows.end).copy_(local);
       } else if (rank == 0) {
         full[name] = local;
       } else {
@@ -96,6 +126,8 @@ class EquivalenceTest : public testing::TestWithParam<Case> {
       : options_(TinyOptions(GetParam().pattern, GetParam().world_size, GetParam().biases)) {
     options_.gelu = GetParam().gelu;
     options_.merge = GetParam().merge;
+    options_.shape.tied_head = GetParam().tied_head;
+    options_.vocabulary_parallel = GetParam().vocabulary_parallel;
     options_.clip_norm = 0.5;  // below the norms that occur: clipping acts
     // Adam divides by the gradient's size: where that is only rounding (the bias of k has no
     // influence), it would turn rounding into steps of full length.
@@ -160,28 +192,38 @@ TEST_P(EquivalenceTest, AllReducesAreThoseOfTheStepPlan) {
                            .pattern = options_.pattern,
                            .world_size = GetParam().world_size,
                            .split = options_.split,
+                           .vocabulary_parallel = options_.vocabulary_parallel,
                            .batch = 2,
                            .micro_batches = 2};
   group_->TrainStep(0, MicroBatches(0), 1e-3);
   auto compare = [&](const absl::StatusOr<StepPlan>& plan) {
     ASSERT_TRUE(plan.ok()) << plan.status();
-    const auto want = Collectives(plan->steps[0]);
+    const auto want = CollectiveEntries(plan->steps[0]);
     const auto& got = group_->threads().log();
     ASSERT_EQ(got.size(), want.size());
     for (size_t i = 0; i < want.size(); ++i) {
       EXPECT_EQ(got[i].tag.traffic, want[i].tag.traffic) << i;
       EXPECT_EQ(got[i].tag.phase, want[i].tag.phase) << i;
       EXPECT_EQ(got[i].tag.layer, want[i].tag.layer) << i;
+      EXPECT_EQ(got[i].tag.reduction, want[i].tag.reduction) << i;
       EXPECT_EQ(got[i].elements, want[i].elements) << i;
+      EXPECT_EQ(got[i].part, want[i].part) << i;
+      EXPECT_EQ(got[i].handle, want[i].handle) << i;
     }
   };
   compare(BuildStepPlan(plan_options));
   group_->threads().ClearLog();
   group_->Evaluate(TinyBatch(options_.shape, 0));
   compare(BuildEvaluationPlan(plan_options));
+  group_->threads().ClearLog();
+  group_->NextTokenLogits({3, 1, 4, 1, 5});
+  plan_options.batch = 1;
+  plan_options.shape.sequence = 5;
+  compare(BuildNextTokenPlan(plan_options));
 }
 
 INSTANTIATE_TEST_SUITE_P(Patterns, EquivalenceTest, testing::ValuesIn(AllCases()));
+INSTANTIATE_TEST_SUITE_P(Vocabulary, EquivalenceTest, testing::ValuesIn(VocabularyCases()));
 
 }  // namespace
 }  // namespace edgetp::test

@@ -68,6 +68,7 @@ std::vector<NamedTensor> StrongWeights(const ModelShape& shape) {
     linear(h + "mlp.c_proj", 4 * C, C);
   }
   norm("ln_f");
+  if (!shape.tied_head) weights.push_back(Random("lm_head.weight", {shape.vocabulary, C}, 0, 0.5));
   return weights;
 }
 

@@ -1,6 +1,7 @@
-// An in-process group of ranks: one thread each, all-reduce by summing in rank order under a lock.
+// An in-process group of ranks: one thread each, all-reduce in rank order under a lock.
 // Checks that all ranks ask for the same collective, logs what they asked for, and can make a
-// chosen all-reduce fail.
+// chosen call fail. Between Start and Wait the data is NaN, so that whoever uses it too early spoils
+// his loss.
 #pragma once
 
 #include <condition_variable>
@@ -18,6 +19,8 @@ struct LoggedAllReduce {
   CollectiveTag tag;
   int64_t elements;
   bool gather = false;
+  CollectivePart part = CollectivePart::kBoth;
+  int64_t handle = -1;  // joins a kWait to its kStart: the kStarts of the log count from 0
 };
 
 class ThreadGroup {
@@ -27,24 +30,36 @@ class ThreadGroup {
   int world_size() const { return static_cast<int>(members_.size()); }
   Communicator* member(int rank) { return members_[rank].get(); }
 
-  // Makes all-reduce number `number` (from 0) of `rank` return `status`; the others then get
-  // Aborted.
+  // Makes call number `number` (from 0) of `rank` return `status`; the others then get Aborted.
+  // AllReduce, Gather, Start and Wait are calls.
   void FailAt(int rank, int number, absl::Status status);
 
   // What was asked for so far, in order.
   const std::vector<LoggedAllReduce>& log() const { return log_; }
-  void ClearLog() { log_.clear(); }
+  void ClearLog() {
+    log_.clear();
+    starts_ = 0;
+  }
 
   // Calls body(rank) on one thread per rank and waits for all.
   void Run(const std::function<void(int)>& body);
 
  private:
   class Member;
-  absl::Status AllReduce(int rank, const CollectiveTag& tag, absl::Span<float> data,
-                         bool gather = false);
+  // What a call of a rank asks for.
+  struct Request {
+    CollectiveTag tag;
+    bool gather = false;
+    CollectivePart part = CollectivePart::kBoth;
+  };
+  absl::Status AllReduce(int rank, const Request& request, absl::Span<float> data);
   absl::Status Gather(int rank, const CollectiveTag& tag, absl::Span<const int64_t> counts,
                       absl::Span<float> data);
-  absl::Status Complete(bool gather);  // by the last rank to arrive
+  absl::Status Complete(const Request& request);  // by the last rank to arrive
+  // `number` of rank 0's kStart that this call ends.
+  absl::Status Wait(int rank, const CollectiveTag& tag, int64_t elements, int64_t number);
+  // Counts a call of a rank. Errors: that of an earlier failure, or this call's own.
+  absl::Status Enter(int rank);
   absl::Status Abort(const absl::Status& cause, int culprit);
 
   std::vector<std::unique_ptr<Communicator>> members_;
@@ -55,6 +70,7 @@ class ThreadGroup {
   std::vector<int> calls_;  // per rank
   int arrived_ = 0;
   int64_t round_ = 0;
+  int64_t starts_ = 0;  // in the log
   absl::Status aborted_;
   int failing_rank_ = -1;
   int failing_number_ = -1;

@@ -56,6 +56,35 @@ TEST(ShardMapTest, AnUnevenSplitCoversEverythingExactlyOnce) {
   }
 }
 
+TEST(ShardMapTest, RowsOfASharedVocabularyAreCoveredExactlyOnceAndFollowTheHeads) {
+  for (const int vocabulary : {4, 65, 50257}) {
+    ModelShape shape = Shape(4, 128);
+    shape.vocabulary = vocabulary;
+    for (const auto& split : {std::vector<int>{}, {2, 1, 1}, {1, 3}, {1, 1, 1, 1}}) {
+      const int workers = split.empty() ? 2 : static_cast<int>(split.size());
+      const auto shards = *BuildShardMap(shape, workers, split, /*vocabulary_parallel=*/true);
+      int row = 0;
+      for (const Shard& shard : shards) {
+        EXPECT_EQ(shard.vocabulary.begin, row);
+        EXPECT_GE(shard.vocabulary.size(), 1);
+        EXPECT_NEAR(shard.vocabulary.size(), vocabulary * shard.heads.size() / 4.0, 1);
+        row = shard.vocabulary.end;
+      }
+      EXPECT_EQ(row, vocabulary);
+      const auto whole = *BuildShardMap(shape, workers, split);
+      for (const Shard& shard : whole) EXPECT_EQ(shard.vocabulary.size(), vocabulary);
+    }
+  }
+}
+
+TEST(ShardMapTest, FewerRowsOfASharedVocabularyThanWorkersAreRefused) {
+  ModelShape shape = Shape(4, 128);
+  shape.vocabulary = 3;
+  EXPECT_TRUE(BuildShardMap(shape, 4, {}).ok());
+  EXPECT_THAT(std::string(BuildShardMap(shape, 4, {}, true).status().message()),
+              HasSubstr("vocabulary=3 cannot be split over workers=4: every worker needs"));
+}
+
 TEST(ShardMapTest, ASplitGivesTheFastDeviceMore) {
   auto shards = BuildShardMap(Shape(4, 128), 3, {2, 1, 1});
   ASSERT_TRUE(shards.ok());

@@ -8,6 +8,8 @@
 namespace edgetp {
 namespace {
 
+using ::testing::HasSubstr;
+
 constexpr ModelShape kGpt2{12, 12, 768, 1024, 50304, true};
 
 PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 64, 65, false},
@@ -21,10 +23,10 @@ PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 6
 std::vector<CollectiveStep> CollectivesOf(const PlanOptions& options) {
   auto plan = BuildStepPlan(options);
   EXPECT_TRUE(plan.ok()) << plan.status();
-  return Collectives(plan->steps[0]);
+  return CollectiveEntries(plan->steps[0]);
 }
 
-// "fwd:0 fwd:1 bwd:0 ...": what a step reduces, in order.
+// "fwd:0 fwd:1 bwd:0 ...": what a step reduces, in order. "fwd:0+3" starts, and "fwd:0-3" waits.
 std::string Order(const PlanOptions& options) {
   std::string order;
   for (const CollectiveStep& step : CollectivesOf(options)) {
@@ -39,6 +41,8 @@ std::string Order(const PlanOptions& options) {
       default:
         order += NameOf(step.tag.traffic);
     }
+    if (step.part == CollectivePart::kStart) order += "+" + std::to_string(step.handle);
+    if (step.part == CollectivePart::kWait) order += "-" + std::to_string(step.handle);
   }
   return order;
 }
@@ -55,6 +59,60 @@ TEST(StepPlanTest, ARunReducesAtItsLastBlockForwardAndAtItsFirstBackward) {
   EXPECT_EQ(Order(Options("sppp")), "fwd:0 fwd:3 bwd:1 bwd:0 grad_sync scalar");
   EXPECT_EQ(Order(Options("tppsp")),
             "fwd:0 fwd:0 fwd:2 fwd:3 fwd:4 bwd:4 bwd:3 bwd:1 bwd:0 bwd:0 grad_sync scalar");
+}
+
+TEST(StepPlanTest, OneNormReducesOnceAndNeedsNoGradientSync) {
+  EXPECT_EQ(Order(Options("gg")), "fwd:0 fwd:1 bwd:1 bwd:0 scalar");
+}
+
+TEST(StepPlanTest, ABlockWithOneNormOwnsOneNorm) {
+  const ModelShape shape{1, 4, 128, 64, 65, true};
+  const auto t = BuildStepPlan(Options("t", shape)), g = BuildStepPlan(Options("g", shape));
+  EXPECT_EQ(t->parameters[0] - g->parameters[0], 2 * 128);
+  EXPECT_LT(std::get<ComputeStep>(g->steps[0][1]).flops,
+            std::get<ComputeStep>(t->steps[0][1]).flops +
+                std::get<ComputeStep>(t->steps[0][3]).flops);
+  EXPECT_LT(g->memory[0].activations_bytes, t->memory[0].activations_bytes);
+}
+
+TEST(StepPlanTest, ALadderTakesInASumAfterTheNextOneHasStarted) {
+  EXPECT_EQ(Order(Options("ll")),
+            "fwd:0+0 fwd:0+1 fwd:0-0 fwd:1+2 fwd:0-1 fwd:1+3 fwd:1-2 fwd:1-3 "
+            "bwd:1+4 bwd:1+5 bwd:1-4 bwd:0+6 bwd:1-5 bwd:0+7 bwd:0-6 bwd:0-7 scalar");
+  EXPECT_EQ(Order(Options("tl")),
+            "fwd:0 fwd:0 fwd:1+0 fwd:1+1 fwd:1-0 fwd:1-1 "
+            "bwd:1+2 bwd:1+3 bwd:1-2 bwd:1-3 bwd:0 bwd:0 scalar");
+}
+
+TEST(StepPlanTest, DesyncReducesOnceAndNeedsTheGradientSync) {
+  EXPECT_EQ(Order(Options("dd")), "fwd:0 fwd:1 bwd:1 bwd:0 grad_sync scalar");
+}
+
+TEST(StepPlanTest, DelayedSumsAreTakenInKModulesLaterAndAtTheEndOfTheRun) {
+  EXPECT_EQ(Order(Options("t~2t~2s")),
+            "fwd:0+0 fwd:0+1 fwd:1+2 fwd:0-0 fwd:1+3 fwd:0-1 fwd:1-2 fwd:1-3 fwd:2 "
+            "bwd:2 bwd:1+4 bwd:1+5 bwd:0+6 bwd:1-4 bwd:0+7 bwd:1-5 bwd:0-6 bwd:0-7 "
+            "grad_sync scalar");
+}
+
+TEST(StepPlanTest, PartialBlocksReduceTheirShareAndMergeTheRestOncePerRun) {
+  const PlanOptions options = Options("t@0.5t@0.5s", {3, 4, 128, 64, 65, true});
+  EXPECT_EQ(Order(options),
+            "fwd:0 fwd:0 fwd:1 fwd:1 fwd:1 fwd:2 bwd:2 bwd:1 bwd:1 bwd:0 bwd:0 bwd:0 "
+            "grad_sync scalar");
+  const int64_t half = 12 * 64 * 64;
+  const auto steps = CollectivesOf(options);
+  for (const size_t i : {0, 1, 2, 3, 4, 7, 8, 9, 10, 11}) EXPECT_EQ(steps[i].elements, half) << i;
+  EXPECT_EQ(steps[12].elements, 128 * (6 + 6 + 5));
+  const auto quarter = CollectivesOf(Options("t@0.25", {1, 4, 128, 64, 65, true}));
+  EXPECT_EQ(quarter[1].elements, 12 * 64 * 32);
+  EXPECT_EQ(quarter[2].elements, 12 * 64 * 96);
+  EXPECT_EQ(quarter[5].elements, 12 * 64 * 96);
+}
+
+TEST(StepPlanTest, AShareThatIsNoChannelIsRefused) {
+  EXPECT_THAT(std::string(BuildStepPlan(Options("t@0.001")).status().message()),
+              HasSubstr("t@0.001 of 128 channels is none"));
 }
 
 TEST(StepPlanTest, GradientsAreSyncedOncePerStepNotPerMicroBatch) {
@@ -106,6 +164,59 @@ TEST(StepPlanTest, GradSyncCarriesTheNormsOfSAndPAndTheOutputBiasOfS) {
   EXPECT_EQ(grad_sync(options).elements, 128 * (5 + 4));
   options.shape.biases = false;
   EXPECT_EQ(grad_sync(options).elements, 128 * (2 + 2));
+}
+
+TEST(StepPlanTest, ASharedVocabularyReducesAtTheEmbeddingInTheCrossEntropyAndAtTheHead) {
+  PlanOptions options = Options("p", {1, 4, 128, 64, 65, true});
+  options.vocabulary_parallel = true;
+  EXPECT_EQ(Order(options), "fwd:-1 fwd:0 scalar scalar scalar bwd:-1 bwd:0 grad_sync scalar");
+  const std::vector<CollectiveStep> steps = CollectivesOf(options);
+  EXPECT_EQ(steps[0].elements, 12 * 64 * 128);
+  EXPECT_EQ(steps[5].elements, 12 * 64 * 128);
+  for (int i = 2; i < 5; ++i) EXPECT_EQ(steps[i].elements, 12 * 64);
+  EXPECT_EQ(steps[2].tag.reduction, Reduction::kMax);
+  EXPECT_EQ(steps[3].tag.reduction, Reduction::kSum);
+  options.world_size = 1;
+  EXPECT_EQ(Order(options), "");
+}
+
+TEST(StepPlanTest, ASharedVocabularyDividesTheHeadsFlopsItsMemoryAndItsTables) {
+  PlanOptions options = Options("t12", kGpt2, 2);
+  options.batch = 1;
+  const StepPlan replicated = *BuildStepPlan(options);
+  options.vocabulary_parallel = true;
+  const StepPlan shared = *BuildStepPlan(options);
+  const double table = 50304 * 768.0;
+  EXPECT_EQ(replicated.parameters[1] - shared.parameters[1], table / 2);
+  EXPECT_EQ(shared.total_parameters, replicated.total_parameters);
+  const double logits = 1024 * 50304 * 4.0;
+  EXPECT_EQ(shared.memory_sizes[1].logits_bytes, logits / 2);
+  EXPECT_EQ(replicated.memory[1].activations_bytes - shared.memory[1].activations_bytes, logits);
+  const auto products = [](const StepPlan& plan) {
+    double flops = 0;
+    for (const PlanStep& step : plan.steps[1]) {
+      if (const auto* compute = std::get_if<ComputeStep>(&step)) flops += compute->product_flops;
+    }
+    return flops;
+  };
+  EXPECT_NEAR(products(replicated) - products(shared), 3 * 2 * 1024 * table / 2, 1e6);
+}
+
+TEST(StepPlanTest, AHeadOfItsOwnIsCountedOnce) {
+  ModelShape shape = kGpt2;
+  const double tied = BuildStepPlan(Options("t12", shape))->total_parameters;
+  shape.tied_head = false;
+  EXPECT_EQ(BuildStepPlan(Options("t12", shape))->total_parameters, tied + 50304 * 768.0);
+}
+
+TEST(StepPlanTest, TheNextTokensLogitsAreOfOnePositionAndGathered) {
+  PlanOptions options = Options("t");
+  EXPECT_EQ(Collectives(BuildNextTokenPlan(options)->steps[0]).size(), 2u);
+  options.vocabulary_parallel = true;
+  const auto steps = Collectives(BuildNextTokenPlan(options)->steps[0]);
+  ASSERT_EQ(steps.size(), 4u);
+  EXPECT_EQ(steps[3].elements, 65);
+  EXPECT_EQ(steps[3].tag.traffic, TrafficClass::kControl);
 }
 
 TEST(StepPlanTest, AnEvaluationIsTheForwardPassAlone) {

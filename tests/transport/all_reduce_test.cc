@@ -67,6 +67,30 @@ TEST_P(AllReduceTest, EveryRankHoldsTheSameBitsOfTheSum) {
   }
 }
 
+// Also of both zeros, and where the wire dtype of the class is another.
+TEST_P(AllReduceTest, EveryRankHoldsTheSameBitsOfTheMaximum) {
+  CollectiveGroupOptions options = Options();
+  options.wire_forward = "bf16";
+  CollectiveTag tag = kForwardTag;
+  tag.reduction = Reduction::kMax;
+  for (const int64_t count : kCounts) {
+    std::vector<float> want = TestValues(0, count);
+    for (int r = 1; r < world_size(); ++r) {
+      const std::vector<float> part = TestValues(r, count);
+      for (int64_t i = 0; i < count; ++i) want[i] = std::max(want[i], part[i]);
+    }
+    if (count > 2) want[2] = 0.0f;
+    LocalCluster cluster(world_size());
+    ExpectAllOk(cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
+      std::vector<float> data = TestValues(group.rank(), count);
+      if (count > 2) data[2] = group.rank() == 1 ? 0.0f : -0.0f;
+      const absl::Status status = group.AllReduce(tag, absl::MakeSpan(data));
+      EXPECT_TRUE(SameBits(data, want)) << "rank " << group.rank() << " count " << count;
+      return status;
+    }));
+  }
+}
+
 TEST_P(AllReduceTest, WithBf16EveryRankHoldsTheSameBitsCloseToTheSum) {
   CollectiveGroupOptions options = Options();
   options.wire_forward = "bf16";

@@ -26,7 +26,8 @@ std::string Describe(const CollectiveStep& step) {
       step.part == CollectivePart::kStart ? absl::StrCat("start handle=", step.handle, " ") : "";
   return absl::StrCat("{", start, NameOf(step.tag.traffic), " ", NameOf(step.tag.phase),
                       " layer=", step.tag.layer, " elements=", step.elements,
-                      " wire_bytes=", step.wire_bytes, "}");
+                      " wire_bytes=", step.wire_bytes,
+                      step.tag.reduction == Reduction::kMax ? " maximum" : "", "}");
 }
 
 bool Same(const CollectiveStep& want, const CollectiveStep& got) {
@@ -34,8 +35,8 @@ bool Same(const CollectiveStep& want, const CollectiveStep& got) {
   if (want.part != CollectivePart::kBoth && want.handle != got.handle) return false;
   if (want.part == CollectivePart::kWait) return true;
   return want.tag.traffic == got.tag.traffic && want.tag.phase == got.tag.phase &&
-         want.tag.layer == got.tag.layer && want.elements == got.elements &&
-         want.wire_bytes == got.wire_bytes;
+         want.tag.layer == got.tag.layer && want.tag.reduction == got.tag.reduction &&
+         want.elements == got.elements && want.wire_bytes == got.wire_bytes;
 }
 
 // Nobody waits longer for a segment than for its collective.
@@ -171,7 +172,7 @@ absl::Time CollectiveGroup::Enter(int64_t bytes, CollectivePart part) {
 absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const CollectiveTag& tag,
                                                                   absl::Span<float> data,
                                                                   CollectivePart part) {
-  const Codec& codec = CodecFor(tag.traffic);
+  const Codec& codec = tag.reduction == Reduction::kSum ? CodecFor(tag.traffic) : *fp32_;
   const auto elements = static_cast<int64_t>(data.size());
   RETURN_IF_ERROR(Audit({tag, elements, elements * codec.bytes_per_element,
                          CollectiveKind::kAllReduce, part, next_handle_}));
@@ -181,6 +182,7 @@ absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const Collecti
   pending.execution = NextExecution(Emulates());
   pending.execution.schedule = schedule;
   pending.execution.codec = &codec;
+  pending.execution.reduction = tag.reduction;
   pending.data = data;
   pending.paced = clock_.paced();
   return pending;

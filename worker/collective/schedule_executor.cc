@@ -236,7 +236,7 @@ absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Oper
     float* out = target + range.offset_bytes / codec.bytes_per_element;
     const size_t bytes = range.size_bytes / codec.bytes_per_element * sizeof(float);
     RETURN_IF_ERROR(WaitReleased(action, {reinterpret_cast<const std::byte*>(out), bytes}));
-    Apply(*segment, operation == Operation::kCopy ? codec.decode : codec.decode_add, out);
+    Apply(*segment, operation == Operation::kCopy ? codec.decode : DecodeAdd(), out);
     arrivals_.Pop(action.peer);
   }
   clock_->SpendReceiving();

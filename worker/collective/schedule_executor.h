@@ -16,6 +16,7 @@
 #include "common/collective/schedule.h"
 #include "common/collective/segments.h"
 #include "common/network/attribution.h"
+#include "common/plan/step_plan.h"
 #include "worker/collective/arrival_book.h"
 #include "worker/collective/delivery_log.h"
 #include "worker/collective/emulation.h"
@@ -41,6 +42,7 @@ struct ExecutionReport {
 struct Execution {
   const Schedule* schedule = nullptr;
   const Codec* codec = nullptr;
+  Reduction reduction = Reduction::kSum;  // what "adding" is below; others than the sum: fp32
   uint64_t collective = 0;          // number within the job
   bool emulated = true;             // false: as fast as the host can, partition or not
   const char* name = "all_reduce";  // for messages, as `step`
@@ -74,6 +76,9 @@ class ScheduleExecutor {
   };
   enum class Operation { kCopy, kAdd };
   using Decode = decltype(Codec::decode);
+  // What adds a received part to a sum, and a sum to this rank's part.
+  Decode DecodeAdd() const;
+  void AddSum(const float* sum, float* own, size_t count) const;
   // Of one awaited segment.
   struct WaitTimes {
     absl::Time wanted;    // on the rank's clock

@@ -1,9 +1,43 @@
-// The part of ScheduleExecutor that adds: the own part, or a chunk's whole sum from several peers'
+// The part of ScheduleExecutor that reduces: the own part, or a chunk's whole sum from several peers'
 // parts at once.
+#include <bit>
+#include <cmath>
+#include <cstring>
+
 #include "common/base/status_macros.h"
 #include "worker/collective/schedule_executor.h"
 
 namespace edgetp {
+namespace {
+
+// The same bits whichever operand is which: ranks combine the first two parts in either order. Of
+// the two zeros the positive one; a NaN stays.
+float Larger(float a, float b) {
+  if (a == b) return std::bit_cast<float>(std::bit_cast<uint32_t>(a) & std::bit_cast<uint32_t>(b));
+  return a > b || std::isnan(a) ? a : b;
+}
+
+void LargerFp32(const std::byte* in, float* out, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    float value;
+    std::memcpy(&value, in + i * sizeof(value), sizeof(value));
+    out[i] = Larger(out[i], value);
+  }
+}
+
+}  // namespace
+
+ScheduleExecutor::Decode ScheduleExecutor::DecodeAdd() const {
+  return execution_.reduction == Reduction::kMax ? &LargerFp32 : execution_.codec->decode_add;
+}
+
+void ScheduleExecutor::AddSum(const float* sum, float* own, size_t count) const {
+  if (execution_.reduction == Reduction::kMax) {
+    for (size_t i = 0; i < count; ++i) own[i] = Larger(sum[i], own[i]);
+  } else {
+    for (size_t i = 0; i < count; ++i) own[i] = sum[i] + own[i];
+  }
+}
 
 absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
   Chunk& chunk = chunks_[action.chunk];
@@ -16,7 +50,7 @@ absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
         WaitReleased(action, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(own),
                                                  range.size() * sizeof(float))));
     execution_.codec->round(own, range.size());
-    for (int64_t i = 0; i < range.size(); ++i) own[i] = sum[i] + own[i];
+    AddSum(sum, own, range.size());
     chunk.encoded = chunk.rounded = false;
   }
   chunk.state = ChunkState::kData;
@@ -73,15 +107,13 @@ absl::Status ScheduleExecutor::ReduceSegment(absl::Span<const Action> parts,
   bool started = in_place;
   for (const Action& action : parts) {
     if (action.kind == ActionKind::kReduceLocal) {
-      if (sum != own) {
-        for (size_t k = 0; k < count; ++k) own[k] = sum[k] + own[k];
-      }
+      if (sum != own) AddSum(sum, own, count);
       sum = own;
       continue;
     }
     ASSIGN_OR_RETURN(const ReceivedSegment* segment, Await(action));
     RETURN_IF_ERROR(CheckExpected(action, range, *segment));
-    Apply(*segment, started ? codec.decode_add : codec.decode, sum);
+    Apply(*segment, started ? DecodeAdd() : codec.decode, sum);
     started = true;
     arrivals_.Pop(action.peer);
   }

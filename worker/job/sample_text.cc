@@ -43,7 +43,7 @@ absl::StatusOr<int64_t> NextToken(const SampleParts& parts, const std::vector<in
   const size_t context = std::min<size_t>(tokens.size(), parts.config->model().sequence());
   options.shape.sequence = static_cast<int>(context);
   options.batch = 1;
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildEvaluationPlan(options));
+  ASSIGN_OR_RETURN(const StepPlan plan, BuildNextTokenPlan(options));
   parts.group->BeginStep(-1, CollectiveEntries(plan.steps[parts.group->rank()]));
   ASSIGN_OR_RETURN(const std::vector<float> logits,
                    parts.trainer->NextTokenLogits(absl::MakeConstSpan(tokens).last(context)));

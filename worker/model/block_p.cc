@@ -19,40 +19,39 @@ class BlockP : public Block {
  public:
   explicit BlockP(BlockParts parts) : w_(std::move(parts)) {}
 
-  void Forward(ResidualStream& stream, const ForwardPass& pass) const override {
+  torch::Tensor Compute(StagePart, ResidualStream& stream, const ForwardPass& pass) const override {
     if (w_.place.first_of_run)
-      stream.local = stream.entered = CopyToRegion(stream.x, *w_.context, w_.layer);
+      stream.local = stream.entered =
+          CopyToRegion(stream.x, *w_.context, w_.layer, *stream.late_gradients);
     const torch::Tensor h = stream.local;                          // (B*T, C), rank-local
     const torch::Tensor attended = w_.attention(w_.ln1(h), pass);  // (B*T, C), partial
     const torch::Tensor expanded = w_.mlp(w_.ln2(h + attended));   // (B*T, C), partial
     const torch::Tensor z = DropLocal(attended + expanded, pass, w_.layer,
                                       DropoutSite::kBlockOutput, w_.context->rank());
-    if (w_.place.last_of_run) {
-      Merge(stream, z, pass);
-    } else {
-      stream.local = h + z;
-    }
+    if (w_.place.last_of_run) return ToMerge(stream, z);
+    stream.local = h + z;
+    return {};
   }
 
- private:
-  void Merge(ResidualStream& stream, const torch::Tensor& z, const ForwardPass& pass) const {
-    const double share = 1.0 / w_.context->world_size();
-    switch (w_.merge) {
-      case MergeKind::kSumLast:
-        stream.x = Reduce(torch::add(z, stream.local, share), pass);
-        break;
-      case MergeKind::kMean:
-        stream.x = Reduce((stream.local + z) * share, pass);
-        break;
-      case MergeKind::kSum:
-        stream.x = stream.x + Reduce(stream.local + z - stream.entered, pass);
-        break;
-    }
+  void Finish(StagePart, ResidualStream& stream, const torch::Tensor& sum,
+              const ForwardPass&) const override {
+    stream.x = w_.merge == MergeKind::kSum ? stream.x + sum : sum;
     stream.local = stream.entered = torch::Tensor();
   }
 
-  torch::Tensor Reduce(torch::Tensor partial, const ForwardPass& pass) const {
-    return ReduceFromRegion(std::move(partial), *w_.context, pass, w_.layer);
+ private:
+  // This rank's part of the sum that makes the streams one.
+  torch::Tensor ToMerge(const ResidualStream& stream, const torch::Tensor& z) const {
+    const double share = 1.0 / w_.context->world_size();
+    switch (w_.merge) {
+      case MergeKind::kSumLast:
+        return torch::add(z, stream.local, share);
+      case MergeKind::kMean:
+        return (stream.local + z) * share;
+      case MergeKind::kSum:
+        break;
+    }
+    return stream.local + z - stream.entered;
   }
 
   const BlockParts w_;

@@ -21,12 +21,17 @@ class BlockS : public Block {
       outer_bias_ = counts ? w_.attention_bias : w_.attention_bias.detach();
   }
 
-  void Forward(ResidualStream& stream, const ForwardPass& pass) const override {
-    const torch::Tensor inside = CopyToRegion(stream.x, *w_.context, w_.layer);  // (B*T, C)
-    const torch::Tensor attended = w_.attention(w_.ln1(inside), pass);      // (B*T, C), partial
-    const torch::Tensor y = AddBias(inside + attended, w_.attention_bias);  // rank-local
-    const torch::Tensor expanded = w_.mlp(w_.ln2(y));                       // (B*T, C), partial
-    const torch::Tensor sum = ReduceFromRegion(expanded + attended, *w_.context, pass, w_.layer);
+  torch::Tensor Compute(StagePart, ResidualStream& stream, const ForwardPass& pass) const override {
+    const torch::Tensor inside =
+        CopyToRegion(stream.x, *w_.context, w_.layer, *stream.late_gradients);  // (B*T, C)
+    const torch::Tensor attended = w_.attention(w_.ln1(inside), pass);          // (B*T, C), partial
+    const torch::Tensor y = AddBias(inside + attended, w_.attention_bias);      // rank-local
+    const torch::Tensor expanded = w_.mlp(w_.ln2(y));                           // (B*T, C), partial
+    return expanded + attended;
+  }
+
+  void Finish(StagePart, ResidualStream& stream, const torch::Tensor& sum,
+              const ForwardPass& pass) const override {
     const torch::Tensor contribution = AddBias(AddBias(sum, outer_bias_), w_.mlp_bias);
     stream.x = stream.x + DropReplicated(contribution, pass, w_.layer, DropoutSite::kBlockOutput);
   }

@@ -14,23 +14,24 @@ class BlockT : public Block {
  public:
   explicit BlockT(BlockParts parts) : w_(std::move(parts)) {}
 
-  void Forward(ResidualStream& stream, const ForwardPass& pass) const override {
-    const torch::Tensor u = CopyToRegion(w_.ln1(stream.x), *w_.context, w_.layer);  // (B*T, C)
-    const torch::Tensor attended =
-        ReduceFromRegion(w_.attention(u, pass), *w_.context, pass, w_.layer);
-    const torch::Tensor x1 =
-        Add(stream.x, attended, w_.attention_bias, pass, DropoutSite::kAttentionOutput);
-    const torch::Tensor v = CopyToRegion(w_.ln2(x1), *w_.context, w_.layer);
-    const torch::Tensor expanded = ReduceFromRegion(w_.mlp(v), *w_.context, pass, w_.layer);
-    stream.x = Add(x1, expanded, w_.mlp_bias, pass, DropoutSite::kMlpOutput);
+  torch::Tensor Compute(StagePart part, ResidualStream& stream,
+                        const ForwardPass& pass) const override {
+    const bool attends = part == StagePart::kAttention;
+    const LayerNorm& norm = attends ? w_.ln1 : w_.ln2;
+    const torch::Tensor u =
+        CopyToRegion(norm(stream.x), *w_.context, w_.layer, *stream.late_gradients);  // (B*T, C)
+    return attends ? w_.attention(u, pass) : w_.mlp(u);  // (B*T, C), partial
+  }
+
+  void Finish(StagePart part, ResidualStream& stream, const torch::Tensor& sum,
+              const ForwardPass& pass) const override {
+    const bool attends = part == StagePart::kAttention;
+    const torch::Tensor contribution = AddBias(sum, attends ? w_.attention_bias : w_.mlp_bias);
+    const DropoutSite site = attends ? DropoutSite::kAttentionOutput : DropoutSite::kMlpOutput;
+    stream.x = stream.x + DropReplicated(contribution, pass, w_.layer, site);
   }
 
  private:
-  torch::Tensor Add(const torch::Tensor& x, const torch::Tensor& contribution,
-                    const torch::Tensor& bias, const ForwardPass& pass, DropoutSite site) const {
-    return x + DropReplicated(AddBias(contribution, bias), pass, w_.layer, site);
-  }
-
   const BlockParts w_;
 };
 

@@ -1,4 +1,4 @@
-// The model's only way out: sum a buffer over all ranks, or bring its parts to rank 0. Implemented
+// The model's only way out: reduce a buffer over all ranks, or bring its parts to rank 0. Implemented
 // by worker/ over gRPC and by tests in one process.
 #pragma once
 
@@ -16,9 +16,9 @@ class Communicator {
   virtual int rank() const = 0;
   virtual int world_size() const = 0;
 
-  // Replaces `data` by its sum over ranks, the same bits on every rank. All ranks call in the same
-  // order with the same tag and size. Called by one thread; while it runs, nothing else may touch
-  // `data`. Not called at world size 1.
+  // Replaces `data` by its sum over ranks, or what else tag.reduction says, the same bits on every
+  // rank. All ranks call in the same order with the same tag and size. Called by one thread; while
+  // it runs, nothing else may touch `data`. Not called at world size 1.
   // Blocks until: the sum is there, or the implementation's deadline.
   // Errors: those of the transport; the model passes the first one on unchanged.
   virtual absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) = 0;

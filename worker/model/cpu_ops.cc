@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -92,9 +93,33 @@ torch::Tensor AttendBackward(const torch::Tensor& gradient, const torch::Tensor&
   return result;
 }
 
-void AddRows(const torch::Tensor& tokens, const float* from, float* into, int64_t C) {
+// Calls with each token's number within tokens, and its row in a table of `rows` that begins with
+// token `first`; tokens that the table does not have are left out.
+template <typename Body>
+void ForEachRow(const torch::Tensor& tokens, int64_t first, int64_t rows, Body body) {
   const int64_t* token = tokens.data_ptr<int64_t>();
-  for (int64_t i = 0; i < tokens.numel(); ++i) kernels::Add(from + i * C, into + token[i] * C, C);
+  for (int64_t i = 0; i < tokens.numel(); ++i) {
+    const int64_t row = token[i] - first;
+    if (row >= 0 && row < rows) body(i, row);
+  }
+}
+
+// Adds the rows of `from`, one per token, to the gradient of the table's.
+void AddRows(const torch::Tensor& tokens, const torch::Tensor& from, const torch::Tensor& table,
+             int64_t first) {
+  const int64_t C = table.size(1);
+  const float* source = from.data_ptr<float>();
+  float* into = GradientOf(table).data_ptr<float>();
+  ForEachRow(tokens, first, table.size(0),
+             [&](int64_t i, int64_t row) { kernels::Add(source + i * C, into + row * C, C); });
+}
+
+// The same of the positions' rows, which every sequence has.
+void AddToPositions(const torch::Tensor& from, const torch::Tensor& position_table, int64_t T) {
+  const int64_t C = position_table.size(1), B = from.size(0) / T;
+  const float* source = from.data_ptr<float>();
+  float* into = GradientOf(position_table).data_ptr<float>();
+  for (int64_t b = 0; b < B; ++b) kernels::Add(source + b * T * C, into, T * C);
 }
 
 // Any tensor as (rows, columns) in steps of rows, or as the transpose of one.
@@ -188,11 +213,35 @@ torch::Tensor Embed(const torch::Tensor& tokens, const torch::Tensor& token_tabl
   }
   return Differentiable(std::move(x), {}, [=](const torch::Tensor& gradient) {
     const torch::Tensor dx = gradient.contiguous();
-    const float* from = dx.data_ptr<float>();
-    AddRows(tokens, from, GradientOf(token_table).data_ptr<float>(), C);
-    for (int64_t b = 0; b < B; ++b)
-      kernels::Add(from + b * T * C, GradientOf(position_table).data_ptr<float>(), T * C);
+    AddRows(tokens, dx, token_table, /*first=*/0);
+    AddToPositions(dx, position_table, T);
     return torch::Tensor();
+  });
+}
+
+torch::Tensor EmbedRows(const torch::Tensor& tokens, const torch::Tensor& token_table,
+                        int64_t first) {
+  const int64_t C = token_table.size(1);
+  torch::Tensor x = torch::zeros({tokens.numel(), C}, token_table.options().requires_grad(false));
+  const float* rows = token_table.data_ptr<float>();
+  float* into = x.data_ptr<float>();
+  ForEachRow(tokens, first, token_table.size(0),
+             [&](int64_t i, int64_t row) { std::copy_n(rows + row * C, C, into + i * C); });
+  return Differentiable(std::move(x), {}, [=](const torch::Tensor& gradient) {
+    AddRows(tokens, gradient.contiguous(), token_table, first);
+    return torch::Tensor();
+  });
+}
+
+torch::Tensor AddPositions(torch::Tensor x, const torch::Tensor& position_table, int64_t T) {
+  torch::Tensor sum = x.detach();  // the same memory
+  const int64_t C = sum.size(1), B = sum.size(0) / T;
+  const float* positions = position_table.data_ptr<float>();
+  float* into = sum.data_ptr<float>();
+  for (int64_t b = 0; b < B; ++b) kernels::Add(positions, into + b * T * C, T * C);
+  return Differentiable(std::move(sum), x, [=](const torch::Tensor& gradient) {
+    AddToPositions(gradient.contiguous(), position_table, T);
+    return gradient;
   });
 }
 

@@ -40,6 +40,14 @@ torch::Tensor Attend(const torch::Tensor& qkv, int64_t heads, int64_t T);
 torch::Tensor Embed(const torch::Tensor& tokens, const torch::Tensor& token_table,
                     const torch::Tensor& position_table);
 
+// The same of a vocabulary that ranks share: `token_table` has the rows from token `first` on, and
+// tokens of other ranks become zeros. Positions are added once the ranks have summed; AddPositions
+// overwrites `x`, as Gelu does.
+// Shapes: tokens (B, T), token_table (V/P, C) -> (B*T, C); x (B*T, C) -> same.
+torch::Tensor EmbedRows(const torch::Tensor& tokens, const torch::Tensor& token_table,
+                        int64_t first);
+torch::Tensor AddPositions(torch::Tensor x, const torch::Tensor& position_table, int64_t T);
+
 // Mean cross-entropy of hidden @ table^T.
 // Shapes: hidden (rows, C), table (V, C), targets with `rows` elements -> scalar.
 torch::Tensor HeadLoss(const torch::Tensor& hidden, const torch::Tensor& table,

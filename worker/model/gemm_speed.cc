@@ -1,4 +1,6 @@
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <limits>
 #include <vector>

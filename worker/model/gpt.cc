@@ -4,30 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "worker/model/cpu_ops.h"
 #include "worker/model/dropout.h"
+#include "worker/model/tensor_parallel_region.h"
 
 namespace edgetp {
 namespace {
-
-struct BlockRow {
-  BlockKind kind;
-  std::unique_ptr<Block> (*make)(BlockParts);
-};
-
-// One row per letter of a pattern.
-constexpr BlockRow kBlockRows[] = {
-    {BlockKind::kTensorParallel, &MakeBlockT},
-    {BlockKind::kSyncDrop, &MakeBlockS},
-    {BlockKind::kParallel, &MakeBlockP},
-};
-
-std::unique_ptr<Block> MakeBlock(BlockKind kind, BlockParts parts) {
-  for (const BlockRow& row : kBlockRows) {
-    if (row.kind == kind) return row.make(std::move(parts));
-  }
-  throw std::logic_error("a block letter without a row in gpt.cc");
-}
 
 torch::Tensor CausalMask(int64_t length, const torch::Device& device) {
   const auto options = torch::TensorOptions().dtype(torch::kFloat).device(device);
@@ -37,6 +18,7 @@ torch::Tensor CausalMask(int64_t length, const torch::Device& device) {
 BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
                    ParallelContext* context, int layer, const torch::Tensor& mask) {
   auto value = [&](const char* name) { return store.Value(absl::StrCat("h.", layer, ".", name)); };
+  DeferredProducts* const products = &context->products();
   BlockParts parts;
   parts.layer = layer;
   parts.place = options.pattern.blocks()[layer];
@@ -49,11 +31,11 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
                      .heads = context->shard().heads.size(),
                      .head_size = options.shape.channels / options.shape.heads,
                      .causal_mask = mask,
-                     .qkv = {value("attn.c_attn.weight"), value("attn.c_attn.bias")},
-                     .projection = {value("attn.c_proj.weight")}};
+                     .qkv = {value("attn.c_attn.weight"), value("attn.c_attn.bias"), products},
+                     .projection = {value("attn.c_proj.weight"), products}};
   parts.mlp = {.gelu = options.gelu,
-               .expand = {value("mlp.c_fc.weight"), value("mlp.c_fc.bias")},
-               .projection = {value("mlp.c_proj.weight")}};
+               .expand = {value("mlp.c_fc.weight"), value("mlp.c_fc.bias"), products},
+               .projection = {value("mlp.c_proj.weight"), products}};
   parts.attention_bias = value("attn.c_proj.bias");
   parts.mlp_bias = value("mlp.c_proj.bias");
   return parts;
@@ -62,41 +44,60 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
 }  // namespace
 
 Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelContext* context)
-    : token_table_(store.Value("wte.weight")),
-      position_table_(store.Value("wpe.weight")),
+    : context_(context),
+      vocabulary_(store, context, options.shape.vocabulary, options.vocabulary_parallel),
+      regions_(RegionsOf(options.pattern)),
+      groups_(options.overlap.GroupsOf(context->world_size())),
       final_norm_{store.Value("ln_f.weight"), store.Value("ln_f.bias")} {
   const torch::Tensor mask = CausalMask(options.shape.sequence, store.values().device());
   for (int layer = 0; layer < options.shape.layers; ++layer) {
-    const BlockKind kind = options.pattern.blocks()[layer].kind;
-    blocks_.push_back(MakeBlock(kind, PartsOf(options, store, context, layer, mask)));
+    blocks_.push_back(MakeBlock(PartsOf(options, store, context, layer, mask)));
   }
 }
 
-torch::Tensor Gpt::Embed(const torch::Tensor& tokens, const ForwardPass& pass) const {
-  if (cpu::Takes(token_table_)) return cpu::Embed(tokens, token_table_, position_table_);
-  const torch::Tensor positions = position_table_.size(0) == pass.sequence
-                                      ? position_table_
-                                      : position_table_.narrow(0, 0, pass.sequence);  // (T, C)
-  const torch::Tensor embedded = torch::embedding(token_table_, tokens) + positions;  // (B, T, C)
-  return embedded.view({-1, embedded.size(2)});
+std::vector<RowGroup> Gpt::Embedded(const torch::Tensor& tokens, const ForwardPass& pass) const {
+  const int count = pass.phase == Phase::kForward ? groups_ : 1;
+  std::vector<RowGroup> groups;
+  for (int i = 0; i < count; ++i) {
+    const Range rows = RowsOfGroup(static_cast<int>(pass.batch), count, i);
+    RowGroup group{pass};
+    group.pass.batch = rows.size();
+    group.pass.first_row = rows.begin;
+    if (count > 1) group.pass.all_rows = pass.batch;
+    const torch::Tensor embedded =
+        vocabulary_.Embed(tokens.narrow(0, rows.begin, rows.size()), group.pass);
+    group.stream.x = DropReplicated(embedded, group.pass, -1, DropoutSite::kEmbedding);
+    groups.push_back(std::move(group));
+  }
+  return groups;
 }
 
 torch::Tensor Gpt::Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const {
-  ResidualStream stream;
-  stream.x = DropReplicated(Embed(tokens, pass), pass, -1, DropoutSite::kEmbedding);
-  for (const auto& block : blocks_) block->Forward(stream, pass);
-  return final_norm_(stream.x);
+  std::vector<RowGroup> whole = Embedded(tokens, pass);
+  RegionWalk walk(blocks_, regions_, context_, &whole);
+  walk.Run();
+  return final_norm_(walk.Complete(0));
 }
 
-torch::Tensor Gpt::Logits(const torch::Tensor& hidden) const {
-  return torch::mm(hidden, token_table_.t());
+torch::Tensor Gpt::Logits(const torch::Tensor& hidden, const ForwardPass& pass) const {
+  return vocabulary_.Logits(hidden, pass);
 }
 
 torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& targets,
                         const ForwardPass& pass) const {
-  const torch::Tensor hidden = Hidden(tokens, pass);
-  if (cpu::Takes(hidden)) return cpu::HeadLoss(hidden, token_table_, targets);
-  return torch::cross_entropy_loss(Logits(hidden), targets.view({-1}));
+  std::vector<RowGroup> groups = Embedded(tokens, pass);
+  RegionWalk walk(blocks_, regions_, context_, &groups);
+  walk.Run();
+  torch::Tensor loss;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const ForwardPass& rows = groups[i].pass;
+    const torch::Tensor of_group = vocabulary_.Loss(
+        final_norm_(walk.Complete(i)), targets.narrow(0, rows.first_row, rows.batch), rows);
+    if (groups.size() == 1) return of_group;
+    const double share = static_cast<double>(rows.batch) / static_cast<double>(pass.batch);
+    loss = loss.defined() ? torch::add(loss, of_group, share) : of_group * share;
+  }
+  return loss;
 }
 
 }  // namespace edgetp

@@ -1,4 +1,4 @@
-// GPT-2 over a rank's shard: embeddings, the blocks of a pattern, the tied head. Reads its weights
+// GPT-2 over a rank's shard: embeddings, the blocks of a pattern, the head. Reads its weights
 // from a ParameterStore and owns none.
 #pragma once
 
@@ -8,8 +8,10 @@
 #include "worker/model/block.h"
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
+#include "worker/model/region_walk.h"
 #include "worker/model/torch.h"
 #include "worker/model/trainer.h"
+#include "worker/model/vocabulary.h"
 
 namespace edgetp {
 
@@ -21,8 +23,8 @@ class Gpt {
   // Shapes: tokens (B, T) int64 -> (B*T, C), after ln_f; the same bits on all ranks.
   torch::Tensor Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const;
 
-  // Shapes: hidden (rows, C) -> (rows, V).
-  torch::Tensor Logits(const torch::Tensor& hidden) const;
+  // Shapes: hidden (rows, C) -> (rows, V), on all ranks.
+  torch::Tensor Logits(const torch::Tensor& hidden, const ForwardPass& pass) const;
 
   // Mean cross-entropy.
   // Shapes: tokens, targets (B, T) -> scalar.
@@ -30,12 +32,14 @@ class Gpt {
                      const ForwardPass& pass) const;
 
  private:
-  // Shapes: tokens (B, T) -> (B*T, C).
-  torch::Tensor Embed(const torch::Tensor& tokens, const ForwardPass& pass) const;
+  // The groups of rows that a pass is cut into, embedded.
+  std::vector<RowGroup> Embedded(const torch::Tensor& tokens, const ForwardPass& pass) const;
 
-  torch::Tensor token_table_;     // (V, C), also the head
-  torch::Tensor position_table_;  // (T, C)
+  ParallelContext* const context_;
+  const Vocabulary vocabulary_;
   std::vector<std::unique_ptr<Block>> blocks_;
+  const std::vector<Region> regions_;
+  const int groups_;  // of rows, of a pass that trains
   LayerNorm final_norm_;
 };
 

@@ -47,7 +47,8 @@ torch::Tensor InitialValue(const ParameterSpec& spec, const ModelShape& shape, I
   } else if (IsLinear(spec.role) && kind == InitKind::kTorch) {
     FillUniform(value.data_ptr<float>(), value.numel(),
                 1 / std::sqrt(static_cast<double>(spec.fan_in)), key);
-  } else if (spec.role == Role::kEmbedding || spec.role == Role::kLinearWeight) {
+  } else if (spec.role == Role::kEmbedding || spec.role == Role::kHead ||
+             spec.role == Role::kLinearWeight) {
     FillNormal(value.data_ptr<float>(), value.numel(), 0.02, key);
   } else if (spec.role == Role::kResidualWeight) {
     FillNormal(value.data_ptr<float>(), value.numel(), 0.02 / std::sqrt(2.0 * shape.layers), key);

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "worker/model/shards.h"
+#include "common/plan/parameters.h"
 #include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 

@@ -202,6 +202,27 @@ double CrossEntropy(float* logits, const int64_t* targets, float share, int64_t 
 }
 
 EDGETP_VECTORIZED
+void Exponentials(float* logits, int64_t n, float* largest, float* sum) {
+  float top = logits[0];
+#pragma omp simd reduction(max : top)
+  for (int64_t i = 0; i < n; ++i) top = std::max(top, logits[i]);
+  float total = 0;
+#pragma omp simd reduction(+ : total)
+  for (int64_t i = 0; i < n; ++i) {
+    logits[i] = Exp(logits[i] - top);
+    total += logits[i];
+  }
+  *largest = top;
+  *sum = total;
+}
+
+EDGETP_VECTORIZED
+void Scale(float factor, float* values, int64_t n) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) values[i] *= factor;
+}
+
+EDGETP_VECTORIZED
 void Add(const float* from, float* into, int64_t n) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) into[i] += from[i];

@@ -44,6 +44,12 @@ void CausalSoftmaxBackward(const float* weights, float scale, int64_t T, float* 
 // Shapes: logits (rows, V), targets (rows).
 double CrossEntropy(float* logits, const int64_t* targets, float share, int64_t rows, int64_t V);
 
+// One row of logits becomes exp(logits - largest); `sum` is theirs.
+void Exponentials(float* logits, int64_t n, float* largest, float* sum);
+
+// values *= factor.
+void Scale(float factor, float* values, int64_t n);
+
 // into += from. Sizes: n each.
 void Add(const float* from, float* into, int64_t n);
 

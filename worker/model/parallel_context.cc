@@ -54,12 +54,17 @@ void ParallelContext::Finish(const Pending& pending) {
   if (world_size_ == 1) return;
   // The copy back would wait for it, too: what the accelerator still has to do is computing.
   if (pending.host.defined()) torch::cuda::synchronize(pending.tensor.device().index());
-  if (status_.ok()) status_ = communicator_->Wait(pending.handle);
+  const absl::Status status = communicator_->Wait(pending.handle);  // of a failed group, too
+  if (status_.ok()) status_ = status;
   if (!status_.ok()) throw CollectiveError();
   if (!pending.host.defined()) return;
   torch::NoGradGuard no_grad;
   pending.tensor.detach().copy_(pending.host);
   communicator_->EndStaging();
+}
+
+void ParallelContext::Abandon(const Pending& pending) {
+  if (world_size_ > 1) communicator_->Wait(pending.handle).IgnoreError();  // the first error counts
 }
 
 void ParallelContext::Gather(const CollectiveTag& tag, const std::vector<int64_t>& counts,

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "common/plan/shard_map.h"
 #include "worker/model/communicator.h"
+#include "worker/model/deferred_products.h"
 #include "worker/model/torch.h"
 
 namespace edgetp {
@@ -22,26 +23,28 @@ class CollectiveError : public std::exception {
 
 class ParallelContext {
  public:
-  // `communicator` must outlive the context.
-  ParallelContext(Communicator* communicator, const Shard& shard)
+  // `communicator` must outlive the context. `defers_weight_gradients`: overlap DW.
+  ParallelContext(Communicator* communicator, const Shard& shard,
+                  bool defers_weight_gradients = false)
       : communicator_(communicator),
         rank_(communicator->rank()),
         world_size_(communicator->world_size()),
-        shard_(shard) {}
+        shard_(shard),
+        products_(defers_weight_gradients) {}
 
   int rank() const { return rank_; }
   int world_size() const { return world_size_; }
   const Shard& shard() const { return shard_; }
 
-  // Replaces `tensor` by its sum over ranks; at world size 1 does nothing. Tensors of an
-  // accelerator are staged through pinned host memory.
+  // Replaces `tensor` by its sum over ranks, or what else tag.reduction says; at world size 1 does
+  // nothing. Tensors of an accelerator are staged through pinned host memory.
   // Shapes: any; contiguous float32. Throws CollectiveError; after the first failure every call
   // throws at once, without communicating.
   void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);
 
-  // The same in two calls: what is computed between them hides the exchange. Nothing may touch
-  // `tensor` until Finish, which must be called once for each Start, also while exceptions unwind
-  // the rest. Throws as AllReduce does.
+  // The same in two calls: what is computed between them hides the exchange. Nothing may touch or
+  // free `tensor` until Finish or Abandon; one of them must be called once for each Start that did not
+  // throw. Throws as AllReduce does.
   struct Pending {
     torch::Tensor tensor;
     torch::Tensor host;  // where the tensor is an accelerator's: its copy
@@ -49,6 +52,11 @@ class ParallelContext {
   };
   Pending Start(const CollectiveTag& tag, const torch::Tensor& tensor);
   void Finish(const Pending& pending);
+  // Instead of Finish while exceptions unwind the rest: waits, whatever becomes of the sum.
+  void Abandon(const Pending& pending);
+
+  // Of the regions whose input's gradient has not been summed yet.
+  DeferredProducts& products() { return products_; }
 
   // Brings every rank's part of `host`, of counts[rank] elements one after another, to rank 0; at
   // world size 1 does nothing.
@@ -66,6 +74,7 @@ class ParallelContext {
   const int rank_;
   const int world_size_;
   const Shard shard_;
+  DeferredProducts products_;
   torch::Tensor staging_;  // pinned; grows to the largest tensor that was reduced
   absl::Status status_;
 };

@@ -1,33 +1,25 @@
 #include "worker/model/parallel_linear.h"
 
-#include "worker/model/cpu_ops.h"
 #include "worker/model/differentiable.h"
+#include "worker/model/products.h"
 
 namespace edgetp {
-namespace {
 
-torch::Tensor Product(const torch::Tensor& a, const torch::Tensor& b) {
-  return cpu::Takes(a) ? cpu::Product(a, b) : torch::mm(a, b);
-}
-
-void AddProduct(const torch::Tensor& a, const torch::Tensor& b, const torch::Tensor& sum) {
-  if (cpu::Takes(a)) {
-    cpu::AddProduct(a, b, 1, sum);
-  } else {
-    torch::Tensor(sum).addmm_(a, b);
-  }
-}
-
-}  // namespace
-
-torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight,
-                     const torch::Tensor& bias) {
+torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                     DeferredProducts* products) {
   const torch::Tensor input = x.detach(), matrix = weight.detach();
   torch::Tensor y = Product(input, matrix);
   if (bias.defined()) y.add_(bias.detach());
   return Differentiable(std::move(y), x, [=](const torch::Tensor& gradient) {
-    AddProduct(input.t(), gradient, GradientOf(weight));
-    if (bias.defined()) GradientOf(bias).add_(gradient.sum(0));
+    const auto add_weight_gradients = [=] {
+      AddProduct(input.t(), gradient, 1, GradientOf(weight));
+      if (bias.defined()) GradientOf(bias).add_(gradient.sum(0));
+    };
+    if (products == nullptr) {
+      add_weight_gradients();
+    } else {
+      products->Do(add_weight_gradients);
+    }
     return Product(gradient, matrix.t());
   });
 }

@@ -1,5 +1,7 @@
 #include "worker/model/parameter_store.h"
 
+#include <algorithm>
+#include <iterator>
 #include <tuple>
 #include <utility>
 
@@ -28,33 +30,36 @@ const std::vector<ParameterRange> kLayout = {
 
 }  // namespace
 
-ParameterStore::ParameterStore(std::vector<ParameterSpec> specs, const ModelShape& shape,
-                               const Shard& shard, const torch::Device& device)
+ParameterStore::ParameterStore(const std::vector<ParameterSpec>& specs, const Shard& shard,
+                               const torch::Device& device)
     : ranges_(kLayout) {
-  std::vector<int64_t> offsets(specs.size());
+  std::vector<ParameterSpec> owned;
+  std::copy_if(specs.begin(), specs.end(), std::back_inserter(owned),
+               [](const ParameterSpec& spec) { return spec.owned; });
+  std::vector<int64_t> offsets(owned.size());
   int64_t total = 0;
   for (ParameterRange& range : ranges_) {
     range.begin = total;
-    for (size_t i = 0; i < specs.size(); ++i) {
-      if (!BelongsTo(specs[i], range)) continue;
+    for (size_t i = 0; i < owned.size(); ++i) {
+      if (!BelongsTo(owned[i], range)) continue;
       offsets[i] = total;
-      total += Product(LocalShape(specs[i], shape, shard));
+      total += Product(LocalShape(owned[i], shard));
     }
     range.size = total - range.begin;
   }
   for (torch::Tensor* flat : {&values_, &gradients_, &exp_avg_, &exp_avg_sq_}) {
     *flat = torch::zeros({total}, torch::TensorOptions().dtype(torch::kFloat).device(device));
   }
-  for (size_t i = 0; i < specs.size(); ++i) {
-    const std::vector<int64_t> sizes = LocalShape(specs[i], shape, shard);
+  for (size_t i = 0; i < owned.size(); ++i) {
+    const std::vector<int64_t> sizes = LocalShape(owned[i], shard);
     auto view = [&](const torch::Tensor& flat) {
       return flat.narrow(0, offsets[i], Product(sizes)).view(sizes);
     };
-    Parameter parameter{specs[i], view(values_).detach(), view(gradients_), view(exp_avg_),
+    Parameter parameter{owned[i], view(values_).detach(), view(gradients_), view(exp_avg_),
                         view(exp_avg_sq_)};
     parameter.value.set_requires_grad(true);
     parameter.value.mutable_grad() = parameter.gradient;
-    index_[specs[i].name] = i;
+    index_[owned[i].name] = i;
     parameters_.push_back(std::move(parameter));
   }
 }

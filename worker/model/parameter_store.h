@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "common/plan/shard_map.h"
-#include "worker/model/shards.h"
+#include "common/plan/parameters.h"
 #include "worker/model/torch.h"
 
 namespace edgetp {
@@ -35,8 +34,8 @@ struct ParameterRange {
 
 class ParameterStore {
  public:
-  // All zeros. Throws what LibTorch throws.
-  ParameterStore(std::vector<ParameterSpec> specs, const ModelShape& shape, const Shard& shard,
+  // What `specs` own, all zeros. Throws what LibTorch throws.
+  ParameterStore(const std::vector<ParameterSpec>& specs, const Shard& shard,
                  const torch::Device& device);
 
   const std::vector<Parameter>& parameters() const {

@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
-#include "common/plan/shard_map.h"
+#include "common/plan/parameters.h"
 #include "worker/model/adamw.h"
 #include "worker/model/device.h"
 #include "worker/model/gpt.h"
@@ -75,6 +75,7 @@ absl::Status CheckOptions(const TrainerOptions& options) {
     return Invalid(absl::StrCat("the pattern has ", options.pattern.layers(),
                                 " blocks, but layers=", shape.layers));
   }
+  RETURN_IF_ERROR(options.pattern.CheckChannels(shape.channels));
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Invalid(absl::StrCat("dropout=", options.dropout, ": must be in [0, 1)"));
   }
@@ -108,6 +109,16 @@ absl::Status CheckBatch(const ModelShape& shape, const TokenBatch& batch) {
   return CheckTokens(shape, batch.targets, "target");
 }
 
+std::vector<ParameterSpec> SpecsOf(const TrainerOptions& options) {
+  return Gpt2Parameters(options.shape, options.pattern, options.vocabulary_parallel);
+}
+
+// A backward pass that fails leaves products for weights behind.
+struct DropAtEnd {
+  DeferredProducts& products;
+  ~DropAtEnd() { products.Drop(); }
+};
+
 class GptTrainer : public Trainer {
  public:
   // `shards`: of every rank.
@@ -115,22 +126,24 @@ class GptTrainer : public Trainer {
              const torch::Device& device, Communicator* communicator)
       : options_(options),
         device_(device),
-        context_(communicator, shards[communicator->rank()]),
-        store_(ListParameters(options.shape, options.pattern), options.shape, context_.shard(),
-               device),
-        weights_(options.shape, options.pattern, shards, &context_, &store_),
+        context_(communicator, shards[communicator->rank()],
+                 options.overlap.DefersWeightGradients(communicator->world_size())),
+        store_(SpecsOf(options), context_.shard(), device),
+        weights_(SpecsOf(options), shards, &context_, &store_),
         model_(options_, store_, &context_) {
     for (const Parameter& parameter : store_.parameters()) {
       TakeShard(InitialValue(parameter.spec, options.shape, options.init, options.seed),
-                parameter.spec, options.shape, context_.shard(), parameter.value);
+                parameter.spec, context_.shard(), parameter.value);
     }
   }
 
   absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
                                        double learning_rate) override {
     if (micro_batches.empty()) return Invalid("a step needs at least one micro-batch");
-    for (const TokenBatch& batch : micro_batches)
+    for (const TokenBatch& batch : micro_batches) {
       RETURN_IF_ERROR(CheckBatch(options_.shape, batch));
+      RETURN_IF_ERROR(CheckRows(options_.overlap, batch.batch));
+    }
     return Run<absl::StatusOr<StepResult>>(
         "training step", [&] { return Step(step, micro_batches, learning_rate); });
   }
@@ -156,7 +169,7 @@ class GptTrainer : public Trainer {
       torch::NoGradGuard no_grad;
       const ForwardPass pass{.phase = Phase::kEvaluate, .batch = 1, .sequence = batch.sequence};
       const torch::Tensor hidden = model_.Hidden(OnDevice(batch.inputs, batch), pass);  // (T', C)
-      return ToNamedTensor("", model_.Logits(hidden.narrow(0, batch.sequence - 1, 1))).values;
+      return ToNamedTensor("", model_.Logits(hidden.narrow(0, batch.sequence - 1, 1), pass)).values;
     });
   }
 
@@ -230,8 +243,11 @@ class GptTrainer : public Trainer {
                            .dropout_key = dropout_key};
     const torch::Tensor loss =
         model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass);
+    const DropAtEnd drops_products{context_.products()};
     RunBackwardOnThisThread();
     loss.backward(torch::full_like(loss, share, torch::TensorOptions().requires_grad(false)));
+    if (!context_.products().empty())
+      throw std::logic_error("a backward pass ended without the sum of a region's gradient");
     return loss.item<double>() * share;
   }
 
@@ -281,7 +297,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& o
   ASSIGN_OR_RETURN(const torch::Device device, ParseDevice(options.device));
   if (!device.is_cpu()) ComputeDeterministically();
   ASSIGN_OR_RETURN(const std::vector<Shard> shards,
-                   BuildShardMap(options.shape, communicator->world_size(), options.split));
+                   BuildShardMap(options.shape, communicator->world_size(), options.split,
+                                 options.vocabulary_parallel));
   using Result = absl::StatusOr<std::unique_ptr<Trainer>>;
   return Guard<Result>("building the model", nullptr, [&]() -> Result {
     return std::make_unique<GptTrainer>(options, shards, device, communicator);

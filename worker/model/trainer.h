@@ -16,6 +16,7 @@
 #include "common/data/named_tensor.h"
 #include "common/data/token_batch.h"
 #include "common/plan/model_shape.h"
+#include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
 #include "worker/model/communicator.h"
 
@@ -32,7 +33,9 @@ struct TrainerOptions {
   MergeKind merge = MergeKind::kSumLast;
   double dropout = 0;
   Pattern pattern;
-  std::vector<int> split;  // empty: even
+  Overlap overlap;
+  std::vector<int> split;            // empty: even
+  bool vocabulary_parallel = false;  // ranks share the rows of the embedding and of the head
   uint64_t seed = 1337;
   std::string device = "cpu";  // cpu, cuda:0
   double beta1 = 0.9;
@@ -67,7 +70,7 @@ class Trainer {
   // Mean cross-entropy, dropout off. All-reduces in the order of BuildEvaluationPlan.
   virtual absl::StatusOr<double> Evaluate(const TokenBatch& batch) = 0;
 
-  // Logits of the last position, dropout off.
+  // Logits of the last position, dropout off. All-reduces in the order of BuildNextTokenPlan.
   // Shapes: tokens (T' <= T) -> (V).
   virtual absl::StatusOr<std::vector<float>> NextTokenLogits(absl::Span<const int64_t> tokens) = 0;
 
@@ -75,14 +78,15 @@ class Trainer {
   // Errors: Internal naming the first tensor that differs.
   virtual absl::Status CheckReplicas(int step) = 0;
 
-  // Replaces weights by full tensors, each rank taking its slice. Blocks of kind p own no output
-  // biases (attn.c_proj.bias, mlp.c_proj.bias): theirs may be there and are ignored.
+  // Replaces weights by full tensors, each rank taking its slice. What a block of the pattern does
+  // not own (of p the output biases, of g ln_2) may be there and is ignored.
   // Errors: InvalidArgument naming a missing, unknown or misshapen tensor; nothing is changed then.
   virtual absl::Status LoadWeights(const std::vector<NamedTensor>& tensors) = 0;
 
   // Gathers full tensors (slices of class control; every rank must call, rank 0 gets them, others an
   // empty list). With `optimizer_state` also "optimizer.exp_avg.<name>" and
-  // "optimizer.exp_avg_sq.<name>". Output biases that p blocks do not own are written as zeros.
+  // "optimizer.exp_avg_sq.<name>". What a block does not own is written as zeros,
+  // a norm's weight as ones.
   // `progress` counts the bytes of the full tensors.
   virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state,
                                                                  const ByteProgress& progress) = 0;

@@ -1,5 +1,7 @@
 #include "worker/model/weight_exchange.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -48,10 +50,13 @@ absl::StatusOr<Index> IndexByName(const std::vector<NamedTensor>& tensors) {
   return index;
 }
 
-double FullBytes(const ParameterSpec& spec) {
-  double bytes = sizeof(float);
-  for (const int64_t size : spec.full_shape) bytes *= static_cast<double>(size);
-  return bytes;
+double FullBytes(const ParameterSpec& spec) { return sizeof(float) * spec.elements(); }
+
+// What is written of a parameter that the pattern has no use for: a norm that changes nothing, no
+// bias, no moments.
+torch::Tensor Unused(const ParameterSpec& spec, const TensorSet& set) {
+  const bool scales = spec.role == Role::kNormWeight && set.prefix == kWeightSet.prefix;
+  return torch::full(spec.full_shape, scales ? 1.0f : 0.0f);
 }
 
 torch::Tensor AsTensor(const NamedTensor& named) {
@@ -60,16 +65,23 @@ torch::Tensor AsTensor(const NamedTensor& named) {
 
 }  // namespace
 
-void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const ModelShape& shape,
-               const Shard& shard, const torch::Tensor& local) {
+void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const Shard& shard,
+               const torch::Tensor& local) {
   torch::NoGradGuard no_grad;
-  local.detach().copy_(ShardView(full, spec.split, shape, shard).reshape(local.sizes()));
+  local.detach().copy_(ShardView(full, spec, shard).reshape(local.sizes()));
 }
 
 NamedTensor ToNamedTensor(const std::string& name, const torch::Tensor& tensor) {
   const torch::Tensor host = tensor.detach().to(torch::kCPU).contiguous();
   const float* data = host.data_ptr<float>();
   return {name, host.sizes().vec(), std::vector<float>(data, data + host.numel())};
+}
+
+std::vector<ParameterSpec> WeightExchange::UnusedOf(const std::vector<ParameterSpec>& specs) {
+  std::vector<ParameterSpec> unused;
+  std::copy_if(specs.begin(), specs.end(), std::back_inserter(unused),
+               [](const ParameterSpec& spec) { return !spec.owned; });
+  return unused;
 }
 
 absl::Status WeightExchange::Check(const std::vector<NamedTensor>& tensors,
@@ -98,9 +110,8 @@ absl::Status WeightExchange::Load(const std::vector<NamedTensor>& tensors,
     for (const TensorSet& set : sets) {
       if (tensor.name.rfind(set.prefix, 0) != 0) continue;
       const Parameter* parameter = store_->Find(tensor.name.substr(set.prefix.size()));
-      if (parameter == nullptr) continue;  // an output bias that a p block does not use
-      TakeShard(AsTensor(tensor), parameter->spec, shape_, context_->shard(),
-                parameter->*set.tensor);
+      if (parameter == nullptr) continue;  // the pattern has no use for it
+      TakeShard(AsTensor(tensor), parameter->spec, context_->shard(), parameter->*set.tensor);
     }
   }
   return absl::OkStatus();
@@ -108,20 +119,19 @@ absl::Status WeightExchange::Load(const std::vector<NamedTensor>& tensors,
 
 torch::Tensor WeightExchange::GatherSlices(const ParameterSpec& spec, const torch::Tensor& own) {
   std::vector<int64_t> counts;
-  for (const Shard& shard : shards_) {
-    int64_t count = 1;
-    for (const int64_t size : LocalShape(spec, shape_, shard)) count *= size;
-    counts.push_back(count);
-  }
+  for (const Shard& shard : shards_)
+    counts.push_back(static_cast<int64_t>(LocalElements(spec, shard)));
   const int64_t total = std::accumulate(counts.begin(), counts.end(), int64_t{0});
   const torch::Tensor whole = torch::empty({total});
   const std::vector<torch::Tensor> slices = whole.split_with_sizes(counts);
   slices[context_->rank()].copy_(own.reshape({-1}));
   context_->Gather({TrafficClass::kControl, Phase::kOptimizer, -1}, counts, whole);
   if (context_->rank() != 0) return {};
+  // Shares of the first axis lie one after another, but for those of q, k and v.
+  if (SharedAxis(spec) == 0 && spec.split != Split::kQkv) return whole.view(spec.full_shape);
   const torch::Tensor full = torch::empty(spec.full_shape);
   for (size_t rank = 0; rank < shards_.size(); ++rank) {
-    const torch::Tensor part = ShardView(full, spec.split, shape_, shards_[rank]);
+    const torch::Tensor part = ShardView(full, spec, shards_[rank]);
     part.copy_(slices[rank].view(part.sizes()));
   }
   return full;
@@ -146,8 +156,7 @@ std::vector<NamedTensor> WeightExchange::Gather(const std::vector<TensorSet>& se
       if (progress) progress(done, total);
     }
     for (const ParameterSpec& spec : unused_) {
-      if (keeps)
-        tensors.push_back(ToNamedTensor(set.prefix + spec.name, torch::zeros(spec.full_shape)));
+      if (keeps) tensors.push_back(ToNamedTensor(set.prefix + spec.name, Unused(spec, set)));
     }
   }
   return tensors;

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
+#include "worker/model/shards.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp {
@@ -26,22 +27,19 @@ extern const TensorSet
 class WeightExchange {
  public:
   // `shards`: of every rank.
-  WeightExchange(const ModelShape& shape, const Pattern& pattern, std::vector<Shard> shards,
+  WeightExchange(const std::vector<ParameterSpec>& specs, std::vector<Shard> shards,
                  ParallelContext* context, ParameterStore* store)
-      : shape_(shape),
-        unused_(ListUnusedBiases(shape, pattern)),
-        shards_(std::move(shards)),
-        context_(context),
-        store_(store) {}
+      : unused_(UnusedOf(specs)), shards_(std::move(shards)), context_(context), store_(store) {}
 
-  // Replaces the sets by slices of `tensors`. Output biases of p blocks may be there or not, and
-  // are ignored.
+  // Replaces the sets by slices of `tensors`. What the pattern's letters do not own may be there or
+  // not, and is ignored.
   // Errors: InvalidArgument naming a missing, unknown, doubled or misshapen tensor; nothing is
   // changed then.
   absl::Status Load(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets);
 
   // Brings each rank's slices to rank 0 (class control); nothing else travels. All ranks call; rank
-  // 0 gets full tensors in GPT-2's order, the others none. Throws CollectiveError.
+  // 0 gets full tensors in the order of the specs, what nobody owns as zeros after them, the others
+  // none. Throws CollectiveError.
   std::vector<NamedTensor> Gather(const std::vector<TensorSet>& sets, const ByteProgress& progress);
 
  private:
@@ -50,7 +48,8 @@ class WeightExchange {
   // The full tensor on rank 0, an undefined one elsewhere.
   torch::Tensor GatherSlices(const ParameterSpec& spec, const torch::Tensor& own);
 
-  const ModelShape shape_;
+  static std::vector<ParameterSpec> UnusedOf(const std::vector<ParameterSpec>& specs);
+
   const std::vector<ParameterSpec> unused_;
   const std::vector<Shard> shards_;
   ParallelContext* const context_;
@@ -58,8 +57,8 @@ class WeightExchange {
 };
 
 // Copies the rank's part of a full tensor (host memory, contiguous) into `local`.
-void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const ModelShape& shape,
-               const Shard& shard, const torch::Tensor& local);
+void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const Shard& shard,
+               const torch::Tensor& local);
 
 // A copy in host memory.
 NamedTensor ToNamedTensor(const std::string& name, const torch::Tensor& tensor);

@@ -1,0 +1,45 @@
+// The two ends of a GPT: the embedding of its tokens, and the output matrix with its cross-entropy.
+// Either every rank has the whole vocabulary and computes the same, or each has a range of its rows
+// and the ranks sum. Source of the latter: Megatron-LM, arXiv 1909.08053, section 3.
+#pragma once
+
+#include "worker/model/forward_pass.h"
+#include "worker/model/parallel_context.h"
+#include "worker/model/parameter_store.h"
+#include "worker/model/torch.h"
+
+namespace edgetp {
+
+class Vocabulary {
+ public:
+  // `size`: V. `shared`: the store has this rank's rows alone; of one rank these are all.
+  // `context` and the store's tensors must outlive it.
+  Vocabulary(const ParameterStore& store, ParallelContext* context, int64_t size, bool shared);
+
+  // Shapes: tokens (B, T) -> (B*T, C); the same bits on all ranks.
+  torch::Tensor Embed(const torch::Tensor& tokens, const ForwardPass& pass) const;
+
+  // No part of autograd where the vocabulary is shared.
+  // Shapes: hidden (rows, C) -> (rows, V), on all ranks.
+  torch::Tensor Logits(const torch::Tensor& hidden, const ForwardPass& pass) const;
+
+  // Mean cross-entropy.
+  // Shapes: hidden (rows, C), targets with `rows` elements -> scalar.
+  torch::Tensor Loss(const torch::Tensor& hidden, const torch::Tensor& targets,
+                     const ForwardPass& pass) const;
+
+ private:
+  torch::Tensor EmbedShared(const torch::Tensor& tokens, const ForwardPass& pass) const;
+  torch::Tensor SharedLoss(const torch::Tensor& hidden, const torch::Tensor& targets,
+                           const ForwardPass& pass) const;
+
+  ParallelContext* const context_;
+  const int64_t size_;
+  const bool shared_;
+  const Range rows_;              // of the vocabulary, that are here
+  torch::Tensor token_table_;     // (V/P, C)
+  torch::Tensor position_table_;  // (T, C)
+  torch::Tensor head_;            // (V/P, C); the token table where the head is tied
+};
+
+}  // namespace edgetp
