@@ -25,9 +25,10 @@ struct RunFlags {
   std::optional<std::string> device;   // preset or file, or a mixture of them (device_mix.h)
   LinkFlags link;
   std::optional<std::string> allreduce;
-  std::optional<std::string> wire;  // both directions
+  std::optional<std::string> wire;  // of activations, both directions
   std::optional<std::string> wire_forward;
   std::optional<std::string> wire_backward;
+  std::optional<std::string> wire_grad_sync;
   std::optional<std::string> deadline;  // of one collective
   std::optional<int> steps;
   std::optional<int> batch;
@@ -45,7 +46,7 @@ struct RunFlags {
 void AddPresetFlags(CLI::App* command, RunFlags* flags);   // --config --set --config_path
 void AddModelFlags(CLI::App* command, RunFlags* flags);    // --model --batch --sequence
 void AddPatternFlags(CLI::App* command, RunFlags* flags);  // --pattern --workers
-void AddWireFlags(CLI::App* command, RunFlags* flags);     // --wire --wire_forward --wire_backward
+void AddWireFlags(CLI::App* command, RunFlags* flags);     // --wire and --wire_... of each class
 void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags

@@ -99,8 +99,9 @@ class RankPlanner {
 
   void Update() {
     const int64_t partial = GradSyncElements(options_);
-    if (partial > 0) Reduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, 4);
-    Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, 4);
+    if (partial > 0)
+      Reduce({TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, options_.wire_grad_sync);
+    Reduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, WireFormat());
     const double parameters = RankParameters(options_, sizes_);
     Compute(Phase::kOptimizer, -1, OptimizerUpdate(parameters));
   }
@@ -112,12 +113,12 @@ class RankPlanner {
     const CollectiveTag tag{TrafficClass::kActivationForward, phase, layer};
     if (blocks_[layer].kind == BlockKind::kTensorParallel) {
       Compute(phase, layer, AttentionForward(sizes_));
-      Reduce(tag, activation_elements(), options_.wire_forward_bytes);
+      Reduce(tag, activation_elements(), options_.wire_forward);
       Compute(phase, layer, MlpForward(sizes_));
     } else {
       Compute(phase, layer, AttentionForward(sizes_) + MlpForward(sizes_));
     }
-    if (blocks_[layer].last_of_run) Reduce(tag, activation_elements(), options_.wire_forward_bytes);
+    if (blocks_[layer].last_of_run) Reduce(tag, activation_elements(), options_.wire_forward);
   }
 
   void BackwardBlock(int layer) {
@@ -126,13 +127,12 @@ class RankPlanner {
     const Work mlp = Backward(MlpForward(sizes_));
     if (blocks_[layer].kind == BlockKind::kTensorParallel) {
       Compute(Phase::kBackward, layer, mlp);
-      Reduce(tag, activation_elements(), options_.wire_backward_bytes);
+      Reduce(tag, activation_elements(), options_.wire_backward);
       Compute(Phase::kBackward, layer, attention);
     } else {
       Compute(Phase::kBackward, layer, attention + mlp);
     }
-    if (blocks_[layer].first_of_run)
-      Reduce(tag, activation_elements(), options_.wire_backward_bytes);
+    if (blocks_[layer].first_of_run) Reduce(tag, activation_elements(), options_.wire_backward);
   }
 
   void Compute(Phase phase, int layer, const Work& cost) {
@@ -141,9 +141,9 @@ class RankPlanner {
         static_cast<float>(cost.elementwise_bytes), static_cast<float>(cost.operations)});
   }
 
-  void Reduce(const CollectiveTag& tag, int64_t elements, int bytes_per_element) {
+  void Reduce(const CollectiveTag& tag, int64_t elements, const WireFormat& wire) {
     if (options_.world_size == 1) return;
-    steps_.push_back(CollectiveStep{tag, elements, elements * bytes_per_element});
+    steps_.push_back(CollectiveStep{tag, elements, wire});
   }
 
   int64_t activation_elements() const {
@@ -166,8 +166,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
       {"vocabulary", shape.vocabulary},
       {"batch", options.batch},
       {"micro_batches", options.micro_batches},
-      {"wire_forward_bytes", options.wire_forward_bytes},
-      {"wire_backward_bytes", options.wire_backward_bytes}};
+  };
   for (const auto& [name, value] : sizes) {
     if (value < 1) {
       return absl::InvalidArgumentError(

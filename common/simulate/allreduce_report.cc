@@ -8,7 +8,7 @@ namespace edgetp {
 absl::Status AppendPrices(const AllReduceProblem& problem,
                           const std::vector<std::string>& algorithms, v1::AllReduceReport* report) {
   const std::string chosen = ChooseAlgorithm(problem);
-  const double bytes = static_cast<double>(problem.elements) * problem.bytes_per_element;
+  const double bytes = static_cast<double>(problem.wire_bytes());
   int cheapest = -1;
   absl::Duration lowest = absl::InfiniteDuration();
   for (const std::string& asked : algorithms) {

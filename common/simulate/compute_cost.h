@@ -30,9 +30,17 @@ struct DeviceOptions {
   absl::Duration operation_overhead;
   absl::Duration segment_overhead;
   double message_bytes_per_second = 0;
+  double codec_bytes_per_second = 0;  // of float32, into and from a wire format with groups
 };
 
 DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile);
+std::vector<DeviceOptions> ToDeviceOptions(const std::vector<v1::DeviceProfile>& profiles);
+
+// What a rank has of a list that is by rank, or has one entry for all.
+template <typename T>
+const T& OfRank(const std::vector<T>& by_rank, int rank) {
+  return by_rank.size() == 1 ? by_rank.front() : by_rank.at(rank);
+}
 
 // Between accelerator and network buffers, one way, of that many float32 elements.
 absl::Duration StagingTime(const DeviceOptions& device, int64_t elements);
@@ -41,6 +49,13 @@ absl::Duration StagingTime(const DeviceOptions& device, int64_t elements);
 // what the software takes for the bytes beyond the time that the link itself takes for them.
 // `link_bits_per_second`: 0 is unlimited.
 absl::Duration SendingTime(const DeviceOptions& device, int64_t bytes, double link_bits_per_second);
+
+// What encoding, or decoding, that many elements takes. Nothing for elementwise formats: copying
+// does it on the way, and the cost of messages has it.
+absl::Duration CodecTime(const DeviceOptions& device, const WireFormat& wire, int64_t elements);
+
+// The same of a Hadamard rotation, before or after a collective: as long as encoding.
+absl::Duration RotationTime(const DeviceOptions& device, const WireFormat& wire, int64_t elements);
 
 // What one compute segment does, as the finer model sees it.
 struct SegmentWork {

@@ -19,7 +19,7 @@ namespace edgetp {
 struct CollectiveKey {
   CollectiveKind kind = CollectiveKind::kAllReduce;
   int64_t elements = 0;
-  int bytes_per_element = 0;
+  WireFormat wire;
   std::vector<absl::Duration> entries;  // by rank, since the first one
 
   bool operator==(const CollectiveKey& other) const = default;

@@ -89,7 +89,7 @@ class TimelineSimulator {
   void SetNetwork(NetworkOptions network);
 
   // The algorithm that all-reduces of this size use: what `auto` became.
-  std::string AlgorithmFor(int64_t elements, int bytes_per_element);
+  std::string AlgorithmFor(int64_t elements, const WireFormat& wire);
 
   // Payload that a rank sends in one step of the plan, mean over ranks; and the segments of all
   // ranks.

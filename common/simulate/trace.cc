@@ -90,7 +90,7 @@ void TraceRecorder::OnCollective(int rank, absl::Time begin, absl::Time end,
   const std::string layer = collective.tag.layer < 0 ? "" : absl::StrCat(" ", collective.tag.layer);
   slices_.push_back({begin, end - begin, ProcessOf(rank), kCollectiveTrack,
                      NameOf(collective.tag.traffic) + layer,
-                     absl::StrCat("{\"bytes\":", collective.wire_bytes, "}")});
+                     absl::StrCat("{\"bytes\":", collective.wire_bytes(), "}")});
 }
 
 void TraceRecorder::OnWait(int rank, absl::Time begin, absl::Time end, const TimeBreakdown& terms) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/collective/hadamard.h"
 #include "common/collective/registry.h"
 #include "common/collective/rooted.h"
 #include "common/collective/star.h"
@@ -20,9 +21,10 @@ namespace {
 // nothing else.
 constexpr absl::Duration kUnhurried = absl::Seconds(30);
 
-std::string Describe(const CollectiveTag& tag, int64_t elements, int64_t wire_bytes) {
+std::string Describe(const CollectiveTag& tag, int64_t elements, const WireFormat& wire) {
   return absl::StrCat("{", NameOf(tag.traffic), " ", NameOf(tag.phase), " layer=", tag.layer,
-                      " elements=", elements, " wire_bytes=", wire_bytes, "}");
+                      " elements=", elements, " wire_bytes=", wire.WireBytes(elements),
+                      " wire=", wire.name(), "}");
 }
 
 // Nobody waits longer for a segment than for its collective.
@@ -36,33 +38,31 @@ std::unique_ptr<SegmentTransport> Holding(std::unique_ptr<SegmentTransport> inne
 }  // namespace
 
 AlgorithmChooser FixedAlgorithm(const std::string& name) {
-  return [name](int64_t, const Codec&) -> absl::StatusOr<std::string> { return name; };
+  return [name](int64_t, const WireFormat&) -> absl::StatusOr<std::string> { return name; };
 }
 
 absl::StatusOr<std::unique_ptr<CollectiveGroup>> CollectiveGroup::Create(
     std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options) {
-  ASSIGN_OR_RETURN(const Codec* fp32, FindCodec("fp32"));
-  ASSIGN_OR_RETURN(const Codec* forward, FindCodec(options.wire_forward));
-  ASSIGN_OR_RETURN(const Codec* backward, FindCodec(options.wire_backward));
+  Formats formats;
+  ASSIGN_OR_RETURN(formats.forward, WireFormat::Parse(options.wire_forward));
+  ASSIGN_OR_RETURN(formats.backward, WireFormat::Parse(options.wire_backward));
+  ASSIGN_OR_RETURN(formats.grad_sync, WireFormat::Parse(options.wire_grad_sync));
   if (options.segment_bytes < 1 || options.segment_bytes > kMaxSegmentBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("collective: segment_bytes must be in [1, ", kMaxSegmentBytes,
                      "] (segment_bytes=", options.segment_bytes, ")"));
   }
   return std::unique_ptr<CollectiveGroup>(
-      new CollectiveGroup(std::move(transport), std::move(options), fp32, forward, backward));
+      new CollectiveGroup(std::move(transport), std::move(options), formats));
 }
 
 CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
-                                 CollectiveGroupOptions options, const Codec* fp32,
-                                 const Codec* forward, const Codec* backward)
+                                 CollectiveGroupOptions options, const Formats& formats)
     : held_by_senders_(!transport->one_clock()),
       transport_(held_by_senders_ ? Holding(std::move(transport), options.deadline)
                                   : std::move(transport)),
       options_(std::move(options)),
-      fp32_(fp32),
-      forward_(forward),
-      backward_(backward),
+      formats_(formats),
       network_(transport_->rank(), transport_->world_size(), options_.network, options_.seed,
                options_.medium),
       clock_(options_.device),
@@ -74,10 +74,28 @@ v1::Fidelity CollectiveGroup::TotalFidelity() const {
   return fidelity;
 }
 
-const Codec& CollectiveGroup::CodecFor(TrafficClass traffic) const {
-  if (traffic == TrafficClass::kActivationForward) return *forward_;
-  if (traffic == TrafficClass::kActivationBackward) return *backward_;
-  return *fp32_;
+const WireFormat& CollectiveGroup::WireOf(TrafficClass traffic) const {
+  switch (traffic) {
+    case TrafficClass::kActivationForward:
+      return formats_.forward;
+    case TrafficClass::kActivationBackward:
+      return formats_.backward;
+    case TrafficClass::kGradSync:
+      return formats_.grad_sync;
+    case TrafficClass::kScalar:
+    case TrafficClass::kControl:
+      break;
+  }
+  return formats_.other;
+}
+
+// An evaluation is no step of the training, and must not leave anything behind for one.
+bool CollectiveGroup::FeedsBack(TrafficClass traffic) const {
+  if (!in_step_ || step_ < 0 || WireOf(traffic).identity()) return false;
+  if (traffic == TrafficClass::kGradSync) return options_.feedback_grad_sync;
+  const bool activations =
+      traffic == TrafficClass::kActivationForward || traffic == TrafficClass::kActivationBackward;
+  return activations && options_.feedback_activations;
 }
 
 void CollectiveGroup::SetChooser(AlgorithmChooser choose) {
@@ -85,37 +103,36 @@ void CollectiveGroup::SetChooser(AlgorithmChooser choose) {
   schedules_.clear();
 }
 
-absl::StatusOr<const Schedule*> CollectiveGroup::ScheduleFor(const Codec& codec, int64_t elements) {
-  const auto key = std::make_pair(codec.wire_id, elements);
+absl::StatusOr<const Schedule*> CollectiveGroup::ScheduleFor(const WireFormat& wire,
+                                                             int64_t elements) {
+  const auto key = std::make_pair(wire, elements);
   if (const auto found = schedules_.find(key); found != schedules_.end()) return &found->second;
-  ASSIGN_OR_RETURN(const std::string name, options_.choose(elements, codec));
+  ASSIGN_OR_RETURN(const std::string name, options_.choose(elements, wire));
   ASSIGN_OR_RETURN(const Algorithm* algorithm, FindAlgorithm(name));
-  return &schedules_.emplace(key, algorithm->build(world_size(), elements)).first->second;
+  RETURN_IF_ERROR(CheckFormat(*algorithm, wire));
+  Schedule schedule = algorithm->build(world_size(), elements, wire.granule());
+  return &schedules_.emplace(key, std::move(schedule)).first->second;
 }
 
 absl::StatusOr<std::string> CollectiveGroup::AlgorithmFor(TrafficClass traffic, int64_t elements) {
-  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(CodecFor(traffic), elements));
+  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(WireOf(traffic), elements));
   return schedule->algorithm;
 }
 
 google::protobuf::RepeatedPtrField<v1::AllReduceChoice> CollectiveGroup::Choices() const {
   google::protobuf::RepeatedPtrField<v1::AllReduceChoice> choices;
   for (const auto& [key, schedule] : schedules_) {
-    const auto [wire_id, elements] = key;
-    const Codec* const codec = wire_id == forward_->wire_id    ? forward_
-                               : wire_id == backward_->wire_id ? backward_
-                                                               : fp32_;
+    const auto& [wire, elements] = key;
     v1::AllReduceChoice* const choice = choices.Add();
-    choice->set_bytes(static_cast<double>(elements) * codec->bytes_per_element);
+    choice->set_bytes(static_cast<double>(wire.WireBytes(elements)));
     choice->set_algorithm(schedule.algorithm);
   }
   return choices;
 }
 
 absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
-                                    const Codec& codec) {
-  const int64_t wire_bytes = elements * codec.bytes_per_element;
-  const std::string got = Describe(tag, elements, wire_bytes);
+                                    const WireFormat& wire) {
+  const std::string got = Describe(tag, elements, wire);
   if (next_expected_ == expected_.size()) {
     return absl::InternalError(
         absl::StrCat("plan audit: a collective that the plan does not have (rank=", rank(),
@@ -123,13 +140,12 @@ absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
   }
   const CollectiveStep& want = expected_[next_expected_++];
   const bool same = want.tag.traffic == tag.traffic && want.tag.phase == tag.phase &&
-                    want.tag.layer == tag.layer && want.elements == elements &&
-                    want.wire_bytes == wire_bytes;
+                    want.tag.layer == tag.layer && want.elements == elements && want.wire == wire;
   if (same) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat(
-      "plan audit: the step differs from its plan (rank=", rank(), " step=", step_,
-      " index=", next_expected_ - 1, " want=", Describe(want.tag, want.elements, want.wire_bytes),
-      " got=", got, ")"));
+  return absl::InternalError(
+      absl::StrCat("plan audit: the step differs from its plan (rank=", rank(), " step=", step_,
+                   " index=", next_expected_ - 1,
+                   " want=", Describe(want.tag, want.elements, want.wire), " got=", got, ")"));
 }
 
 void CollectiveGroup::BeginStaging() {
@@ -157,16 +173,16 @@ absl::Time CollectiveGroup::Enter(int64_t bytes) {
 absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<float> data) {
   if (world_size() == 1) return absl::OkStatus();
   const absl::Time begin = Enter(static_cast<int64_t>(data.size() * sizeof(float)));
-  const Codec& codec = CodecFor(tag.traffic);
+  const WireFormat& wire = WireOf(tag.traffic);
   const int64_t elements = static_cast<int64_t>(data.size());
-  if (in_step_) RETURN_IF_ERROR(Audit(tag, elements, codec));
-  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(codec, elements));
+  if (in_step_) RETURN_IF_ERROR(Audit(tag, elements, wire));
+  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(wire, elements));
   Execution execution = NextExecution(Emulates());
   execution.schedule = schedule;
-  execution.codec = &codec;
+  execution.wire = wire;
   ExecutionReport report;
   absl::Duration staging = clock_.SpendStaging(elements);
-  RETURN_IF_ERROR(executor_.Run(execution, data, &report));
+  RETURN_IF_ERROR(RunAllReduce(tag, next_expected_, std::move(execution), data, &report));
   staging += clock_.SpendStaging(elements);
   clock_.BeginSegment();
   gap_begin_ = clock_.Now();
@@ -179,6 +195,20 @@ absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<flo
   stats_.AddCollective(tag, report, in_step_);
   if (!in_step_) clock_.Interrupt();
   Observe(tag, *schedule, elements, report);
+  return absl::OkStatus();
+}
+
+absl::Status CollectiveGroup::RunAllReduce(const CollectiveTag& tag, size_t site,
+                                           Execution execution, absl::Span<float> data,
+                                           ExecutionReport* report) {
+  const WireFormat& wire = execution.wire;
+  const auto elements = static_cast<int64_t>(data.size());
+  if (wire.hadamard()) Rotate(data, wire.granule(), options_.seed);
+  clock_.SpendRotation(wire, elements);
+  if (FeedsBack(tag.traffic)) execution.residual = feedback_.Begin(site, data);
+  RETURN_IF_ERROR(executor_.Run(execution, data, report));
+  if (wire.hadamard()) RotateBack(data, wire.granule(), options_.seed);
+  clock_.SpendRotation(wire, elements);
   return absl::OkStatus();
 }
 
@@ -199,7 +229,6 @@ absl::Status CollectiveGroup::RunBetweenSteps(const CollectiveTag& tag, const Sc
                                             " within a step (rank=", rank(), " step=", step_, ")"));
   }
   execution.schedule = &schedule;
-  execution.codec = fp32_;
   clock_.Interrupt();
   ExecutionReport report;
   RETURN_IF_ERROR(executor_.Run(execution, data, &report));
@@ -285,7 +314,7 @@ absl::Status CollectiveGroup::EndStep() {
   return absl::InternalError(
       absl::StrCat("plan audit: the step ended early (rank=", rank(), " step=", step_,
                    " executed=", next_expected_, " planned=", expected_.size(),
-                   " next=", Describe(want.tag, want.elements, want.wire_bytes), ")"));
+                   " next=", Describe(want.tag, want.elements, want.wire), ")"));
 }
 
 }  // namespace edgetp

@@ -55,6 +55,14 @@ void DeviceClock::SpendReceiving() {
   if (paced_) now_ += device_->message_overhead;
 }
 
+void DeviceClock::SpendCodec(const WireFormat& wire, int64_t elements) {
+  if (paced_) now_ += CodecTime(*device_, wire, elements);
+}
+
+void DeviceClock::SpendRotation(const WireFormat& wire, int64_t elements) {
+  if (paced_) now_ += RotationTime(*device_, wire, elements);
+}
+
 absl::Duration DeviceClock::SpendStaging(int64_t elements) {
   if (!paced_) return absl::ZeroDuration();
   const absl::Duration staging = StagingTime(*device_, elements);

@@ -54,9 +54,13 @@ class DeviceClock {
   // receiver.
   void SpendSending(int64_t bytes, double link_bits_per_second);
   void SpendReceiving();
+  // Encoding or decoding of that many elements.
+  void SpendCodec(const WireFormat& wire, int64_t elements);
   void Reach(absl::Time time);  // not earlier than this
   // Of float32 elements, between accelerator and network buffers, one way. Returns how long.
   absl::Duration SpendStaging(int64_t elements);
+  // A rotation before or after a collective.
+  void SpendRotation(const WireFormat& wire, int64_t elements);
 
  private:
   std::optional<DeviceOptions> device_;
