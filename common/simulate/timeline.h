@@ -28,8 +28,8 @@ struct TimelineOptions {
   uint64_t seed = 0;               // of the run: the key of jitter and loss
   std::string algorithm = "auto";  // a row of the registry, or auto: ChooseAlgorithm for each size
   int64_t segment_bytes = kDefaultSegmentBytes;
-  // message_overhead and staging of each rank; a single entry stands for all. Empty: software costs
-  // nothing.
+  // Messages, encoding and staging of each rank; a single entry stands for all. Empty: software
+  // costs nothing.
   std::vector<DeviceOptions> devices;
   // Numbers of the next message per (source, destination); absent: 0. A message is one non-empty
   // chunk that is sent.
