@@ -8,24 +8,16 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/quantile.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
 #include "common/network/network_profile.h"
 #include "common/plan/step_plan.h"
 #include "common/simulate/predicted_steps.h"
-#include "common/simulate/timeline.h"
-#include "server/summary.h"
+#include "common/simulate/simulated_run.h"
 
 namespace edgetp {
 namespace {
-
-// Empty: the run had no device profiles.
-std::vector<DeviceOptions> ProfiledDevices(const EndedRun& ended) {
-  std::vector<DeviceOptions> devices;
-  for (const v1::DeviceProfile& device : DevicesOf(ended.spec.config()))
-    devices.push_back(ToDeviceOptions(device));
-  return devices;
-}
 
 // Warm-up steps are slower than the model, but a median does not see them.
 absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPlan& plan) {
@@ -48,16 +40,13 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const EndedRun& ended,
                                                 const v1::NetworkProfile& network,
                                                 const std::string& algorithm) {
   const v1::RunConfig& config = ended.spec.config();
-  TimelineOptions options;
-  options.world_size = config.workers();
-  ASSIGN_OR_RETURN(options.network, ResolveNetwork(network, config.workers()));
+  ASSIGN_OR_RETURN(NetworkOptions links, ResolveNetwork(network, config.workers()));
+  TimelineOptions options = ToTimelineOptions(config, std::move(links));
   // A step that ended while ranks were cut off had sent its messages before.
   options.network.partition_group.clear();
-  options.seed = config.seed();
   options.algorithm = algorithm;
-  options.segment_bytes = config.collective().segment_bytes();
-  options.devices = ProfiledDevices(ended);
-  if (!options.devices.empty()) return TimelineSimulator::Create(std::move(options));
+  if (!DevicesOf(config).empty()) return TimelineSimulator::Create(std::move(options));
+  options.devices.clear();
   for (const v1::JobResult& result : ended.results) {
     options.devices.push_back(
         DeviceOptions{.message_overhead = absl::Microseconds(result.message_overhead_us()),
@@ -77,8 +66,7 @@ absl::StatusOr<TimelineSimulator> SimulatorOf(const EndedRun& ended, const StepP
   if (asked != "auto" || used.empty()) return simulator;
   for (const CollectiveStep& step : Collectives(plan.steps[0])) {
     if (step.tag.traffic != TrafficClass::kActivationForward) continue;
-    const int bytes_per_element = static_cast<int>(step.wire_bytes / step.elements);
-    if (simulator.AlgorithmFor(step.elements, bytes_per_element) == used) return simulator;
+    if (simulator.AlgorithmFor(step.elements, step.wire) == used) return simulator;
     return MakeSimulator(ended, network, used);
   }
   return simulator;
@@ -118,7 +106,7 @@ double WeightedMedian(std::vector<Sample> samples) {
 }
 
 absl::StatusOr<ComputeTable> ComputeOf(const EndedRun& ended, const StepPlan& plan) {
-  const std::vector<DeviceOptions> devices = ProfiledDevices(ended);
+  const std::vector<DeviceOptions> devices = DeviceOptionsOf(ended.spec.config());
   if (devices.empty()) return MeasuredCompute(ended, plan);
   return BuildComputeTable(plan, devices);
 }

@@ -8,7 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
 #include "common/network/network_profile.h"
-#include "common/simulate/choose_algorithm.h"
+#include "common/simulate/simulated_run.h"
 
 namespace edgetp {
 namespace {
@@ -53,19 +53,10 @@ absl::Status SimulatedClock::Charge(const std::vector<v1::StepReport>& reports,
 absl::Status SimulatedClock::Prepare(const NetworkOptions& network) {
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config_));
   ASSIGN_OR_RETURN(plan_, BuildStepPlan(options));
-  for (const v1::DeviceProfile& device : DevicesOf(config_))
-    devices_.push_back(ToDeviceOptions(device));
+  devices_ = DeviceOptionsOf(config_);
   if (!devices_.empty()) compute_ = BuildComputeTable(plan_, devices_);
-  TimelineOptions timeline;
-  timeline.world_size = config_.workers();
-  timeline.network = network;
+  TimelineOptions timeline = ToTimelineOptions(config_, network);
   timeline.network.partition_group.clear();  // `auto` chooses for the time after it
-  timeline.seed = config_.seed();
-  timeline.algorithm = config_.collective().algorithm();
-  timeline.segment_bytes = config_.collective().segment_bytes();
-  timeline.devices = devices_;
-  if (devices_.empty())
-    timeline.devices = {DeviceOptions{.message_overhead = kHostMessageOverhead}};
   ASSIGN_OR_RETURN(simulator_, TimelineSimulator::Create(std::move(timeline)));
   return absl::OkStatus();
 }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/quantile.h"
 #include "common/config/convert.h"
 #include "common/network/network_profile.h"
 #include "common/network/verdict.h"
@@ -121,14 +122,6 @@ bool WasEmulated(const EndedRun& ended) {
                      });
 }
 
-double Quantile(std::vector<double> samples, double share) {
-  if (samples.empty()) return 0;
-  const size_t rank = static_cast<size_t>(std::ceil(share * static_cast<double>(samples.size())));
-  const auto nth = samples.begin() + static_cast<std::ptrdiff_t>(std::max<size_t>(rank, 1) - 1);
-  std::nth_element(samples.begin(), nth, samples.end());
-  return *nth;
-}
-
 v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   const v1::RunConfig& config = ended.spec.config();
   v1::RunSummary summary;
@@ -145,6 +138,9 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   summary.set_network(config.network().name());
   summary.set_clock(config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated");
   summary.set_device(DescribeDevices(config));
+  const v1::CollectiveConfig& wire = config.collective();
+  summary.set_wire(
+      absl::StrCat(wire.wire_forward(), "/", wire.wire_backward(), "/", wire.wire_grad_sync()));
   FillSteps(ended.statistics, &summary);
   FillFidelity(ended, &summary);
   FillNetworks(ended.statistics, prediction, &summary);

@@ -145,7 +145,6 @@ class Rank {
     std::vector<float> data(schedule.chunks.back().end);
     Execution execution;
     execution.schedule = &schedule;
-    ASSIGN_OR_RETURN(execution.codec, FindCodec("fp32"));
     SleepUntil(start);
     for (int round = 0; round < flags_.rounds; ++round) {
       SleepUntil(start + absl::Microseconds(flags_.period_us) * round);
@@ -162,7 +161,7 @@ class Rank {
 
   void NoteArrivals(int round, const ExecutionReport& report) {
     const size_t segments =
-        Segmentation(flags_.bytes / 4, sizeof(float), kDefaultSegmentBytes).count();
+        Segmentation(WireFormat(), flags_.bytes / 4, kDefaultSegmentBytes).count();
     std::vector<std::vector<absl::Duration>> asked(world_size_);
     for (const Delivery& delivery : report.deliveries)
       asked[delivery.source].push_back(delivery.asked);

@@ -39,13 +39,13 @@ sg4::Mailbox* BoxOf(int source, int destination) {
 }
 
 int64_t Segments(const Schedule& schedule, const Action& action) {
-  return Segmentation(schedule.chunks[action.chunk].size(), kElementBytes, kDefaultSegmentBytes)
+  return Segmentation(WireFormat(), schedule.chunks[action.chunk].size(), kDefaultSegmentBytes)
       .count();
 }
 
 void Send(const Schedule& schedule, int rank, const Action& action,
           std::vector<sg4::CommPtr>* sent) {
-  const Segmentation cut(schedule.chunks[action.chunk].size(), kElementBytes, kDefaultSegmentBytes);
+  const Segmentation cut(WireFormat(), schedule.chunks[action.chunk].size(), kDefaultSegmentBytes);
   for (int64_t i = 0; i < cut.count(); ++i) {
     const auto bytes = static_cast<uint64_t>(cut.at(i).size_bytes);
     sent->push_back(BoxOf(rank, action.peer)->put_async(&payload, bytes));
@@ -165,7 +165,8 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", std::string(ours.status().message()).c_str());
     return 2;
   }
-  const Schedule schedule = (*algorithm)->build(problem.world_size, problem.elements);
+  const Schedule schedule =
+      (*algorithm)->build(problem.world_size, problem.elements, problem.wire.granule());
   std::printf("{\"seconds\": %.9f, \"simgrid_seconds\": %.9f}\n", absl::ToDoubleSeconds(ours->mean),
               SimGridSeconds(&engine, problem, schedule));
   return 0;

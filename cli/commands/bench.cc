@@ -16,7 +16,8 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp bench allreduce --workers=2 --bytes=4KiB,384KiB,36MiB
-  edgetp bench allreduce --workers=4 --bytes=384KiB --allreduce=direct,two_phase,ring --network=ethernet-1g)";
+  edgetp bench allreduce --workers=4 --bytes=384KiB --allreduce=direct,two_phase,ring --network=ethernet-1g
+  edgetp bench allreduce --workers=2 --bytes=384KiB --wire=int8)";
 
 constexpr int kWarmup = 10;  // rounds at most; connections and caches settle within a few
 
@@ -29,12 +30,6 @@ struct BenchFlags {
   OutputFormat format = OutputFormat::kTable;
 };
 
-std::vector<std::string> AlgorithmNames() {
-  std::vector<std::string> names = {"auto"};
-  for (const Algorithm& algorithm : Algorithms()) names.push_back(algorithm.name);
-  return names;
-}
-
 // A benchmark has no model: the smallest one that so many workers can share.
 v1::RunConfig SmallestModel(int workers) {
   v1::RunConfig config;
@@ -46,6 +41,17 @@ v1::RunConfig SmallestModel(int workers) {
   model->set_sequence(1);
   model->set_vocabulary(2);
   return config;
+}
+
+// The algorithms are not the config's: it has one.
+absl::Status CheckFormats(const v1::RunConfig& config, const std::vector<std::string>& algorithms) {
+  ASSIGN_OR_RETURN(const WireFormat wire, WireFormat::Parse(config.collective().wire_forward()));
+  for (const std::string& name : algorithms) {
+    if (name == "auto") continue;
+    ASSIGN_OR_RETURN(const Algorithm* algorithm, FindAlgorithm(name));
+    RETURN_IF_ERROR(Annotate(CheckFormat(*algorithm, wire), "--allreduce"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::JobSpec> MakeJob(const BenchFlags& flags) {
@@ -62,6 +68,7 @@ absl::StatusOr<v1::JobSpec> MakeJob(const BenchFlags& flags) {
   v1::RunConfig& config = *spec.mutable_config();
   config = faults.Take(ResolveRun(run, SmallestModel(run.workers.value_or(2)), std::nullopt));
   RETURN_IF_ERROR(faults.status());
+  RETURN_IF_ERROR(CheckFormats(config, flags.algorithms));
   if (!config.has_network()) return spec;
   ASSIGN_OR_RETURN(
       const CollectiveNeeds needs,
@@ -97,7 +104,7 @@ void AddBench(CLI::App& app, Command* command) {
       ->capture_default_str();
   allreduce->add_option("--allreduce", flags->algorithms, "algorithms, separated by ','")
       ->delimiter(',')
-      ->check(OneOf(AlgorithmNames()))
+      ->check(OneOf(AlgorithmChoices()))
       ->capture_default_str();
   allreduce
       ->add_option(

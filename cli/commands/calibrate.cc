@@ -83,6 +83,8 @@ void SetFitted(const v1::CalibrateReport& report, v1::DeviceProfile* profile) {
     profile->set_optimizer_bytes_per_second(report.optimizer_bytes_per_second());
   if (report.message_bytes_per_second() > 0)
     profile->set_message_bytes_per_second(report.message_bytes_per_second());
+  if (report.codec_bytes_per_second() > 0)
+    profile->set_codec_bytes_per_second(report.codec_bytes_per_second());
   profile->set_operation_overhead_us(report.operation_overhead_us());
   profile->set_segment_overhead_us(report.segment_overhead_us());
 }
@@ -111,17 +113,21 @@ v1::DeviceProfile ProfileOf(const CalibrateFlags& flags, const v1::RunConfig& co
 std::string Giga(double value, const char* unit) {
   return absl::StrCat(FormatNumber(value * 1e-9), " ", unit);
 }
+// Of the fit, which may have seen nothing of it.
+std::string Fitted(double value, const char* unit) {
+  return value > 0 ? Giga(value, unit) : "free";
+}
 std::string Micro(double us) { return absl::StrCat(FormatNumber(us), " us"); }
 
 // The cost model, and each shape beside what it says of it.
 void AddFit(const v1::CalibrateReport& report, Table* table) {
-  table->AddRow({"fitted: products", Giga(report.flops_per_second(), "GFLOP/s")});
-  table->AddRow({"fitted: element-wise", Giga(report.elementwise_bytes_per_second(), "GB/s")});
-  table->AddRow({"fitted: optimizer", Giga(report.optimizer_bytes_per_second(), "GB/s")});
+  table->AddRow({"fitted: products", Fitted(report.flops_per_second(), "GFLOP/s")});
+  table->AddRow({"fitted: element-wise", Fitted(report.elementwise_bytes_per_second(), "GB/s")});
+  table->AddRow({"fitted: optimizer", Fitted(report.optimizer_bytes_per_second(), "GB/s")});
   table->AddRow({"fitted: each operation", Micro(report.operation_overhead_us())});
   table->AddRow({"fitted: each segment", Micro(report.segment_overhead_us())});
   table->AddRow({"fitted: a message, each end", Micro(report.message_overhead_us())});
-  table->AddRow({"fitted: a message's bytes", Giga(report.message_bytes_per_second(), "GB/s")});
+  table->AddRow({"fitted: a message's bytes", Fitted(report.message_bytes_per_second(), "GB/s")});
   for (const v1::CalibrateReport::Shape& shape : report.shapes()) {
     table->AddRow(
         {absl::StrCat("compute of a step, ", shape.name()),
@@ -147,6 +153,7 @@ std::string CalibrateTable(const v1::CalibrateReport& report) {
     table.AddRow(
         {"staging, device to host or back", Giga(report.staging_bytes_per_second(), "GB/s")});
   }
+  table.AddRow({"encoding 8 bits, of float32", Giga(report.codec_bytes_per_second(), "GB/s")});
   table.AddRow({"loopback, large all-reduce", Giga(report.loopback_bytes_per_second(), "GB/s")});
   table.AddRow({"memory", FormatBytes(report.memory_bytes())});
   return table.Render();

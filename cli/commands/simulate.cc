@@ -13,6 +13,7 @@
 #include "cli/shared/simulate_tables.h"
 #include "common/base/clock.h"
 #include "common/base/files.h"
+#include "common/base/quantile.h"
 #include "common/base/status_macros.h"
 #include "common/config/units.h"
 #include "common/plan/pattern.h"
@@ -74,7 +75,7 @@ class DelaySweep {
     const int hops = run_.network.hop() == v1::HOP_ACCESS ? 2 : 1;
     run_.network.mutable_link()->set_delay_us(absl::ToDoubleMicroseconds(delay / hops));
     ASSIGN_OR_RETURN(const Forecast forecast, RunForecast(run_, *plan_));
-    return seconds_[delay] = QuantileOf(forecast.step_seconds, 0.5);
+    return seconds_[delay] = Quantile(forecast.step_seconds, 0.5);
   }
 
  private:

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/status_macros.h"
-#include "common/config/suggest.h"
+#include "common/base/suggest.h"
 #include "common/config/units.h"
 #include "common/rpc/security_flags.h"
 

@@ -28,16 +28,10 @@ constexpr char kOverlapText[] =
     "what runs under compute: dw, the all-reduces of gradients under weight gradients; 'rows(2)', "
     "those of one half of the rows under the other; none (default)";
 
-std::vector<std::string> AllReduceNames() {
-  std::vector<std::string> names = {"auto"};
-  for (const Algorithm& algorithm : Algorithms()) names.push_back(algorithm.name);
-  return names;
-}
-
-std::vector<std::string> WireNames() {
-  std::vector<std::string> names;
-  for (const Codec& codec : Codecs()) names.push_back(codec.name);
-  return names;
+CLI::Validator IsWireFormat() {
+  return CLI::Validator(
+      [](std::string& text) { return std::string(WireFormat::Parse(text).status().message()); }, "",
+      "wire_format");
 }
 
 // Presets: the run's own, then the parts that are named beside it.
@@ -61,6 +55,7 @@ void ApplyWire(const RunFlags& flags, v1::CollectiveConfig* collective) {
   const auto& backward = flags.wire_backward.has_value() ? flags.wire_backward : flags.wire;
   if (forward.has_value()) collective->set_wire_forward(*forward);
   if (backward.has_value()) collective->set_wire_backward(*backward);
+  if (flags.wire_grad_sync.has_value()) collective->set_wire_grad_sync(*flags.wire_grad_sync);
 }
 
 void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
@@ -202,12 +197,17 @@ void AddParallelFlags(CLI::App* command, RunFlags* flags) {
 }
 
 void AddWireFlags(CLI::App* command, RunFlags* flags) {
+  const std::string wire_help =
+      absl::StrCat("format of activations on the wire, both directions: ",
+                   absl::StrJoin(WireFormat::Names(), ", "),
+                   "; int8:g32 for another group, int4+hadamard to rotate; default: fp32");
   for (const auto& [name, value, text] :
-       {std::tuple("--wire", &flags->wire,
-                   "dtype of activations on the wire, both directions; default: fp32"),
-        std::tuple("--wire_forward", &flags->wire_forward, "dtype of the forward pass alone"),
-        std::tuple("--wire_backward", &flags->wire_backward, "dtype of the backward pass alone")}) {
-    command->add_option(name, *value, text)->check(OneOf(WireNames()));
+       {std::tuple("--wire", &flags->wire, wire_help.c_str()),
+        std::tuple("--wire_forward", &flags->wire_forward, "that of the forward pass alone"),
+        std::tuple("--wire_backward", &flags->wire_backward, "that of the backward pass alone"),
+        std::tuple("--wire_grad_sync", &flags->wire_grad_sync,
+                   "that of the gradients that s and p sum; default: fp32")}) {
+    command->add_option(name, *value, text)->check(IsWireFormat());
   }
 }
 
@@ -215,7 +215,7 @@ void AddCollectiveFlags(CLI::App* command, RunFlags* flags) {
   command
       ->add_option("--allreduce", flags->allreduce,
                    "algorithm; default: auto, the cheapest for size and network")
-      ->check(OneOf(AllReduceNames()));
+      ->check(OneOf(AlgorithmChoices()));
   command->add_option(
       "--deadline", flags->deadline,
       "limit of one all-reduce, e.g. 5s; default: what plan and network need, at least 30s");

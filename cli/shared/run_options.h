@@ -26,10 +26,11 @@ struct RunFlags {
   std::optional<std::string> device;   // preset or file, or a mixture of them (device_mix.h)
   LinkFlags link;
   std::optional<std::string> allreduce;
-  std::optional<std::string> wire;  // both directions
+  std::optional<std::string> wire;  // of activations, both directions
   std::optional<std::string> wire_forward;
   std::optional<std::string> wire_backward;
   std::optional<std::string> overlap;
+  std::optional<std::string> wire_grad_sync;
   std::optional<std::string> deadline;  // of one collective
   std::optional<int> steps;
   std::optional<int> batch;
@@ -50,7 +51,7 @@ void AddPatternFlags(CLI::App* command, RunFlags* flags);  // --pattern --worker
 void AddOverlapFlag(CLI::App* command, RunFlags* flags);   // --overlap
 void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps);  // the same, several
 void AddParallelFlags(CLI::App* command, RunFlags* flags);  // --vocabulary_parallel
-void AddWireFlags(CLI::App* command, RunFlags* flags);      // --wire --wire_forward --wire_backward
+void AddWireFlags(CLI::App* command, RunFlags* flags);      // --wire and --wire_... of each class
 void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags

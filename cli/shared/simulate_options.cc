@@ -8,10 +8,10 @@
 #include "cli/shared/command.h"
 #include "cli/shared/format.h"
 #include "common/base/status_macros.h"
+#include "common/base/suggest.h"
 #include "common/collective/registry.h"
 #include "common/config/convert.h"
 #include "common/config/load.h"
-#include "common/config/suggest.h"
 #include "common/config/units.h"
 #include "common/config/validate.h"
 #include "common/network/network_profile.h"
@@ -85,16 +85,25 @@ absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFl
   return cell;
 }
 
-// What one message costs in software; nothing where no device is named.
-absl::StatusOr<absl::Duration> MessageOverhead(const SimulateFlags& flags) {
-  if (flags.devices.empty()) return absl::ZeroDuration();
+// What messages and encoding cost; nothing where no device is named.
+absl::StatusOr<DeviceOptions> DeviceOfAllReduces(const SimulateFlags& flags) {
+  if (flags.devices.empty()) return DeviceOptions();
   if (flags.devices.size() > 1) {
     return absl::InvalidArgumentError("--device: all-reduces by size take one device for all");
   }
   ASSIGN_OR_RETURN(const v1::DeviceProfile device,
                    ConfigLibrary::Default(flags.run.config_path).Device(flags.devices[0]));
   RETURN_IF_ERROR(ValidateDevice(device, "--device"));
-  return ToDeviceOptions(device).message_overhead;
+  return ToDeviceOptions(device);
+}
+
+// Whether an algorithm takes the formats that were typed. One that nobody knows is told elsewhere.
+bool TakesFormats(const Algorithm& algorithm, const RunFlags& run) {
+  for (const auto& typed : {run.wire, run.wire_forward, run.wire_backward, run.wire_grad_sync}) {
+    const auto format = WireFormat::Parse(typed.value_or("fp32"));
+    if (format.ok() && !CheckFormat(algorithm, *format).ok()) return false;
+  }
+  return true;
 }
 
 bool SameButForTheName(v1::NetworkProfile left, v1::NetworkProfile right) {
@@ -158,14 +167,16 @@ std::vector<SimulateCell> ResolveCells(const SimulateFlags& flags,
 
 std::vector<std::string> ResolveAlgorithms(const SimulateFlags& flags, Faults* faults) {
   std::vector<std::string> names;
-  std::vector<std::string> known = {"auto", "all"};
-  for (const Algorithm& algorithm : Algorithms()) known.push_back(algorithm.name);
+  std::vector<std::string> known = AlgorithmChoices();
+  known.push_back("all");
   const auto add = [&names](const std::string& name) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   };
   for (const std::string& asked : flags.algorithms) {
     if (asked == "all") {
-      for (const Algorithm& algorithm : Algorithms()) add(algorithm.name);
+      for (const Algorithm& algorithm : Algorithms()) {
+        if (TakesFormats(algorithm, flags.run)) add(algorithm.name);
+      }
     } else if (std::find(known.begin(), known.end(), asked) == known.end()) {
       faults->Add(absl::InvalidArgumentError(
           absl::StrCat("--allreduce: invalid value \"", asked, "\"", KnownNames(asked, known))));
@@ -197,7 +208,9 @@ std::vector<AllReduceProblem> ResolveAllReduces(const SimulateFlags& flags, Faul
   std::vector<AllReduceProblem> problems;
   FaultsOnce once(faults);
   AllReduceProblem problem;
-  problem.message_overhead = faults->Take(MessageOverhead(flags));
+  problem.device = faults->Take(DeviceOfAllReduces(flags));
+  const auto& wire = flags.run.wire_forward ? flags.run.wire_forward : flags.run.wire;
+  if (wire.has_value()) problem.wire = faults->Take(WireFormat::Parse(*wire));
   std::vector<int64_t> sizes;
   for (const std::string& size : flags.bytes)
     sizes.push_back(faults->Take(ParseAllReduceBytes(size)));

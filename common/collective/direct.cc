@@ -2,8 +2,8 @@
 
 namespace edgetp {
 
-Schedule BuildDirect(int world_size, int64_t elements) {
-  Schedule schedule = EmptySchedule("direct", world_size, EvenChunks(elements, 1));
+Schedule BuildDirect(int world_size, int64_t elements, int64_t granule) {
+  Schedule schedule = EmptySchedule("direct", world_size, EvenChunks(elements, 1, granule));
   if (world_size == 1) return schedule;
   for (int rank = 0; rank < world_size; ++rank) {
     std::vector<Action>& actions = schedule.actions[rank];

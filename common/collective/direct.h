@@ -10,6 +10,6 @@
 
 namespace edgetp {
 
-Schedule BuildDirect(int world_size, int64_t elements);
+Schedule BuildDirect(int world_size, int64_t elements, int64_t granule = 1);
 
 }  // namespace edgetp

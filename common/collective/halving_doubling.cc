@@ -7,10 +7,11 @@ namespace {
 
 class Builder {
  public:
-  Builder(int world_size, int64_t elements)
+  Builder(int world_size, int64_t elements, int64_t granule)
       : core_(static_cast<int>(std::bit_floor(static_cast<unsigned>(world_size)))),
         folded_(world_size - core_),
-        schedule_(EmptySchedule("halving_doubling", world_size, EvenChunks(elements, core_))) {}
+        schedule_(
+            EmptySchedule("halving_doubling", world_size, EvenChunks(elements, core_, granule))) {}
 
   Schedule Build() {
     for (int pair = 0; pair < folded_; ++pair) Fold(2 * pair, 2 * pair + 1);
@@ -76,8 +77,8 @@ class Builder {
 
 }  // namespace
 
-Schedule BuildHalvingDoubling(int world_size, int64_t elements) {
-  return Builder(world_size, elements).Build();
+Schedule BuildHalvingDoubling(int world_size, int64_t elements, int64_t granule) {
+  return Builder(world_size, elements, granule).Build();
 }
 
 }  // namespace edgetp

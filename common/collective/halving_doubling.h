@@ -12,6 +12,6 @@
 
 namespace edgetp {
 
-Schedule BuildHalvingDoubling(int world_size, int64_t elements);
+Schedule BuildHalvingDoubling(int world_size, int64_t elements, int64_t granule = 1);
 
 }  // namespace edgetp

@@ -36,15 +36,15 @@ double Optimal(int world_size) { return 2.0 * (world_size - 1) / world_size; }
 
 const std::vector<Algorithm>& Algorithms() {
   static const auto* const kAlgorithms = new std::vector<Algorithm>{
-      {"direct", &BuildDirect, [](int p) { return NoneIfAlone(p, 1); }, &Everything, true,
+      {"direct", &BuildDirect, [](int p) { return NoneIfAlone(p, 1); }, &Everything, true, false,
        "naive all-to-all"},
-      {"two_phase", &BuildTwoPhase, [](int p) { return NoneIfAlone(p, 2); }, &Optimal, true,
+      {"two_phase", &BuildTwoPhase, [](int p) { return NoneIfAlone(p, 2); }, &Optimal, true, false,
        "reduce-scatter + all-gather over a full mesh; Thakur et al., IJHPCA 2005"},
-      {"ring", &BuildRing, [](int p) { return 2 * (p - 1); }, &Optimal, false,
+      {"ring", &BuildRing, [](int p) { return 2 * (p - 1); }, &Optimal, false, true,
        "Patarasuk and Yuan, JPDC 2009"},
       {"halving_doubling", &BuildHalvingDoubling, &HalvingDoublingSteps, &HalvingDoublingElements,
-       false, "Rabenseifner, ICCS 2004"},
-      {"star", &BuildStar, [](int p) { return NoneIfAlone(p, 2); }, &Everything, true,
+       false, true, "Rabenseifner, ICCS 2004"},
+      {"star", &BuildStar, [](int p) { return NoneIfAlone(p, 2); }, &Everything, true, false,
        "parameter server"},
   };
   return *kAlgorithms;
@@ -58,6 +58,23 @@ absl::StatusOr<const Algorithm*> FindAlgorithm(const std::string& name) {
   return absl::InvalidArgumentError(
       absl::StrCat("all-reduce algorithm: unknown name \"", name,
                    "\" (known: ", absl::StrJoin(Algorithms(), ", ", append_name), ")"));
+}
+
+std::vector<std::string> AlgorithmChoices() {
+  std::vector<std::string> names = {"auto"};
+  for (const Algorithm& algorithm : Algorithms()) names.push_back(algorithm.name);
+  return names;
+}
+
+absl::Status CheckFormat(const Algorithm& algorithm, const WireFormat& format) {
+  if (!algorithm.encodes_every_hop || format.survives_hops()) return absl::OkStatus();
+  std::vector<std::string> able;
+  for (const Algorithm& row : Algorithms()) {
+    if (!row.encodes_every_hop) able.push_back(row.name);
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      algorithm.name, " encodes at every hop, which ", format.name(), " (", format.bits(),
+      " bits) does not survive; take ", absl::StrJoin(able, ", "), " or auto"));
 }
 
 }  // namespace edgetp

@@ -2,8 +2,8 @@
 
 namespace edgetp {
 
-Schedule BuildRing(int world_size, int64_t elements) {
-  Schedule schedule = EmptySchedule("ring", world_size, EvenChunks(elements, world_size));
+Schedule BuildRing(int world_size, int64_t elements, int64_t granule) {
+  Schedule schedule = EmptySchedule("ring", world_size, EvenChunks(elements, world_size, granule));
   const auto chunk = [world_size](int index) { return (index + 2 * world_size) % world_size; };
   for (int rank = 0; rank < world_size && world_size > 1; ++rank) {
     std::vector<Action>& actions = schedule.actions[rank];

@@ -11,6 +11,6 @@
 
 namespace edgetp {
 
-Schedule BuildRing(int world_size, int64_t elements);
+Schedule BuildRing(int world_size, int64_t elements, int64_t granule = 1);
 
 }  // namespace edgetp

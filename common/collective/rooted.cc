@@ -5,8 +5,8 @@
 
 namespace edgetp {
 
-Schedule BuildGather(int world_size, int64_t elements) {
-  return BuildGather(EvenChunks(elements, world_size));
+Schedule BuildGather(int world_size, int64_t elements, int64_t granule) {
+  return BuildGather(EvenChunks(elements, world_size, granule));
 }
 
 Schedule BuildGather(std::vector<ChunkRange> chunks) {
@@ -19,8 +19,8 @@ Schedule BuildGather(std::vector<ChunkRange> chunks) {
   return schedule;
 }
 
-Schedule BuildBroadcast(int world_size, int64_t elements) {
-  Schedule schedule = EmptySchedule("broadcast", world_size, EvenChunks(elements, 1));
+Schedule BuildBroadcast(int world_size, int64_t elements, int64_t granule) {
+  Schedule schedule = EmptySchedule("broadcast", world_size, EvenChunks(elements, 1, granule));
   for (int rank = 1; rank < world_size; ++rank) {
     schedule.actions[0].push_back({ActionKind::kSend, rank, 0});
     schedule.actions[rank].push_back({ActionKind::kRecvCopy, 0, 0});
@@ -28,9 +28,9 @@ Schedule BuildBroadcast(int world_size, int64_t elements) {
   return schedule;
 }
 
-Schedule BuildBroadcastMissing(int world_size, int64_t elements) {
+Schedule BuildBroadcastMissing(int world_size, int64_t elements, int64_t granule) {
   Schedule schedule =
-      EmptySchedule("broadcast_missing", world_size, EvenChunks(elements, world_size));
+      EmptySchedule("broadcast_missing", world_size, EvenChunks(elements, world_size, granule));
   for (int round = 0; round + 1 < world_size; ++round) {
     for (int rank = 1; rank < world_size; ++rank) {
       const int chunk = round < rank ? round : round + 1;

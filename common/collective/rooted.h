@@ -11,15 +11,15 @@
 namespace edgetp {
 
 // Every rank sends its own chunk to rank 0. 1 dependent step.
-Schedule BuildGather(int world_size, int64_t elements);
+Schedule BuildGather(int world_size, int64_t elements, int64_t granule = 1);
 // The same with chunks of any sizes, one for each rank.
 Schedule BuildGather(std::vector<ChunkRange> chunks);
 
 // Rank 0 sends everything to everybody, in one message each. 1 dependent step.
-Schedule BuildBroadcast(int world_size, int64_t elements);
+Schedule BuildBroadcast(int world_size, int64_t elements, int64_t granule = 1);
 
 // Rank 0 sends to each rank all chunks but its own, a message each, one of everybody's after the
 // other. 1 dependent step; (P-1)^2 messages.
-Schedule BuildBroadcastMissing(int world_size, int64_t elements);
+Schedule BuildBroadcastMissing(int world_size, int64_t elements, int64_t granule = 1);
 
 }  // namespace edgetp

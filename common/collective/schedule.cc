@@ -75,13 +75,15 @@ std::string ToString(const Action& action) {
 
 }  // namespace
 
-std::vector<ChunkRange> EvenChunks(int64_t elements, int count) {
-  const int64_t small = elements / count;
-  const int64_t larger_ones = elements % count;
+std::vector<ChunkRange> EvenChunks(int64_t elements, int count, int64_t granule) {
+  const int64_t granules = (elements + granule - 1) / granule;
+  const int64_t small = granules / count;
+  const int64_t larger_ones = granules % count;
   std::vector<ChunkRange> chunks(count);
   int64_t begin = 0;
   for (int i = 0; i < count; ++i) {
-    chunks[i] = {begin, begin + small + (i < larger_ones ? 1 : 0)};
+    const int64_t size = granule * (small + (i < larger_ones ? 1 : 0));
+    chunks[i] = {begin, std::min(begin + size, elements)};
     begin = chunks[i].end;
   }
   return chunks;
@@ -110,6 +112,22 @@ int64_t ElementsSent(const Schedule& schedule, int rank) {
     if (action.kind == ActionKind::kSend) elements += schedule.chunks[action.chunk].size();
   }
   return elements;
+}
+
+int64_t BytesSent(const Schedule& schedule, int rank, const WireFormat& format) {
+  int64_t bytes = 0;
+  for (const Action& action : schedule.actions[rank]) {
+    if (action.kind == ActionKind::kSend)
+      bytes += format.WireBytes(schedule.chunks[action.chunk].size());
+  }
+  return bytes;
+}
+
+bool EncodesAt(const std::vector<Action>& actions, size_t index) {
+  const Action& action = actions[index];
+  if (action.kind != ActionKind::kSend) return false;
+  return index == 0 || actions[index - 1].kind != ActionKind::kSend ||
+         actions[index - 1].chunk != action.chunk;
 }
 
 std::string ToString(const Schedule& schedule) {

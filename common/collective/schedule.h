@@ -2,12 +2,17 @@
 // same Schedule is executed by the worker, priced by the simulator and checked by property tests.
 // Pure.
 //
-// Two rules for who executes one make all ranks hold the same bits, and the algorithms that sum in
-// rank order the same bits as one another, whatever the wire dtype (codec.h):
+// What makes all ranks hold the same bits, whatever the wire format (codec.h): who encodes a value
+// for others goes on with what they will decode. So in `direct` every rank adds the decoded parts
+// of all ranks, its own included. In `two_phase` and `star` the owner of a chunk adds the others'
+// decoded parts to its own exact one, encodes the sum once, and keeps what it has encoded.
 //
-//   * A rank's own part goes through the wire dtype before it is added, sent or not, as everybody
+// Elementwise formats make the algorithms that sum in rank order hold the same bits as one another,
+// too, by two more rules for who executes a schedule:
+//
+//   * A rank's own part goes through the format before it is added, sent or not, as everybody
 //     else's part did.
-//   * The final value of a chunk goes through the wire dtype where it is completed, sent or not.
+//   * The final value of a chunk goes through the format where it is completed, sent or not.
 //
 // On each pair of ranks, messages are received in the order in which they were sent.
 #pragma once
@@ -17,6 +22,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "common/collective/codec.h"
 
 namespace edgetp {
 
@@ -52,8 +58,9 @@ struct Schedule {
   std::vector<std::vector<Action>> actions;  // [rank], in order; no actions at world size 1
 };
 
-// `elements` cut into `count` chunks whose sizes differ by at most one element.
-std::vector<ChunkRange> EvenChunks(int64_t elements, int count);
+// `elements` cut into `count` chunks that begin at multiples of `granule` and whose sizes differ by
+// at most one granule; the last chunk that is not empty may end inside of one.
+std::vector<ChunkRange> EvenChunks(int64_t elements, int count, int64_t granule = 1);
 
 // One chunk after another, of so many elements each.
 std::vector<ChunkRange> ConsecutiveChunks(absl::Span<const int64_t> counts);
@@ -67,8 +74,12 @@ Schedule EmptySchedule(const std::string& algorithm, int world_size,
 // schedule always ends.
 int DependentSteps(const Schedule& schedule);
 
-// Elements that a rank sends; times the bytes of the wire dtype: bytes on the wire.
+// What a rank sends.
 int64_t ElementsSent(const Schedule& schedule, int rank);
+int64_t BytesSent(const Schedule& schedule, int rank, const WireFormat& format);
+
+// Whether an action sends a value that has not just been sent to another peer: it is encoded then.
+bool EncodesAt(const std::vector<Action>& actions, size_t index);
 
 // One line per action, for people.
 std::string ToString(const Schedule& schedule);

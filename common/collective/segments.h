@@ -6,33 +6,48 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/collective/codec.h"
+
 namespace edgetp {
 
 // Large enough that per-message work is small beside the copy, small enough that two in flight stay
 // in a core's cache.
 inline constexpr int64_t kDefaultSegmentBytes = 512 * 1024;
 
+// Largest payload that is ever sent or accepted: it bounds what a peer can make a rank allocate.
+// With its header, it stays within gRPC's default message limit of 4 MiB.
+inline constexpr int64_t kMaxSegmentBytes = (4 << 20) - 4096;
+
 struct SegmentRange {
   int64_t offset_bytes = 0;  // within the chunk
   int64_t size_bytes = 0;
+  int64_t begin = 0;  // the same in elements
+  int64_t elements = 0;
 };
 
-// The segments of one chunk: all of the same size but the last, each a whole number of elements.
+// The segments of one chunk: all of the same size but the last, each of whole granules of the wire
+// format (codec.h), but for the end of the chunk.
 class Segmentation {
  public:
-  // `max_segment_bytes` is rounded down to whole elements, but never below one.
-  Segmentation(int64_t chunk_elements, int bytes_per_element, int64_t max_segment_bytes)
-      : chunk_bytes_(chunk_elements * bytes_per_element),
-        segment_bytes_(std::max<int64_t>(max_segment_bytes / bytes_per_element, 1) *
-                       bytes_per_element) {}
+  // `max_segment_bytes` is rounded down to whole granules, but never below one.
+  Segmentation(const WireFormat& format, int64_t chunk_elements, int64_t max_segment_bytes)
+      : chunk_elements_(chunk_elements), chunk_bytes_(format.WireBytes(chunk_elements)) {
+    const int64_t granule_bytes = format.WireBytes(format.granule());
+    const int64_t granules = std::max<int64_t>(max_segment_bytes / granule_bytes, 1);
+    segment_elements_ = granules * format.granule();
+    segment_bytes_ = granules * granule_bytes;
+  }
 
   // 0 for an empty chunk, which is not sent at all.
   int64_t count() const { return (chunk_bytes_ + segment_bytes_ - 1) / segment_bytes_; }
+  int64_t chunk_elements() const { return chunk_elements_; }
   int64_t chunk_bytes() const { return chunk_bytes_; }
 
   SegmentRange at(int64_t index) const {
     const int64_t offset = index * segment_bytes_;
-    return {offset, std::min(segment_bytes_, chunk_bytes_ - offset)};
+    const int64_t begin = index * segment_elements_;
+    return {offset, std::min(segment_bytes_, chunk_bytes_ - offset), begin,
+            std::min(segment_elements_, chunk_elements_ - begin)};
   }
 
   std::vector<int64_t> SizesBytes() const {
@@ -42,7 +57,9 @@ class Segmentation {
   }
 
  private:
+  int64_t chunk_elements_;
   int64_t chunk_bytes_;
+  int64_t segment_elements_;
   int64_t segment_bytes_;
 };
 

@@ -2,8 +2,8 @@
 
 namespace edgetp {
 
-Schedule BuildStar(int world_size, int64_t elements) {
-  Schedule schedule = EmptySchedule("star", world_size, EvenChunks(elements, 1));
+Schedule BuildStar(int world_size, int64_t elements, int64_t granule) {
+  Schedule schedule = EmptySchedule("star", world_size, EvenChunks(elements, 1, granule));
   if (world_size == 1) return schedule;
   std::vector<Action>& hub = schedule.actions[0];
   hub.push_back({ActionKind::kReduceLocal, -1, 0});

@@ -22,8 +22,9 @@ void ReduceOwnChunk(int rank, int world_size, std::vector<Action>* actions) {
 
 }  // namespace
 
-Schedule BuildTwoPhase(int world_size, int64_t elements) {
-  Schedule schedule = EmptySchedule("two_phase", world_size, EvenChunks(elements, world_size));
+Schedule BuildTwoPhase(int world_size, int64_t elements, int64_t granule) {
+  Schedule schedule =
+      EmptySchedule("two_phase", world_size, EvenChunks(elements, world_size, granule));
   if (world_size == 1) return schedule;
   for (int rank = 0; rank < world_size; ++rank) {
     std::vector<Action>& actions = schedule.actions[rank];

@@ -40,17 +40,24 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   PlanOptions options;
   ASSIGN_OR_RETURN(options.shape, ToModelShape(config.model()));
   ASSIGN_OR_RETURN(options.pattern, Pattern::Parse(config.pattern(), options.shape.layers));
-  ASSIGN_OR_RETURN(const Codec* forward, FindCodec(config.collective().wire_forward()));
-  ASSIGN_OR_RETURN(const Codec* backward, FindCodec(config.collective().wire_backward()));
   ASSIGN_OR_RETURN(options.overlap, ToOverlap(config));
   options.world_size = config.workers();
   options.split.assign(config.split().begin(), config.split().end());
   options.vocabulary_parallel = config.parallel().vocabulary();
   options.batch = config.train().batch();
   options.micro_batches = config.train().micro_batches();
-  options.wire_forward_bytes = forward->bytes_per_element;
-  options.wire_backward_bytes = backward->bytes_per_element;
+  const v1::CollectiveConfig& wire = config.collective();
+  ASSIGN_OR_RETURN(options.wire_forward, WireFormat::Parse(wire.wire_forward()));
+  ASSIGN_OR_RETURN(options.wire_backward, WireFormat::Parse(wire.wire_backward()));
+  ASSIGN_OR_RETURN(options.wire_grad_sync, WireFormat::Parse(wire.wire_grad_sync()));
   return options;
+}
+
+absl::StatusOr<bool> FeedsBackGradSync(const v1::CollectiveConfig& collective) {
+  constexpr int kFewBits = 4;
+  if (collective.has_error_feedback_grad_sync()) return collective.error_feedback_grad_sync();
+  ASSIGN_OR_RETURN(const WireFormat wire, WireFormat::Parse(collective.wire_grad_sync()));
+  return wire.bits() <= kFewBits;
 }
 
 std::vector<v1::DeviceProfile> DevicesOf(const v1::RunConfig& config) {

@@ -23,8 +23,13 @@ absl::StatusOr<Overlap> ToOverlap(const v1::RunConfig& config);
 bool HasTiedHead(const v1::ModelConfig& model);
 
 // Of a run whose defaults are filled.
-// Errors: those of ToModelShape, Pattern::Parse, FindCodec and ToOverlap.
+// Errors: those of ToModelShape, Pattern::Parse, WireFormat::Parse and ToOverlap.
 absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config);
+
+// Whether what encoding takes away from grad_sync is kept for the next step: what the config says,
+// else where the format has 4 bits or fewer.
+// Errors: those of WireFormat::Parse.
+absl::StatusOr<bool> FeedsBackGradSync(const v1::CollectiveConfig& collective);
 
 // The devices of a run: none (the host as it is), one for all ranks, or one per rank.
 std::vector<v1::DeviceProfile> DevicesOf(const v1::RunConfig& config);

@@ -1,7 +1,9 @@
 #include "common/config/defaults.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/collective/segments.h"
 #include "common/config/load.h"
+#include "common/plan/optimizer.h"
 
 // config->set_field(value) unless the field is there. A macro: a field has no other handle in
 // generated code.
@@ -38,10 +40,10 @@ void FillDefaults(v1::TrainConfig* train) {
   EDGETP_DEFAULT(train, min_learning_rate, 1e-4);
   EDGETP_DEFAULT(train, warmup_steps, 100);
   EDGETP_DEFAULT(train, decay_steps, train->steps());
-  EDGETP_DEFAULT(train, beta1, 0.9);
-  EDGETP_DEFAULT(train, beta2, 0.99);
-  EDGETP_DEFAULT(train, epsilon, 1e-8);
-  EDGETP_DEFAULT(train, weight_decay, 0.1);
+  EDGETP_DEFAULT(train, beta1, AdamWOptions().beta1);
+  EDGETP_DEFAULT(train, beta2, AdamWOptions().beta2);
+  EDGETP_DEFAULT(train, epsilon, AdamWOptions().epsilon);
+  EDGETP_DEFAULT(train, weight_decay, AdamWOptions().weight_decay);
   EDGETP_DEFAULT(train, eval_interval, 250);
   EDGETP_DEFAULT(train, eval_windows, 200);
   EDGETP_DEFAULT(train, replica_check_interval, 100);
@@ -51,7 +53,8 @@ void FillDefaults(v1::CollectiveConfig* collective) {
   EDGETP_DEFAULT(collective, algorithm, "auto");
   EDGETP_DEFAULT(collective, wire_forward, "fp32");
   EDGETP_DEFAULT(collective, wire_backward, "fp32");
-  EDGETP_DEFAULT(collective, segment_bytes, 512 * 1024);
+  EDGETP_DEFAULT(collective, wire_grad_sync, "fp32");
+  EDGETP_DEFAULT(collective, segment_bytes, kDefaultSegmentBytes);
 }
 
 void FillDefaults(v1::NetworkProfile* network) {

@@ -17,8 +17,8 @@
 #include "common/base/file_kind.h"
 #include "common/base/files.h"
 #include "common/base/status_macros.h"
+#include "common/base/suggest.h"
 #include "common/config/hardware.h"
-#include "common/config/suggest.h"
 #include "common/network/mahimahi_trace.h"
 #include "common/network/trace_config.h"
 

@@ -11,7 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
-#include "common/config/suggest.h"
+#include "common/base/suggest.h"
 
 namespace edgetp {
 namespace {

@@ -6,6 +6,7 @@
 #include "common/base/status_macros.h"
 #include "common/collective/codec.h"
 #include "common/collective/registry.h"
+#include "common/collective/segments.h"
 #include "common/config/convert.h"
 #include "common/config/violations.h"
 #include "common/plan/overlap.h"
@@ -23,8 +24,6 @@ constexpr int kMaxVocabulary = 1 << 24;
 constexpr int kMaxWorkers = 4096;
 constexpr int kMaxBatch = 1 << 16;
 constexpr int kMaxCores = 1 << 16;
-// gRPC's default message limit is 4 MiB; a segment's header needs a little of it.
-constexpr int kMaxSegmentBytes = (4 << 20) - 4096;
 constexpr int kMinSegmentBytes = 1024;
 
 void CheckSize(const std::string& field, bool present, int value, int high,
@@ -94,12 +93,23 @@ void CheckTrain(const v1::TrainConfig& train, Violations* violations) {
   CheckOptimizer(train, violations);
 }
 
+// A format, and that it can travel with the algorithm.
+void CheckWire(const std::string& field, const std::string& text, const std::string& algorithm,
+               Violations* violations) {
+  const auto format = WireFormat::Parse(text);
+  violations->Demand(field, format.status());
+  const auto row = FindAlgorithm(algorithm);  // `auto` takes them all
+  if (format.ok() && row.ok()) violations->Demand(field, CheckFormat(**row, *format));
+}
+
 void CheckCollective(const v1::CollectiveConfig& collective, Violations* violations) {
-  if (collective.algorithm() != "auto") {
-    violations->Demand("collective.algorithm", FindAlgorithm(collective.algorithm()).status());
+  const std::string& algorithm = collective.algorithm();
+  if (algorithm != "auto") {
+    violations->Demand("collective.algorithm", FindAlgorithm(algorithm).status());
   }
-  violations->Demand("collective.wire_forward", FindCodec(collective.wire_forward()).status());
-  violations->Demand("collective.wire_backward", FindCodec(collective.wire_backward()).status());
+  CheckWire("collective.wire_forward", collective.wire_forward(), algorithm, violations);
+  CheckWire("collective.wire_backward", collective.wire_backward(), algorithm, violations);
+  CheckWire("collective.wire_grad_sync", collective.wire_grad_sync(), algorithm, violations);
   if (collective.has_deadline_seconds())
     violations->Positive("collective.deadline_seconds", collective.deadline_seconds());
   violations->InRange("collective.segment_bytes", collective.segment_bytes(), kMinSegmentBytes,
@@ -152,6 +162,8 @@ void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Viola
            device.optimizer_bytes_per_second());
   positive(device.has_message_bytes_per_second(), "message_bytes_per_second",
            device.message_bytes_per_second());
+  positive(device.has_codec_bytes_per_second(), "codec_bytes_per_second",
+           device.codec_bytes_per_second());
   positive(device.has_watts(), "watts", device.watts());
   violations->NotNegative(path + "message_overhead_us", device.message_overhead_us());
   violations->NotNegative(path + "operation_overhead_us", device.operation_overhead_us());

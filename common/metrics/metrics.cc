@@ -157,7 +157,7 @@ const std::vector<MetricInfo>& AllMetrics() {
     {"edgetp_allreduce_seconds", kHistogram, kWorker, {"run", "rank", "algorithm", "class", "phase"},
      "Duration of an all-reduce, waiting for other ranks included."},
     {"edgetp_sent_bytes_total", kCounter, kWorker, {"run", "rank", "class"},
-     "Payload bytes sent, after the wire dtype, by traffic class: activation_fwd, "
+     "Payload bytes sent, in their wire format, by traffic class: activation_fwd, "
      "activation_bwd, grad_sync, scalar, control."},
     {"edgetp_link_sent_bytes_total", kCounter, kWorker, {"run", "source", "destination"},
      "Payload bytes that the source rank handed to this link."},

@@ -118,7 +118,7 @@ void AddLetters(const PlanOptions& options, const std::vector<PlanStep>& steps,
   for (const CollectiveStep& step : Collectives(steps)) {
     if (step.tag.layer < 0 || step.part == CollectivePart::kWait) continue;
     v1::LetterCost* cost = CostOf(blocks[step.tag.layer], report);
-    cost->set_bytes(cost->bytes() + static_cast<double>(step.wire_bytes) / options.micro_batches);
+    cost->set_bytes(cost->bytes() + static_cast<double>(step.wire_bytes()) / options.micro_batches);
     if (step.tag.traffic == TrafficClass::kActivationForward) {
       cost->set_all_reduces_forward(cost->all_reduces_forward() + 1);
     } else {

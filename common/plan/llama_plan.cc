@@ -9,10 +9,9 @@
 namespace edgetp {
 namespace {
 
-// Q40 and Q80 of ggml and distributed-llama: 32 values share a scale of 2 bytes.
+// Q40 of ggml and distributed-llama: 32 values share a scale of 2 bytes.
 constexpr int kBlockValues = 32;
 constexpr double kWeightBytes = 18.0 / kBlockValues;
-constexpr int kActivationBlockBytes = 34;
 constexpr double kFloatBytes = 4;
 
 // A rank's even share, in heads of keys and values with the queries that each serves; the root
@@ -34,6 +33,7 @@ class LlamaPlanner {
  public:
   LlamaPlanner(const LlamaOptions& options, int rank)
       : sync_(options.sync),
+        wire_(options.wire),
         ranks_(options.world_size),
         rank_(rank),
         layers_(options.shape.layers),
@@ -93,12 +93,12 @@ class LlamaPlanner {
 
   void Exchange(CollectiveKind kind, double values) {
     if (ranks_ == 1) return;
-    const auto blocks = static_cast<int64_t>(values) / kBlockValues;
     const CollectiveTag tag{TrafficClass::kActivationForward, Phase::kForward, layer_};
-    steps_.push_back(CollectiveStep{tag, blocks, blocks * kActivationBlockBytes, kind});
+    steps_.push_back(CollectiveStep{tag, static_cast<int64_t>(values), wire_, kind});
   }
 
   const LlamaSync sync_;
+  const WireFormat wire_;
   const int ranks_;
   const int rank_;
   const int layers_;

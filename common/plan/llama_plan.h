@@ -1,6 +1,6 @@
 // The step plan of one generated token of a Llama with tensor parallelism, as distributed-llama
-// divides it: what the simulator is held against on real boards. Forward only; weights of 4 bits,
-// activations of 8 bits on the wire. Memory traffic decides how long it computes: every weight is
+// divides it: what the simulator is held against on real boards. Forward only; weights of 4 bits.
+// Memory traffic decides how long it computes: every weight is
 // read once for each token. Pure.
 #pragma once
 
@@ -36,6 +36,7 @@ struct LlamaOptions {
   int world_size = 1;
   LlamaSync sync = LlamaSync::kSums;
   int context = 0;  // tokens before this one
+  WireFormat wire;  // of what is exchanged; distributed-llama's Q80 is int8:g32
 };
 
 // The tensors that a token reads, in the order of the forward pass; norms are too small to count.
@@ -43,10 +44,9 @@ struct LlamaOptions {
 // output head: of a shard's vocabulary.
 std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape);
 
-// The element of its collectives is a block of 32 values in 34 bytes. Everything has
-// Phase::kForward; the output head is the root's alone.
+// Everything has Phase::kForward; the output head is the root's alone.
 // Errors: InvalidArgument if a size is < 1, the heads do not divide evenly, or a rank's slice is no
-//   whole number of blocks.
+//   whole number of blocks of 32 weights.
 absl::StatusOr<StepPlan> BuildLlamaPlan(const LlamaOptions& options);
 
 }  // namespace edgetp

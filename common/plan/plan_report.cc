@@ -45,28 +45,30 @@ v1::MemoryBytes ToProto(const MemoryUse& use) {
   return out;
 }
 
+void AddBytes(TrafficClass traffic, double bytes, v1::TrafficBytes* sum) {
+  switch (traffic) {
+    case TrafficClass::kActivationForward:
+      sum->set_activation_fwd(sum->activation_fwd() + bytes);
+      return;
+    case TrafficClass::kActivationBackward:
+      sum->set_activation_bwd(sum->activation_bwd() + bytes);
+      return;
+    case TrafficClass::kGradSync:
+      sum->set_grad_sync(sum->grad_sync() + bytes);
+      return;
+    case TrafficClass::kScalar:
+      sum->set_scalar(sum->scalar() + bytes);
+      return;
+    case TrafficClass::kControl:
+      sum->set_control(sum->control() + bytes);
+      return;
+  }
+}
+
 v1::TrafficBytes BytesByClass(const std::vector<PlanStep>& steps) {
   v1::TrafficBytes bytes;
-  for (const CollectiveStep& step : Collectives(steps)) {
-    const double n = static_cast<double>(step.wire_bytes);
-    switch (step.tag.traffic) {
-      case TrafficClass::kActivationForward:
-        bytes.set_activation_fwd(bytes.activation_fwd() + n);
-        break;
-      case TrafficClass::kActivationBackward:
-        bytes.set_activation_bwd(bytes.activation_bwd() + n);
-        break;
-      case TrafficClass::kGradSync:
-        bytes.set_grad_sync(bytes.grad_sync() + n);
-        break;
-      case TrafficClass::kScalar:
-        bytes.set_scalar(bytes.scalar() + n);
-        break;
-      case TrafficClass::kControl:
-        bytes.set_control(bytes.control() + n);
-        break;
-    }
-  }
+  for (const CollectiveStep& step : Collectives(steps))
+    AddBytes(step.tag.traffic, static_cast<double>(step.wire_bytes()), &bytes);
   return bytes;
 }
 

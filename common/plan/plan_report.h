@@ -20,7 +20,10 @@ absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model,
 
 v1::MemoryBytes ToProto(const MemoryUse& use);
 
-// The all-reduced bytes of a rank's list, by class: the tensors' sizes in their wire dtypes.
+// Adds to the field of a class.
+void AddBytes(TrafficClass traffic, double bytes, v1::TrafficBytes* sum);
+
+// The all-reduced bytes of a rank's list, by class: the tensors' sizes in their wire formats.
 v1::TrafficBytes BytesByClass(const std::vector<PlanStep>& steps);
 
 }  // namespace edgetp

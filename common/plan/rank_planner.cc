@@ -3,9 +3,6 @@
 namespace edgetp {
 namespace {
 
-// Per element of what always travels in float32.
-constexpr int kFp32Bytes = 4;
-
 bool IsForward(const CollectiveTag& tag) { return tag.traffic == TrafficClass::kActivationForward; }
 
 std::vector<RankSizes> CutRows(const PlanOptions& options, const Shard& shard, int groups) {
@@ -49,13 +46,13 @@ void RankPlanner::NextToken() {
   one.tokens = 1;
   Compute(Phase::kEvaluate, -1, FinalNormForward(groups_[0]) + HeadForward(one));
   const int64_t V = options_.shape.vocabulary;
-  if (shares_vocabulary()) Add({{TrafficClass::kControl, Phase::kEvaluate, -1}, V, V * kFp32Bytes});
+  if (shares_vocabulary()) Add({{TrafficClass::kControl, Phase::kEvaluate, -1}, V, WireFormat()});
 }
 
 void RankPlanner::Update(int64_t partial, double parameters) {
   if (partial > 0)
-    Add({{TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, partial * kFp32Bytes});
-  Add({{TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, kFp32Bytes});
+    Add({{TrafficClass::kGradSync, Phase::kOptimizer, -1}, partial, options_.wire_grad_sync});
+  Add({{TrafficClass::kScalar, Phase::kOptimizer, -1}, 1, WireFormat()});
   Compute(Phase::kOptimizer, -1, OptimizerUpdate(parameters));
 }
 
@@ -80,7 +77,7 @@ void RankPlanner::Loss(Phase phase, const RankSizes& sizes) {
   if (!shares_vocabulary()) return;
   const auto tokens = static_cast<int64_t>(sizes.tokens);
   for (const Reduction reduction : {Reduction::kMax, Reduction::kSum, Reduction::kSum})
-    Add({{TrafficClass::kScalar, phase, -1, reduction}, tokens, tokens * kFp32Bytes});
+    Add({{TrafficClass::kScalar, phase, -1, reduction}, tokens, WireFormat()});
   if (phase == Phase::kForward) Compute(phase, -1, SharedSoftmax(sizes));
 }
 
@@ -178,9 +175,7 @@ void RankPlanner::ComputeDeferred() {
 CollectiveStep RankPlanner::OfActivations(const CollectiveTag& tag, const RankSizes& sizes,
                                           int64_t channels) const {
   const int64_t elements = static_cast<int64_t>(sizes.tokens) * channels;
-  const int bytes_per_element =
-      IsForward(tag) ? options_.wire_forward_bytes : options_.wire_backward_bytes;
-  return {tag, elements, elements * bytes_per_element};
+  return {tag, elements, IsForward(tag) ? options_.wire_forward : options_.wire_backward};
 }
 
 void RankPlanner::Sum(CollectiveStep step, int64_t lag) {

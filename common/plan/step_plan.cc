@@ -63,8 +63,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
       {"batch", options.batch},
       {"micro_batches", options.micro_batches},
       {"overlap.rows", options.overlap.rows},
-      {"wire_forward_bytes", options.wire_forward_bytes},
-      {"wire_backward_bytes", options.wire_backward_bytes}};
+  };
   for (const auto& [name, value] : sizes) {
     if (value < 1) {
       return absl::InvalidArgumentError(

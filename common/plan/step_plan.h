@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/collective/codec.h"
 #include "common/plan/memory.h"
 #include "common/plan/model_shape.h"
 #include "common/plan/overlap.h"
@@ -60,11 +61,13 @@ enum class CollectivePart { kBoth, kStart, kWait };
 struct CollectiveStep {
   CollectiveTag tag;
   int64_t elements;    // float32 elements, of every rank alike
-  int64_t wire_bytes;  // elements in the wire dtype of its class
+  WireFormat wire;
   CollectiveKind kind = CollectiveKind::kAllReduce;
   CollectivePart part = CollectivePart::kBoth;
   // Joins a kWait to its kStart: the kStarts of a rank's list count from 0. Unused in kBoth.
   int64_t handle = -1;
+
+  int64_t wire_bytes() const { return wire.WireBytes(elements); }
 };
 
 using PlanStep = std::variant<ComputeStep, CollectiveStep>;
@@ -78,8 +81,9 @@ struct PlanOptions {
   bool vocabulary_parallel = false;
   int batch = 1;           // B, per micro-batch
   int micro_batches = 1;
-  int wire_forward_bytes = 4;  // per element
-  int wire_backward_bytes = 4;
+  WireFormat wire_forward;  // of activations
+  WireFormat wire_backward;
+  WireFormat wire_grad_sync;
   Overlap overlap;
 };
 

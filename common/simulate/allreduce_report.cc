@@ -8,7 +8,7 @@ namespace edgetp {
 absl::Status AppendPrices(const AllReduceProblem& problem,
                           const std::vector<std::string>& algorithms, v1::AllReduceReport* report) {
   const std::string chosen = ChooseAlgorithm(problem);
-  const double bytes = static_cast<double>(problem.elements) * problem.bytes_per_element;
+  const double bytes = static_cast<double>(problem.elements) * sizeof(float);
   int cheapest = -1;
   absl::Duration lowest = absl::InfiniteDuration();
   for (const std::string& asked : algorithms) {
@@ -29,7 +29,7 @@ absl::Status AppendPrices(const AllReduceProblem& problem,
     row->set_seconds_high(absl::ToDoubleSeconds(price.high));
     row->set_draws(price.draws);
     row->set_dependent_steps(algorithm->dependent_steps(problem.world_size));
-    row->set_bytes_on_the_wire_per_rank(bytes *
+    row->set_bytes_on_the_wire_per_rank(static_cast<double>(problem.wire_bytes()) *
                                         algorithm->elements_sent_per_element(problem.world_size));
     row->set_chosen_by_auto(name == chosen);
   }

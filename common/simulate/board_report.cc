@@ -16,6 +16,8 @@ namespace {
 
 // Everything goes through the root, whatever is asked for elsewhere.
 constexpr char kAlgorithm[] = "star";
+// Q80: 32 values share a scale.
+constexpr char kWire[] = "int8:g32";
 // The first token starts with all ranks at once; the third as in the middle of a text.
 constexpr int kTokens = 3;
 constexpr absl::Duration kMaxOverhead = absl::Milliseconds(100);
@@ -104,6 +106,7 @@ class Boards {
     options.shape = ShapeOf(*model);
     options.world_size = row.boards();
     options.context = scenario_.context();
+    ASSIGN_OR_RETURN(options.wire, WireFormat::Parse(kWire));
     options.sync = set_.sync() == v1::BoardSet::SYNC_SLICES ? LlamaSync::kSlices : LlamaSync::kSums;
     const auto plan = BuildLlamaPlan(options);
     return plan.ok() ? plan : Annotate(plan.status(), row.model());

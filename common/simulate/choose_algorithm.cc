@@ -28,7 +28,7 @@ constexpr double kRuleOfThree = 3;
 // Segments stay as they are up to about a million; beyond it, the price is one of larger segments.
 int64_t SegmentBytes(const AllReduceProblem& problem, const Algorithm& algorithm) {
   constexpr double kMaxSegments = 1 << 20;
-  const double bytes = static_cast<double>(problem.elements) * problem.bytes_per_element *
+  const double bytes = static_cast<double>(problem.wire_bytes()) *
                        algorithm.elements_sent_per_element(problem.world_size) * problem.world_size;
   const double segments = bytes / static_cast<double>(problem.segment_bytes);
   if (!(segments > kMaxSegments)) return problem.segment_bytes;
@@ -56,8 +56,7 @@ NetworkOptions PricedNetwork(const NetworkOptions& network) {
 StepPlan OneAllReduce(const AllReduceProblem& problem) {
   StepPlan plan;
   plan.world_size = problem.world_size;
-  const CollectiveStep step{CollectiveTag{}, problem.elements,
-                           problem.elements * problem.bytes_per_element};
+  const CollectiveStep step{CollectiveTag{}, problem.elements, problem.wire};
   plan.steps.assign(problem.world_size, {PlanStep(step)});
   return plan;
 }
@@ -149,10 +148,9 @@ class PricedAllReduce {
 };
 
 absl::Status CheckProblem(const AllReduceProblem& problem) {
-  if (problem.bytes_per_element < 1 || problem.elements < 0) {
+  if (problem.elements < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("price all_reduce: bad size (elements=", problem.elements,
-                     " bytes_per_element=", problem.bytes_per_element, ")"));
+        absl::StrCat("price all_reduce: bad size (elements=", problem.elements, ")"));
   }
   if (problem.world_size < 1 || problem.segment_bytes < 1) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -168,6 +166,7 @@ absl::StatusOr<AllReduceCost> PriceAllReduce(const AllReduceProblem& problem,
                                              const std::string& algorithm, int64_t budget) {
   RETURN_IF_ERROR(CheckProblem(problem));
   ASSIGN_OR_RETURN(const Algorithm* row, FindAlgorithm(algorithm));
+  RETURN_IF_ERROR(CheckFormat(*row, problem.wire));
   TimelineOptions options;
   options.world_size = problem.world_size;
   options.network = PricedNetwork(problem.network);
@@ -175,7 +174,9 @@ absl::StatusOr<AllReduceCost> PriceAllReduce(const AllReduceProblem& problem,
   options.algorithm = algorithm;
   options.segment_bytes = SegmentBytes(problem, *row);
   DeviceOptions device;
-  device.message_overhead = problem.message_overhead;
+  device.message_overhead = problem.device.message_overhead;
+  device.message_bytes_per_second = problem.device.message_bytes_per_second;
+  device.codec_bytes_per_second = problem.device.codec_bytes_per_second;
   options.devices = {device};
   const bool random = options.network.Random();
   Draws draws(RareDelay(options.network));

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "common/collective/segments.h"
 #include "common/network/link_options.h"
+#include "common/simulate/compute_cost.h"
 
 namespace edgetp {
 
@@ -20,10 +21,11 @@ struct AllReduceProblem {
   NetworkOptions network;
   int world_size = 1;
   int64_t elements = 0;
-  int bytes_per_element = 4;  // on the wire
+  WireFormat wire;
   int64_t segment_bytes = kDefaultSegmentBytes;
-  absl::Duration
-      message_overhead;  // software cost of one message, at its sender and again at its receiver
+  DeviceOptions device;  // what messages and encoding cost on each rank; the rest is not read
+
+  int64_t wire_bytes() const { return wire.WireBytes(elements); }
 };
 
 // What an all-reduce takes on the average, and how well that is known.
@@ -46,7 +48,8 @@ inline constexpr int64_t kPriceBudget = 1 << 22;
 // trace counts with its mean rate. A partition is ignored: it will be healed. Where an all-reduce
 // has more than a million segments, it is priced with larger ones, so that a choice among thousands
 // of ranks takes seconds.
-// Errors: InvalidArgument for an unknown algorithm or a size below 1.
+// Errors: InvalidArgument for an unknown algorithm, one that the format cannot travel with, or a
+//   size below 1.
 absl::StatusOr<AllReduceCost> PriceAllReduce(const AllReduceProblem& problem,
                                              const std::string& algorithm,
                                              int64_t budget = kPriceBudget);
@@ -54,9 +57,9 @@ absl::StatusOr<AllReduceCost> PriceAllReduce(const AllReduceProblem& problem,
 // True if the difference is more than what rounding of single segments adds up to.
 bool ClearlyCheaper(absl::Duration price, absl::Duration than);
 
-// The cheapest algorithm of those that sum in rank order, by the means of kChoiceBudget: they have
-// equal bits, so that the choice changes times and never losses. Of equally cheap ones, the first of
-// the registry.
+// The cheapest algorithm of those that sum in rank order, by the means of kChoiceBudget. With an
+// elementwise format they have equal bits, so that the choice changes times and never losses. Of
+// equally cheap ones, the first of the registry.
 std::string ChooseAlgorithm(const AllReduceProblem& problem);
 
 }  // namespace edgetp

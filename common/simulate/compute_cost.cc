@@ -51,7 +51,14 @@ DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile) {
   device.segment_overhead = microseconds(profile.segment_overhead_us());
   device.message_bytes_per_second = profile.message_bytes_per_second();
   if (profile.has_overlap_efficiency()) device.overlap_efficiency = profile.overlap_efficiency();
+  device.codec_bytes_per_second = profile.codec_bytes_per_second();
   return device;
+}
+
+std::vector<DeviceOptions> ToDeviceOptions(const std::vector<v1::DeviceProfile>& profiles) {
+  std::vector<DeviceOptions> devices;
+  for (const v1::DeviceProfile& profile : profiles) devices.push_back(ToDeviceOptions(profile));
+  return devices;
 }
 
 absl::Duration OverlapCost(const DeviceOptions& device, absl::Duration overlapped) {
@@ -71,6 +78,16 @@ absl::Duration SendingTime(const DeviceOptions& device, int64_t bytes,
   const double software = SecondsAt(amount, device.message_bytes_per_second);
   const double link = SecondsAt(8 * amount, link_bits_per_second);
   return device.message_overhead + absl::Seconds(std::max(0.0, software - link));
+}
+
+absl::Duration CodecTime(const DeviceOptions& device, const WireFormat& wire, int64_t elements) {
+  if (wire.elementwise()) return absl::ZeroDuration();
+  const double bytes = static_cast<double>(elements) * sizeof(float);
+  return absl::Seconds(SecondsAt(bytes, device.codec_bytes_per_second));
+}
+
+absl::Duration RotationTime(const DeviceOptions& device, const WireFormat& wire, int64_t elements) {
+  return wire.hadamard() ? CodecTime(device, wire, elements) : absl::ZeroDuration();
 }
 
 absl::Duration DurationOf(const SegmentWork& work, const DeviceOptions& device) {
@@ -110,10 +127,8 @@ std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
 
 ComputeTable BuildComputeTable(const StepPlan& plan, const std::vector<DeviceOptions>& devices) {
   ComputeTable table;
-  for (int rank = 0; rank < plan.world_size; ++rank) {
-    const DeviceOptions& device = devices.size() == 1 ? devices.front() : devices.at(rank);
-    table.push_back(SegmentDurations(plan.steps[rank], device));
-  }
+  for (int rank = 0; rank < plan.world_size; ++rank)
+    table.push_back(SegmentDurations(plan.steps[rank], OfRank(devices, rank)));
   return table;
 }
 

@@ -31,12 +31,20 @@ struct DeviceOptions {
   absl::Duration operation_overhead;
   absl::Duration segment_overhead;
   double message_bytes_per_second = 0;
+  double codec_bytes_per_second = 0;  // of float32, into and from a wire format with groups
   // Of an exchange that runs under compute, the share of the shorter of both that stays hidden. The
   // rest is what the exchange takes from the compute: cores, memory bandwidth.
   double overlap_efficiency = 1;
 };
 
 DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile);
+std::vector<DeviceOptions> ToDeviceOptions(const std::vector<v1::DeviceProfile>& profiles);
+
+// What a rank has of a list that is by rank, or has one entry for all.
+template <typename T>
+const T& OfRank(const std::vector<T>& by_rank, int rank) {
+  return by_rank.size() == 1 ? by_rank.front() : by_rank.at(rank);
+}
 
 // What `overlapped` time, of an exchange under compute, costs all the same.
 absl::Duration OverlapCost(const DeviceOptions& device, absl::Duration overlapped);
@@ -48,6 +56,13 @@ absl::Duration StagingTime(const DeviceOptions& device, int64_t elements);
 // what the software takes for the bytes beyond the time that the link itself takes for them.
 // `link_bits_per_second`: 0 is unlimited.
 absl::Duration SendingTime(const DeviceOptions& device, int64_t bytes, double link_bits_per_second);
+
+// What encoding, or decoding, that many elements takes. Nothing for elementwise formats: copying
+// does it on the way, and the cost of messages has it.
+absl::Duration CodecTime(const DeviceOptions& device, const WireFormat& wire, int64_t elements);
+
+// The same of a Hadamard rotation, before or after a collective: as long as encoding.
+absl::Duration RotationTime(const DeviceOptions& device, const WireFormat& wire, int64_t elements);
 
 // What one compute segment does, as the finer model sees it.
 struct SegmentWork {

@@ -10,8 +10,7 @@
 #include "common/config/units.h"
 #include "common/network/network_profile.h"
 #include "common/network/scenario.h"
-#include "common/simulate/choose_algorithm.h"
-#include "common/simulate/timeline.h"
+#include "common/simulate/simulated_run.h"
 
 namespace edgetp {
 namespace {
@@ -30,7 +29,7 @@ constexpr int64_t kBudget = 1 << 14;
 
 struct Size {
   int64_t elements = 0;
-  int bytes_per_element = 4;
+  WireFormat wire;
   auto operator<=>(const Size& other) const = default;
 };
 
@@ -48,11 +47,6 @@ struct Priced {
   Size size;
 };
 
-absl::Duration MessageOverhead(const v1::RunConfig& config) {
-  const std::vector<v1::DeviceProfile> devices = DevicesOf(config);
-  return devices.empty() ? kHostMessageOverhead : ToDeviceOptions(devices[0]).message_overhead;
-}
-
 absl::StatusOr<AllReduceCost> Price(AllReduceProblem problem, const std::string& algorithm) {
   const double beyond = 1.0 * problem.world_size / kMaxPricedRanks;
   problem.world_size = std::min(problem.world_size, kMaxPricedRanks);
@@ -67,17 +61,14 @@ absl::StatusOr<AllReduceCost> Price(AllReduceProblem problem, const std::string&
 
 absl::StatusOr<Priced> PriceOn(const v1::NetworkProfile& network, const v1::RunConfig& config,
                                const Workload& workload) {
-  AllReduceProblem problem;
-  ASSIGN_OR_RETURN(problem.network, ResolveNetwork(network, config.workers()));
-  problem.world_size = config.workers();
-  problem.message_overhead = MessageOverhead(config);
+  ASSIGN_OR_RETURN(NetworkOptions links, ResolveNetwork(network, config.workers()));
+  AllReduceProblem problem = ProblemOf(ToTimelineOptions(config, std::move(links)));
   Priced priced;
   for (const auto& [size, count] : workload.sizes) {
     problem.elements = size.elements;
-    problem.bytes_per_element = size.bytes_per_element;
-    problem.segment_bytes =
-        std::max<int64_t>(config.collective().segment_bytes(),
-                          size.elements * size.bytes_per_element / kMaxSegmentsPerMessage);
+    problem.wire = size.wire;
+    problem.segment_bytes = std::max<int64_t>(config.collective().segment_bytes(),
+                                              problem.wire_bytes() / kMaxSegmentsPerMessage);
     for (const std::string& algorithm : workload.algorithms) {
       ASSIGN_OR_RETURN(const AllReduceCost cost, Price(problem, algorithm));
       priced.sum += cost.mean * count;
@@ -108,8 +99,7 @@ absl::Duration LongestCut(const v1::NetworkProfile& network,
 }
 
 std::string Describe(const Priced& priced, const v1::RunConfig& config) {
-  const double bytes =
-      1.0 * static_cast<double>(priced.size.elements) * priced.size.bytes_per_element;
+  const auto bytes = static_cast<double>(priced.size.wire.WireBytes(priced.size.elements));
   return absl::StrCat("an all-reduce of ", FormatBytes(bytes), " between ", config.workers(),
                       " workers over ", config.network().name());
 }
@@ -134,9 +124,7 @@ absl::StatusOr<CollectiveNeeds> NeedsOf(const v1::RunConfig& config, const Workl
   return needs;
 }
 
-absl::Duration Skew(const StepPlan& plan, const std::vector<v1::DeviceProfile>& profiles) {
-  std::vector<DeviceOptions> devices;
-  for (const v1::DeviceProfile& profile : profiles) devices.push_back(ToDeviceOptions(profile));
+absl::Duration Skew(const StepPlan& plan, const std::vector<DeviceOptions>& devices) {
   if (devices.empty()) return absl::ZeroDuration();
   const ComputeTable compute = BuildComputeTable(plan, devices);
   absl::Duration skew;
@@ -161,9 +149,9 @@ absl::StatusOr<CollectiveNeeds> NeedsOfStep(const v1::RunConfig& config) {
   workload.algorithms = {config.collective().algorithm()};
   for (const CollectiveStep& step : Collectives(plan.steps.front())) {
     if (step.elements == 0) continue;
-    ++workload.sizes[{step.elements, static_cast<int>(step.wire_bytes / step.elements)}];
+    ++workload.sizes[{step.elements, step.wire}];
   }
-  workload.skew = Skew(plan, DevicesOf(config));
+  workload.skew = Skew(plan, DeviceOptionsOf(config));
   return NeedsOf(config, workload);
 }
 
@@ -172,7 +160,8 @@ absl::StatusOr<CollectiveNeeds> NeedsOfAllReduces(const v1::RunConfig& config,
                                                   const std::vector<std::string>& algorithms) {
   Workload workload;
   workload.algorithms = algorithms;
-  for (const int64_t size : bytes) workload.sizes[{size / int64_t{sizeof(float)}}] = 1;
+  for (const int64_t size : bytes)
+    workload.sizes[{size / int64_t{sizeof(float)}, WireFormat()}] = 1;
   return NeedsOf(config, workload);
 }
 

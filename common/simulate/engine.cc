@@ -7,7 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
 #include "common/collective/rooted.h"
-#include "common/simulate/choose_algorithm.h"
+#include "common/simulate/simulated_run.h"
 
 namespace edgetp {
 namespace {
@@ -17,11 +17,6 @@ constexpr int64_t kMaxSegmentsInFlight = 8 << 20;
 
 // About every 10 ms.
 constexpr int64_t kEventsBetweenStopChecks = 1 << 15;
-
-DeviceOptions DeviceOf(const std::vector<DeviceOptions>& devices, int rank) {
-  if (devices.empty()) return {};
-  return devices.size() == 1 ? devices.front() : devices[rank];
-}
 
 }  // namespace
 
@@ -36,7 +31,7 @@ TimelineSimulator::Engine::Engine(TimelineOptions options)
       segments_(options_.world_size),
       next_messages_(options_.world_size) {
   for (int rank = 0; rank < options_.world_size; ++rank) {
-    devices_.push_back(DeviceOf(options_.devices, rank));
+    devices_.push_back(options_.devices.empty() ? DeviceOptions() : OfRank(options_.devices, rank));
     states_[rank].thread = absl::UnixEpoch();
   }
   for (const auto& [link, number] : options_.next_messages) {
@@ -53,39 +48,30 @@ void TimelineSimulator::Engine::SetNetwork(NetworkOptions network) {
 }
 
 std::string TimelineSimulator::Engine::AllReduceName(int64_t elements,
-                                                     int bytes_per_element) const {
+                                                     const WireFormat& wire) const {
   if (options_.algorithm != "auto") return options_.algorithm;
-  AllReduceProblem problem;
+  AllReduceProblem problem = ProblemOf(options_);
   problem.network = links_.network();
-  problem.world_size = options_.world_size;
   problem.elements = elements;
-  problem.bytes_per_element = bytes_per_element;
-  problem.segment_bytes = options_.segment_bytes;
-  problem.message_overhead = devices_.front().message_overhead;
+  problem.wire = wire;
   return ChooseAlgorithm(problem);
 }
 
-TimelineSimulator::Engine::ScheduleKey TimelineSimulator::Engine::KeyOf(
-    const CollectiveStep& step) {
-  const int bytes =
-      step.elements == 0 ? int{sizeof(float)} : static_cast<int>(step.wire_bytes / step.elements);
-  return {step.kind, step.elements, bytes};
-}
-
 Schedule TimelineSimulator::Engine::Build(const ScheduleKey& key) const {
+  const int64_t granule = key.wire.granule();
   switch (key.kind) {
     case CollectiveKind::kGather:
-      return BuildGather(options_.world_size, key.elements);
+      return BuildGather(options_.world_size, key.elements, granule);
     case CollectiveKind::kBroadcast:
-      return BuildBroadcast(options_.world_size, key.elements);
+      return BuildBroadcast(options_.world_size, key.elements, granule);
     case CollectiveKind::kBroadcastMissing:
-      return BuildBroadcastMissing(options_.world_size, key.elements);
+      return BuildBroadcastMissing(options_.world_size, key.elements, granule);
     case CollectiveKind::kAllReduce:
       break;
   }
   // Create has checked the name.
-  const Algorithm* algorithm = *FindAlgorithm(AllReduceName(key.elements, key.bytes_per_element));
-  return algorithm->build(options_.world_size, key.elements);
+  const Algorithm* algorithm = *FindAlgorithm(AllReduceName(key.elements, key.wire));
+  return algorithm->build(options_.world_size, key.elements, granule);
 }
 
 TimelineSimulator::Engine::KnownSchedule& TimelineSimulator::Engine::Known(const ScheduleKey& key) {
@@ -96,8 +82,9 @@ TimelineSimulator::Engine::KnownSchedule& TimelineSimulator::Engine::Known(const
     for (const Action& action : actions) {
       const int64_t size =
           action.kind == ActionKind::kSend ? known.schedule.chunks[action.chunk].size() : 0;
-      known.segments += Segmentation(size, key.bytes_per_element, options_.segment_bytes).count();
-      known.elements_sent += static_cast<double>(size);
+      const Segmentation cut(key.wire, size, options_.segment_bytes);
+      known.segments += cut.count();
+      known.bytes_sent += static_cast<double>(cut.chunk_bytes());
     }
   }
   return schedules_.emplace(key, std::move(known)).first->second;
@@ -160,6 +147,7 @@ void TimelineSimulator::Engine::Enter(int rank) {
   state.entered = state.latest_entry = state.local;
   state.accounted = absl::ZeroDuration();
   Stage(rank);
+  Rotate(rank);
 }
 
 void TimelineSimulator::Engine::Stage(int rank) {
@@ -170,6 +158,18 @@ void TimelineSimulator::Engine::Stage(int rank) {
   // Not a part of what Leave calls software.
   state.accounted += exposed;
   steps_[rank].breakdown.staging += exposed;
+}
+
+// Software like that of messages: what Leave makes of it.
+void TimelineSimulator::Engine::Rotate(int rank) {
+  RankState& state = states_[rank];
+  state.local += RotationTime(devices_[rank], state.collective->wire, state.collective->elements);
+}
+
+Segmentation TimelineSimulator::Engine::SegmentsOf(const RankState& state,
+                                                   const Action& action) const {
+  return Segmentation(state.collective->wire, state.schedule->chunks[action.chunk].size(),
+                      options_.segment_bytes);
 }
 
 // Goes on until the rank must wait, or until its own clock is ahead and others must be heard first.
@@ -188,6 +188,7 @@ absl::Status TimelineSimulator::Engine::Advance(int rank, absl::Time now) {
 // The thread waits since state.thread: what came before ran under its compute.
 void TimelineSimulator::Engine::Leave(int rank) {
   RankState& state = states_[rank];
+  Rotate(rank);
   Stage(rank);
   const absl::Duration overlap =
       std::clamp(state.thread, state.entered, state.local) - state.entered;
@@ -215,9 +216,10 @@ absl::StatusOr<bool> TimelineSimulator::Engine::Send(int rank, const Action& act
     return absl::UnavailableError(absl::StrCat(
         "simulate send: a partition separates the ranks (rank=", rank, " peer=", action.peer, ")"));
   }
-  const Segmentation cut(state.schedule->chunks[action.chunk].size(), state.bytes_per_element,
-                         options_.segment_bytes);
+  const Segmentation cut = SegmentsOf(state, action);
   if (!state.prepared) {
+    if (EncodesAt(state.schedule->actions[rank], state.action))
+      state.local += CodecTime(devices_[rank], state.collective->wire, cut.chunk_elements());
     state.local += SendingTime(devices_[rank], cut.chunk_bytes(),
                                links_.network().Link(rank, action.peer).rate_bits_per_second);
   }
@@ -295,8 +297,7 @@ bool TimelineSimulator::Engine::Receive(int rank, const Action& action, absl::Ti
     events_.PushRank(state.local, rank);
     return false;
   }
-  const Segmentation cut(state.schedule->chunks[action.chunk].size(), state.bytes_per_element,
-                         options_.segment_bytes);
+  const Segmentation cut = SegmentsOf(state, action);
   for (; state.segments_taken < cut.count(); ++state.segments_taken) {
     const int id = segments_.Front(action.peer, rank);
     if (id == SegmentPool::kNone || segments_.at(id).arrival > now) {
@@ -313,7 +314,8 @@ bool TimelineSimulator::Engine::Receive(int rank, const Action& action, absl::Ti
   }
   if (observer_ != nullptr) observer_->OnReceive(action.peer, rank, now);
   state.segments_taken = 0;
-  state.local += devices_[rank].message_overhead;
+  state.local += devices_[rank].message_overhead +
+                 CodecTime(devices_[rank], state.collective->wire, cut.chunk_elements());
   return true;
 }
 

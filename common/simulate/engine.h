@@ -13,6 +13,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "common/collective/schedule.h"
+#include "common/collective/segments.h"
 #include "common/network/link_model.h"
 #include "common/simulate/event_queue.h"
 #include "common/simulate/fold.h"
@@ -28,14 +29,11 @@ class TimelineSimulator::Engine {
   absl::StatusOr<StepTimeline> RunStep(const StepPlan& plan, const ComputeTable& compute,
                                        TimelineObserver* observer);
   void SetNetwork(NetworkOptions network);
-  const Schedule& AllReduceSchedule(int64_t elements, int bytes_per_element) {
-    return Known({CollectiveKind::kAllReduce, elements, bytes_per_element}).schedule;
+  const Schedule& AllReduceSchedule(int64_t elements, const WireFormat& wire) {
+    return Known({CollectiveKind::kAllReduce, elements, wire}).schedule;
   }
   // By all ranks, in bytes and in segments.
-  double BytesSent(const CollectiveStep& step) {
-    const ScheduleKey key = KeyOf(step);
-    return Known(key).elements_sent * key.bytes_per_element;
-  }
+  double BytesSent(const CollectiveStep& step) { return Known(KeyOf(step)).bytes_sent; }
   int64_t SegmentsOf(const CollectiveStep& step) { return Known(KeyOf(step)).segments; }
   const SimulatorCounts& counts() const { return counts_; }
 
@@ -65,7 +63,6 @@ class TimelineSimulator::Engine {
     Stage stage = Stage::kIdle;
     const CollectiveStep* collective = nullptr;
     const Schedule* schedule = nullptr;
-    int bytes_per_element = 0;
     size_t action = 0;
     bool prepared = false;       // the software cost of the current send is paid
     int64_t segments_taken = 0;  // of the message that the current action receives
@@ -80,22 +77,25 @@ class TimelineSimulator::Engine {
   // A schedule, and how often it ran while nobody needed the numbers of its messages.
   struct KnownSchedule {
     Schedule schedule;
-    int64_t segments = 0;      // of all ranks
-    double elements_sent = 0;  // by all ranks
+    int64_t segments = 0;   // of all ranks
+    double bytes_sent = 0;  // by all ranks
     uint64_t uncounted_runs = 0;
   };
 
   struct ScheduleKey {
     CollectiveKind kind = CollectiveKind::kAllReduce;
     int64_t elements = 0;
-    int bytes_per_element = 0;
+    WireFormat wire;
     auto operator<=>(const ScheduleKey& other) const = default;
   };
 
-  static ScheduleKey KeyOf(const CollectiveStep& step);
+  static ScheduleKey KeyOf(const CollectiveStep& step) {
+    return {step.kind, step.elements, step.wire};
+  }
   KnownSchedule& Known(const ScheduleKey& key);
   Schedule Build(const ScheduleKey& key) const;
-  std::string AllReduceName(int64_t elements, int bytes_per_element) const;
+  std::string AllReduceName(int64_t elements, const WireFormat& wire) const;
+  Segmentation SegmentsOf(const RankState& state, const Action& action) const;
   absl::Status Check(const StepPlan& plan, const ComputeTable& compute) const;
   void Begin();
   absl::Status Drain();
@@ -115,6 +115,8 @@ class TimelineSimulator::Engine {
   void Enter(int rank);
   // Between accelerator and network buffers, one way.
   void Stage(int rank);
+  // Before and after a collective, where its format does.
+  void Rotate(int rank);
   absl::Status Advance(int rank, absl::Time now);
   void Leave(int rank);
   void EndCollective(int rank, absl::Duration overlap);

@@ -38,12 +38,10 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
     if (states_[rank].compute_segment + 1 == (*compute_)[rank].size()) return false;
   }
   const CollectiveStep& collective = *states_.front().collective;
-  CollectiveKey key{
-      collective.kind, collective.elements, states_.front().bytes_per_element, {}, {}};
+  CollectiveKey key{collective.kind, collective.elements, collective.wire, {}, {}};
   for (const RankState& state : states_) {
     if (state.collective->kind != key.kind || state.collective->elements != key.elements ||
-        state.bytes_per_element != key.bytes_per_element ||
-        state.collective->part != collective.part)
+        state.collective->wire != key.wire || state.collective->part != collective.part)
       return false;
     key.entries.push_back(state.local - now);
     if (collective.part != CollectivePart::kBoth) key.waits.push_back(state.thread - now);

@@ -122,9 +122,7 @@ void TimelineSimulator::Engine::PayForOverlap(int rank, int64_t handle) {
 void TimelineSimulator::Engine::Launch(int rank, const Started& started) {
   RankState& state = states_[rank];
   state.collective = started.collective;
-  const ScheduleKey key = KeyOf(*state.collective);
-  state.bytes_per_element = key.bytes_per_element;
-  state.schedule = &Known(key).schedule;
+  state.schedule = &Known(KeyOf(*state.collective)).schedule;
   state.stage = Stage::kEntering;
   ++state.launched;
   state.local = std::max(state.local, started.at);

@@ -19,7 +19,7 @@ namespace edgetp {
 struct CollectiveKey {
   CollectiveKind kind = CollectiveKind::kAllReduce;
   int64_t elements = 0;
-  int bytes_per_element = 0;
+  WireFormat wire;
   std::vector<absl::Duration> entries;  // by rank, since the first one
   // Since when each rank's thread waits for it, likewise; empty: since it entered, as all do for a
   // blocking one.

@@ -1,7 +1,6 @@
 #include "common/simulate/forecast.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,9 +24,7 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast,
   options.algorithm = forecast.algorithm;
   options.segment_bytes = forecast.segment_bytes;
   options.stop = forecast.stop;
-  for (const v1::DeviceProfile& device : forecast.devices) {
-    options.devices.push_back(ToDeviceOptions(device));
-  }
+  options.devices = ToDeviceOptions(forecast.devices);
   return TimelineSimulator::Create(std::move(options));
 }
 
@@ -42,8 +39,7 @@ std::string ActivationAlgorithm(TimelineSimulator& simulator, const StepPlan& pl
   for (const PlanStep& step : plan.steps.front()) {
     const auto* reduce = std::get_if<CollectiveStep>(&step);
     if (reduce == nullptr || reduce->tag.traffic != TrafficClass::kActivationForward) continue;
-    return simulator.AlgorithmFor(reduce->elements,
-                                  static_cast<int>(reduce->wire_bytes / reduce->elements));
+    return simulator.AlgorithmFor(reduce->elements, reduce->wire);
   }
   return kNoAlgorithm;
 }
@@ -54,24 +50,13 @@ int ForecastSteps(const NetworkOptions& network) {
   return network.Random() || network.FollowsTrace() ? kRandomSteps : kSettledSteps;
 }
 
-double QuantileOf(std::vector<double> samples, double share) {
-  if (samples.empty()) return 0;
-  const double rank = std::ceil(share * static_cast<double>(samples.size()));
-  const auto nth = samples.begin() + static_cast<std::ptrdiff_t>(std::max(rank, 1.0) - 1);
-  std::nth_element(samples.begin(), nth, samples.end());
-  return *nth;
-}
-
 absl::StatusOr<Forecast> RunForecast(const ForecastCase& forecast, const StepPlan& plan,
                                      TimelineObserver* observer) {
   ASSIGN_OR_RETURN(NetworkOptions network, ResolveNetwork(forecast.network, plan.world_size));
   const int steps = forecast.steps.value_or(ForecastSteps(network));
   ASSIGN_OR_RETURN(TimelineSimulator simulator, MakeSimulator(forecast, std::move(network)));
   if (observer != nullptr) RETURN_IF_ERROR(CheckObservable(simulator.Segments(plan)));
-  std::vector<DeviceOptions> devices;
-  for (const v1::DeviceProfile& device : forecast.devices)
-    devices.push_back(ToDeviceOptions(device));
-  const ComputeTable compute = BuildComputeTable(plan, devices);
+  const ComputeTable compute = BuildComputeTable(plan, ToDeviceOptions(forecast.devices));
   Forecast result;
   result.ranks.resize(plan.world_size);
   for (int step = 1; step <= steps; ++step) {

@@ -45,9 +45,6 @@ struct Forecast {
   SimulatorCounts counts;
 };
 
-// The smallest sample that at least `share` of all are not above; 0 of none.
-double QuantileOf(std::vector<double> samples, double share);
-
 // `plan` is BuildStepPlan of the case: who has many networks for one plan builds it once.
 // `observer` sees the last step.
 // Errors: those of ResolveNetwork and TimelineSimulator; InvalidArgument for an observer of more

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/base/quantile.h"
 #include "common/base/status_macros.h"
 #include "common/plan/plan_report.h"
 
@@ -16,8 +17,8 @@ namespace {
 void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateReport* report) {
   const std::vector<double>& seconds = forecast.step_seconds;
   report->set_steps(static_cast<int>(seconds.size()));
-  report->set_step_seconds(QuantileOf(seconds, 0.5));
-  report->set_step_seconds_p99(QuantileOf(seconds, 0.99));
+  report->set_step_seconds(Quantile(seconds, 0.5));
+  report->set_step_seconds_p99(Quantile(seconds, 0.99));
   report->set_mean_step_seconds(std::accumulate(seconds.begin(), seconds.end(), 0.0) /
                                 static_cast<double>(seconds.size()));
   const PlanOptions& plan = run.forecast.plan;
@@ -30,10 +31,6 @@ void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateRe
   }
   *report->mutable_breakdown_seconds() = ToProto(sum / static_cast<int64_t>(forecast.ranks.size()));
   report->set_hidden_seconds(absl::ToDoubleSeconds(forecast.hidden));
-}
-
-const v1::DeviceProfile& DeviceOf(const ForecastCase& forecast, int rank) {
-  return forecast.devices.size() == 1 ? forecast.devices.front() : forecast.devices[rank];
 }
 
 // Of the device's memory: an accelerator (it has staging) keeps its rank's model itself.
@@ -49,7 +46,7 @@ bool Fits(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
 
 void FillMemory(const ForecastCase& forecast, const StepPlan& plan, v1::SimulateReport* report) {
   for (int rank = 0; rank < plan.world_size; ++rank) {
-    const v1::DeviceProfile& device = DeviceOf(forecast, rank);
+    const v1::DeviceProfile& device = OfRank(forecast.devices, rank);
     *report->add_memory_bytes_per_rank() = ToProto(UseOn(device, plan, rank));
     report->add_device_memory_bytes_per_rank(device.memory_bytes());
     report->add_fits(Fits(device, plan, rank));
@@ -64,7 +61,7 @@ std::string MemoryReason(const ForecastCase& forecast, const v1::SimulateReport&
     if (report.fits(rank)) continue;
     return absl::StrCat("rank ", rank, " needs ",
                         Gibibytes(report.memory_bytes_per_rank(rank).total()), ", ",
-                        DeviceOf(forecast, rank).name(), " has ",
+                        OfRank(forecast.devices, rank).name(), " has ",
                         Gibibytes(report.device_memory_bytes_per_rank(rank)));
   }
   return "";

@@ -56,8 +56,8 @@ void TimelineSimulator::SetNetwork(NetworkOptions network) {
   engine_->SetNetwork(std::move(network));
 }
 
-std::string TimelineSimulator::AlgorithmFor(int64_t elements, int bytes_per_element) {
-  return engine_->AllReduceSchedule(elements, bytes_per_element).algorithm;
+std::string TimelineSimulator::AlgorithmFor(int64_t elements, const WireFormat& wire) {
+  return engine_->AllReduceSchedule(elements, wire).algorithm;
 }
 
 double TimelineSimulator::BytesOnTheWirePerRank(const StepPlan& plan) {

@@ -28,7 +28,7 @@ struct TimelineOptions {
   uint64_t seed = 0;               // of the run: the key of jitter and loss
   std::string algorithm = "auto";  // a row of the registry, or auto: ChooseAlgorithm for each size
   int64_t segment_bytes = kDefaultSegmentBytes;
-  // message_overhead, staging and overlap_efficiency of each rank; a single entry stands for all.
+  // Messages, encoding, staging and overlap_efficiency of each rank; a single entry stands for all.
   // Empty: software costs nothing.
   std::vector<DeviceOptions> devices;
   // Numbers of the next message per (source, destination); absent: 0. A message is one non-empty
@@ -94,7 +94,7 @@ class TimelineSimulator {
   void SetNetwork(NetworkOptions network);
 
   // The algorithm that all-reduces of this size use: what `auto` became.
-  std::string AlgorithmFor(int64_t elements, int bytes_per_element);
+  std::string AlgorithmFor(int64_t elements, const WireFormat& wire);
 
   // Payload that a rank sends in one step of the plan, mean over ranks; and the segments of all
   // ranks.

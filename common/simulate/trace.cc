@@ -93,7 +93,7 @@ void TraceRecorder::OnCollective(int rank, absl::Time begin, absl::Time end,
   slices_.push_back({begin, end - begin, ProcessOf(rank),
                      overlaps ? kOverlapTrack : kCollectiveTrack,
                      NameOf(collective.tag.traffic) + layer,
-                     absl::StrCat("{\"bytes\":", collective.wire_bytes, "}")});
+                     absl::StrCat("{\"bytes\":", collective.wire_bytes(), "}")});
 }
 
 void TraceRecorder::OnWait(int rank, absl::Time begin, absl::Time end, const TimeBreakdown& terms) {

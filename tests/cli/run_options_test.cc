@@ -123,9 +123,21 @@ TEST(RunOptionsTest, WireMeansBothDirectionsUnlessOneIsNamed) {
   RunFlags flags = Flags();
   flags.wire = "bf16";
   flags.wire_backward = "fp32";
+  flags.wire_grad_sync = "int4:g32+hadamard";
   const v1::RunConfig config = Resolved(flags);
   EXPECT_EQ(config.collective().wire_forward(), "bf16");
   EXPECT_EQ(config.collective().wire_backward(), "fp32");
+  EXPECT_EQ(config.collective().wire_grad_sync(), "int4:g32+hadamard");
+}
+
+TEST(RunOptionsTest, AFormatThatTheAlgorithmDoesNotTakeIsBadInput) {
+  RunFlags flags = Flags();
+  flags.wire = "int8";
+  flags.allreduce = "ring";
+  const absl::Status status = ResolveRun(flags, v1::RunConfig(), 65).status();
+  EXPECT_EQ(ExitCodeOf(status), kExitBadInput);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("collective.wire_forward: ring encodes at every hop, which int8 (8 bits)"));
 }
 
 TEST(RunOptionsTest, TheVocabularyIsSharedWhereItIsAskedFor) {

@@ -186,9 +186,19 @@ TEST(SimulateOptionsTest, AllStandsForEveryAlgorithmOnce) {
               ElementsAre("ring", "direct", "two_phase", "halving_doubling", "star"));
 }
 
+TEST(SimulateOptionsTest, AllMeansThoseThatTakeTheWireFormats) {
+  SimulateFlags flags = Flags();
+  flags.algorithms = {"all"};
+  flags.run.wire_backward = "int4+hadamard";
+  Faults faults;
+  EXPECT_THAT(ResolveAlgorithms(flags, &faults), ElementsAre("direct", "two_phase", "star"));
+  EXPECT_TRUE(faults.status().ok());
+}
+
 TEST(SimulateOptionsTest, SizesGiveAnAllReduceForEachNetworkAndWorldSize) {
   SimulateFlags flags = Flags();
   flags.bytes = {"4KiB", "1MiB"};
+  flags.run.wire = "int8:g32";
   flags.workers = {2, 8};
   flags.networks = {"lte"};
   Faults faults;
@@ -197,7 +207,8 @@ TEST(SimulateOptionsTest, SizesGiveAnAllReduceForEachNetworkAndWorldSize) {
   ASSERT_EQ(problems.size(), 4u);
   EXPECT_EQ(problems[1].elements, 1 << 18);
   EXPECT_EQ(problems[2].world_size, 8);
-  EXPECT_EQ(problems[0].message_overhead, absl::Microseconds(500));
+  EXPECT_EQ(problems[0].wire_bytes(), 1024 / 32 * 34);
+  EXPECT_EQ(problems[0].device.message_overhead, absl::Microseconds(500));
 }
 
 TEST(SimulateOptionsTest, SizesAreWholeElements) {

@@ -1,24 +1,33 @@
 #include "common/collective/codec.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "common/base/random.h"
+#include "tests/collective/wire.h"
 
 namespace edgetp {
 namespace {
 
-const Codec& Get(const std::string& name) { return **FindCodec(name); }
+using testing::EveryFormat;
+using ::testing::HasSubstr;
+using testing::Wire;
 
-float Through(const Codec& codec, float value) {
-  std::byte wire[4];
-  codec.encode(&value, wire, 1);
-  float out = 0;
-  codec.decode(wire, &out, 1);
+std::vector<float> Through(const WireFormat& wire, const std::vector<float>& values) {
+  std::vector<std::byte> bytes(wire.WireBytes(static_cast<int64_t>(values.size())));
+  wire.Encode(values, bytes.data());
+  std::vector<float> out(values.size());
+  wire.Decode(bytes.data(), absl::MakeSpan(out));
   return out;
+}
+
+float Through(const WireFormat& wire, float value) {
+  return Through(wire, std::vector<float>{value})[0];
 }
 
 float FromBits(uint32_t bits) { return std::bit_cast<float>(bits); }
@@ -32,87 +41,162 @@ std::vector<float> Numbers(size_t count) {
 
 TEST(CodecTest, Fp32KeepsEveryBit) {
   for (const float value : Numbers(100)) {
-    EXPECT_EQ(std::bit_cast<uint32_t>(Through(Get("fp32"), value)), std::bit_cast<uint32_t>(value));
+    EXPECT_EQ(std::bit_cast<uint32_t>(Through(Wire("fp32"), value)),
+              std::bit_cast<uint32_t>(value));
   }
 }
 
 TEST(CodecTest, Bf16RoundsToNearest) {
-  EXPECT_EQ(Through(Get("bf16"), FromBits(0x3f807fff)), FromBits(0x3f800000));
-  EXPECT_EQ(Through(Get("bf16"), FromBits(0x3f808001)), FromBits(0x3f810000));
+  EXPECT_EQ(Through(Wire("bf16"), FromBits(0x3f807fff)), FromBits(0x3f800000));
+  EXPECT_EQ(Through(Wire("bf16"), FromBits(0x3f808001)), FromBits(0x3f810000));
 }
 
 TEST(CodecTest, Bf16RoundsHalvesToEven) {
-  EXPECT_EQ(Through(Get("bf16"), FromBits(0x3f808000)), FromBits(0x3f800000));
-  EXPECT_EQ(Through(Get("bf16"), FromBits(0x3f818000)), FromBits(0x3f820000));
+  EXPECT_EQ(Through(Wire("bf16"), FromBits(0x3f808000)), FromBits(0x3f800000));
+  EXPECT_EQ(Through(Wire("bf16"), FromBits(0x3f818000)), FromBits(0x3f820000));
 }
 
 TEST(CodecTest, Bf16ErrorIsAtMostOneIn256) {
   for (const float value : Numbers(1000)) {
-    EXPECT_LE(std::abs(Through(Get("bf16"), value) - value), std::abs(value) / 256);
+    EXPECT_LE(std::abs(Through(Wire("bf16"), value) - value), std::abs(value) / 256);
   }
 }
 
 TEST(CodecTest, Bf16KeepsNanEvenIfItsUpperHalfLooksInfinite) {
-  EXPECT_TRUE(std::isnan(Through(Get("bf16"), FromBits(0x7f800001))));
-  EXPECT_TRUE(std::isnan(Through(Get("bf16"), FromBits(0xffffffff))));
+  EXPECT_TRUE(std::isnan(Through(Wire("bf16"), FromBits(0x7f800001))));
+  EXPECT_TRUE(std::isnan(Through(Wire("bf16"), FromBits(0xffffffff))));
 }
 
 TEST(CodecTest, Bf16KeepsInfinityAndOverflowsToIt) {
   const float infinity = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(Through(Get("bf16"), -infinity), -infinity);
-  EXPECT_EQ(Through(Get("bf16"), std::numeric_limits<float>::max()), infinity);
+  EXPECT_EQ(Through(Wire("bf16"), -infinity), -infinity);
+  EXPECT_EQ(Through(Wire("bf16"), std::numeric_limits<float>::max()), infinity);
 }
 
-TEST(CodecTest, Bf16KeepsSignedZero) { EXPECT_TRUE(std::signbit(Through(Get("bf16"), -0.0f))); }
+TEST(CodecTest, Bf16KeepsSignedZero) { EXPECT_TRUE(std::signbit(Through(Wire("bf16"), -0.0f))); }
 
 TEST(CodecTest, ReadsUnalignedInput) {
-  const std::vector<float> values = Numbers(37);
-  for (const Codec& codec : Codecs()) {
-    std::vector<std::byte> wire(1 + values.size() * codec.bytes_per_element);
-    codec.encode(values.data(), wire.data() + 1, values.size());
+  const std::vector<float> values = Numbers(637);
+  for (const WireFormat& wire : EveryFormat()) {
+    std::vector<std::byte> bytes(1 + wire.WireBytes(637));
+    wire.Encode(values, bytes.data() + 1);
     std::vector<float> decoded(values.size());
-    codec.decode(wire.data() + 1, decoded.data(), values.size());
-    for (size_t i = 0; i < values.size(); ++i) EXPECT_EQ(decoded[i], Through(codec, values[i]));
+    wire.Decode(bytes.data() + 1, absl::MakeSpan(decoded));
+    EXPECT_EQ(decoded, Through(wire, values)) << wire.name();
   }
 }
 
 TEST(CodecTest, DecodeAddAddsWhatDecodeGives) {
-  const std::vector<float> values = Numbers(37);
-  for (const Codec& codec : Codecs()) {
-    std::vector<std::byte> wire(values.size() * codec.bytes_per_element);
-    codec.encode(values.data(), wire.data(), values.size());
+  const std::vector<float> values = Numbers(637);
+  for (const WireFormat& wire : EveryFormat()) {
+    std::vector<std::byte> bytes(wire.WireBytes(637));
+    wire.Encode(values, bytes.data());
     std::vector<float> sum(values.size(), 0.5f);
-    codec.decode_add(wire.data(), sum.data(), values.size());
-    for (size_t i = 0; i < values.size(); ++i) EXPECT_EQ(sum[i], 0.5f + Through(codec, values[i]));
+    wire.DecodeAdd(bytes.data(), absl::MakeSpan(sum));
+    const std::vector<float> decoded = Through(wire, values);
+    for (size_t i = 0; i < values.size(); ++i) EXPECT_EQ(sum[i], 0.5f + decoded[i]);
   }
 }
 
 TEST(CodecTest, RoundIsWhatAReceiverDecodes) {
-  for (const Codec& codec : Codecs()) {
-    std::vector<float> values = Numbers(37);
-    codec.round(values.data(), values.size());
-    const std::vector<float> original = Numbers(37);
-    for (size_t i = 0; i < values.size(); ++i) EXPECT_EQ(values[i], Through(codec, original[i]));
+  for (const WireFormat& wire : EveryFormat()) {
+    for (const size_t count : {1, 37, 10'000}) {
+      std::vector<float> values = Numbers(count);
+      wire.Round(absl::MakeSpan(values));
+      EXPECT_EQ(values, Through(wire, Numbers(count))) << wire.name();
+    }
   }
 }
 
 TEST(CodecTest, NothingIsFine) {
-  for (const Codec& codec : Codecs()) {
-    codec.encode(nullptr, nullptr, 0);
-    codec.decode(nullptr, nullptr, 0);
-    codec.decode_add(nullptr, nullptr, 0);
-    codec.round(nullptr, 0);
+  for (const WireFormat& wire : EveryFormat()) {
+    EXPECT_EQ(wire.WireBytes(0), 0);
+    wire.Encode({}, nullptr);
+    wire.Decode(nullptr, {});
+    wire.DecodeAdd(nullptr, {});
+    wire.Round({});
   }
 }
 
-TEST(CodecTest, WireIdsAreTheirPlaces) {
-  for (size_t i = 0; i < Codecs().size(); ++i) EXPECT_EQ(Codecs()[i].wire_id, i);
+// A group by itself or among others: the same bytes, so that a message can be cut between groups.
+TEST(CodecTest, AGroupDoesNotKnowItsNeighbours) {
+  for (const WireFormat& wire : EveryFormat()) {
+    const auto granule = static_cast<size_t>(wire.granule());
+    const std::vector<float> values = Numbers(3 * granule + granule / 2);
+    const std::vector<float> whole = Through(wire, values);
+    for (size_t begin = 0; begin < values.size(); begin += granule) {
+      const size_t end = std::min(begin + granule, values.size());
+      const std::vector<float> some(values.begin() + begin, values.begin() + end);
+      EXPECT_EQ(Through(wire, some),
+                std::vector<float>(whole.begin() + begin, whole.begin() + end));
+    }
+  }
 }
 
-TEST(CodecTest, UnknownNameListsTheKnownOnes) {
-  const auto found = FindCodec("fp8");
-  EXPECT_EQ(found.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(std::string(found.status().message()).find("fp32, bf16"), std::string::npos);
+TEST(WireBytesTest, AreExact) {
+  const struct {
+    const char* format;
+    int64_t elements;
+    int64_t bytes;
+  } kCases[] = {
+      {"fp32", 7, 28},      {"bf16", 7, 14},           {"fp16", 7, 14},
+      {"int8:g32", 32, 34}, {"int8:g32", 320, 340},    {"int8:g32", 33, 34 + 3},
+      {"int8", 128, 130},   {"int8", 129, 133},        {"int4", 64, 34},
+      {"int4", 65, 34 + 3}, {"int4:g3", 7, 4 + 4 + 3}, {"fp8e4m3", 256, 258},
+      {"fp8e5m2", 1, 3},    {"mxfp8", 32, 33},         {"mxfp8", 33, 35},
+      {"mxfp4", 32, 17},    {"mxfp4", 35, 17 + 3},     {"int4+hadamard", 64, 34},
+  };
+  for (const auto& row : kCases)
+    EXPECT_EQ(Wire(row.format).WireBytes(row.elements), row.bytes) << row.format;
+}
+
+TEST(WireFormatTest, NamesAreReadBack) {
+  for (const char* text : {"fp32", "bf16", "fp16", "fp8e4m3", "fp8e5m2:g64", "int8:g32",
+                           "int4+hadamard", "int4:g32+hadamard", "mxfp8", "mxfp4+hadamard"}) {
+    EXPECT_EQ(Wire(text).name(), text);
+    EXPECT_EQ(Wire(Wire(text).name()), Wire(text));
+  }
+  EXPECT_EQ(Wire("int8:g128"), Wire("int8"));
+  EXPECT_EQ(WireFormat(), Wire("fp32"));
+}
+
+TEST(WireFormatTest, WireIdsDifferWhereTheBytesDo) {
+  std::set<uint32_t> ids;
+  const std::vector<WireFormat> formats = EveryFormat();
+  for (const WireFormat& wire : formats) ids.insert(wire.wire_id());
+  ids.insert(Wire("int8+hadamard").wire_id());
+  EXPECT_EQ(ids.size(), formats.size() + 1);
+  EXPECT_EQ(Wire("fp32").wire_id(), 0u);
+  EXPECT_EQ(Wire("bf16").wire_id(), 1u);
+}
+
+TEST(WireFormatTest, WhatIsNoFormatIsInvalidAndSaysWhy) {
+  const auto error = [](const char* text) {
+    const auto format = WireFormat::Parse(text);
+    EXPECT_EQ(format.status().code(), absl::StatusCode::kInvalidArgument) << text;
+    return std::string(format.status().message());
+  };
+  EXPECT_EQ(error("fp8"),
+            "wire format: unknown name \"fp8\"; known: fp32, bf16, fp16, fp8e4m3, fp8e5m2, int8, "
+            "int4, mxfp8, mxfp4");
+  EXPECT_THAT(error("int9"), HasSubstr("\"int9\"; did you mean \"int8\"? known: fp32"));
+  EXPECT_THAT(error(""), HasSubstr("unknown name \"\""));
+  EXPECT_EQ(error("bf16:g32"), "wire format \"bf16:g32\": bf16 has no groups");
+  EXPECT_EQ(error("mxfp4:g64"), "wire format \"mxfp4:g64\": the group of mxfp4 is always 32");
+  EXPECT_EQ(error("int8:32"), "wire format \"int8:32\": a group is written as in int8:g128");
+  EXPECT_THAT(error("int8:"), HasSubstr("a group is written as in int8:g128"));
+  EXPECT_THAT(error("int8:g"), HasSubstr("a group is written as in int8:g128"));
+  EXPECT_EQ(error("int8:g1"), "wire format \"int8:g1\": a group must be in [2, 4096] (got 1)");
+  EXPECT_THAT(error("int8:g4097"), HasSubstr("(got 4097)"));
+  EXPECT_THAT(error("int8:g-8"), HasSubstr("(got -8)"));
+  EXPECT_EQ(
+      error("int4:g48+hadamard"),
+      "wire format \"int4:g48+hadamard\": +hadamard needs a group that is a power of two (got "
+      "48)");
+  EXPECT_EQ(error("fp16+hadamard"), "wire format \"fp16+hadamard\": fp16 has no groups to rotate");
+  EXPECT_EQ(error("int4+rotate"),
+            "wire format \"int4+rotate\": unknown suffix \"+rotate\"; known: +hadamard");
+  EXPECT_THAT(error("int4+"), HasSubstr("unknown suffix \"+\""));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // A tiny interpreter of schedules for tests: P ranks in one thread, messages in per-pair FIFOs, any
-// wire dtype. It shares no code with the worker's executor. It stops and says why if ranks wait for
-// ever, or if a message is not the one that the receiver's list expects, or is left over.
+// wire format. It shares no code with the worker's executor. It stops and says why if ranks wait
+// for ever, or if a message is not the one that the receiver's list expects, or is left over.
 #pragma once
 
 #include <algorithm>
@@ -24,15 +24,18 @@ struct RunResult {
 
 class ScheduleRunner {
  public:
-  ScheduleRunner(const Schedule& schedule, const Codec& codec,
+  ScheduleRunner(const Schedule& schedule, const WireFormat& wire,
                  std::vector<std::vector<float>> inputs)
       : schedule_(schedule),
-        codec_(codec),
+        wire_(wire),
         inputs_(std::move(inputs)),
         ranks_(schedule.actions.size()) {
     result_.buffers = inputs_;
     result_.own_adds.assign(ranks_.size(), std::vector<int>(schedule.chunks.size(), 0));
-    for (Rank& rank : ranks_) rank.sums.resize(schedule.chunks.size());
+    for (Rank& rank : ranks_) {
+      rank.sums.resize(schedule.chunks.size());
+      rank.own.resize(schedule.chunks.size());
+    }
   }
 
   RunResult Run() {
@@ -63,11 +66,13 @@ class ScheduleRunner {
     bool started = false;
     bool from_wire = false;  // taken as the final value
     std::vector<float> values;
+    std::vector<std::byte> wire;  // what was sent of them; empty: nothing yet
     std::vector<int> parts;
   };
   struct Rank {
     size_t next = 0;
     std::vector<Sum> sums;
+    std::vector<Sum> own;  // by chunk, once it was sent
   };
 
   bool Advance(int rank) {
@@ -82,30 +87,41 @@ class ScheduleRunner {
     const ChunkRange chunk = schedule_.chunks[action.chunk];
     if (chunk.size() == 0) return true;
     Sum& sum = ranks_[rank].sums[action.chunk];
-    if (action.kind == ActionKind::kSend) return Send(rank, action, sum);
+    if (action.kind == ActionKind::kSend) return Send(rank, action, &sum);
     if (action.kind == ActionKind::kReduceLocal) return ReduceLocal(rank, action, &sum);
     return Receive(rank, action, &sum);
+  }
+
+  std::vector<std::byte> Encoded(const std::vector<float>& values) const {
+    std::vector<std::byte> wire(wire_.WireBytes(static_cast<int64_t>(values.size())));
+    wire_.Encode(values, wire.data());
+    return wire;
   }
 
   std::vector<float> OwnPart(int rank, int chunk) const {
     const ChunkRange range = schedule_.chunks[chunk];
     std::vector<float> part(inputs_[rank].begin() + range.begin, inputs_[rank].begin() + range.end);
-    codec_.round(part.data(), part.size());
+    if (wire_.elementwise()) wire_.Round(absl::MakeSpan(part));
     return part;
   }
 
-  bool Send(int rank, const Action& action, const Sum& sum) {
-    const std::vector<float> values = sum.started ? sum.values : OwnPart(rank, action.chunk);
-    Message message{action.chunk, std::vector<std::byte>(values.size() * codec_.bytes_per_element),
-                    sum.started ? sum.parts : std::vector<int>{rank}};
-    codec_.encode(values.data(), message.wire.data(), values.size());
-    in_flight_[{rank, action.peer}].push_back(std::move(message));
+  // Who encodes a value for the first time goes on with what others decode of it.
+  bool Send(int rank, const Action& action, Sum* sum) {
+    Sum& own = ranks_[rank].own[action.chunk];
+    if (!own.started) own = {true, false, OwnPart(rank, action.chunk), {}, {rank}};
+    Sum& value = sum->started ? *sum : own;
+    if (value.wire.empty()) {
+      value.wire = Encoded(value.values);
+      wire_.Decode(value.wire.data(), absl::MakeSpan(value.values));
+    }
+    in_flight_[{rank, action.peer}].push_back({action.chunk, value.wire, value.parts});
     return true;
   }
 
   bool ReduceLocal(int rank, const Action& action, Sum* sum) {
     ++result_.own_adds[rank][action.chunk];
-    Add(OwnPart(rank, action.chunk), {rank}, sum);
+    const Sum& sent = ranks_[rank].own[action.chunk];
+    Add(sent.started ? sent.values : OwnPart(rank, action.chunk), {rank}, sum);
     return true;
   }
 
@@ -119,21 +135,22 @@ class ScheduleRunner {
       return false;
     }
     std::vector<float> values(schedule_.chunks[action.chunk].size());
-    codec_.decode(message.wire.data(), values.data(), values.size());
+    wire_.Decode(message.wire.data(), absl::MakeSpan(values));
     if (action.kind == ActionKind::kRecvReduce) {
       Add(values, message.parts, sum);
     } else {
-      *sum = {true, true, values, message.parts};
+      *sum = {true, true, values, message.wire, message.parts};
     }
     return true;
   }
 
   static void Add(const std::vector<float>& values, const std::vector<int>& parts, Sum* sum) {
     if (!sum->started) {
-      *sum = {true, false, values, parts};
+      *sum = {true, false, values, {}, parts};
       return;
     }
     for (size_t i = 0; i < values.size(); ++i) sum->values[i] += values[i];
+    sum->wire.clear();
     sum->parts.insert(sum->parts.end(), parts.begin(), parts.end());
   }
 
@@ -153,12 +170,12 @@ class ScheduleRunner {
       seen[part] = true;
     }
     if (sum.parts.size() != ranks_.size()) result_.error = "a part is missing";
-    if (!sum.from_wire) codec_.round(sum.values.data(), sum.values.size());
+    if (!sum.from_wire && wire_.elementwise()) wire_.Round(absl::MakeSpan(sum.values));
     std::copy(sum.values.begin(), sum.values.end(), result_.buffers[rank].begin() + range.begin);
   }
 
   const Schedule& schedule_;
-  const Codec& codec_;
+  const WireFormat wire_;
   const std::vector<std::vector<float>> inputs_;
   std::vector<Rank> ranks_;
   std::map<std::pair<int, int>, std::deque<Message>> in_flight_;

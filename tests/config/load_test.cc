@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/suggest.h"
 #include "common/config/override.h"
-#include "common/config/suggest.h"
 #include "common/network/trace_config.h"
 
 namespace edgetp {

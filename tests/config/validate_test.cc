@@ -80,6 +80,11 @@ INSTANTIATE_TEST_SUITE_P(
              "parallel.overlap: ROWS(m): m must be at most the batch of 12 sequences"},
         Rule{"collective.algorithm=rings", "collective.algorithm: "},
         Rule{"collective.wire_forward=fp8", "collective.wire_forward: "},
+        Rule{"collective.wire_grad_sync=int9",
+             "collective.wire_grad_sync: wire format: unknown name \"int9\"; did you mean "
+             "\"int8\"?"},
+        Rule{"collective.wire_backward=int8:g1",
+             "collective.wire_backward: wire format \"int8:g1\": a group must be in [2, 4096]"},
         Rule{"collective.deadline_seconds=0", "collective.deadline_seconds: must be"},
         Rule{"collective.segment_bytes=4194304",
              "collective.segment_bytes: must be in [1024, 4190208] bytes (got 4194304 bytes)"},
@@ -362,13 +367,38 @@ TEST(ConvertTest, TheVocabularyIsSharedAndTheHeadIsTiedAsTheRunSays) {
   EXPECT_TRUE(HasTiedHead(v1::ModelConfig())) << "a run of an older version";
 }
 
+TEST(ValidateRunTest, AFormatOfFewBitsIsRefusedWhereItIsEncodedAtEveryHop) {
+  const auto says = [](const std::string& algorithm, const std::string& field) {
+    return std::string(
+        ValidateRun(CompleteRun({"collective.algorithm=" + algorithm, field}), "run").message());
+  };
+  EXPECT_THAT(says("ring", "collective.wire_backward=int8"),
+              HasSubstr("run: collective.wire_backward: ring encodes at every hop, which int8 (8 "
+                        "bits) does not survive; take direct, two_phase, star or auto"));
+  EXPECT_EQ(says("ring", "collective.wire_backward=fp16"), "");
+  EXPECT_EQ(says("auto", "collective.wire_backward=int4+hadamard"), "");
+}
+
+TEST(ConvertTest, WhatEncodingTakesFromGradSyncIsKeptWhereItIsMuch) {
+  const auto feeds_back = [](const std::vector<std::string>& set) {
+    return FeedsBackGradSync(CompleteRun(set).collective()).value();
+  };
+  EXPECT_FALSE(feeds_back({}));
+  EXPECT_FALSE(feeds_back({"collective.wire_grad_sync=int8"}));
+  EXPECT_TRUE(feeds_back({"collective.wire_grad_sync=mxfp4"}));
+  EXPECT_FALSE(
+      feeds_back({"collective.wire_grad_sync=int4", "collective.error_feedback_grad_sync=false"}));
+  EXPECT_TRUE(
+      feeds_back({"collective.wire_grad_sync=int8", "collective.error_feedback_grad_sync=true"}));
+}
+
 TEST(ConvertTest, ARunBecomesPlanOptions) {
   auto options = ToPlanOptions(
       CompleteRun({"collective.wire_forward=bf16", "split=3,1", "train.micro_batches=2"}));
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->pattern.Expanded(), "sppp");
-  EXPECT_EQ(options->wire_forward_bytes, 2);
-  EXPECT_EQ(options->wire_backward_bytes, 4);
+  EXPECT_EQ(options->wire_forward.name(), "bf16");
+  EXPECT_EQ(options->wire_backward.name(), "fp32");
   EXPECT_EQ(options->micro_batches, 2);
   EXPECT_EQ(options->split, (std::vector<int>{3, 1}));
   EXPECT_THAT(ErrorOf(ToPlanOptions(CompleteRun({"model.vocabulary=none"})).status()),

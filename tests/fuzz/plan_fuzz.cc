@@ -32,6 +32,8 @@ v1::RunConfig AnyConfig(FuzzInput* input) {
   for (int parts = input->Byte() % 9; parts > 0; --parts) config.add_split(AnySize(input));
   const std::string pattern = input->Text(64);
   if (!pattern.empty()) config.set_pattern(pattern);
+  const std::string wire = input->Text(24);
+  if (!wire.empty()) config.mutable_collective()->set_wire_forward(wire);
   FillDefaults(&config);
   return config;
 }
@@ -58,7 +60,7 @@ void ExpectSound(const PlanOptions& options, const StepPlan& plan) {
     FUZZ_EXPECT(CollectiveEntries(plan.steps[rank]).size() == first.size());
     FUZZ_EXPECT(std::isfinite(plan.memory[rank].total_bytes()) && plan.parameters[rank] > 0);
   }
-  for (const CollectiveStep& step : first) FUZZ_EXPECT(step.elements > 0 && step.wire_bytes > 0);
+  for (const CollectiveStep& step : first) FUZZ_EXPECT(step.elements > 0 && step.wire_bytes() > 0);
 }
 
 }  // namespace

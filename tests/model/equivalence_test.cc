@@ -131,7 +131,7 @@ class EquivalenceTest : public testing::TestWithParam<Case> {
     options_.clip_norm = 0.5;  // below the norms that occur: clipping acts
     // Adam divides by the gradient's size: where that is only rounding (the bias of k has no
     // influence), it would turn rounding into steps of full length.
-    options_.epsilon = 1e-3;
+    options_.adamw.epsilon = 1e-3;
     weights_ = StrongWeights(options_.shape);
     group_ = std::make_unique<TrainerGroup>(options_, GetParam().world_size);
     group_->Load(weights_);

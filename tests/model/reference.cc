@@ -286,13 +286,14 @@ void Reference::Update(int step, double learning_rate, double scale) {
     Tensor value = weights_.at(name).detach();
     Tensor& first = first_.at(name);
     Tensor& second = second_.at(name);
-    first = options_.beta1 * first + (1 - options_.beta1) * gradient;
-    second = options_.beta2 * second + (1 - options_.beta2) * gradient * gradient;
-    const Tensor m = first / (1 - std::pow(options_.beta1, step + 1));
-    const Tensor v = second / (1 - std::pow(options_.beta2, step + 1));
-    if (value.dim() >= 2) value = value * (1 - learning_rate * options_.weight_decay);
-    weights_.at(name) =
-        (value - learning_rate * m / (v.sqrt() + options_.epsilon)).detach().requires_grad_(true);
+    first = options_.adamw.beta1 * first + (1 - options_.adamw.beta1) * gradient;
+    second = options_.adamw.beta2 * second + (1 - options_.adamw.beta2) * gradient * gradient;
+    const Tensor m = first / (1 - std::pow(options_.adamw.beta1, step + 1));
+    const Tensor v = second / (1 - std::pow(options_.adamw.beta2, step + 1));
+    if (value.dim() >= 2) value = value * (1 - learning_rate * options_.adamw.weight_decay);
+    weights_.at(name) = (value - learning_rate * m / (v.sqrt() + options_.adamw.epsilon))
+                            .detach()
+                            .requires_grad_(true);
   }
 }
 

@@ -7,7 +7,7 @@ namespace edgetp {
 namespace {
 
 PlanStep Entry(CollectivePart part, int64_t handle = -1) {
-  CollectiveStep step{CollectiveTag{}, 10, 40};
+  CollectiveStep step{CollectiveTag{}, 10, WireFormat()};
   step.part = part;
   step.handle = handle;
   return step;

@@ -15,6 +15,7 @@ LlamaOptions Tiny(int world_size, LlamaSync sync) {
   options.world_size = world_size;
   options.sync = sync;
   options.context = 7;
+  options.wire = WireFormat::Parse("int8:g32").value();
   return options;
 }
 
@@ -66,8 +67,8 @@ TEST(LlamaPlanTest, AllRanksHaveTheSameCollectives) {
 
 TEST(LlamaPlanTest, ABlockOf32ValuesIs34BytesOnTheWire) {
   const auto collectives = Collectives(Plan(Tiny(2, LlamaSync::kSums)).steps[0]);
-  EXPECT_EQ(collectives[0].elements, 512 / 32);
-  EXPECT_EQ(collectives[0].wire_bytes, 512 / 32 * 34);
+  EXPECT_EQ(collectives[0].elements, 512);
+  EXPECT_EQ(collectives[0].wire_bytes(), 512 / 32 * 34);
 }
 
 TEST(LlamaPlanTest, WhatDoesNotDivideIsRefused) {

@@ -94,7 +94,7 @@ Totals TotalsOf(const std::vector<PlanStep>& steps) {
       EXPECT_GE(compute->bytes_touched, 0);
     } else if (std::get<CollectiveStep>(step).part != CollectivePart::kWait) {
       totals.elements += std::get<CollectiveStep>(step).elements;
-      totals.wire_bytes += std::get<CollectiveStep>(step).wire_bytes;
+      totals.wire_bytes += std::get<CollectiveStep>(step).wire_bytes();
       ++totals.sums;
     }
   }

@@ -142,16 +142,16 @@ TEST(StepPlanTest, AllRanksHaveTheSameCollectives) {
   }
 }
 
-TEST(StepPlanTest, ForwardActivationsTravelInTheirOwnWireDtype) {
+TEST(StepPlanTest, ForwardActivationsTravelInTheirOwnWireFormat) {
   PlanOptions options = Options("t");
-  options.wire_forward_bytes = 2;
+  options.wire_forward = WireFormat::Parse("bf16").value();
   const auto steps = CollectivesOf(options);
   const int64_t elements = 12 * 64 * 128;
   ASSERT_EQ(steps.size(), 5u);
   EXPECT_EQ(steps[0].elements, elements);
-  EXPECT_EQ(steps[0].wire_bytes, elements * 2);
-  EXPECT_EQ(steps[2].wire_bytes, elements * 4);
-  EXPECT_EQ(steps[4].wire_bytes, 4);
+  EXPECT_EQ(steps[0].wire_bytes(), elements * 2);
+  EXPECT_EQ(steps[2].wire_bytes(), elements * 4);
+  EXPECT_EQ(steps[4].wire_bytes(), 4);
 }
 
 TEST(StepPlanTest, GradSyncCarriesTheNormsOfSAndPAndTheOutputBiasOfS) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/quantile.h"
 #include "common/config/convert.h"
 #include "common/config/defaults.h"
 #include "common/plan/step_plan.h"

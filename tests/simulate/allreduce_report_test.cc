@@ -70,5 +70,14 @@ TEST(AllReduceReportTest, AnUnknownAlgorithmIsInvalid) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST(AllReduceReportTest, AFormatChangesWhatIsOnTheWireAndNotTheSizeThatWasAsked) {
+  AllReduceProblem problem = Problem(320);
+  problem.wire = WireFormat::Parse("int8:g32").value();
+  v1::AllReduceReport report;
+  ASSERT_TRUE(AppendPrices(problem, {"direct"}, &report).ok());
+  EXPECT_EQ(report.rows(0).bytes(), 1280);
+  EXPECT_EQ(report.rows(0).bytes_on_the_wire_per_rank(), 340 * (problem.world_size - 1));
+}
+
 }  // namespace
 }  // namespace edgetp

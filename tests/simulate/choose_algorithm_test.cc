@@ -144,12 +144,40 @@ TEST(PriceAllReduceTest, APartitionIsIgnored) {
 }
 
 TEST(PriceAllReduceTest, BadSizesAreInvalid) {
-  AllReduceProblem narrow = Problem(2, 1);
-  narrow.bytes_per_element = 0;
-  for (const AllReduceProblem& problem : {narrow, Problem(0, 1), Problem(2, -1)}) {
+  for (const AllReduceProblem& problem : {Problem(0, 1), Problem(2, -1)}) {
     EXPECT_EQ(PriceAllReduce(problem, "direct").status().code(),
               absl::StatusCode::kInvalidArgument);
   }
+}
+
+TEST(PriceAllReduceTest, AFormatThatDoesNotSurviveHopsIsInvalid) {
+  AllReduceProblem problem = Problem(4, 1000);
+  problem.wire = WireFormat::Parse("int8").value();
+  EXPECT_EQ(PriceAllReduce(problem, "ring").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(PriceAllReduce(problem, ChooseAlgorithm(problem)).ok());
+}
+
+// 1 MiB at 300 Mbit/s take 28 ms: slow software adds what it takes beyond.
+TEST(PriceAllReduceTest, TheSoftwaresRateForAMessagesBytesCounts) {
+  AllReduceProblem problem = Problem(2, 1 << 18);
+  const absl::Duration free = PriceAllReduce(problem, "direct")->mean;
+  problem.device.message_bytes_per_second = 1e6;
+  EXPECT_GT(PriceAllReduce(problem, "direct")->mean, free + absl::Seconds(1));
+}
+
+// Encoded once for all peers, and decoded from each.
+TEST(PriceAllReduceTest, EncodingAndDecodingTakeTheDevicesTime) {
+  AllReduceProblem problem = Problem(4, 1 << 18);
+  problem.wire = WireFormat::Parse("int8").value();
+  const absl::Duration free = PriceAllReduce(problem, "direct")->mean;
+  problem.device.codec_bytes_per_second = 1 << 20;  // a second for all of them
+  const absl::Duration slow = PriceAllReduce(problem, "direct")->mean;
+  EXPECT_NEAR(absl::ToDoubleSeconds(slow - free), 1 + 3, 0.1);
+  problem.wire = WireFormat::Parse("int8+hadamard").value();
+  const absl::Duration rotated = PriceAllReduce(problem, "direct")->mean;
+  EXPECT_NEAR(absl::ToDoubleSeconds(rotated - slow), 2, 0.1);
+  problem.wire = WireFormat::Parse("bf16").value();
+  EXPECT_LT(PriceAllReduce(problem, "direct")->mean, absl::Seconds(0.2));
 }
 
 TEST(PriceAllReduceTest, UnknownAlgorithmIsInvalid) {

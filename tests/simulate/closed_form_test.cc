@@ -199,7 +199,8 @@ TEST(ClosedFormTest, AStepIsItsComputePlusItsCollectives) {
 
 TEST(ClosedFormTest, NarrowerElementsTakeLessOfTheWire) {
   StepPlan plan = AllReducePlan(2, {kElements});
-  for (auto& steps : plan.steps) std::get<CollectiveStep>(steps[0]).wire_bytes = 2 * kElements;
+  for (auto& steps : plan.steps)
+    std::get<CollectiveStep>(steps[0]).wire = WireFormat::Parse("bf16").value();
   ExpectNear(RunOnce(UniformOptions(2, "direct"), plan, NoCompute(plan)).duration,
              kDelay + OnWire(kElements / 2));
 }

@@ -7,7 +7,8 @@ namespace {
 
 std::vector<PlanStep> Steps() {
   return {ComputeStep{Phase::kForward, 0, 2e9, 0}, ComputeStep{Phase::kForward, 1, 1e9, 9e9},
-          CollectiveStep{CollectiveTag{}, 10, 40}, CollectiveStep{CollectiveTag{}, 10, 40},
+          CollectiveStep{CollectiveTag{}, 10, WireFormat()},
+          CollectiveStep{CollectiveTag{}, 10, WireFormat()},
           ComputeStep{Phase::kBackward, 0, 4e9, 1e9}};
 }
 
@@ -42,7 +43,7 @@ DeviceOptions CalibratedHost() {
 
 TEST(ComputeCostTest, ACalibratedHostTakesTheSumOfWhatAStepConsistsOf) {
   const std::vector<PlanStep> steps = {ComputeStep{Phase::kForward, 0, 0, 0, 2e9, 1e9, 5},
-                                       CollectiveStep{CollectiveTag{}, 10, 40},
+                                       CollectiveStep{CollectiveTag{}, 10, WireFormat()},
                                        ComputeStep{Phase::kOptimizer, -1, 7e9, 6e9, 0, 0, 1}};
   EXPECT_EQ(SegmentDurations(steps, CalibratedHost()),
             (std::vector<absl::Duration>{absl::Milliseconds(2000 + 1000 + 5 + 10),
@@ -59,7 +60,7 @@ TEST(ComputeCostTest, AStepWithoutCollectivesPaysForNoSegment) {
 TEST(ComputeCostTest, OnlyWhatTheRankWaitedForMakesASegmentDearer) {
   std::vector<PlanStep> steps;
   const auto add = [&steps](CollectivePart part, int64_t handle) {
-    CollectiveStep step{CollectiveTag{}, 10, 40};
+    CollectiveStep step{CollectiveTag{}, 10, WireFormat()};
     step.part = part;
     step.handle = handle;
     steps.emplace_back(step);

@@ -188,7 +188,7 @@ TEST(FoldTest, JitterGoesOnWithTheNumbersOfMessagesThatWereFolded) {
 
   std::map<std::pair<int, int>, uint64_t> sent;
   for (const CollectiveStep& step : Collectives(plan.steps[0])) {
-    const Schedule schedule = FindAlgorithm("two_phase").value()->build(4, step.elements);
+    const Schedule schedule = FindAlgorithm("two_phase").value()->build(4, step.elements, 1);
     for (int rank = 0; rank < 4; ++rank) {
       for (const Action& action : schedule.actions[rank]) {
         if (action.kind != ActionKind::kSend || schedule.chunks[action.chunk].size() == 0) continue;

@@ -99,17 +99,22 @@ TEST(OverlapTest, WhatOverlapsCostsWhatTheDeviceDoesNotHide) {
   }
 }
 
-// Its messages' software and its staging are the links' work.
+// Its messages' software, encoding and staging are the links' work.
 TEST(OverlapTest, AHiddenExchangeTakesNoTimeOfTheCompute) {
-  TimelineOptions options = UniformOptions(4, "ring");
-  options.devices = {
-      DeviceOptions{.message_overhead = absl::Milliseconds(1), .staging_bytes_per_second = 1e8}};
-  StepList list;
-  list.Start(kElements).Compute(absl::Seconds(5)).Wait(0).Compute(absl::Seconds(1));
-  const StepTimeline step = Simulate(options, list).value();
-  EXPECT_EQ(step.duration, absl::Seconds(6));
-  StepList blocking;
-  EXPECT_EQ(step.MeanHidden(), Simulate(options, blocking.AllReduce(kElements))->duration);
+  for (const auto& [algorithm, wire] : {std::pair("ring", "bf16"), {"direct", "int8+hadamard"}}) {
+    TimelineOptions options = UniformOptions(4, algorithm);
+    options.devices = {DeviceOptions{.message_overhead = absl::Milliseconds(1),
+                                     .staging_bytes_per_second = 1e8,
+                                     .codec_bytes_per_second = 1e8}};
+    const WireFormat format = WireFormat::Parse(wire).value();
+    StepList list, blocking;
+    list.In(format).Start(kElements).Compute(absl::Seconds(5)).Wait(0).Compute(absl::Seconds(1));
+    const StepTimeline step = Simulate(options, list).value();
+    EXPECT_EQ(step.duration, absl::Seconds(6)) << wire;
+    EXPECT_EQ(step.MeanHidden(),
+              Simulate(options, blocking.In(format).AllReduce(kElements))->duration)
+        << wire;
+  }
 }
 
 TEST(OverlapTest, CollectivesRunInTheOrderInWhichTheyWereStarted) {
@@ -131,9 +136,10 @@ TEST(OverlapTest, AStragglerCostsOnlyWhoWaitsForIt) {
 }
 
 // Everything at once: several under way, waits out of order, blocking ones in between.
-StepList Mixture() {
+StepList Mixture(const WireFormat& wire = WireFormat()) {
   const absl::Duration ms = absl::Milliseconds(1);
   return StepList()
+      .In(wire)
       .Compute(2 * ms)
       .Start(kElements)
       .Compute(7 * ms)
@@ -179,6 +185,12 @@ void ExpectSame(const StepTimeline& a, const StepTimeline& b) {
   }
 }
 
+// What an algorithm takes.
+WireFormat RotatedOr(const std::string& algorithm) {
+  const WireFormat rotated = WireFormat::Parse("int8+hadamard").value();
+  return CheckFormat(**FindAlgorithm(algorithm), rotated).ok() ? rotated : WireFormat();
+}
+
 class EveryAlgorithmOverlap : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(EveryAlgorithmOverlap, ABlockingCollectiveIsOneThatIsWaitedForAtOnce) {
@@ -196,9 +208,10 @@ TEST_P(EveryAlgorithmOverlap, EverySecondIsComputeOrHasACauseAndWhatIsHiddenHasN
     for (const uint64_t seed : {1, 2}) {
       TimelineOptions options = RoughOptions(world_size, GetParam(), seed);
       options.devices.front().staging_bytes_per_second = 1e9;
+      options.devices.front().codec_bytes_per_second = 1e9;
       options.devices.front().overlap_efficiency = seed == 1 ? 1 : 0.7;
       auto simulator = TimelineSimulator::Create(options).value();
-      const StepPlan plan = Mixture().Plan(world_size);
+      const StepPlan plan = Mixture(RotatedOr(GetParam())).Plan(world_size);
       ComputeTable compute = Mixture().Durations(world_size);
       for (int rank = 0; rank < world_size; ++rank)
         compute[rank][2] += rank * absl::Milliseconds(2);

@@ -14,7 +14,7 @@ inline StepPlan AllReducePlan(int world_size, const std::vector<int64_t>& elemen
   plan.world_size = world_size;
   std::vector<PlanStep> steps;
   for (const int64_t count : elements)
-    steps.push_back(CollectiveStep{CollectiveTag{}, count, 4 * count});
+    steps.push_back(CollectiveStep{CollectiveTag{}, count, WireFormat()});
   plan.steps.assign(world_size, steps);
   return plan;
 }

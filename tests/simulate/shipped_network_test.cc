@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "common/base/quantile.h"
 #include "common/config/convert.h"
 #include "common/config/load.h"
 #include "common/simulate/compute_cost.h"
@@ -29,7 +30,7 @@ TEST(ShippedNetworkTest, EveryNetworkCanBeSimulated) {
       forecast.algorithm = algorithm;
       const auto result = RunForecast(forecast, plan);
       ASSERT_TRUE(result.ok()) << name << " " << algorithm << ": " << result.status();
-      EXPECT_GT(QuantileOf(result->step_seconds, 0.5), absl::ToDoubleSeconds(compute)) << name;
+      EXPECT_GT(Quantile(result->step_seconds, 0.5), absl::ToDoubleSeconds(compute)) << name;
     }
   }
 }

@@ -177,11 +177,5 @@ TEST(SimulateTest, ATooLargeStepIsNotTraced) {
   EXPECT_THAT(std::string(report.status().message()), HasSubstr("at most 100000"));
 }
 
-TEST(ForecastTest, AQuantileIsASample) {
-  EXPECT_EQ(QuantileOf({3, 1, 2}, 0.5), 2);
-  EXPECT_EQ(QuantileOf({3, 1, 2, 4}, 0.99), 4);
-  EXPECT_EQ(QuantileOf({}, 0.5), 0);
-}
-
 }  // namespace
 }  // namespace edgetp

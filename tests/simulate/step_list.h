@@ -11,6 +11,11 @@ namespace edgetp::testing {
 
 class StepList {
  public:
+  // Of the collectives that follow.
+  StepList& In(const WireFormat& wire) {
+    wire_ = wire;
+    return *this;
+  }
   StepList& Compute(absl::Duration duration) {
     segments_.back() += duration;
     return *this;
@@ -34,7 +39,7 @@ class StepList {
 
  private:
   StepList& Add(CollectivePart part, int64_t elements, int64_t handle) {
-    CollectiveStep step{CollectiveTag{}, elements, 4 * elements};
+    CollectiveStep step{CollectiveTag{}, elements, wire_};
     step.part = part;
     step.handle = handle;
     steps_.push_back(step);
@@ -42,6 +47,7 @@ class StepList {
     return *this;
   }
 
+  WireFormat wire_;
   std::vector<PlanStep> steps_;
   std::vector<absl::Duration> segments_ = std::vector<absl::Duration>(1);
   std::vector<int64_t> sizes_;  // by handle

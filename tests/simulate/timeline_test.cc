@@ -153,8 +153,8 @@ TEST(TimelineTest, AHundredRanksRun) {
 
 TEST(TimelineTest, AutoBecomesAnAlgorithm) {
   auto simulator = TimelineSimulator::Create(UniformOptions(4, "auto")).value();
-  EXPECT_EQ(simulator.AlgorithmFor(1, 4), "direct");
-  EXPECT_EQ(simulator.AlgorithmFor(10'000'000, 4), "two_phase");
+  EXPECT_EQ(simulator.AlgorithmFor(1, WireFormat()), "direct");
+  EXPECT_EQ(simulator.AlgorithmFor(10'000'000, WireFormat()), "two_phase");
 }
 
 TEST(TimelineTest, APartitionIsUnavailable) {

@@ -23,7 +23,7 @@ StepPlan SmallPlan() {
   const CollectiveTag tag{TrafficClass::kActivationForward, Phase::kForward, 1};
   plan.steps.assign(
       2, {ComputeStep{Phase::kForward, 0, 1e9, 0}, ComputeStep{Phase::kForward, 1, 1e9, 0},
-          CollectiveStep{tag, kElements, 4 * kElements}, ComputeStep{Phase::kBackward, 1, 3e9, 0}});
+          CollectiveStep{tag, kElements, WireFormat()}, ComputeStep{Phase::kBackward, 1, 3e9, 0}});
   return plan;
 }
 

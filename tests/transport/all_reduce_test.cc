@@ -4,6 +4,7 @@
 
 #include "common/collective/registry.h"
 #include "tests/collective/schedule_runner.h"
+#include "tests/collective/wire.h"
 #include "tests/transport/local_cluster.h"
 
 namespace edgetp {
@@ -112,12 +113,63 @@ TEST_P(AllReduceTest, WithBf16TheBitsAreThoseOfTheScheduleInterpreted) {
   for (size_t c = 0; c < std::size(kCounts); ++c) {
     std::vector<std::vector<float>> inputs;
     for (int r = 0; r < world_size(); ++r) inputs.push_back(TestValues(r, kCounts[c]));
-    const Schedule schedule = algorithm().build(world_size(), kCounts[c]);
+    const Schedule schedule = algorithm().build(world_size(), kCounts[c], 1);
     const testing::RunResult want =
-        testing::ScheduleRunner(schedule, **FindCodec("bf16"), inputs).Run();
+        testing::ScheduleRunner(schedule, testing::Wire("bf16"), inputs).Run();
     ASSERT_EQ(want.error, "");
     for (int r = 0; r < world_size(); ++r)
       EXPECT_TRUE(SameBits(sums[r][c], want.buffers[r])) << "rank " << r << " count " << kCounts[c];
+  }
+}
+
+// Segments end at groups, messages inside of them, and so may gRPC's slices.
+TEST_P(AllReduceTest, WithFewBitsTheBitsAreThoseOfTheScheduleInterpreted) {
+  for (const std::string format : {"fp16", "int8:g32", "int4", "fp8e4m3", "mxfp4"}) {
+    const WireFormat wire = testing::Wire(format);
+    if (!CheckFormat(algorithm(), wire).ok()) continue;
+    CollectiveGroupOptions options = Options();
+    options.wire_forward = format;
+    options.segment_bytes = 33'333;
+    const auto sums = SumEverywhere(world_size(), options);
+    for (size_t c = 0; c < std::size(kCounts); ++c) {
+      std::vector<std::vector<float>> inputs;
+      for (int r = 0; r < world_size(); ++r) inputs.push_back(TestValues(r, kCounts[c]));
+      const Schedule schedule = algorithm().build(world_size(), kCounts[c], wire.granule());
+      const testing::RunResult want = testing::ScheduleRunner(schedule, wire, inputs).Run();
+      ASSERT_EQ(want.error, "");
+      for (int r = 0; r < world_size(); ++r)
+        EXPECT_TRUE(SameBits(sums[r][c], want.buffers[r])) << format << " rank " << r;
+    }
+  }
+}
+
+TEST_P(AllReduceTest, RotatedEveryRankHoldsTheSameBitsCloseToTheSum) {
+  if (algorithm().encodes_every_hop) return;
+  CollectiveGroupOptions options = Options();
+  options.wire_forward = "int8+hadamard";
+  options.seed = 42;
+  const auto sums = SumEverywhere(world_size(), options);
+  for (size_t c = 0; c < std::size(kCounts); ++c) {
+    const std::vector<float> want = RankOrderedSum(world_size(), kCounts[c]);
+    for (int r = 0; r < world_size(); ++r) EXPECT_TRUE(SameBits(sums[r][c], sums[0][c])) << r;
+    // A rotated value is at most sqrt(128) times 1100, its step 1/127 of that; each rank's and the
+    // sum's is rounded by half a step, and rotating back spreads the errors.
+    const double step = std::sqrt(128.0) * 1100 / 127;
+    for (size_t i = 0; i < want.size(); ++i)
+      ASSERT_NEAR(sums[0][c][i], want[i], 2 * world_size() * step) << i;
+  }
+}
+
+TEST(AllReduceFormatTest, AFormatThatDoesNotSurviveHopsIsRefused) {
+  LocalCluster cluster(2);
+  CollectiveGroupOptions options;
+  options.choose = FixedAlgorithm("ring");
+  options.wire_forward = "int8";
+  for (const absl::Status& status : cluster.OnEachGroup(options, [](CollectiveGroup& group) {
+         std::vector<float> data(10, 1.0f);
+         return group.AllReduce(kForwardTag, absl::MakeSpan(data));
+       })) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
   }
 }
 

@@ -36,13 +36,13 @@ absl::Status Reduce(CollectiveGroup& group, const CollectiveTag& tag, int64_t co
 }
 
 absl::Status TrainStep(CollectiveGroup& group, int step) {
-  group.BeginStep(step, {{kForwardTag, 100, 400}});
+  group.BeginStep(step, {{kForwardTag, 100, WireFormat()}});
   const absl::Status status = Reduce(group, kForwardTag, 100);
   return status.ok() ? group.EndStep() : status;
 }
 
 absl::Status Evaluate(CollectiveGroup& group) {
-  group.BeginStep(-1, {{kEvaluationTag, 100, 400}});
+  group.BeginStep(-1, {{kEvaluationTag, 100, WireFormat()}});
   const absl::Status status = Reduce(group, kEvaluationTag, 100);
   return status.ok() ? group.EndStep() : status;
 }

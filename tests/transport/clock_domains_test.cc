@@ -121,7 +121,7 @@ TEST(ClockDomainsTest, DelaysAreNotShorterThanAskedAndTheTimesAreThisRanks) {
     CollectiveGroupOptions options = Options("direct", SlowLinks());
     options.observer = &recorders[rank];
     auto group = CollectiveGroup::Create(AnHourApart(rank, hosts.Connected(rank)), options);
-    (*group)->BeginStep(0, {{kForwardTag, kCount, kCount * 4}});
+    (*group)->BeginStep(0, {{kForwardTag, kCount, WireFormat()}});
     std::vector<float> data(kCount, 1.0f);
     begins[rank] = MonotonicNow();
     const absl::Status status = (*group)->AllReduce(kForwardTag, absl::MakeSpan(data));

@@ -20,8 +20,9 @@ using testing::HasSubstr;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
-CollectiveStep Planned(TrafficClass traffic, int64_t elements, int64_t wire_bytes, int layer = 0) {
-  return {{traffic, Phase::kForward, layer}, elements, wire_bytes};
+CollectiveStep Planned(TrafficClass traffic, int64_t elements, const std::string& wire = "fp32",
+                       int layer = 0) {
+  return {{traffic, Phase::kForward, layer}, elements, WireFormat::Parse(wire).value()};
 }
 
 // Passes everything on, but fails one send.
@@ -125,7 +126,7 @@ TEST(FailureTest, TheDeadlineNamesRankPeerStepAndChunk) {
   CollectiveGroupOptions options;
   options.deadline = absl::Milliseconds(20);
   auto group = CollectiveGroup::Create(std::move(groups[0]), options);
-  (*group)->BeginStep(40, {Planned(TrafficClass::kActivationForward, 10, 40)});
+  (*group)->BeginStep(40, {Planned(TrafficClass::kActivationForward, 10)});
   std::vector<float> data(10, 1.0f);
   const absl::Status status = (*group)->AllReduce(kForwardTag, absl::MakeSpan(data));
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
@@ -153,17 +154,17 @@ absl::Status Step(const std::vector<CollectiveStep>& expected,
 }
 
 TEST(PlanAuditTest, AStepThatFollowsItsPlanIsFine) {
-  const std::vector<CollectiveStep> plan = {Planned(TrafficClass::kActivationForward, 10, 40),
-                                           Planned(TrafficClass::kActivationBackward, 10, 20),
-                                           Planned(TrafficClass::kGradSync, 3, 12)};
+  const std::vector<CollectiveStep> plan = {Planned(TrafficClass::kActivationForward, 10),
+                                            Planned(TrafficClass::kActivationBackward, 10, "bf16"),
+                                            Planned(TrafficClass::kGradSync, 3)};
   EXPECT_TRUE(Step(plan, plan).ok());
 }
 
 TEST(PlanAuditTest, AnotherSizeClassOrLayerIsInternalAndNamesBoth) {
-  const CollectiveStep planned = Planned(TrafficClass::kActivationForward, 10, 40);
+  const CollectiveStep planned = Planned(TrafficClass::kActivationForward, 10);
   for (const CollectiveStep& actual :
-       {Planned(TrafficClass::kActivationForward, 11, 44), Planned(TrafficClass::kGradSync, 10, 40),
-        Planned(TrafficClass::kActivationForward, 10, 40, 1)}) {
+       {Planned(TrafficClass::kActivationForward, 11), Planned(TrafficClass::kGradSync, 10),
+        Planned(TrafficClass::kActivationForward, 10, "fp32", 1)}) {
     const absl::Status status = Step({planned}, {actual});
     EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
     EXPECT_THAT(
@@ -174,7 +175,7 @@ TEST(PlanAuditTest, AnotherSizeClassOrLayerIsInternalAndNamesBoth) {
 }
 
 TEST(PlanAuditTest, ACollectiveTooManyOrTooFewIsInternal) {
-  const CollectiveStep one = Planned(TrafficClass::kActivationForward, 10, 40);
+  const CollectiveStep one = Planned(TrafficClass::kActivationForward, 10);
   EXPECT_THAT(Message(Step({one}, {one, one})), HasSubstr("that the plan does not have"));
   EXPECT_THAT(Message(Step({one, one}, {one})), HasSubstr("ended early"));
 }
@@ -190,8 +191,9 @@ TEST(StatsTest, TheBreakdownAddsUpToTheStepAndBytesAreCountedByClass) {
   options.choose = FixedAlgorithm("direct");
   options.wire_backward = "bf16";
   ExpectAllOk(cluster.OnEachGroup(options, [](CollectiveGroup& group) {
-    const std::vector<CollectiveStep> plan = {Planned(TrafficClass::kActivationForward, 100, 400),
-                                             Planned(TrafficClass::kActivationBackward, 100, 200)};
+    const std::vector<CollectiveStep> plan = {
+        Planned(TrafficClass::kActivationForward, 100),
+        Planned(TrafficClass::kActivationBackward, 100, "bf16")};
     group.BeginStep(0, plan);
     for (const CollectiveStep& step : plan) {
       std::vector<float> data(step.elements, 1.0f);
@@ -221,7 +223,7 @@ void PassSomeTime() {
 TEST(StatsTest, CopiesOfAnAcceleratorAreStagingAndNoCompute) {
   LocalCluster cluster(2);
   ExpectAllOk(cluster.OnEachGroup({}, [](CollectiveGroup& group) {
-    const CollectiveStep step = Planned(TrafficClass::kActivationForward, 100, 400);
+    const CollectiveStep step = Planned(TrafficClass::kActivationForward, 100);
     std::vector<float> data(step.elements, 1.0f);
     group.BeginStep(0, {step, step});
     for (int i = 0; i < 2; ++i) {

@@ -26,12 +26,13 @@ CollectiveGroupOptions Paced(NetworkOptions network = NetworkOptions()) {
 
 // One all-reduce between two compute segments; what it cost.
 absl::StatusOr<StepStats> OneStep(CollectiveGroup& group, absl::Duration compute) {
-  group.BeginStep(0, {{kForwardTag, kCount, kCount * 4}}, {compute, compute});
+  group.BeginStep(0, {{kForwardTag, kCount, group.WireOf(kForwardTag.traffic)}},
+                  {compute, compute});
   std::vector<float> data(kCount, 1.0f);
   absl::Status status = group.AllReduce(kForwardTag, absl::MakeSpan(data));
   if (status.ok()) status = group.EndStep();
   if (!status.ok()) return status;
-  EXPECT_EQ(data[0], 2.0f);
+  EXPECT_NEAR(data[0], 2.0f, 0.1);  // encoded or not
   return group.TakeStats();
 }
 
@@ -72,6 +73,25 @@ TEST(DeviceClockTest, MessagesCostOnANetworkWithoutLimitsToo) {
   }));
 }
 
+// As the simulator charges it: encoded once, decoded once, rotated before and after.
+TEST(DeviceClockTest, EncodingTakesTheDevicesTime) {
+  LocalCluster cluster(2);
+  CollectiveGroupOptions options = Paced();
+  const absl::Duration kCodec = absl::Milliseconds(2);
+  options.device->codec_bytes_per_second = kCount * sizeof(float) / absl::ToDoubleSeconds(kCodec);
+  for (const auto& [wire, codings] :
+       {std::pair("fp32", 0), {"bf16", 0}, {"int8", 2}, {"int8+hadamard", 4}}) {
+    options.wire_forward = wire;
+    const double want = absl::ToDoubleSeconds(2 * kOverhead + codings * kCodec);
+    ExpectAllOk(cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
+      const auto stats = OneStep(group, kCompute);
+      if (!stats.ok()) return stats.status();
+      EXPECT_GE(stats->breakdown_seconds.software(), want - 1e-9) << wire;
+      return absl::OkStatus();
+    }));
+  }
+}
+
 TEST(DeviceClockTest, ComputeBeyondTheDevicesIsAnOverrun) {
   LocalCluster cluster(2);
   ExpectAllOk(cluster.OnEachGroup(Paced(), [](CollectiveGroup& group) {
@@ -95,6 +115,7 @@ TEST(DeviceClockTest, OutsideOfPacedStepsTheHostsClockCounts) {
 TEST(DeviceClockTest, APacedClockMovesByWhatIsSpentAndNeverBack) {
   DeviceOptions device{.message_overhead = absl::Hours(1), .staging_bytes_per_second = 4.0 / 3600};
   device.message_bytes_per_second = 1.0 / 3600;
+  device.codec_bytes_per_second = 4.0 / 3600;
   DeviceClock clock(device);
   clock.BeginStep({absl::ZeroDuration()});
   absl::Time begin = clock.Now();
@@ -105,6 +126,14 @@ TEST(DeviceClockTest, APacedClockMovesByWhatIsSpentAndNeverBack) {
   EXPECT_EQ(clock.Now(), begin + absl::Hours(1));
   clock.SpendStaging(2);
   EXPECT_EQ(clock.Now(), begin + absl::Hours(3));
+  begin = clock.Now();
+  const WireFormat rotated = WireFormat::Parse("int4+hadamard").value();
+  clock.SpendCodec(rotated, 2);
+  clock.SpendRotation(rotated, 2);
+  clock.SpendRotation(WireFormat::Parse("int4").value(), 2);
+  clock.SpendCodec(WireFormat::Parse("bf16").value(), 2);
+  EXPECT_EQ(clock.Now(), begin + absl::Hours(4));
+  begin = clock.Now() - absl::Hours(3);
   clock.Reach(begin);
   EXPECT_EQ(clock.Now(), begin + absl::Hours(3));
   clock.Reach(begin + absl::Hours(4));

@@ -31,7 +31,7 @@ NetworkOptions Partitioned() {
 
 // One planned all-reduce of `count` elements in a step.
 absl::Status OneStep(CollectiveGroup& group, int64_t count) {
-  group.BeginStep(0, {{kForwardTag, count, count * 4}});
+  group.BeginStep(0, {{kForwardTag, count, WireFormat()}});
   std::vector<float> data(count, 1.0f);
   const absl::Status status = group.AllReduce(kForwardTag, absl::MakeSpan(data));
   if (!status.ok()) return status;

@@ -49,7 +49,7 @@ void ExpectEverySum(int world_size, int rounds) {
     groups[rank] = cluster.Connected(rank);
     return absl::OkStatus();
   }));
-  const Schedule schedule = (*FindAlgorithm("two_phase"))->build(world_size, kCount);
+  const Schedule schedule = (*FindAlgorithm("two_phase"))->build(world_size, kCount, 1);
   ExpectAllOk(cluster.OnEachRank([&](int rank) {
     FlickeringNetwork network(rank, world_size);
     DeviceClock clock(std::nullopt);
@@ -58,7 +58,7 @@ void ExpectEverySum(int world_size, int rounds) {
       std::vector<float> data(kCount, static_cast<float>(rank + 1));
       Execution execution;
       execution.schedule = &schedule;
-      execution.codec = *FindCodec(round % 2 == 0 ? "fp32" : "bf16");
+      execution.wire = WireFormat::Parse(round % 2 == 0 ? "fp32" : "bf16").value();
       execution.collective = round;
       execution.deadline = MonotonicNow() + kTestDeadline;
       ExecutionReport report;

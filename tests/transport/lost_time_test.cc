@@ -88,7 +88,6 @@ std::vector<Delivery> DeliveriesOf(const Script& script) {
   const Schedule schedule = BuildDirect(2, script.segments);
   Execution execution;
   execution.schedule = &schedule;
-  execution.codec = *FindCodec("fp32");
   execution.deadline = MonotonicNow() + absl::Seconds(30);
   std::vector<float> data(script.segments, 1.0f);
   ExecutionReport report;

@@ -12,7 +12,7 @@ using testing::HasSubstr;
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
 CollectiveStep Entry(CollectivePart part, int64_t elements, int64_t handle) {
-  CollectiveStep step{kForwardTag, elements, 4 * elements};
+  CollectiveStep step{kForwardTag, elements, WireFormat()};
   step.part = part;
   step.handle = handle;
   return step;

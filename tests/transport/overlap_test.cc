@@ -79,6 +79,8 @@ TEST_P(EveryAlgorithmOverlap, SumsHaveTheBitsOfBlockingOnes) {
       options.choose = FixedAlgorithm(GetParam());
       options.segment_bytes = 1000;
       options.wire_backward = "bf16";
+      if (CheckFormat(**FindAlgorithm(GetParam()), *WireFormat::Parse("int4+hadamard")).ok())
+        options.wire_forward = "int4+hadamard";
       options.overlap = overlap;
       ExpectAllOk(cluster.OnEachGroup(options, [](CollectiveGroup& group) {
         std::vector<std::vector<float>> want = Buffers(group.rank());

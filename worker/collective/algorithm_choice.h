@@ -2,17 +2,11 @@
 // finds cheapest for each size, on the network that the run begins with.
 #pragma once
 
-#include <optional>
-
 #include "common/network/link_options.h"
-#include "common/simulate/compute_cost.h"
 #include "edgetp/v1/config.pb.h"
 #include "worker/collective/collective_group.h"
 
 namespace edgetp {
-
-// The device of a rank, if the run names any.
-std::optional<DeviceOptions> DeviceOf(const v1::RunConfig& config, int rank);
 
 // The same on all ranks; says in the log what `auto` became.
 AlgorithmChooser ChooserFor(const v1::RunConfig& config, NetworkOptions network);

@@ -26,7 +26,7 @@ std::string Describe(const CollectiveStep& step) {
       step.part == CollectivePart::kStart ? absl::StrCat("start handle=", step.handle, " ") : "";
   return absl::StrCat("{", start, NameOf(step.tag.traffic), " ", NameOf(step.tag.phase),
                       " layer=", step.tag.layer, " elements=", step.elements,
-                      " wire_bytes=", step.wire_bytes,
+                      " wire_bytes=", step.wire_bytes(), " wire=", step.wire.name(),
                       step.tag.reduction == Reduction::kMax ? " maximum" : "", "}");
 }
 
@@ -36,7 +36,7 @@ bool Same(const CollectiveStep& want, const CollectiveStep& got) {
   if (want.part == CollectivePart::kWait) return true;
   return want.tag.traffic == got.tag.traffic && want.tag.phase == got.tag.phase &&
          want.tag.layer == got.tag.layer && want.tag.reduction == got.tag.reduction &&
-         want.elements == got.elements && want.wire_bytes == got.wire_bytes;
+         want.elements == got.elements && want.wire == got.wire;
 }
 
 // Nobody waits longer for a segment than for its collective.
@@ -50,34 +50,32 @@ std::unique_ptr<SegmentTransport> Holding(std::unique_ptr<SegmentTransport> inne
 }  // namespace
 
 AlgorithmChooser FixedAlgorithm(const std::string& name) {
-  return [name](int64_t, const Codec&) -> absl::StatusOr<std::string> { return name; };
+  return [name](int64_t, const WireFormat&) -> absl::StatusOr<std::string> { return name; };
 }
 
 absl::StatusOr<std::unique_ptr<CollectiveGroup>> CollectiveGroup::Create(
     std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options) {
-  ASSIGN_OR_RETURN(const Codec* fp32, FindCodec("fp32"));
-  ASSIGN_OR_RETURN(const Codec* forward, FindCodec(options.wire_forward));
-  ASSIGN_OR_RETURN(const Codec* backward, FindCodec(options.wire_backward));
+  Formats formats;
+  ASSIGN_OR_RETURN(formats.forward, WireFormat::Parse(options.wire_forward));
+  ASSIGN_OR_RETURN(formats.backward, WireFormat::Parse(options.wire_backward));
+  ASSIGN_OR_RETURN(formats.grad_sync, WireFormat::Parse(options.wire_grad_sync));
   if (options.segment_bytes < 1 || options.segment_bytes > kMaxSegmentBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("collective: segment_bytes must be in [1, ", kMaxSegmentBytes,
                      "] (segment_bytes=", options.segment_bytes, ")"));
   }
   return std::unique_ptr<CollectiveGroup>(
-      new CollectiveGroup(std::move(transport), std::move(options), fp32, forward, backward));
+      new CollectiveGroup(std::move(transport), std::move(options), formats));
 }
 
 CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
-                                 CollectiveGroupOptions options, const Codec* fp32,
-                                 const Codec* forward, const Codec* backward)
+                                 CollectiveGroupOptions options, const Formats& formats)
     : held_by_senders_(!transport->one_clock()),
       transport_(held_by_senders_ ? Holding(std::move(transport), options.deadline)
                                   : std::move(transport)),
       options_(std::move(options)),
       deadline_seconds_(absl::ToDoubleSeconds(options_.deadline)),
-      fp32_(fp32),
-      forward_(forward),
-      backward_(backward),
+      formats_(formats),
       clock_(options_.device),
       network_(transport_->rank(), transport_->world_size(), options_.network, options_.seed,
                options_.medium),
@@ -94,10 +92,28 @@ v1::Fidelity CollectiveGroup::TotalFidelity() const {
   return fidelity;
 }
 
-const Codec& CollectiveGroup::CodecFor(TrafficClass traffic) const {
-  if (traffic == TrafficClass::kActivationForward) return *forward_;
-  if (traffic == TrafficClass::kActivationBackward) return *backward_;
-  return *fp32_;
+const WireFormat& CollectiveGroup::WireOf(TrafficClass traffic) const {
+  switch (traffic) {
+    case TrafficClass::kActivationForward:
+      return formats_.forward;
+    case TrafficClass::kActivationBackward:
+      return formats_.backward;
+    case TrafficClass::kGradSync:
+      return formats_.grad_sync;
+    case TrafficClass::kScalar:
+    case TrafficClass::kControl:
+      break;
+  }
+  return formats_.other;
+}
+
+// An evaluation is no step of the training, and must not leave anything behind for one.
+bool CollectiveGroup::FeedsBack(TrafficClass traffic) const {
+  if (!in_step_ || step_ < 0 || WireOf(traffic).identity()) return false;
+  if (traffic == TrafficClass::kGradSync) return options_.feedback_grad_sync;
+  const bool activations =
+      traffic == TrafficClass::kActivationForward || traffic == TrafficClass::kActivationBackward;
+  return activations && options_.feedback_activations;
 }
 
 void CollectiveGroup::SetChooser(AlgorithmChooser choose) {
@@ -105,28 +121,28 @@ void CollectiveGroup::SetChooser(AlgorithmChooser choose) {
   schedules_.clear();
 }
 
-absl::StatusOr<const Schedule*> CollectiveGroup::ScheduleFor(const Codec& codec, int64_t elements) {
-  const auto key = std::make_pair(codec.wire_id, elements);
+absl::StatusOr<const Schedule*> CollectiveGroup::ScheduleFor(const WireFormat& wire,
+                                                             int64_t elements) {
+  const auto key = std::make_pair(wire, elements);
   if (const auto found = schedules_.find(key); found != schedules_.end()) return &found->second;
-  ASSIGN_OR_RETURN(const std::string name, options_.choose(elements, codec));
+  ASSIGN_OR_RETURN(const std::string name, options_.choose(elements, wire));
   ASSIGN_OR_RETURN(const Algorithm* algorithm, FindAlgorithm(name));
-  return &schedules_.emplace(key, algorithm->build(world_size(), elements)).first->second;
+  RETURN_IF_ERROR(CheckFormat(*algorithm, wire));
+  Schedule schedule = algorithm->build(world_size(), elements, wire.granule());
+  return &schedules_.emplace(key, std::move(schedule)).first->second;
 }
 
 absl::StatusOr<std::string> CollectiveGroup::AlgorithmFor(TrafficClass traffic, int64_t elements) {
-  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(CodecFor(traffic), elements));
+  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(WireOf(traffic), elements));
   return schedule->algorithm;
 }
 
 google::protobuf::RepeatedPtrField<v1::AllReduceChoice> CollectiveGroup::Choices() const {
   google::protobuf::RepeatedPtrField<v1::AllReduceChoice> choices;
   for (const auto& [key, schedule] : schedules_) {
-    const auto [wire_id, elements] = key;
-    const Codec* const codec = wire_id == forward_->wire_id    ? forward_
-                               : wire_id == backward_->wire_id ? backward_
-                                                               : fp32_;
+    const auto& [wire, elements] = key;
     v1::AllReduceChoice* const choice = choices.Add();
-    choice->set_bytes(static_cast<double>(elements) * codec->bytes_per_element);
+    choice->set_bytes(static_cast<double>(wire.WireBytes(elements)));
     choice->set_algorithm(schedule.algorithm);
   }
   return choices;
@@ -172,18 +188,18 @@ absl::Time CollectiveGroup::Enter(int64_t bytes, CollectivePart part) {
 absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const CollectiveTag& tag,
                                                                   absl::Span<float> data,
                                                                   CollectivePart part) {
-  const Codec& codec = tag.reduction == Reduction::kSum ? CodecFor(tag.traffic) : *fp32_;
+  const WireFormat& wire = tag.reduction == Reduction::kSum ? WireOf(tag.traffic) : formats_.other;
   const auto elements = static_cast<int64_t>(data.size());
-  RETURN_IF_ERROR(Audit({tag, elements, elements * codec.bytes_per_element,
-                         CollectiveKind::kAllReduce, part, next_handle_}));
-  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(codec, elements));
+  RETURN_IF_ERROR(Audit({tag, elements, wire, CollectiveKind::kAllReduce, part, next_handle_}));
+  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(wire, elements));
   Pending pending;
   pending.tag = tag;
   pending.execution = NextExecution(Emulates());
   pending.execution.schedule = schedule;
-  pending.execution.codec = &codec;
+  pending.execution.wire = wire;
   pending.execution.reduction = tag.reduction;
   pending.data = data;
+  if (FeedsBack(tag.traffic)) pending.feedback_site = next_expected_;
   pending.paced = clock_.paced();
   return pending;
 }
@@ -221,7 +237,6 @@ absl::Status CollectiveGroup::RunBetweenSteps(const CollectiveTag& tag, const Sc
                                             " within a step (rank=", rank(), " step=", step_, ")"));
   }
   execution.schedule = &schedule;
-  execution.codec = fp32_;
   clock_.Interrupt();
   ASSIGN_OR_RETURN(const absl::Time begin, SettleAll(clock_.Now()));
   links_.Begin(/*paced=*/false, begin);

@@ -1,5 +1,5 @@
 // The worker's Communicator: collectives over the peers of a job, with the algorithm chosen per
-// size, a wire dtype per traffic class, an emulated network, an audit against the step plan, and
+// size, a wire format per traffic class, an emulated network, an audit against the step plan, and
 // accounts of where the time went. One thread calls it; SetNetwork, SetDeadline and Abort may come
 // from any.
 //
@@ -35,6 +35,7 @@
 #include "worker/collective/collective_stats.h"
 #include "worker/collective/device_clock.h"
 #include "worker/collective/emulation.h"
+#include "worker/collective/error_feedback.h"
 #include "worker/collective/link_clock.h"
 #include "worker/collective/schedule_executor.h"
 #include "worker/model/communicator.h"
@@ -43,16 +44,19 @@
 namespace edgetp {
 
 // The name of the algorithm for an all-reduce of that many elements. Must be the same on all ranks;
-// called once per size and dtype.
+// called once per size and format.
 using AlgorithmChooser =
-    std::function<absl::StatusOr<std::string>(int64_t elements, const Codec& codec)>;
+    std::function<absl::StatusOr<std::string>(int64_t elements, const WireFormat& wire)>;
 
 AlgorithmChooser FixedAlgorithm(const std::string& name);
 
 struct CollectiveGroupOptions {
   AlgorithmChooser choose = FixedAlgorithm("two_phase");
-  std::string wire_forward = "fp32";   // of kActivationForward
-  std::string wire_backward = "fp32";  // of kActivationBackward; everything else is always fp32
+  std::string wire_forward = "fp32";    // of kActivationForward
+  std::string wire_backward = "fp32";   // of kActivationBackward
+  std::string wire_grad_sync = "fp32";  // of kGradSync; everything else is always fp32
+  bool feedback_activations = false;    // error feedback of both directions, in training steps
+  bool feedback_grad_sync = false;
   absl::Duration deadline = absl::Seconds(30);  // of one collective that is emulated
   absl::Duration patience = absl::Hours(1);     // at a barrier, for rank 0: it may be saving
   bool emulate_all = true;                      // false: training steps alone
@@ -62,7 +66,7 @@ struct CollectiveGroupOptions {
   int64_t segment_bytes = kDefaultSegmentBytes;
   NetworkOptions network;
   std::optional<DeviceOptions> device;  // what messages and staging cost in steps that are paced
-  uint64_t seed = 0;                    // of jitter and loss
+  uint64_t seed = 0;                    // of jitter, loss and Hadamard signs
   MediumReservation* medium =
       nullptr;  // must outlive the group; null: every rank is its own arbiter
   CollectiveObserver* observer = nullptr;  // must outlive the group
@@ -71,7 +75,7 @@ struct CollectiveGroupOptions {
 class CollectiveGroup final : public Communicator {
  public:
   // `transport` is connected. Where its ranks share no clock, it is wrapped in a HoldingTransport.
-  // Errors: InvalidArgument (algorithm or dtype unknown, segment size).
+  // Errors: InvalidArgument (wire format, segment size).
   static absl::StatusOr<std::unique_ptr<CollectiveGroup>> Create(
       std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options);
   // Ends what is under way with Cancelled. Blocks until: nothing is.
@@ -117,8 +121,11 @@ class CollectiveGroup final : public Communicator {
   void ResetTotalFidelity() { stats_.ResetTotalFidelity(); }
 
   // What AllReduce uses for that many elements of a class.
-  // Errors: InvalidArgument (the chooser's name is unknown), those of the chooser.
+  // Errors: InvalidArgument (the chooser's name is unknown, or does not take the class's format),
+  //   those of the chooser.
   absl::StatusOr<std::string> AlgorithmFor(TrafficClass traffic, int64_t elements);
+
+  const WireFormat& WireOf(TrafficClass traffic) const;
 
   // The algorithm of each size that there has been so far.
   google::protobuf::RepeatedPtrField<v1::AllReduceChoice> Choices() const;
@@ -147,6 +154,7 @@ class CollectiveGroup final : public Communicator {
     CollectiveTag tag;
     Execution execution;
     absl::Span<float> data;
+    std::optional<size_t> feedback_site;  // its place in the step, where errors are fed back
     bool paced = false;
     absl::Time started;  // on the rank's clock
     uint64_t task = 0;   // of runner_
@@ -162,13 +170,19 @@ class CollectiveGroup final : public Communicator {
     absl::Duration overlap;  // ran under compute; once it is settled
   };
 
+  struct Formats {
+    WireFormat forward;
+    WireFormat backward;
+    WireFormat grad_sync;
+    WireFormat other;  // fp32
+  };
+
   CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options,
-                  const Codec* fp32, const Codec* forward, const Codec* backward);
-  const Codec& CodecFor(TrafficClass traffic) const;
+                  const Formats& formats);
   // The next all-reduce.
   absl::StatusOr<Pending> Prepare(const CollectiveTag& tag, absl::Span<float> data,
                                   CollectivePart part);
-  // The next collective, without its schedule and codec.
+  // The next collective, without its schedule and format.
   Execution NextExecution(bool emulated);
   // For one that begins now.
   absl::Duration Patience(bool emulated) const;
@@ -176,7 +190,8 @@ class CollectiveGroup final : public Communicator {
   // Runs a collective that is in no step.
   absl::Status RunBetweenSteps(const CollectiveTag& tag, const Schedule& schedule,
                                Execution execution, absl::Span<float> data);
-  absl::StatusOr<const Schedule*> ScheduleFor(const Codec& codec, int64_t elements);
+  bool FeedsBack(TrafficClass traffic) const;
+  absl::StatusOr<const Schedule*> ScheduleFor(const WireFormat& wire, int64_t elements);
   // Ends the compute segment under way; returns when, on the rank's clock.
   absl::Time EndSegment();
   // The same where the host need not be on time (DeviceClock::PassSegment).
@@ -193,6 +208,9 @@ class CollectiveGroup final : public Communicator {
   // collective_group_overlap.cc.
   // On the thread that has the transport.
   void Run(Pending* pending);
+  // The all-reduce between what its format does to the data before and after: a rotation, and what
+  // was lost the time before.
+  absl::Status RunAllReduce(Pending* pending);
   // A blocking one that this thread runs and waits for.
   absl::Status RunHere(Pending* pending);
   // Waits for all that was started up to a handle. The rank has done nothing else since `from`.
@@ -210,10 +228,8 @@ class CollectiveGroup final : public Communicator {
   std::unique_ptr<SegmentTransport> transport_;
   CollectiveGroupOptions options_;
   std::atomic<double> deadline_seconds_;
-  const Codec* fp32_;
-  const Codec* forward_;
-  const Codec* backward_;
-  std::map<std::pair<uint32_t, int64_t>, Schedule> schedules_;  // by wire id and elements
+  const Formats formats_;
+  std::map<std::pair<WireFormat, int64_t>, Schedule> schedules_;  // by format and elements
   uint64_t collectives_ = 0;
   StatsCollector stats_;
 
@@ -232,6 +248,7 @@ class CollectiveGroup final : public Communicator {
   EmulatedNetwork network_;
   LinkClock links_;
   ScheduleExecutor executor_;
+  ErrorFeedback feedback_;
 
   absl::Status failed_;  // the first error
   int64_t next_handle_ = 0;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/collective/hadamard.h"
 #include "worker/collective/collective_group.h"
 
 namespace edgetp {
@@ -76,9 +77,23 @@ void CollectiveGroup::Run(Pending* pending) {
   pending->begin = links_.Begin(pending->paced, pending->started);
   pending->staging_before = links_.SpendStaging(elements);
   pending->execution.deadline = MonotonicNow() + Patience(pending->execution.emulated);
-  pending->status = executor_.Run(pending->execution, pending->data, &pending->report);
+  pending->status = RunAllReduce(pending);
   pending->staging_after = links_.SpendStaging(elements);
   pending->end = links_.End();
+}
+
+absl::Status CollectiveGroup::RunAllReduce(Pending* pending) {
+  const WireFormat& wire = pending->execution.wire;
+  const absl::Span<float> data = pending->data;
+  const auto elements = static_cast<int64_t>(data.size());
+  if (wire.hadamard()) Rotate(data, wire.granule(), options_.seed);
+  links_.SpendRotation(wire, elements);
+  if (pending->feedback_site.has_value())
+    pending->execution.residual = feedback_.Begin(*pending->feedback_site, data);
+  RETURN_IF_ERROR(executor_.Run(pending->execution, data, &pending->report));
+  if (wire.hadamard()) RotateBack(data, wire.granule(), options_.seed);
+  links_.SpendRotation(wire, elements);
+  return absl::OkStatus();
 }
 
 absl::Status CollectiveGroup::RunHere(Pending* pending) {

@@ -5,30 +5,12 @@
 #include <numeric>
 #include <utility>
 
+#include "common/plan/plan_report.h"
+
 namespace edgetp {
 namespace {
 
 constexpr size_t kMaxSamples = 1 << 16;
-
-void AddBytes(TrafficClass traffic, double bytes, v1::TrafficBytes* out) {
-  switch (traffic) {
-    case TrafficClass::kActivationForward:
-      out->set_activation_fwd(out->activation_fwd() + bytes);
-      return;
-    case TrafficClass::kActivationBackward:
-      out->set_activation_bwd(out->activation_bwd() + bytes);
-      return;
-    case TrafficClass::kGradSync:
-      out->set_grad_sync(out->grad_sync() + bytes);
-      return;
-    case TrafficClass::kScalar:
-      out->set_scalar(out->scalar() + bytes);
-      return;
-    case TrafficClass::kControl:
-      out->set_control(out->control() + bytes);
-      return;
-  }
-}
 
 }  // namespace
 

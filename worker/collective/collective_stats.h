@@ -18,7 +18,7 @@ namespace edgetp {
 struct StepStats {
   absl::Duration elapsed;
   v1::Breakdown breakdown_seconds;  // the sum is `elapsed`
-  v1::TrafficBytes bytes;           // sent, after the wire dtype
+  v1::TrafficBytes bytes;           // sent, in their wire formats
   absl::Duration hidden;            // of exchanges, under compute: in no term of the breakdown
   absl::Duration exposed_software;  // not hidden behind emulated delays (ExecutionReport)
   int64_t messages = 0;             // sent

@@ -18,6 +18,14 @@ void LinkClock::SpendReceiving() {
   if (paced_) now_ += device_->message_overhead;
 }
 
+void LinkClock::SpendCodec(const WireFormat& wire, int64_t elements) {
+  if (paced_) now_ += CodecTime(*device_, wire, elements);
+}
+
+void LinkClock::SpendRotation(const WireFormat& wire, int64_t elements) {
+  if (paced_) now_ += RotationTime(*device_, wire, elements);
+}
+
 absl::Duration LinkClock::SpendStaging(int64_t elements) {
   if (!paced_) return absl::ZeroDuration();
   const absl::Duration staging = StagingTime(*device_, elements);

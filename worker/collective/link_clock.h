@@ -36,6 +36,9 @@ class LinkClock {
   // receiver.
   void SpendSending(int64_t bytes, double link_bits_per_second);
   void SpendReceiving();
+  // Encoding or decoding of that many elements; a rotation before or after a collective.
+  void SpendCodec(const WireFormat& wire, int64_t elements);
+  void SpendRotation(const WireFormat& wire, int64_t elements);
   void Reach(absl::Time time);  // not earlier than this
   // Of float32 elements, between accelerator and network buffers, one way. Returns how long.
   absl::Duration SpendStaging(int64_t elements);

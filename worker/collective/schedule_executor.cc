@@ -110,8 +110,9 @@ float* ScheduleExecutor::Sum(int chunk) {
 }
 
 absl::Status ScheduleExecutor::Send(const Action& action) {
-  const Codec& codec = *execution_.codec;
-  const Segmentation segments(Range(action.chunk).size(), codec.bytes_per_element, segment_bytes_);
+  const Segmentation segments = SegmentsOf(action.chunk);
+  if (!chunks_[action.chunk].encoded)
+    clock_->SpendCodec(execution_.wire, segments.chunk_elements());
   clock_->SpendSending(segments.chunk_bytes(), network_->RateTo(action.peer));
   RETURN_IF_ERROR(EncodeChunk(action));
   const absl::Span<const std::byte> payload = WirePayload(action.chunk);
@@ -122,7 +123,7 @@ absl::Status ScheduleExecutor::Send(const Action& action) {
     header.collective = execution_.collective;
     header.chunk = static_cast<uint32_t>(action.chunk);
     header.offset_bytes = static_cast<uint64_t>(range.offset_bytes);
-    header.wire_dtype = codec.wire_id;
+    header.wire_dtype = execution_.wire.wire_id();
     header.times = times[i];
     header.times.entered_ns = absl::ToUnixNanos(latest_entry_);
     sender_.Enqueue(action.peer, header, payload.subspan(range.offset_bytes, range.size_bytes));
@@ -165,42 +166,65 @@ absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
   return absl::OkStatus();
 }
 
+Segmentation ScheduleExecutor::SegmentsOf(int chunk) const {
+  return Segmentation(execution_.wire, Range(chunk).size(), segment_bytes_);
+}
+
+// Chunks begin at granules: what is before one is in whole granules, too.
 absl::Span<const std::byte> ScheduleExecutor::WirePayload(int chunk) {
-  const Codec& codec = *execution_.codec;
+  const WireFormat& wire = execution_.wire;
   const ChunkRange& range = Range(chunk);
-  const size_t bytes = range.size() * codec.bytes_per_element;
-  if (codec.wire_id == 0) return {reinterpret_cast<const std::byte*>(Sum(chunk)), bytes};
-  return {encoded_.data() + range.begin * codec.bytes_per_element, bytes};
+  const auto bytes = static_cast<size_t>(wire.WireBytes(range.size()));
+  if (wire.identity()) return {reinterpret_cast<const std::byte*>(Sum(chunk)), bytes};
+  return {encoded_.data() + wire.WireBytes(range.begin), bytes};
 }
 
 // A lossy value is kept as it was sent: whoever adds or keeps it has the same bits as the receiver.
 absl::Status ScheduleExecutor::EncodeChunk(const Action& action) {
-  const Codec& codec = *execution_.codec;
+  const WireFormat& wire = execution_.wire;
   Chunk& chunk = chunks_[action.chunk];
-  if (codec.wire_id == 0 || chunk.encoded) return absl::OkStatus();
-  if (encoded_.size() < data_.size() * codec.bytes_per_element) {
+  if (wire.identity() || chunk.encoded) return absl::OkStatus();
+  const auto all_bytes = static_cast<size_t>(wire.WireBytes(static_cast<int64_t>(data_.size())));
+  if (encoded_.size() < all_bytes) {
     RETURN_IF_ERROR(WaitReleased(action, {}));  // growing moves the buffer
-    encoded_.resize(data_.size() * codec.bytes_per_element);
+    encoded_.resize(all_bytes);
   }
-  const ChunkRange& range = Range(action.chunk);
-  std::byte* const out = encoded_.data() + range.begin * codec.bytes_per_element;
-  RETURN_IF_ERROR(
-      WaitReleased(action, {out, static_cast<size_t>(range.size() * codec.bytes_per_element)}));
-  float* const values = Sum(action.chunk);
-  codec.encode(values, out, range.size());
-  codec.decode(out, values, range.size());
+  RETURN_IF_ERROR(WaitReleased(action, WirePayload(action.chunk)));
+  std::byte* const out = encoded_.data() + wire.WireBytes(Range(action.chunk).begin);
+  const absl::Span<float> values(Sum(action.chunk), Range(action.chunk).size());
+  const absl::Span<float> residual = Residual(action.chunk);
+  wire.Encode(values, out);
+  for (size_t i = 0; i < residual.size(); ++i) residual[i] += values[i];
+  wire.Decode(out, values);
+  for (size_t i = 0; i < residual.size(); ++i) residual[i] -= values[i];
   chunk.encoded = chunk.rounded = true;
   return absl::OkStatus();
 }
 
-// What is in data goes through the wire dtype (schedule.h says when). No send reads data where that
-// changes a bit: lossy payloads are read from encoded_.
+absl::Span<float> ScheduleExecutor::Residual(int chunk) {
+  if (execution_.residual.empty()) return {};
+  return execution_.residual.subspan(Range(chunk).begin, Range(chunk).size());
+}
+
+// What is in data goes through the wire format, where that is a matter of each element (schedule.h
+// says when and why). No send reads data where that changes a bit: lossy payloads are read from
+// encoded_.
 void ScheduleExecutor::RoundData(int index) {
   Chunk& chunk = chunks_[index];
-  if (chunk.rounded) return;
-  const ChunkRange& range = Range(index);
-  execution_.codec->round(data_.data() + range.begin, range.size());
+  if (chunk.rounded || !execution_.wire.elementwise()) return;
+  execution_.wire.Round(data_.subspan(Range(index).begin, Range(index).size()));
   chunk.rounded = true;
+}
+
+// The same of what this rank brings: what is lost of it is this rank's loss. (Of a sum, it is the
+// loss of who encodes it; all others round it to the same value.)
+void ScheduleExecutor::RoundOwnPart(int index) {
+  if (chunks_[index].rounded || !execution_.wire.elementwise()) return;
+  const absl::Span<float> own = data_.subspan(Range(index).begin, Range(index).size());
+  const absl::Span<float> residual = Residual(index);
+  for (size_t i = 0; i < residual.size(); ++i) residual[i] += own[i];
+  RoundData(index);
+  for (size_t i = 0; i < residual.size(); ++i) residual[i] -= own[i];
 }
 
 // The first operand starts the sum. Where this rank's own part is next, received + own is formed in
@@ -210,7 +234,7 @@ absl::Status ScheduleExecutor::ReceiveReduce(const Action& action, bool own_part
   Chunk& chunk = chunks_[action.chunk];
   const int64_t begin = Range(action.chunk).begin;
   const bool own_part_first = chunk.state == ChunkState::kOwn && own_part_next;
-  if (own_part_first) RoundData(action.chunk);
+  if (own_part_first) RoundOwnPart(action.chunk);
   chunk.encoded = chunk.rounded = false;
   if (own_part_first) chunk.state = ChunkState::kData;
   if (chunk.state != ChunkState::kOwn) return Receive(action, Sum(action.chunk), Operation::kAdd);
@@ -218,28 +242,32 @@ absl::Status ScheduleExecutor::ReceiveReduce(const Action& action, bool own_part
   return Receive(action, Scratch() + begin, Operation::kCopy);
 }
 
-void ScheduleExecutor::Apply(const ReceivedSegment& segment, Decode decode, float* out) const {
-  ForEachPiece(segment, execution_.codec->bytes_per_element,
-               [&out, decode](const std::byte* in, size_t count) {
-                 decode(in, out, count);
-                 out += count;
+void ScheduleExecutor::Apply(const ReceivedSegment& segment, Operation operation,
+                             absl::Span<float> out) const {
+  const WireFormat& wire = execution_.wire;
+  const int64_t granule = wire.granule();
+  ForEachPiece(segment, static_cast<size_t>(wire.WireBytes(granule)),
+               [this, &out, &wire, granule, operation](const std::byte* in, size_t granules) {
+                 const absl::Span<float> some = out.subspan(0, granules * granule);
+                 operation == Operation::kCopy ? wire.Decode(in, some) : AddReceived(in, some);
+                 out.remove_prefix(some.size());
                });
 }
 
 absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Operation operation) {
-  const Codec& codec = *execution_.codec;
-  const Segmentation segments(Range(action.chunk).size(), codec.bytes_per_element, segment_bytes_);
+  const Segmentation segments = SegmentsOf(action.chunk);
   for (int64_t i = 0; i < segments.count(); ++i) {
     const SegmentRange range = segments.at(i);
     ASSIGN_OR_RETURN(const ReceivedSegment* segment, Await(action));
     RETURN_IF_ERROR(CheckExpected(action, range, *segment));
-    float* out = target + range.offset_bytes / codec.bytes_per_element;
-    const size_t bytes = range.size_bytes / codec.bytes_per_element * sizeof(float);
-    RETURN_IF_ERROR(WaitReleased(action, {reinterpret_cast<const std::byte*>(out), bytes}));
-    Apply(*segment, operation == Operation::kCopy ? codec.decode : DecodeAdd(), out);
+    const absl::Span<float> out(target + range.begin, range.elements);
+    RETURN_IF_ERROR(WaitReleased(
+        action, {reinterpret_cast<const std::byte*>(out.data()), out.size() * sizeof(float)}));
+    Apply(*segment, operation, out);
     arrivals_.Pop(action.peer);
   }
   clock_->SpendReceiving();
+  clock_->SpendCodec(execution_.wire, segments.chunk_elements());
   return absl::OkStatus();
 }
 

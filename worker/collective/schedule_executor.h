@@ -35,14 +35,17 @@ struct ExecutionReport {
   // the network's time.
   absl::Duration exposed_software;
   int64_t messages_sent = 0;
-  std::vector<int64_t> bytes_sent;   // by peer; payload after the wire dtype
+  std::vector<int64_t> bytes_sent;   // by peer; payload, in its wire format
   std::vector<Delivery> deliveries;  // emulated segments alone
 };
 
 struct Execution {
   const Schedule* schedule = nullptr;
-  const Codec* codec = nullptr;
+  WireFormat wire;
   Reduction reduction = Reduction::kSum;  // what "adding" is below; others than the sum: fp32
+  // Where there is one, as long as the data: what encoding takes away from this rank's values is
+  // added to it.
+  absl::Span<float> residual;
   uint64_t collective = 0;          // number within the job
   bool emulated = true;             // false: as fast as the host can, partition or not
   const char* name = "all_reduce";  // for messages, as `step`
@@ -72,12 +75,11 @@ class ScheduleExecutor {
   struct Chunk {
     ChunkState state = ChunkState::kOwn;
     bool encoded = false;  // its current value is in encoded_
-    bool rounded = false;  // its current value is one that the wire dtype has
+    bool rounded = false;  // its current value is one that the wire format has
   };
   enum class Operation { kCopy, kAdd };
-  using Decode = decltype(Codec::decode);
-  // What adds a received part to a sum, and a sum to this rank's part.
-  Decode DecodeAdd() const;
+  // Adds a received part to a sum, and a sum to this rank's part.
+  void AddReceived(const std::byte* part, absl::Span<float> sum) const;
   void AddSum(const float* sum, float* own, size_t count) const;
   // Of one awaited segment.
   struct WaitTimes {
@@ -99,9 +101,12 @@ class ScheduleExecutor {
   absl::Span<const std::byte> WirePayload(int chunk);
   absl::Status EncodeChunk(const Action& action);
   void RoundData(int index);
+  void RoundOwnPart(int index);
+  absl::Span<float> Residual(int chunk);
+  Segmentation SegmentsOf(int chunk) const;
   absl::Status ReceiveReduce(const Action& action, bool own_part_next);
   absl::Status Receive(const Action& action, float* target, Operation operation);
-  void Apply(const ReceivedSegment& segment, Decode decode, float* out) const;
+  void Apply(const ReceivedSegment& segment, Operation operation, absl::Span<float> out) const;
   absl::Status ReduceLocal(const Action& action);
   absl::StatusOr<const ReceivedSegment*> Await(const Action& action);
   absl::Status Hold(const Action& action, absl::Time release);

@@ -12,7 +12,7 @@ absl::Status ScheduleExecutor::CheckExpected(const Action& action, const Segment
   const bool expected = header.collective == execution_.collective &&
                         header.chunk == static_cast<uint32_t>(action.chunk) &&
                         header.offset_bytes == static_cast<uint64_t>(want.offset_bytes) &&
-                        header.wire_dtype == execution_.codec->wire_id &&
+                        header.wire_dtype == execution_.wire.wire_id() &&
                         got.payload_bytes == want.size_bytes;
   if (expected) return absl::OkStatus();
   const auto name = [](uint64_t collective, int64_t chunk, int64_t offset, uint32_t dtype,
@@ -24,7 +24,7 @@ absl::Status ScheduleExecutor::CheckExpected(const Action& action, const Segment
       absl::StrCat(execution_.name, " recv: not the segment that the schedule expects ",
                    Where(action), " want {",
                    name(execution_.collective, action.chunk, want.offset_bytes,
-                        execution_.codec->wire_id, want.size_bytes),
+                        execution_.wire.wire_id(), want.size_bytes),
                    "} got {",
                    name(header.collective, header.chunk, header.offset_bytes, header.wire_dtype,
                         got.payload_bytes),

@@ -27,8 +27,9 @@ void LargerFp32(const std::byte* in, float* out, size_t count) {
 
 }  // namespace
 
-ScheduleExecutor::Decode ScheduleExecutor::DecodeAdd() const {
-  return execution_.reduction == Reduction::kMax ? &LargerFp32 : execution_.codec->decode_add;
+void ScheduleExecutor::AddReceived(const std::byte* part, absl::Span<float> sum) const {
+  if (execution_.reduction == Reduction::kMax) return LargerFp32(part, sum.data(), sum.size());
+  execution_.wire.DecodeAdd(part, sum);
 }
 
 void ScheduleExecutor::AddSum(const float* sum, float* own, size_t count) const {
@@ -41,7 +42,7 @@ void ScheduleExecutor::AddSum(const float* sum, float* own, size_t count) const 
 
 absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
   Chunk& chunk = chunks_[action.chunk];
-  if (chunk.state == ChunkState::kOwn) RoundData(action.chunk);
+  if (chunk.state == ChunkState::kOwn) RoundOwnPart(action.chunk);
   if (chunk.state == ChunkState::kScratch) {
     const ChunkRange& range = Range(action.chunk);
     float* const own = data_.data() + range.begin;
@@ -49,7 +50,7 @@ absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
     RETURN_IF_ERROR(
         WaitReleased(action, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(own),
                                                  range.size() * sizeof(float))));
-    execution_.codec->round(own, range.size());
+    RoundOwnPart(action.chunk);
     AddSum(sum, own, range.size());
     chunk.encoded = chunk.rounded = false;
   }
@@ -77,13 +78,12 @@ size_t ScheduleExecutor::EndOfReduction(size_t begin) {
 
 // Segment by segment, so that each is summed while it is in cache.
 absl::Status ScheduleExecutor::ReduceTogether(size_t begin, size_t end) {
-  const Codec& codec = *execution_.codec;
   const std::vector<Action>& actions = execution_.schedule->actions[transport_->rank()];
   const absl::Span<const Action> parts = absl::MakeConstSpan(actions).subspan(begin, end - begin);
   const int chunk = parts.front().chunk;
   receives_left_ -= static_cast<int>(parts.size()) - 1;
-  RoundData(chunk);
-  const Segmentation segments(Range(chunk).size(), codec.bytes_per_element, segment_bytes_);
+  RoundOwnPart(chunk);
+  const Segmentation segments = SegmentsOf(chunk);
   for (int64_t i = 0; i < segments.count(); ++i)
     RETURN_IF_ERROR(ReduceSegment(parts, segments.at(i)));
   chunks_[chunk] = Chunk{ChunkState::kData, false, false};
@@ -94,10 +94,8 @@ absl::Status ScheduleExecutor::ReduceTogether(size_t begin, size_t end) {
 // start (ReceiveReduce says why); else it starts in scratch.
 absl::Status ScheduleExecutor::ReduceSegment(absl::Span<const Action> parts,
                                              const SegmentRange& range) {
-  const Codec& codec = *execution_.codec;
-  const size_t count = range.size_bytes / codec.bytes_per_element;
-  float* const own = data_.data() + Range(parts.front().chunk).begin +
-                     range.offset_bytes / codec.bytes_per_element;
+  const auto count = static_cast<size_t>(range.elements);
+  float* const own = data_.data() + Range(parts.front().chunk).begin + range.begin;
   RETURN_IF_ERROR(WaitReleased(parts.front(),
                                {reinterpret_cast<const std::byte*>(own), count * sizeof(float)}));
   const bool in_place =
@@ -113,7 +111,7 @@ absl::Status ScheduleExecutor::ReduceSegment(absl::Span<const Action> parts,
     }
     ASSIGN_OR_RETURN(const ReceivedSegment* segment, Await(action));
     RETURN_IF_ERROR(CheckExpected(action, range, *segment));
-    Apply(*segment, started ? DecodeAdd() : codec.decode, sum);
+    Apply(*segment, started ? Operation::kAdd : Operation::kCopy, {sum, count});
     started = true;
     arrivals_.Pop(action.peer);
   }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "common/base/quantile.h"
 #include "common/base/status_macros.h"
 #include "common/network/verdict.h"
 #include "worker/transport/peer_clock.h"
@@ -21,8 +22,8 @@ constexpr double kWarmupSeconds = 1;
 constexpr double kEnoughSpread = 0.02;  // half the median's interval, as a share of it
 constexpr int kMinRounds = 9;           // of fewer, the interval is all of them
 constexpr int kMaxRounds = 20'000;
-// gradients: always fp32
-constexpr CollectiveTag kTimed = {TrafficClass::kGradSync, Phase::kForward, -1};
+// An activation of the forward pass: in the format that --wire_forward says.
+constexpr CollectiveTag kTimed = {TrafficClass::kActivationForward, Phase::kForward, -1};
 constexpr CollectiveTag kAside = {TrafficClass::kControl, Phase::kForward, -1};
 // A sleep ends some 30 us late on an idle host.
 constexpr absl::Duration kSpin = absl::Microseconds(50);
@@ -64,7 +65,7 @@ class Rounds {
   Rounds(CollectiveGroup* group, int64_t elements)
       : group_(group),
         data_(elements, 0.0f),
-        plan_{{kTimed, elements, static_cast<int64_t>(elements * sizeof(float))}} {}
+        plan_{{kTimed, elements, group->WireOf(kTimed.traffic)}} {}
 
   // Times of that many rounds, in us: the same on all ranks.
   absl::StatusOr<std::vector<double>> Run(int count) {
@@ -132,11 +133,6 @@ class Rounds {
   const std::vector<CollectiveStep> plan_;
   double barrier_us_ = 0;  // a recent one, or half of a longer one before
 };
-
-double Quantile(const std::vector<double>& sorted, double probability) {
-  const double rank = std::ceil(probability * static_cast<double>(sorted.size())) - 1;
-  return sorted[static_cast<size_t>(std::max(0.0, rank))];
-}
 
 // By order statistics: with 95 % confidence, the median is between the two.
 bool MedianIsKnown(std::vector<double> times_us) {

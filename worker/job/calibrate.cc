@@ -6,7 +6,9 @@
 #include <cstring>
 #include <utility>
 
+#include "common/base/quantile.h"
 #include "common/base/status_macros.h"
+#include "common/collective/codec.h"
 #include "common/rpc/host.h"
 #include "common/simulate/compute_cost.h"
 #include "worker/job/bench_all_reduce.h"
@@ -25,11 +27,6 @@ constexpr int64_t kLargeBytes = 16 << 20;
 constexpr CollectiveTag kBarrier = {TrafficClass::kControl, Phase::kForward, -1};
 
 double Now() { return absl::ToDoubleSeconds(MonotonicNow() - absl::UnixEpoch()); }
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // The products of one layer's forward pass, and of the head. The backward pass has each twice, with
 // the same operands turned.
@@ -73,7 +70,25 @@ double MeasureMemory() {
     from[i] = to[kCopyBytes - 1 - i];
     seconds.push_back(Now() - begin);
   }
-  return 2.0 * static_cast<double>(kCopyBytes) / Median(std::move(seconds));
+  return 2.0 * static_cast<double>(kCopyBytes) / Quantile(std::move(seconds), 0.5);
+}
+
+// Into 8 bits and back: the mean of both ways. As large as activations are, so in a cache.
+double MeasureCodec() {
+  constexpr int kElements = 1 << 18;
+  constexpr int kRounds = 51;
+  const WireFormat wire = *WireFormat::Parse("int8");
+  std::vector<float> values(kElements);
+  for (int i = 0; i < kElements; ++i) values[i] = static_cast<float>(i % 1009);
+  std::vector<std::byte> bytes(wire.WireBytes(kElements));
+  std::vector<double> seconds;
+  for (int round = 0; round < kRounds; ++round) {
+    const double begin = Now();
+    wire.Encode(values, bytes.data());
+    wire.Decode(bytes.data(), absl::MakeSpan(values));
+    seconds.push_back(Now() - begin);
+  }
+  return 2.0 * kElements * sizeof(float) / Quantile(std::move(seconds), 0.5);
 }
 
 // What an accelerator has that a CPU has not, or has elsewhere.
@@ -147,6 +162,7 @@ absl::StatusOr<v1::CalibrateReport> Calibrate(const v1::RunConfig& config,
   if (group->rank() == 0) {
     MeasureGemms(config, environment.device, &report);
     report.set_memory_bytes_per_second(MeasureMemory());
+    report.set_codec_bytes_per_second(MeasureCodec());
     report.set_device(environment.device);
     if (IsAccelerator(environment.device)) MeasureAccelerator(config, environment.device, &report);
   }

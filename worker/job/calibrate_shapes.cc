@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "common/base/quantile.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
@@ -82,11 +83,6 @@ class Alone final : public Communicator {
   }
 };
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 double Sum(const v1::TrafficBytes& bytes) {
   return bytes.activation_fwd() + bytes.activation_bwd() + bytes.grad_sync() + bytes.scalar() +
          bytes.control();
@@ -146,7 +142,7 @@ class ShapeRun {
 
   void Summarize(const std::vector<SegmentWork>& works) {
     std::vector<double> typical;
-    for (const std::vector<double>& samples : samples_) typical.push_back(Median(samples));
+    for (const std::vector<double>& samples : samples_) typical.push_back(Quantile(samples, 0.5));
     shape_.compute_seconds = std::accumulate(typical.begin(), typical.end(), 0.0);
     for (size_t i = 0; i < typical.size(); ++i) shape_.segments.push_back({works[i], typical[i]});
   }

@@ -17,6 +17,7 @@
 #include "common/data/corpus.h"
 #include "common/network/network_profile.h"
 #include "common/rpc/blobs.h"
+#include "common/simulate/simulated_run.h"
 #include "edgetp/v1/control.grpc.pb.h"
 #include "worker/collective/algorithm_choice.h"
 #include "worker/collective/collective_group.h"
@@ -170,10 +171,14 @@ absl::Status Job::Connect(absl::Time deadline) {
   // The server charges for network and devices; here nobody waits for either.
   const bool simulated = config_.clock() == v1::CLOCK_SIMULATED;
   if (simulated) options.network = NetworkOptions();
-  if (!simulated) options.device = DeviceOf(config_, assign_.rank());
+  if (const auto devices = DeviceOptionsOf(config_); !simulated && !devices.empty())
+    options.device = OfRank(devices, assign_.rank());
   options.overlap = !simulated;
   options.wire_forward = config_.collective().wire_forward();
   options.wire_backward = config_.collective().wire_backward();
+  options.wire_grad_sync = config_.collective().wire_grad_sync();
+  options.feedback_activations = config_.collective().error_feedback_activations();
+  ASSIGN_OR_RETURN(options.feedback_grad_sync, FeedsBackGradSync(config_.collective()));
   options.deadline = absl::Seconds(config_.collective().deadline_seconds());
   options.patience = kSavePatience;
   // A job whose result is a time over the network has nothing but what is emulated; the rounds of a

@@ -10,7 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
 #include "common/data/batches.h"
-#include "common/simulate/compute_cost.h"
+#include "common/simulate/simulated_run.h"
 #include "worker/job/learning_rate.h"
 #include "worker/transport/blame.h"
 
@@ -29,11 +29,10 @@ absl::StatusOr<ExpectedStep> ExpectStep(const v1::RunConfig& config, int rank) {
   ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
   ExpectedStep expected;
   expected.collectives = CollectiveEntries(plan.steps[rank]);
-  const std::vector<v1::DeviceProfile> devices = DevicesOf(config);
+  const std::vector<DeviceOptions> devices = DeviceOptionsOf(config);
   expected.measured = devices.empty() && config.clock() == v1::CLOCK_SIMULATED;
   if (devices.empty()) return expected;
-  const v1::DeviceProfile& device = devices.size() == 1 ? devices[0] : devices.at(rank);
-  expected.compute = SegmentDurations(plan.steps[rank], ToDeviceOptions(device));
+  expected.compute = SegmentDurations(plan.steps[rank], OfRank(devices, rank));
   return expected;
 }
 

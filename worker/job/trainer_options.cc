@@ -35,10 +35,10 @@ absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config,
   options.seed = config.seed();
   options.device = device;
   const v1::TrainConfig& train = config.train();
-  options.beta1 = train.beta1();
-  options.beta2 = train.beta2();
-  options.epsilon = train.epsilon();
-  options.weight_decay = train.weight_decay();
+  options.adamw = {.beta1 = train.beta1(),
+                   .beta2 = train.beta2(),
+                   .epsilon = train.epsilon(),
+                   .weight_decay = train.weight_decay()};
   options.clip_norm = train.has_clip_norm() ? train.clip_norm() : 0;
   return options;
 }

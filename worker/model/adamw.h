@@ -3,16 +3,10 @@
 // torch.optim.AdamW.
 #pragma once
 
+#include "common/plan/optimizer.h"
 #include "worker/model/parameter_store.h"
 
 namespace edgetp {
-
-struct AdamWOptions {
-  double beta1 = 0.9;
-  double beta2 = 0.99;
-  double epsilon = 1e-8;
-  double weight_decay = 0.1;
-};
 
 struct AdamWUpdate {
   int step = 0;  // 0-based, for the bias correction

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/quantile.h"
 #include "worker/model/gpu.h"
 #include "worker/model/torch.h"
 
@@ -27,11 +28,6 @@ void LeaveFreshMemoryAsItIs(Context& context) {
     context.setDeterministicFillUninitializedMemory(false);
 }
 
-double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
-}
-
 // Median seconds of a copy, after one that wakes up whatever sleeps.
 double MedianCopySeconds(const std::string& device, const std::function<double()>& now,
                          const torch::Tensor& to, const torch::Tensor& from) {
@@ -42,7 +38,7 @@ double MedianCopySeconds(const std::string& device, const std::function<double()
     AwaitDevice(device);
     if (i > 0) seconds.push_back(now() - begin);
   }
-  return Median(std::move(seconds));
+  return Quantile(std::move(seconds), 0.5);
 }
 
 int IndexOf(const std::string& device) { return torch::Device(device).index(); }

@@ -229,8 +229,7 @@ class GptTrainer : public Trainer {
       update.gradient_scale =
           std::min(1.0, options_.clip_norm / (result.gradient_norm + 1e-6));  // as torch's clip
     }
-    ApplyAdamW({options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay}, update,
-               store_);
+    ApplyAdamW(options_.adamw, update, store_);
     return result;
   }
 

@@ -16,6 +16,7 @@
 #include "common/data/named_tensor.h"
 #include "common/data/token_batch.h"
 #include "common/plan/model_shape.h"
+#include "common/plan/optimizer.h"
 #include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
 #include "worker/model/communicator.h"
@@ -38,10 +39,7 @@ struct TrainerOptions {
   bool vocabulary_parallel = false;  // ranks share the rows of the embedding and of the head
   uint64_t seed = 1337;
   std::string device = "cpu";  // cpu, cuda:0
-  double beta1 = 0.9;
-  double beta2 = 0.99;
-  double epsilon = 1e-8;
-  double weight_decay = 0.1;
+  AdamWOptions adamw;
   double clip_norm = 0;  // 0: no clipping
 };
 

@@ -11,14 +11,13 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "common/collective/segments.h"
 #include "edgetp/v1/peer.pb.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/slice.h"
 
 namespace edgetp {
 
-// Largest payload that is ever sent or accepted: it bounds what a peer can make a rank allocate.
-inline constexpr int64_t kMaxSegmentBytes = 4 << 20;
 // Room for the fields around a payload.
 inline constexpr int64_t kMaxSegmentHeaderBytes = 256;
 inline constexpr int64_t kMaxHelloBytes = 4096;

@@ -1,6 +1,21 @@
 // The seam between a schedule's execution and the streams to the peers: ordered, reliable segments
 // per pair of ranks, and one Poll that makes all progress on the calling thread. Implemented by
 // PeerGroup; wrapped by tests to fail the n-th send. One thread calls everything but Abort.
+//
+// A segment passes several queues with counters that look alike. None can take another's place,
+// because each holds something else, for another time:
+//
+//   sending    SegmentSender     what a schedule wants to send, and which of the caller's memory is
+//                                still read: until the collective's end
+//              HoldingTransport  copies, until they are due on the sender's clock: beyond the
+//                                collective's end, and between hosts alone
+//   receiving  PeerStream        bytes, of a caller whom nobody knows yet, too; its bound is the
+//                                stream's flow control
+//              PeerGroup         the same segments decoded, so that who waits looks at a header
+//              HoldingTransport  the same with the time of their arrival, which only who takes them
+//                                at once can tell: between hosts alone
+//              ArrivalBook       times alone, of segments that stay where they are: when the
+//                                emulated interface has them through
 #pragma once
 
 #include <cstddef>

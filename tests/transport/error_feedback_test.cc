@@ -1,0 +1,93 @@
+// What encoding takes away comes with the next message: on the average nothing is lost.
+#include "worker/collective/error_feedback.h"
+
+#include <cmath>
+
+#include "tests/transport/local_cluster.h"
+
+namespace edgetp {
+namespace {
+
+constexpr int64_t kCount = 200;
+constexpr CollectiveTag kGradient = {TrafficClass::kGradSync, Phase::kOptimizer, -1};
+
+CollectiveGroupOptions Options(const std::string& algorithm, const std::string& wire) {
+  CollectiveGroupOptions options;
+  options.choose = FixedAlgorithm(algorithm);
+  options.wire_grad_sync = wire;
+  options.feedback_grad_sync = true;
+  return options;
+}
+
+// Sums the same values in so many steps. Result: the largest distance of the mean sum from the
+// right one, of any element. `started`: they run under compute.
+double BiasAfter(int steps, const CollectiveGroupOptions& options, int first_step = 0,
+                 bool started = false) {
+  constexpr int kWorldSize = 3;
+  LocalCluster cluster(kWorldSize);
+  std::vector<double> bias(kWorldSize);
+  ExpectAllOk(cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
+    std::vector<double> mean(kCount);
+    CollectiveStep planned = {kGradient, kCount, group.WireOf(kGradient.traffic)};
+    planned.part = started ? CollectivePart::kStart : CollectivePart::kBoth;
+    planned.handle = 0;
+    std::vector<CollectiveStep> plan = {planned};
+    planned.part = CollectivePart::kWait;
+    if (started) plan.push_back(planned);
+    for (int step = 0; step < steps; ++step) {
+      std::vector<float> data = TestValues(group.rank(), kCount);
+      group.BeginStep(first_step < 0 ? first_step : step, plan);
+      absl::Status status = started ? group.Start(kGradient, absl::MakeSpan(data)).status()
+                                    : group.AllReduce(kGradient, absl::MakeSpan(data));
+      if (status.ok() && started) status = group.Wait(0);
+      if (status.ok()) status = group.EndStep();
+      if (!status.ok()) return status;
+      for (int64_t i = 0; i < kCount; ++i) mean[i] += data[i] / steps;
+    }
+    for (int64_t i = 0; i < kCount; ++i) {
+      double want = 0;
+      for (int rank = 0; rank < kWorldSize; ++rank) want += TestValues(rank, kCount)[i];
+      bias[group.rank()] = std::max(bias[group.rank()], std::abs(mean[i] - want));
+    }
+    return absl::OkStatus();
+  }));
+  EXPECT_EQ(bias[0], bias[1]);
+  EXPECT_EQ(bias[0], bias[2]);
+  return bias[0];
+}
+
+TEST(ErrorFeedbackTest, TheMeanOfManyStepsIsTheSum) {
+  for (const std::string algorithm : {"direct", "two_phase", "star"}) {
+    for (const std::string wire : {"int4", "mxfp4", "int4+hadamard"}) {
+      const double once = BiasAfter(1, Options(algorithm, wire));
+      EXPECT_GT(once, 10) << algorithm << " " << wire;
+      EXPECT_LT(BiasAfter(64, Options(algorithm, wire)), once / 16) << algorithm << " " << wire;
+      CollectiveGroupOptions without = Options(algorithm, wire);
+      without.feedback_grad_sync = false;
+      EXPECT_NEAR(BiasAfter(64, without), once, 1e-3) << algorithm << " " << wire;
+    }
+  }
+}
+
+TEST(ErrorFeedbackTest, StepsThatAreNoTrainingNeitherTakeNorLeaveAnything) {
+  const CollectiveGroupOptions options = Options("direct", "int4");
+  EXPECT_NEAR(BiasAfter(8, options, /*first_step=*/-1), BiasAfter(1, options), 1e-3);
+}
+
+TEST(ErrorFeedbackTest, WhatRunsUnderComputeIsFedBackAsWell) {
+  const CollectiveGroupOptions options = Options("two_phase", "int4+hadamard");
+  EXPECT_EQ(BiasAfter(8, options, 0, /*started=*/true), BiasAfter(8, options));
+}
+
+TEST(ErrorFeedbackTest, EachSiteOfAStepHasItsOwn) {
+  ErrorFeedback feedback;
+  std::vector<float> data = {1, 2};
+  feedback.Begin(0, absl::MakeSpan(data))[1] = 0.5f;
+  EXPECT_EQ(feedback.Begin(1, absl::MakeSpan(data))[1], 0);
+  EXPECT_EQ(data, (std::vector<float>{1, 2}));
+  EXPECT_EQ(feedback.Begin(0, absl::MakeSpan(data))[1], 0);
+  EXPECT_EQ(data, (std::vector<float>{1, 2.5f}));
+}
+
+}  // namespace
+}  // namespace edgetp
