@@ -30,6 +30,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --pattern=sppp --workers=3 --device='raspberry-pi-5*2+raspberry-pi-4' --set split=1,1,2
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --trace=step.json
   edgetp simulate --bytes=4KiB,384KiB,36MiB --workers=2,8 --network=lte --allreduce=all
+  edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --wire_forward=int4 --wire_backward=int8
   edgetp simulate --scenario=raspberry-pi-tp
 All patterns are compared with the first one. Nothing runs and nothing waits.)";
 
@@ -141,8 +142,7 @@ void PrintSpeed(const v1::SimulateSweepReport& sweep, absl::Duration elapsed) {
 std::vector<std::string> DeviceNames(const ForecastCase& forecast) {
   std::vector<std::string> names;
   for (int rank = 0; rank < forecast.plan.world_size; ++rank) {
-    const size_t index = forecast.devices.size() == 1 ? 0 : rank;
-    names.push_back(forecast.devices[index].name());
+    names.push_back(OfRank(forecast.devices, rank).name());
   }
   return names;
 }
