@@ -32,6 +32,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --trace=step.json
   edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-5 --overlap=none,dw,'rows(2)'
   edgetp simulate --bytes=4KiB,384KiB,36MiB --workers=2,8 --network=lte --allreduce=all
+  edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --wire_forward=int4 --wire_backward=int8
   edgetp simulate --scenario=raspberry-pi-tp
 All patterns are compared with the first one. Nothing runs and nothing waits.)";
 
@@ -143,8 +144,7 @@ void PrintSpeed(const v1::SimulateSweepReport& sweep, absl::Duration elapsed) {
 std::vector<std::string> DeviceNames(const ForecastCase& forecast) {
   std::vector<std::string> names;
   for (int rank = 0; rank < forecast.plan.world_size; ++rank) {
-    const size_t index = forecast.devices.size() == 1 ? 0 : rank;
-    names.push_back(forecast.devices[index].name());
+    names.push_back(OfRank(forecast.devices, rank).name());
   }
   return names;
 }

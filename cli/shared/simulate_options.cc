@@ -17,6 +17,7 @@
 #include "common/network/network_profile.h"
 #include "common/network/scenario.h"
 #include "common/rpc/signals.h"
+#include "common/simulate/simulated_run.h"
 
 namespace edgetp {
 namespace {
@@ -63,13 +64,8 @@ absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFl
   ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(with_device));
   SimulateCell cell;
   ForecastCase& forecast = cell.run.forecast;
-  ASSIGN_OR_RETURN(forecast.plan, ToPlanOptions(config));
-  forecast.devices = DevicesOf(config);
+  ASSIGN_OR_RETURN(forecast, ToForecastCase(config));
   if (forecast.devices.empty()) return NoDevice(run);
-  forecast.network = config.has_network() ? config.network() : UnlimitedNetwork();
-  forecast.algorithm = config.collective().algorithm();
-  forecast.segment_bytes = config.collective().segment_bytes();
-  forecast.seed = config.seed();
   forecast.steps = flags.steps;
   forecast.stop = [] { return ShutdownSignal() != 0; };
   cell.run.model = config.model().name();

@@ -176,7 +176,9 @@ void WireFormat::DecodeAdd(const std::byte* in, absl::Span<float> out) const {
 
 // In pieces that stay in cache.
 void WireFormat::Round(absl::Span<float> values) const {
+  const CodecKernel& kernel = RowOf(row_).kernel;
   if (identity()) return;
+  if (kernel.round != nullptr) return kernel.round(values.data(), values.size());
   constexpr size_t kPiece = kLargestGroup;
   std::array<std::byte, kPiece * sizeof(float)> wire;
   const size_t piece = kPiece / granule() * granule();

@@ -74,25 +74,28 @@ struct Fp16 {
 
 template <typename Half>
 struct Halves {
-  static void Encode(const float* in, size_t count, std::byte* out) {
+  static void Encode(const float* __restrict in, size_t count, std::byte* __restrict out) {
     for (size_t i = 0; i < count; ++i) Store(Half::From(in[i]), out + 2 * i);
   }
-  static void Decode(const std::byte* in, size_t count, float* out) {
+  static void Decode(const std::byte* __restrict in, size_t count, float* __restrict out) {
     for (size_t i = 0; i < count; ++i) out[i] = Half::To(Load<uint16_t>(in + 2 * i));
   }
-  static void DecodeAdd(const std::byte* in, size_t count, float* out) {
+  static void DecodeAdd(const std::byte* __restrict in, size_t count, float* __restrict out) {
     for (size_t i = 0; i < count; ++i) out[i] += Half::To(Load<uint16_t>(in + 2 * i));
+  }
+  static void Round(float* values, size_t count) {
+    for (size_t i = 0; i < count; ++i) values[i] = Half::To(Half::From(values[i]));
   }
 };
 
 struct Floats {
-  static void Encode(const float* in, size_t count, std::byte* out) {
+  static void Encode(const float* __restrict in, size_t count, std::byte* __restrict out) {
     if (count > 0) std::memcpy(out, in, count * sizeof(float));
   }
-  static void Decode(const std::byte* in, size_t count, float* out) {
+  static void Decode(const std::byte* __restrict in, size_t count, float* __restrict out) {
     if (count > 0) std::memcpy(out, in, count * sizeof(float));
   }
-  static void DecodeAdd(const std::byte* in, size_t count, float* out) {
+  static void DecodeAdd(const std::byte* __restrict in, size_t count, float* __restrict out) {
     for (size_t i = 0; i < count; ++i) out[i] += Load<float>(in + i * sizeof(float));
   }
 };
@@ -229,7 +232,7 @@ struct Grouped {
     return Values::Code(above > kLimit ? kLimit : above);
   }
 
-  static void Encode(const float* in, size_t count, std::byte* out) {
+  static void Encode(const float* __restrict in, size_t count, std::byte* __restrict out) {
     const float scale = Scale::Put(LargestMagnitude(in, count), out);
     auto* const codes = reinterpret_cast<uint8_t*>(out + Scale::kBytes);
     const size_t bytes = kPacked ? (count + 1) / 2 : count;
@@ -258,24 +261,24 @@ struct Grouped {
     }
   }
 
-  static void Decode(const std::byte* in, size_t count, float* out) {
+  static void Decode(const std::byte* __restrict in, size_t count, float* __restrict out) {
     ForEachValue(in, count, [out](size_t i, float value) { out[i] = value; });
   }
-  static void DecodeAdd(const std::byte* in, size_t count, float* out) {
+  static void DecodeAdd(const std::byte* __restrict in, size_t count, float* __restrict out) {
     ForEachValue(in, count, [out](size_t i, float value) { out[i] += value; });
   }
 };
 
 template <typename Loops>
-constexpr CodecKernel Kernel() {
-  return {&Loops::Encode, &Loops::Decode, &Loops::DecodeAdd};
+constexpr CodecKernel Kernel(void (*round)(float*, size_t) = nullptr) {
+  return {&Loops::Encode, &Loops::Decode, &Loops::DecodeAdd, round};
 }
 
 }  // namespace
 
-const CodecKernel kFp32Kernel = Kernel<Floats>();
-const CodecKernel kBf16Kernel = Kernel<Halves<Bf16>>();
-const CodecKernel kFp16Kernel = Kernel<Halves<Fp16>>();
+const CodecKernel kFp32Kernel = Kernel<Floats>(nullptr);
+const CodecKernel kBf16Kernel = Kernel<Halves<Bf16>>(&Halves<Bf16>::Round);
+const CodecKernel kFp16Kernel = Kernel<Halves<Fp16>>(&Halves<Fp16>::Round);
 const CodecKernel kFp8E4m3Kernel = Kernel<Grouped<E4m3, Bf16Scale>>();
 const CodecKernel kFp8E5m2Kernel = Kernel<Grouped<E5m2, Bf16Scale>>();
 const CodecKernel kInt8Kernel = Kernel<Grouped<Integer<8>, Fp16Scale>>();

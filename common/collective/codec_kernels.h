@@ -10,6 +10,8 @@ struct CodecKernel {
   void (*encode)(const float* in, size_t count, std::byte* out);
   void (*decode)(const std::byte* in, size_t count, float* out);
   void (*decode_add)(const std::byte* in, size_t count, float* out);
+  // In place and without bytes, where that is faster; null: encode and decode.
+  void (*round)(float* values, size_t count);
 };
 
 // Without groups.

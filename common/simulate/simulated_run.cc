@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "common/base/status_macros.h"
 #include "common/config/convert.h"
+#include "common/config/load.h"
 
 namespace edgetp {
 
@@ -21,6 +23,17 @@ TimelineOptions ToTimelineOptions(const v1::RunConfig& config, NetworkOptions ne
   if (options.devices.empty())
     options.devices = {DeviceOptions{.message_overhead = kHostMessageOverhead}};
   return options;
+}
+
+absl::StatusOr<ForecastCase> ToForecastCase(const v1::RunConfig& config) {
+  ForecastCase forecast;
+  ASSIGN_OR_RETURN(forecast.plan, ToPlanOptions(config));
+  forecast.devices = DevicesOf(config);
+  forecast.network = config.has_network() ? config.network() : UnlimitedNetwork();
+  forecast.algorithm = config.collective().algorithm();
+  forecast.segment_bytes = config.collective().segment_bytes();
+  forecast.seed = config.seed();
+  return forecast;
 }
 
 AllReduceProblem ProblemOf(const TimelineOptions& options) {

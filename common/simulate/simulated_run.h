@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/simulate/choose_algorithm.h"
+#include "common/simulate/forecast.h"
 #include "common/simulate/timeline.h"
 #include "edgetp/v1/config.pb.h"
 
@@ -15,6 +16,10 @@ std::vector<DeviceOptions> DeviceOptionsOf(const v1::RunConfig& config);
 
 // A run over `network`. Where it names no device, a message costs kHostMessageOverhead.
 TimelineOptions ToTimelineOptions(const v1::RunConfig& config, NetworkOptions network);
+
+// The same where profiles are resolved later, and many networks share a plan.
+// Errors: those of ToPlanOptions.
+absl::StatusOr<ForecastCase> ToForecastCase(const v1::RunConfig& config);
 
 // What `auto` solves there, but for elements and wire format: rank 0's device stands for all.
 AllReduceProblem ProblemOf(const TimelineOptions& options);

@@ -53,6 +53,25 @@ TEST_F(SimulatedClockTest, LossesAreThoseOfAnEmulatedRun) {
   EXPECT_EQ(Train(both)["final"], Json("train", both)["final"]);
 }
 
+// Encoded by real workers, and priced without one; error feedback is on for grad_sync.
+TEST_F(SimulatedClockTest, FewBitsTellOneStoryToo) {
+  const std::vector<std::string> all = {"--pattern=sp",
+                                        "--network=ethernet-1g",
+                                        "--device=raspberry-pi-5",
+                                        "--set=device.codec_bytes_per_second=2e8",
+                                        "--set=model.vocabulary=65",
+                                        "--wire=int8",
+                                        "--wire_grad_sync=int4+hadamard"};
+  const nlohmann::json simulated = Json("simulate", all);
+  const nlohmann::json trained = Train(all);
+  const nlohmann::json emulated = Json("train", all);
+  EXPECT_EQ(trained["step_seconds"]["median"], simulated["step_seconds"]);
+  EXPECT_EQ(trained["wire"], "int8/int8/int4+hadamard");
+  EXPECT_EQ(trained["final"], emulated["final"]);
+  EXPECT_EQ(trained["bytes_on_the_wire_per_rank"], emulated["bytes_on_the_wire_per_rank"]);
+  EXPECT_GE(emulated["step_seconds"]["median"], simulated["step_seconds"]);
+}
+
 TEST_F(SimulatedClockTest, ANetworkThatNobodyWouldWaitForCostsNoMoreThanNone) {
   const nlohmann::json lora = Train({"--pattern=tt", "--network=lora-sf7"});
   EXPECT_GT(lora["wall_seconds"], 60);

@@ -154,6 +154,20 @@ TEST(StepPlanTest, ForwardActivationsTravelInTheirOwnWireFormat) {
   EXPECT_EQ(steps[4].wire_bytes(), 4);
 }
 
+// Groups run on over the end of a row: the tensor is one list of values.
+TEST(StepPlanTest, AGroupThatDoesNotDivideTheChannelsHasExactBytesToo) {
+  PlanOptions options = Options("s");
+  options.wire_forward = WireFormat::Parse("int8:g100").value();
+  options.wire_backward = WireFormat::Parse("fp8e4m3").value();  // two rows of 128 channels
+  options.wire_grad_sync = WireFormat::Parse("int4").value();
+  const auto steps = CollectivesOf(options);
+  ASSERT_EQ(steps.size(), 4u);
+  EXPECT_EQ(steps[0].wire_bytes(), 12 * 64 * 128 / 100 * 102 + 4 + 2);  // 983 groups, and 4 values
+  EXPECT_EQ(steps[1].wire_bytes(), 12 * 64 / 2 * 258);
+  EXPECT_EQ(steps[2].wire_bytes(), steps[2].elements / 64 * 34);
+  EXPECT_EQ(steps[3].wire_bytes(), 4);
+}
+
 TEST(StepPlanTest, GradSyncCarriesTheNormsOfSAndPAndTheOutputBiasOfS) {
   const auto grad_sync = [](const PlanOptions& options) {
     const std::vector<CollectiveStep> steps = CollectivesOf(options);
