@@ -45,7 +45,7 @@ class OverlapTest : public testing::TestWithParam<Case> {
     options.dropout = GetParam().dropout;
     options.vocabulary_parallel = GetParam().shares_vocabulary;
     options.clip_norm = 0.5;
-    options.epsilon = 1e-3;  // as in the tests of equivalence
+    options.adamw.epsilon = 1e-3;  // as in the tests of equivalence
     options.overlap = *Overlap::Parse(overlap);
     return options;
   }

@@ -27,8 +27,8 @@ TEST(VocabularyTest, TenStepsAreThoseOfAReplicatedOneToRounding) {
     for (int world_size = 2; world_size <= 4; ++world_size) {
       TrainerOptions options = TinyOptions("tsp", world_size);
       options.shape.tied_head = tied;
-      options.clip_norm = 0.5;  // acts
-      options.epsilon = 1e-3;   // rounding is not to become steps
+      options.clip_norm = 0.5;       // acts
+      options.adamw.epsilon = 1e-3;  // rounding is not to become steps
       TrainerGroup replicated(options, world_size), shared(Shared(options), world_size);
       const auto weights = StrongWeights(options.shape);
       replicated.Load(weights);
