@@ -77,7 +77,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
         absl::StrCat("step plan: the pattern has ", options.pattern.layers(),
                      " blocks, but the model has ", shape.layers, " layers"));
   }
-  RETURN_IF_ERROR(options.pattern.CheckChannels(shape.channels));
+  RETURN_IF_ERROR(Annotate(options.pattern.CheckChannels(shape.channels), "step plan"));
   RETURN_IF_ERROR(CheckRows(options.overlap, options.batch));
   // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything
   // could run.

@@ -75,7 +75,7 @@ absl::Status CheckOptions(const TrainerOptions& options) {
     return Invalid(absl::StrCat("the pattern has ", options.pattern.layers(),
                                 " blocks, but layers=", shape.layers));
   }
-  RETURN_IF_ERROR(options.pattern.CheckChannels(shape.channels));
+  RETURN_IF_ERROR(Annotate(options.pattern.CheckChannels(shape.channels), "trainer"));
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Invalid(absl::StrCat("dropout=", options.dropout, ": must be in [0, 1)"));
   }
