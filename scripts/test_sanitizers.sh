@@ -18,7 +18,7 @@ asan_ci=(collective_test config_test coordinator_test data_test metrics_test net
 # (hundreds of reports in a test of one call), so that only what runs without them means anything.
 tsan_ci=(coordinator_test metrics_test network_schedule_test rpc_test server_threads_test)
 tsan_all=("${tsan_ci[@]}" edgetp_worker_test transport_test)
-transport_without_grpc='DeliveryLogTest.*:HoldingTransportTest.*:LostTimeTest.*:SegmentCodecTest.*'
+transport_without_grpc='BackgroundRunnerTest.*:DeliveryLogTest.*:HoldingTransportTest.*:LostTimeTest.*:SegmentCodecTest.*:TransportHandoverTest.*'
 
 presets=()
 ci=false
