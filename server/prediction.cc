@@ -31,7 +31,7 @@ std::vector<DeviceOptions> ProfiledDevices(const EndedRun& ended) {
 absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPlan& plan) {
   ComputeTable table;
   for (size_t rank = 0; rank < ended.results.size(); ++rank) {
-    const size_t want = Collectives(plan.steps[rank]).size() + 1;
+    const size_t want = CollectiveEntries(plan.steps[rank]).size() + 1;
     const auto& measured = ended.results[rank].compute_seconds();
     if (static_cast<size_t>(measured.size()) != want) {
       return absl::InternalError(

@@ -45,6 +45,7 @@ absl::Status SimulatedClock::Charge(const std::vector<v1::StepReport>& reports,
   record->set_wall_seconds(absl::ToDoubleSeconds(now_ - absl::UnixEpoch()));
   record->set_step_seconds(timeline.MeanSeconds() + absl::ToDoubleSeconds(waited));
   *record->mutable_breakdown_seconds() = ToProto(terms);
+  record->set_hidden_seconds(absl::ToDoubleSeconds(timeline.MeanHidden()));
   record->set_network(network_);
   return absl::OkStatus();
 }
@@ -75,7 +76,7 @@ absl::StatusOr<const ComputeTable*> SimulatedClock::Compute(
   compute_.assign(reports.size(), {});
   for (size_t rank = 0; rank < reports.size(); ++rank) {
     const auto& measured = reports[rank].compute_seconds();
-    const int want = static_cast<int>(Collectives(plan_.steps[rank]).size()) + 1;
+    const int want = static_cast<int>(CollectiveEntries(plan_.steps[rank]).size()) + 1;
     if (measured.size() != want) {
       return absl::InternalError(
           absl::StrCat("measured compute segments do not fit the plan (rank=", rank, " want=", want,

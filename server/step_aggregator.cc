@@ -72,7 +72,8 @@ absl::Status StepAggregator::Check(int rank, const v1::StepReport& report) const
   if (report.network().size() > kMaxNetworkNameBytes)
     return absl::InvalidArgumentError(
         absl::StrCat("step report: the network's name is too long (rank=", rank, ")"));
-  RETURN_IF_ERROR(CheckNumbers("step_seconds", {report.step_seconds(), report.end_seconds()}));
+  RETURN_IF_ERROR(CheckNumbers(
+      "step_seconds", {report.step_seconds(), report.end_seconds(), report.hidden_seconds()}));
   RETURN_IF_ERROR(CheckNumbers("bytes", {Total(report.bytes())}));
   RETURN_IF_ERROR(CheckFinite(report.breakdown_seconds()));
   return CheckFinite(report.fidelity());
@@ -130,6 +131,7 @@ v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& report
     record.set_step_seconds(record.step_seconds() + report.step_seconds() / reports.size());
     Accumulate(report.breakdown_seconds(), 1.0 / reports.size(),
                record.mutable_breakdown_seconds());
+    record.set_hidden_seconds(record.hidden_seconds() + report.hidden_seconds() / reports.size());
     if (report.has_train_loss()) record.set_train_loss(report.train_loss());
     if (report.has_val_loss()) record.set_val_loss(report.val_loss());
     if (report.has_learning_rate()) record.set_learning_rate(report.learning_rate());
@@ -144,6 +146,7 @@ void StepAggregator::Count(const v1::StepRecord& record,
   StepStatistics& s = statistics_;
   s.step_seconds.push_back(record.step_seconds());
   Accumulate(record.breakdown_seconds(), 1.0, &s.breakdown_sum);
+  s.hidden_sum += record.hidden_seconds();
   for (const v1::StepReport& report : reports) {
     s.bytes_sum += Total(report.bytes()) / reports.size();
     if (report.has_val_loss()) SetValLoss(report);

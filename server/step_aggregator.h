@@ -25,6 +25,7 @@ struct NetworkSpan {
 struct StepStatistics {
   std::vector<double> step_seconds;  // mean over ranks, by step
   v1::Breakdown breakdown_sum;       // of the mean over ranks
+  double hidden_sum = 0;             // the same of hidden_seconds
   double bytes_sum = 0;              // of the mean over ranks
   double wall_seconds = 0;
   int last_step = 0;

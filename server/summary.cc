@@ -55,6 +55,7 @@ void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
   const double count = static_cast<double>(seconds.size());
   summary->set_mean_step_seconds(std::accumulate(seconds.begin(), seconds.end(), 0.0) / count);
   Accumulate(statistics.breakdown_sum, 1 / count, summary->mutable_breakdown_seconds());
+  summary->set_hidden_seconds(statistics.hidden_sum / count);
   summary->set_bytes_on_the_wire_per_rank(statistics.bytes_sum / count);
 }
 
@@ -138,6 +139,8 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
     summary.set_pattern(pattern->Expanded());
     summary.set_sync_points_forward(pattern->ForwardSyncPoints());
   }
+  if (const absl::StatusOr<Overlap> overlap = ToOverlap(config); overlap.ok())
+    summary.set_overlap(ToString(*overlap));
   summary.set_workers(config.workers());
   summary.set_network(config.network().name());
   summary.set_clock(config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated");

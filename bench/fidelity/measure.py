@@ -7,6 +7,7 @@ import kernel
 import links
 import measuring
 import numerics
+import overlap
 import randomness
 import raspberry_pi
 import sharing
@@ -25,6 +26,7 @@ BLOCKS = {
     "identical": numerics.identical,
     "workers": numerics.workers,
     "apriori": apriori.block,
+    "overlap": overlap.block,
     "agreement": agreement.agreement,
     "simgrid": simgrid.block,
     "raspberry_pi": raspberry_pi.block,

@@ -6,13 +6,13 @@ import pathlib
 import cluster
 import measuring
 
-ROUNDS = 5
+ROUNDS = 3
 WORLDS = (2, 4)
 PACKAGES = ("libgrpc++1.51", "libgloo0", "libopenmpi3", "openmpi-bin")
 # bytes: (name, iterations of a cell) for about a third of a second with two ranks
 SIZES = {
-    4096: ("4 KiB", 4000),
-    65536: ("64 KiB", 3000),
+    4096: ("4 KiB", 2000),
+    65536: ("64 KiB", 1500),
     393216: ("384 KiB", 1500),
     4194304: ("4 MiB", 120),
     37748736: ("36 MiB", 12),

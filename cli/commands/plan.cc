@@ -13,12 +13,10 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp plan --model=minigpt --pattern=sppp --workers=2
-<<<<<<< HEAD
-  edgetp plan --model=gpt2 --pattern='t*12' --workers=2 --vocabulary_parallel
-=======
   edgetp plan --pattern=help
->>>>>>> a8539dda0b58d7d804768da947572cb58557e65f
-  edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json)";
+  edgetp plan --model=gpt2 --pattern='t*12' --workers=2 --vocabulary_parallel
+  edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json
+  edgetp plan --pattern=tttt --overlap='rows(2)')";
 
 struct PlanFlags {
   RunFlags run;
@@ -49,6 +47,7 @@ void AddPlan(CLI::App& app, Command* command) {
   AddModelFlags(plan, &flags->run);
   AddParallelFlags(plan, &flags->run);
   AddWireFlags(plan, &flags->run);
+  AddOverlapFlag(plan, &flags->run);
   AddPresetFlags(plan, &flags->run);
   AddFormatFlag(plan, &flags->format);
   plan->footer(kExamples);

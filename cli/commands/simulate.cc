@@ -29,6 +29,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --patterns=tttt,ssss,sppp --networks=ethernet-1g,wifi-5 --workers=2,4 --device=raspberry-pi-4
   edgetp simulate --pattern=sppp --workers=3 --device='raspberry-pi-5*2+raspberry-pi-4' --set split=1,1,2
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --trace=step.json
+  edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-5 --overlap=none,dw,'rows(2)'
   edgetp simulate --bytes=4KiB,384KiB,36MiB --workers=2,8 --network=lte --allreduce=all
   edgetp simulate --scenario=raspberry-pi-tp
 All patterns are compared with the first one. Nothing runs and nothing waits.)";
@@ -91,7 +92,7 @@ absl::Status FindAllCrossovers(const std::vector<SimulateCell>& cells,
       const v1::SimulateReport& first = sweep->rows(static_cast<int>(i));
       const v1::SimulateReport& second = sweep->rows(static_cast<int>(j));
       if (!SamePlace(first, second) || cells[i].allreduce != cells[j].allreduce) continue;
-      if (first.pattern() == second.pattern()) continue;
+      if (first.pattern() == second.pattern() || first.overlap() != second.overlap()) continue;
       ASSIGN_OR_RETURN(
           const std::vector<DelayCrossover> found,
           FindCrossovers([&](absl::Duration delay) { return sweeps[i].SecondsAt(delay); },
@@ -240,6 +241,7 @@ void AddListFlags(CLI::App* command, SimulateFlags* flags) {
   list("--device,--devices", &flags->devices,
        "device profiles (configs/devices) or files; of several kinds: NAME*RANKS+NAME*RANKS");
   list("--allreduce", &flags->algorithms, "algorithms, or all; default: auto");
+  AddOverlapList(command, &flags->overlaps);
   list("--bytes", &flags->bytes, "time of single all-reduces of these sizes, instead of a model");
 }
 

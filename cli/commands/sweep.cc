@@ -9,12 +9,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/shared/command.h"
+#include "cli/shared/format.h"
 #include "cli/shared/progress.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/slow_network.h"
 #include "cli/shared/train_job.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/config/convert.h"
 #include "common/rpc/signals.h"
 
 namespace edgetp {
@@ -23,6 +25,7 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5,lte --steps=200
   edgetp sweep --patterns=tttt,sppp --networks=none --workers=1,2,4 --steps=100 --format=json
+  edgetp sweep --patterns=tttt --networks=ethernet-1g --overlap=none,dw,'rows(2)' --steps=100
 All patterns are compared with the first one.)";
 
 struct SweepFlags {
@@ -30,10 +33,11 @@ struct SweepFlags {
   std::vector<std::string> patterns;
   std::vector<std::string> networks;  // none named: what the cluster has
   std::vector<int> workers = {2};
+  std::vector<std::string> overlaps;  // none named: what the config says
 };
 
 struct Cell {
-  std::string pattern;  // as typed
+  std::string pattern;  // as typed, and what overlaps
   v1::RunConfig config;
 };
 
@@ -44,26 +48,38 @@ std::string LabelOf(const Cell& cell, size_t index, size_t count) {
                          cell.config.workers());
 }
 
+// As OrNone of the other lists: none named is one row.
+std::vector<std::optional<std::string>> OrUnnamed(const std::vector<std::string>& names) {
+  if (names.empty()) return {std::nullopt};
+  return {names.begin(), names.end()};
+}
+
 // Every cell, resolved before the first one runs. The same fault in many cells is told once.
 std::vector<Cell> ResolveCells(const SweepFlags& flags, const TrainInputs& inputs, Faults* faults) {
   std::vector<Cell> cells;
   std::vector<std::string> told;
-  std::vector<std::optional<std::string>> networks(flags.networks.begin(), flags.networks.end());
-  if (networks.empty()) networks.emplace_back();
-  for (const std::optional<std::string>& network : networks) {
+  const auto resolve = [&](const RunFlags& run) {
+    auto config = ResolveTraining(run, inputs);
+    const std::string fault(config.status().message());
+    if (std::find(told.begin(), told.end(), fault) == told.end()) {
+      told.push_back(fault);
+      faults->Add(config.status());
+    }
+    if (!config.ok()) return;
+    const auto overlap = ToOverlap(*config);  // valid: the config is
+    cells.push_back({PatternWithOverlap(*run.pattern, ToString(*overlap)), *std::move(config)});
+  };
+  RunFlags run = flags.train.run;
+  for (const std::optional<std::string>& network : OrUnnamed(flags.networks)) {
+    run.network = network;
     for (const int workers : flags.workers) {
+      run.workers = workers;
       for (const std::string& pattern : flags.patterns) {
-        RunFlags run = flags.train.run;
-        run.network = network;
-        run.workers = workers;
         run.pattern = pattern;
-        auto config = ResolveTraining(run, inputs);
-        const std::string fault(config.status().message());
-        if (std::find(told.begin(), told.end(), fault) == told.end()) {
-          told.push_back(fault);
-          faults->Add(config.status());
+        for (const std::optional<std::string>& overlap : OrUnnamed(flags.overlaps)) {
+          run.overlap = overlap;
+          resolve(run);
         }
-        if (config.ok()) cells.push_back({pattern, *std::move(config)});
       }
     }
   }
@@ -180,6 +196,7 @@ void AddSweep(CLI::App& app, Command* command) {
       ->delimiter(',');
   sweep->add_option("--workers", flags->workers, "one or more world sizes; default: 2")
       ->delimiter(',');
+  AddOverlapList(sweep, &flags->overlaps);
   AddLinkFlags(sweep, &flags->train.run.link);
   AddTrainJobFlags(sweep, &flags->train);
   sweep->footer(kExamples);

@@ -16,6 +16,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp train --pattern=sppp --network=wifi-5 --steps=200
   edgetp train --model=minigpt --pattern=tttt --workers=4 --delay=5ms --rate=100mbit --data=my.txt
   edgetp train --pattern=ssss --set train.learning_rate=5e-4 --set model.init=torch --run=ssss-torch
+  edgetp train --pattern=tttt --network=ethernet-1g --overlap=dw --steps=200
   edgetp train --resume=ssss-torch --steps=4000)";
 
 absl::StatusOr<JobOutcome> Train(const TrainFlags& flags, const v1::RunConfig& config,
@@ -59,6 +60,7 @@ void AddTrain(CLI::App& app, Command* command) {
   CLI::App* train = app.add_subcommand("train", "Train a model with one pattern over one network");
   AddPatternFlags(train, &flags->run);
   AddNetworkFlag(train, &flags->run);
+  AddOverlapFlag(train, &flags->run);
   AddRunNameFlag(train, &flags->run);
   AddTrainJobFlags(train, flags.get());
   train

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "common/config/units.h"
@@ -22,5 +23,9 @@ std::string FormatSeconds(double seconds) { return edgetp::FormatDuration(absl::
 std::string FormatPercent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
 
 std::string FormatLoss(double loss) { return absl::StrFormat("%.4f", loss); }
+
+std::string PatternWithOverlap(const std::string& pattern, const std::string& overlap) {
+  return overlap.empty() || overlap == "NONE" ? pattern : absl::StrCat(pattern, " ", overlap);
+}
 
 }  // namespace edgetp

@@ -15,6 +15,9 @@ std::string FormatSeconds(double seconds);
 // "41.2 %", "-3.0 %".
 std::string FormatPercent(double share);
 
+// "tttt", or, where something overlaps, "tttt DW": what tells the rows of a table apart.
+std::string PatternWithOverlap(const std::string& pattern, const std::string& overlap);
+
 // Four decimals: losses are compared in the third.
 std::string FormatLoss(double loss);
 

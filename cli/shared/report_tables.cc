@@ -127,16 +127,14 @@ std::string SweepBreakdown(const v1::SweepReport& sweep, const std::vector<std::
   std::vector<Column> columns = {{"network", Align::kLeft}, {"pattern", Align::kLeft}};
   if (workers) columns.push_back({"P"});
   const TermColumns terms = TermColumns::For(sweep.rows());
-  terms.AddHeaders(&columns);
-  columns.push_back({"mean\nstep"});
+  terms.AddHeaders("mean\nstep", &columns);
   Table table(columns);
   for (int i = 0; i < sweep.rows_size(); ++i) {
     const v1::RunSummary& run = sweep.rows(i);
     if (!HasSteps(run)) continue;
     std::vector<std::string> cells = {run.network(), patterns[i]};
     if (workers) cells.push_back(absl::StrCat(run.workers()));
-    terms.AddCells(run.breakdown_seconds(), 1e3, &cells);
-    cells.push_back(Milliseconds(MeanStep(run)));
+    terms.AddCells(run.breakdown_seconds(), MeanStep(run), run.hidden_seconds(), 1e3, &cells);
     table.AddRow(std::move(cells));
   }
   if (table.empty()) return "";
@@ -258,7 +256,8 @@ std::vector<std::pair<std::string, double>> BreakdownTerms(const v1::Breakdown& 
 
 std::string TrainTable(const v1::RunSummary& run) {
   Table table({{"run", Align::kLeft}, {run.run(), Align::kLeft}});
-  table.AddRow({"model, pattern", absl::StrCat(run.model(), ", ", run.pattern())});
+  table.AddRow({"model, pattern",
+                absl::StrCat(run.model(), ", ", PatternWithOverlap(run.pattern(), run.overlap()))});
   table.AddRow({"workers, network",
                 absl::StrCat(run.workers(), ", ", run.network(), " (", run.clock(), ")")});
   if (!run.device().empty()) table.AddRow({"device", run.device()});
@@ -279,8 +278,9 @@ std::string TrainTable(const v1::RunSummary& run) {
   for (const auto& [name, seconds] : BreakdownTerms(run.breakdown_seconds())) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
   }
-  table.AddRow({"a mean step",
-                absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "))});
+  table.AddRow(
+      {"a mean step", absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "),
+                                   HiddenText(run.hidden_seconds()))});
   table.AddRow({"verdict", Outcome(run)});
   if (!run.checkpoint_error().empty())
     table.AddRow({"checkpoint", "NOT SAVED: " + run.checkpoint_error()});
@@ -294,7 +294,7 @@ std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::stri
 
 std::string PlanTable(const v1::PlanReport& plan) {
   Table table({{plan.model().empty() ? "plan" : plan.model(), Align::kLeft}, {"", Align::kLeft}});
-  table.AddRow({"pattern", plan.pattern()});
+  table.AddRow({"pattern", PatternWithOverlap(plan.pattern(), plan.overlap())});
   table.AddRow({"layers, workers", absl::StrCat(plan.layers(), ", ", plan.workers())});
   table.AddRow({"sync points, forward", absl::StrCat(plan.sync_points_forward())});
   table.AddRow(

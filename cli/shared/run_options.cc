@@ -24,6 +24,9 @@ constexpr char kDefaultModel[] = "minigpt";
 constexpr char kPlace[] = "command line";
 constexpr char kEmulated[] = "emulated";
 constexpr char kSimulated[] = "simulated";
+constexpr char kOverlapText[] =
+    "what runs under compute: dw, the all-reduces of gradients under weight gradients; 'rows(2)', "
+    "those of one half of the rows under the other; none (default)";
 
 std::vector<std::string> AllReduceNames() {
   std::vector<std::string> names = {"auto"};
@@ -80,6 +83,7 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
     if (deadline.ok()) collective->set_deadline_seconds(absl::ToDoubleSeconds(*deadline));
   }
   ApplyWire(flags, collective);
+  if (flags.overlap.has_value()) config->mutable_parallel()->set_overlap(*flags.overlap);
 }
 
 // --network and the link options over what the config has.
@@ -181,6 +185,15 @@ void AddModelFlags(CLI::App* command, RunFlags* flags) {
 void AddPatternFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--pattern", flags->pattern, PatternHelp());
   command->add_option("--workers", flags->workers, "world size; default: 2");
+}
+
+void AddOverlapFlag(CLI::App* command, RunFlags* flags) {
+  command->add_option("--overlap", flags->overlap, kOverlapText);
+}
+
+void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps) {
+  command->add_option("--overlap", *overlaps, absl::StrCat(kOverlapText, "; separated by ','"))
+      ->delimiter(',');
 }
 
 void AddParallelFlags(CLI::App* command, RunFlags* flags) {

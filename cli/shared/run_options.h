@@ -29,6 +29,7 @@ struct RunFlags {
   std::optional<std::string> wire;  // both directions
   std::optional<std::string> wire_forward;
   std::optional<std::string> wire_backward;
+  std::optional<std::string> overlap;
   std::optional<std::string> deadline;  // of one collective
   std::optional<int> steps;
   std::optional<int> batch;
@@ -46,8 +47,10 @@ struct RunFlags {
 void AddPresetFlags(CLI::App* command, RunFlags* flags);   // --config --set --config_path
 void AddModelFlags(CLI::App* command, RunFlags* flags);    // --model --batch --sequence
 void AddPatternFlags(CLI::App* command, RunFlags* flags);  // --pattern --workers
+void AddOverlapFlag(CLI::App* command, RunFlags* flags);   // --overlap
+void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps);  // the same, several
 void AddParallelFlags(CLI::App* command, RunFlags* flags);  // --vocabulary_parallel
-void AddWireFlags(CLI::App* command, RunFlags* flags);     // --wire --wire_forward --wire_backward
+void AddWireFlags(CLI::App* command, RunFlags* flags);      // --wire --wire_forward --wire_backward
 void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags

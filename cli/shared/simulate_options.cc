@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "cli/shared/command.h"
+#include "cli/shared/format.h"
 #include "common/base/status_macros.h"
 #include "common/collective/registry.h"
 #include "common/config/convert.h"
@@ -73,7 +74,8 @@ absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFl
   forecast.stop = [] { return ShutdownSignal() != 0; };
   cell.run.model = config.model().name();
   cell.run.device = device.value_or(DescribeDevices(config));
-  cell.pattern = run.pattern.value_or(config.pattern());
+  cell.pattern = PatternWithOverlap(run.pattern.value_or(config.pattern()),
+                                    ToString(forecast.plan.overlap));
   cell.allreduce = forecast.algorithm;
   if (flags.max_step.has_value()) {
     const auto limit = ParseDelay(*flags.max_step);
@@ -135,13 +137,16 @@ std::vector<SimulateCell> ResolveCells(const SimulateFlags& flags,
   for (const auto& workers : OrNone(flags.workers)) {
     for (const auto& device : OrNone(flags.devices)) {
       for (const auto& pattern : OrNone(flags.patterns)) {
-        for (const auto& algorithm : algorithms) {
-          run.workers = workers;
-          run.pattern = pattern;
-          run.allreduce = algorithm;
-          auto cell = ResolveCell(flags, run, device);
-          faults->Add(cell.status());
-          if (cell.ok()) cells.push_back(*std::move(cell));
+        for (const auto& overlap : OrNone(flags.overlaps)) {
+          for (const auto& algorithm : algorithms) {
+            run.workers = workers;
+            run.pattern = pattern;
+            run.overlap = overlap;
+            run.allreduce = algorithm;
+            auto cell = ResolveCell(flags, run, device);
+            faults->Add(cell.status());
+            if (cell.ok()) cells.push_back(*std::move(cell));
+          }
         }
       }
     }

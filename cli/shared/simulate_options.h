@@ -13,8 +13,8 @@
 
 namespace edgetp {
 
-// As typed. Patterns, workers, networks, devices and algorithms are lists: each combination is one
-// row.
+// As typed. Patterns, workers, networks, devices, algorithms and overlaps are lists: each
+// combination is one row.
 struct SimulateFlags {
   RunFlags run;
   std::vector<std::string> patterns;
@@ -22,6 +22,7 @@ struct SimulateFlags {
   std::vector<std::string> networks;
   std::vector<std::string> devices;
   std::vector<std::string> algorithms;
+  std::vector<std::string> overlaps;
   std::vector<std::string> bytes;  // not empty: all-reduces of these sizes, instead of a model
   std::optional<int> steps;
   std::optional<std::string> max_step;
@@ -30,11 +31,11 @@ struct SimulateFlags {
 
 struct SimulateCell {
   SimulateCase run;
-  std::string pattern;    // as typed; expanded where nobody typed one
+  std::string pattern;    // as typed, expanded where nobody typed one, and what overlaps
   std::string allreduce;  // as asked
 };
 
-// Network by network, then by workers, device, pattern and algorithm: the first row of the same
+// Network by network, then by workers, device, pattern, overlap and algorithm: the first row of the same
 // network, workers and device is what the others are compared with. A profile with a timeline gives
 // a network for each of its different states but partitions. Faults go to `faults`, each once.
 std::vector<SimulateCell> ResolveSimulation(const SimulateFlags& flags, Faults* faults);

@@ -142,8 +142,7 @@ std::string Results(const v1::SimulateSweepReport& sweep, const RowNames& names)
 std::string Breakdowns(const v1::SimulateSweepReport& sweep, const RowNames& names) {
   std::vector<Column> columns = names.columns();
   const TermColumns terms = TermColumns::For(sweep.rows());
-  terms.AddHeaders(&columns);
-  columns.push_back({"sum"});
+  terms.AddHeaders("sum", &columns);
   double longest = 0;
   for (const v1::SimulateReport& row : sweep.rows())
     longest = std::max(longest, row.mean_step_seconds());
@@ -151,9 +150,10 @@ std::string Breakdowns(const v1::SimulateSweepReport& sweep, const RowNames& nam
   const double scale = milliseconds ? 1e3 : 1;
   Table table(columns);
   for (int i = 0; i < sweep.rows_size(); ++i) {
-    std::vector<std::string> cells = names.Cells(sweep.rows(i), i);
-    terms.AddCells(sweep.rows(i).breakdown_seconds(), scale, &cells);
-    cells.push_back(FormatNumber(scale * sweep.rows(i).mean_step_seconds()));
+    const v1::SimulateReport& row = sweep.rows(i);
+    std::vector<std::string> cells = names.Cells(row, i);
+    terms.AddCells(row.breakdown_seconds(), row.mean_step_seconds(), row.hidden_seconds(), scale,
+                   &cells);
     table.AddRow(std::move(cells));
   }
   return absl::StrCat("\nWhere the time of a mean step goes, ", milliseconds ? "ms" : "s",
@@ -220,7 +220,8 @@ std::string SimulateTable(const v1::SimulateReport& report, const std::string& p
   for (const auto& [name, seconds] : BreakdownTerms(report.breakdown_seconds())) {
     if (seconds > 0) terms.push_back(absl::StrCat(name, " ", FormatSeconds(seconds)));
   }
-  table.AddRow({"a mean step", absl::StrJoin(terms, ", ")});
+  table.AddRow({"a mean step",
+                absl::StrCat(absl::StrJoin(terms, ", "), HiddenText(report.hidden_seconds()))});
   table.AddRow({"memory, largest rank", MemoryText(LargestMemory(report))});
   table.AddRow({"fits", FitText(report)});
   table.AddRow({"feasible", report.feasible() ? "yes" : absl::StrCat("no, ", report.reason())});

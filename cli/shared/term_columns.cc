@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "absl/strings/str_cat.h"
 #include "cli/shared/format.h"
 #include "common/network/attribution.h"
 
@@ -26,18 +27,27 @@ bool IsStaging(const BreakdownTerm& term) { return term.span == &TimeBreakdown::
 
 }  // namespace
 
-void TermColumns::AddHeaders(std::vector<Column>* columns) const {
+void TermColumns::AddHeaders(const std::string& sum, std::vector<Column>* columns) const {
   for (const BreakdownTerm& term : kBreakdownTerms) {
     if (staging_ || !IsStaging(term)) columns->push_back({Header(term.name)});
   }
+  columns->push_back({sum});
+  if (hidden_) columns->push_back({"hid-\nden"});
 }
 
-void TermColumns::AddCells(const v1::Breakdown& breakdown, double scale,
+void TermColumns::AddCells(const v1::Breakdown& breakdown, double sum, double hidden, double scale,
                            std::vector<std::string>* cells) const {
   for (const BreakdownTerm& term : kBreakdownTerms) {
     if (staging_ || !IsStaging(term))
       cells->push_back(FormatNumber(scale * (breakdown.*term.seconds)()));
   }
+  cells->push_back(FormatNumber(scale * sum));
+  if (hidden_) cells->push_back(FormatNumber(scale * hidden));
+}
+
+std::string HiddenText(double hidden_seconds) {
+  if (hidden_seconds <= 0) return "";
+  return absl::StrCat("; ", FormatSeconds(hidden_seconds), " of exchanges ran under compute");
 }
 
 }  // namespace edgetp

@@ -1,5 +1,6 @@
 // The columns of a table that break steps down: one for each term. Staging has one only where a row
-// has any: without an accelerator there is none. Pure.
+// has any: without an accelerator there is none. So has the time of exchanges under compute, which
+// is in no term: it comes after the sum. Pure.
 #pragma once
 
 #include <algorithm>
@@ -13,23 +14,28 @@ namespace edgetp {
 
 class TermColumns {
  public:
-  explicit TermColumns(bool staging) : staging_(staging) {}
+  TermColumns(bool staging, bool hidden) : staging_(staging), hidden_(hidden) {}
 
-  // What `rows`, messages with breakdown_seconds, need.
+  // What `rows`, messages with breakdown_seconds and hidden_seconds, need.
   template <typename Rows>
   static TermColumns For(const Rows& rows) {
-    return TermColumns(std::any_of(rows.begin(), rows.end(), [](const auto& row) {
-      return row.breakdown_seconds().staging() > 0;
-    }));
+    const auto any = [&rows](auto has) { return std::any_of(rows.begin(), rows.end(), has); };
+    return {any([](const auto& row) { return row.breakdown_seconds().staging() > 0; }),
+            any([](const auto& row) { return row.hidden_seconds() > 0; })};
   }
 
-  void AddHeaders(std::vector<Column>* columns) const;
-  // The terms times `scale`.
-  void AddCells(const v1::Breakdown& breakdown, double scale,
+  // `sum`: the header of what the terms add up to.
+  void AddHeaders(const std::string& sum, std::vector<Column>* columns) const;
+  // Of a row, times `scale`; `sum` and what is hidden in seconds.
+  void AddCells(const v1::Breakdown& breakdown, double sum, double hidden, double scale,
                 std::vector<std::string>* cells) const;
 
  private:
   const bool staging_;
+  const bool hidden_;
 };
+
+// "; 14.2 ms of exchanges ran under compute", or nothing where none did.
+std::string HiddenText(double hidden_seconds);
 
 }  // namespace edgetp

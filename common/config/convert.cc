@@ -32,12 +32,17 @@ bool HasTiedHead(const v1::ModelConfig& model) {
   return !model.has_tied_head() || model.tied_head();
 }
 
+absl::StatusOr<Overlap> ToOverlap(const v1::RunConfig& config) {
+  return config.parallel().has_overlap() ? Overlap::Parse(config.parallel().overlap()) : Overlap{};
+}
+
 absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   PlanOptions options;
   ASSIGN_OR_RETURN(options.shape, ToModelShape(config.model()));
   ASSIGN_OR_RETURN(options.pattern, Pattern::Parse(config.pattern(), options.shape.layers));
   ASSIGN_OR_RETURN(const Codec* forward, FindCodec(config.collective().wire_forward()));
   ASSIGN_OR_RETURN(const Codec* backward, FindCodec(config.collective().wire_backward()));
+  ASSIGN_OR_RETURN(options.overlap, ToOverlap(config));
   options.world_size = config.workers();
   options.split.assign(config.split().begin(), config.split().end());
   options.vocabulary_parallel = config.parallel().vocabulary();

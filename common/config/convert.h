@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/plan/model_shape.h"
+#include "common/plan/overlap.h"
 #include "common/plan/step_plan.h"
 #include "edgetp/v1/config.pb.h"
 
@@ -14,11 +15,15 @@ namespace edgetp {
 // Errors: InvalidArgument if a size is absent (vocabulary included).
 absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model);
 
+// What a run's `parallel` says; none where it says nothing.
+// Errors: those of Overlap::Parse.
+absl::StatusOr<Overlap> ToOverlap(const v1::RunConfig& config);
+
 // Whether the output matrix is the embedding: the default of an absent field.
 bool HasTiedHead(const v1::ModelConfig& model);
 
 // Of a run whose defaults are filled.
-// Errors: those of ToModelShape, Pattern::Parse and FindCodec.
+// Errors: those of ToModelShape, Pattern::Parse, FindCodec and ToOverlap.
 absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config);
 
 // The devices of a run: none (the host as it is), one for all ranks, or one per rank.

@@ -6,7 +6,9 @@
 #include "common/base/status_macros.h"
 #include "common/collective/codec.h"
 #include "common/collective/registry.h"
+#include "common/config/convert.h"
 #include "common/config/violations.h"
+#include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
 #include "common/plan/shard_map.h"
 
@@ -20,6 +22,7 @@ constexpr int kMaxSequence = 1 << 20;
 constexpr int kMaxVocabulary = 1 << 24;
 constexpr int kMaxWorkers = 4096;
 constexpr int kMaxBatch = 1 << 16;
+constexpr int kMaxCores = 1 << 16;
 // gRPC's default message limit is 4 MiB; a segment's header needs a little of it.
 constexpr int kMaxSegmentBytes = (4 << 20) - 4096;
 constexpr int kMinSegmentBytes = 1024;
@@ -154,6 +157,19 @@ void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Viola
   violations->NotNegative(path + "operation_overhead_us", device.operation_overhead_us());
   violations->NotNegative(path + "segment_overhead_us", device.segment_overhead_us());
   violations->Below(path + "variability", device.variability(), 0, 1);
+  violations->InRange(path + "overlap_efficiency", device.overlap_efficiency(), 0, 1);
+  if (device.has_cores()) violations->InRange(path + "cores", device.cores(), 1, kMaxCores);
+}
+
+// Of a rank whose exchanges run under its compute.
+void CheckCores(const v1::RunConfig& config, const std::string& field, Violations* violations) {
+  for (const v1::DeviceProfile& device : DevicesOf(config)) {
+    if (!device.has_cores() || device.cores() > 1) continue;
+    violations->Add(field, absl::StrCat("a device of one core cannot overlap: the communication "
+                                        "thread needs one (device ",
+                                        device.name(), ")"));
+    return;
+  }
 }
 
 void CheckDevices(const v1::RunConfig& config, Violations* violations) {
@@ -166,6 +182,24 @@ void CheckDevices(const v1::RunConfig& config, Violations* violations) {
     violations->AddGot("devices", absl::StrCat("must be one per rank, workers=", config.workers()),
                        config.devices_size());
   }
+}
+
+bool HasSlack(const Pattern& pattern) {
+  return std::any_of(pattern.blocks().begin(), pattern.blocks().end(),
+                     [](const PatternBlock& block) { return SlackOf(block) > 0; });
+}
+
+// What an overlap needs of the batch and of the devices.
+void CheckOverlap(const v1::RunConfig& config, Violations* violations) {
+  const std::string field = "parallel.overlap";
+  const absl::StatusOr<Overlap> overlap = ToOverlap(config);
+  violations->Demand(field, overlap.status());
+  const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), 0);
+  if (pattern.ok() && HasSlack(*pattern)) CheckCores(config, "pattern", violations);
+  if (!overlap.ok() || overlap->kind == OverlapKind::kNone) return;
+  if (config.train().batch() >= 1)
+    violations->Demand(field, CheckRows(*overlap, config.train().batch()));
+  CheckCores(config, field, violations);
 }
 
 void CheckName(const v1::RunConfig& config, Violations* violations) {
@@ -199,6 +233,7 @@ Violations CheckRun(const v1::RunConfig& config, const std::string& place) {
   }
   CheckRunNetwork(config, place, &violations);
   CheckDevices(config, &violations);
+  CheckOverlap(config, &violations);
   return violations;
 }
 

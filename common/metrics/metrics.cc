@@ -116,6 +116,8 @@ const std::vector<MetricInfo>& AllMetrics() {
     {"edgetp_run_step_breakdown_seconds_total", kCounter, kServer, {"run", "network", "term"},
      "Where the step time went, mean over ranks: compute, staging, software, queueing, serialization, "
      "propagation, jitter, straggler."},
+    {"edgetp_run_hidden_seconds_total", kCounter, kServer, {"run", "network"},
+     "Time of exchanges that ran under compute, mean over ranks: in no term of the breakdown."},
     {"edgetp_run_tokens_per_second", kGauge, kServer, {"run"},
      "Training throughput of the last step."},
     {"edgetp_run_train_loss", kGauge, kServer, {"run"},
@@ -150,6 +152,8 @@ const std::vector<MetricInfo>& AllMetrics() {
     {"edgetp_step_breakdown_seconds_total", kCounter, kWorker, {"run", "rank", "term"},
      "Where this rank's step time went: compute, staging, software, queueing, serialization, "
      "propagation, jitter, straggler."},
+    {"edgetp_hidden_seconds_total", kCounter, kWorker, {"run", "rank"},
+     "Time of this rank's exchanges that ran under its compute: in no term of the breakdown."},
     {"edgetp_allreduce_seconds", kHistogram, kWorker, {"run", "rank", "algorithm", "class", "phase"},
      "Duration of an all-reduce, waiting for other ranks included."},
     {"edgetp_sent_bytes_total", kCounter, kWorker, {"run", "rank", "class"},

@@ -69,6 +69,7 @@ void ServerMetrics::BeginSteps(const std::string& network) {
   VisitTerms(v1::Breakdown(), [&](const char* term, double) {
     metrics_->Counter("edgetp_run_step_breakdown_seconds_total", {run_, network, term});
   });
+  metrics_->Counter("edgetp_run_hidden_seconds_total", {run_, network});
 }
 
 void ServerMetrics::Step(const v1::StepRecord& record) {
@@ -84,6 +85,8 @@ void ServerMetrics::Step(const v1::StepRecord& record) {
     metrics_->Counter("edgetp_run_step_breakdown_seconds_total", {run_, record.network(), term})
         .Increment(std::max(seconds, 0.0));
   });
+  metrics_->Counter("edgetp_run_hidden_seconds_total", {run_, record.network()})
+      .Increment(std::max(record.hidden_seconds(), 0.0));
   metrics_->Gauge("edgetp_run_tokens_per_second", {run_}).Set(record.tokens_per_second());
   metrics_->Gauge("edgetp_run_learning_rate", {run_}).Set(record.learning_rate());
   metrics_->Gauge("edgetp_run_gradient_norm", {run_}).Set(record.gradient_norm());

@@ -36,6 +36,8 @@ void RunMetrics::Add(const v1::StepReport& report) {
   VisitTerms(report.breakdown_seconds(), [&](const char* term, double seconds) {
     add("edgetp_step_breakdown_seconds_total", term, seconds);
   });
+  metrics_->Counter("edgetp_hidden_seconds_total", {run_, rank_})
+      .Increment(std::max(report.hidden_seconds(), 0.0));
   VisitClasses(report.bytes(), [&](const char* traffic, double bytes) {
     add("edgetp_sent_bytes_total", traffic, bytes);
   });

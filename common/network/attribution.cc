@@ -117,6 +117,15 @@ TimeBreakdown AttributeWait(const SegmentWait& wait) {
   return out;
 }
 
+TimeBreakdown AttributeWaits(const std::vector<SegmentWait>& waits, absl::Time from) {
+  TimeBreakdown sum;
+  for (SegmentWait wait : waits) {
+    wait.begin = std::max(wait.begin, from);
+    if (wait.begin < wait.end) sum += AttributeWait(wait);
+  }
+  return sum;
+}
+
 v1::Breakdown ToProto(const TimeBreakdown& terms) {
   v1::Breakdown out;
   for (const BreakdownTerm& term : kBreakdownTerms)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "common/network/link_model.h"
@@ -73,6 +74,9 @@ struct SegmentWait {
 //   last_bit to arrival        serialization by a slower ingress, then queueing behind others there
 //   arrival to end             software
 TimeBreakdown AttributeWait(const SegmentWait& wait);
+
+// The sum of those, of what is after `from`.
+TimeBreakdown AttributeWaits(const std::vector<SegmentWait>& waits, absl::Time from);
 
 v1::Breakdown ToProto(const TimeBreakdown& terms);
 

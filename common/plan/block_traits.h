@@ -12,6 +12,11 @@ enum class BlockKind {
   kTensorParallel,  // t
   kSyncDrop,        // s
   kParallel,        // p
+  kOneNorm,         // g
+  kLadder,          // l
+  kDesync,          // d
+  kDelayed,         // t~k
+  kPartial,         // t@p
 };
 
 // What adjacent blocks of one kind and modifier have in common.

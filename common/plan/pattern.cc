@@ -124,7 +124,7 @@ absl::Status Pattern::CheckChannels(int channels) const {
       if (stage.forward_sum == Channels::kNone) continue;
       if (CountOf(stage.forward_sum, block, channels) > 0) continue;
       return absl::InvalidArgumentError(
-          absl::StrCat("pattern: ", TextOf(block), " of ", channels,
+          absl::StrCat(TextOf(block), " of ", channels,
                        " channels is none: the share must be at least 1/", channels));
     }
   }

@@ -6,13 +6,6 @@
 namespace edgetp {
 namespace {
 
-// Without the waits: each of them ends what a start has counted.
-std::vector<CollectiveStep> Counted(const std::vector<PlanStep>& steps) {
-  std::vector<CollectiveStep> collectives = Collectives(steps);
-  std::erase_if(collectives, [](const auto& step) { return step.part == CollectivePart::kWait; });
-  return collectives;
-}
-
 bool IsActivation(const CollectiveStep& step) {
   return step.tag.traffic == TrafficClass::kActivationForward ||
          step.tag.traffic == TrafficClass::kActivationBackward;
@@ -30,7 +23,7 @@ void CountCollectives(const PlanOptions& options, const std::vector<PlanStep>& s
                       v1::PlanReport* report) {
   int activations = 0;
   int all = 0;
-  for (const CollectiveStep& step : Counted(steps)) {
+  for (const CollectiveStep& step : Collectives(steps)) {
     ++all;
     if (IsActivation(step)) ++activations;
   }
@@ -54,7 +47,7 @@ v1::MemoryBytes ToProto(const MemoryUse& use) {
 
 v1::TrafficBytes BytesByClass(const std::vector<PlanStep>& steps) {
   v1::TrafficBytes bytes;
-  for (const CollectiveStep& step : Counted(steps)) {
+  for (const CollectiveStep& step : Collectives(steps)) {
     const double n = static_cast<double>(step.wire_bytes);
     switch (step.tag.traffic) {
       case TrafficClass::kActivationForward:
@@ -83,6 +76,7 @@ absl::StatusOr<v1::PlanReport> BuildPlanReport(const std::string& model,
   v1::PlanReport report;
   report.set_model(model);
   report.set_pattern(options.pattern.Expanded());
+  report.set_overlap(ToString(options.overlap));
   report.set_layers(options.shape.layers);
   report.set_workers(options.world_size);
   report.set_sync_points_forward(options.pattern.ForwardSyncPoints());

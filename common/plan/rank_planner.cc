@@ -1,8 +1,5 @@
 #include "common/plan/rank_planner.h"
 
-#include <algorithm>
-#include <utility>
-
 namespace edgetp {
 namespace {
 
@@ -11,57 +8,48 @@ constexpr int kFp32Bytes = 4;
 
 bool IsForward(const CollectiveTag& tag) { return tag.traffic == TrafficClass::kActivationForward; }
 
+std::vector<RankSizes> CutRows(const PlanOptions& options, const Shard& shard, int groups) {
+  std::vector<RankSizes> sizes;
+  for (int group = 0; group < groups; ++group)
+    sizes.emplace_back(options.shape, RowsOfGroup(options.batch, groups, group).size(), shard);
+  return sizes;
+}
+
 }  // namespace
 
 RankPlanner::RankPlanner(const PlanOptions& options, const Shard& shard)
     : options_(options),
       blocks_(options.pattern.blocks()),
-      sizes_(options.shape, options.batch, shard) {}
+      regions_(RegionsOf(options.pattern)),
+      groups_(CutRows(options, shard, options.overlap.GroupsOf(options.world_size))),
+      defers_(options.overlap.DefersWeightGradients(options.world_size)) {}
 
 void RankPlanner::Forward(Phase phase) {
   Hidden(phase);
-  Loss(phase);
+  for (const RankSizes& sizes : groups_) {
+    TakeIn(round_++);
+    Loss(phase, sizes);
+  }
 }
 
 void RankPlanner::BackwardPass() {
-  LossBackward();
-  for (int layer = options_.shape.layers - 1; layer >= 0; --layer) BackwardBlock(layer);
-  Compute(Phase::kBackward, -1, Backward(EmbeddingForward(sizes_)));
+  for (size_t g = groups_.size(); g-- > 0;) LossBackward(groups_[g]);
+  for (size_t i = regions_.size(); i-- > 0;) {
+    for (size_t g = groups_.size(); g-- > 0;) BackwardRound(regions_[i], groups_[g]);
+    if (regions_[i].begins_chain) TakeInAll();
+  }
+  for (size_t g = groups_.size(); g-- > 0;)
+    Compute(Phase::kBackward, -1, Backward(EmbeddingForward(groups_[g])));
 }
 
 void RankPlanner::NextToken() {
   Hidden(Phase::kEvaluate);
-  RankSizes one = sizes_;
+  TakeIn(round_++);
+  RankSizes one = groups_[0];
   one.tokens = 1;
-  Compute(Phase::kEvaluate, -1, FinalNormForward(sizes_) + HeadForward(one));
+  Compute(Phase::kEvaluate, -1, FinalNormForward(groups_[0]) + HeadForward(one));
   const int64_t V = options_.shape.vocabulary;
   if (shares_vocabulary()) Add({{TrafficClass::kControl, Phase::kEvaluate, -1}, V, V * kFp32Bytes});
-}
-
-void RankPlanner::Hidden(Phase phase) {
-  Compute(phase, -1, EmbeddingForward(sizes_));
-  if (shares_vocabulary()) SumActivations({TrafficClass::kActivationForward, phase, -1});
-  for (int layer = 0; layer < options_.shape.layers; ++layer) ForwardBlock(phase, layer);
-}
-
-// With a vocabulary that is shared, the ranks reduce each position's largest logit, its target's,
-// and its sum of exponentials.
-void RankPlanner::Loss(Phase phase) {
-  Compute(phase, -1, FinalNormForward(sizes_) + HeadForward(sizes_));
-  if (!shares_vocabulary()) return;
-  for (const Reduction reduction : {Reduction::kMax, Reduction::kSum, Reduction::kSum}) {
-    const CollectiveTag tag{TrafficClass::kScalar, phase, -1, reduction};
-    Add({tag, tokens(), tokens() * kFp32Bytes});
-  }
-  if (phase == Phase::kForward) Compute(phase, -1, SharedSoftmax(sizes_));
-}
-
-void RankPlanner::LossBackward() {
-  const Work head = Backward(HeadForward(sizes_)), norm = Backward(FinalNormForward(sizes_));
-  if (!shares_vocabulary()) return Compute(Phase::kBackward, -1, head + norm);
-  Compute(Phase::kBackward, -1, head);
-  SumActivations({TrafficClass::kActivationBackward, Phase::kBackward, -1});
-  Compute(Phase::kBackward, -1, norm);
 }
 
 void RankPlanner::Update(int64_t partial, double parameters) {
@@ -71,41 +59,103 @@ void RankPlanner::Update(int64_t partial, double parameters) {
   Compute(Phase::kOptimizer, -1, OptimizerUpdate(parameters));
 }
 
-void RankPlanner::ForwardBlock(Phase phase, int layer) {
-  const PatternBlock& block = blocks_[layer];
-  const CollectiveTag tag{TrafficClass::kActivationForward, phase, layer};
-  const int slack = SlackOf(block);
-  for (const Stage& stage : StagesOf(block)) {
-    Compute(phase, layer, WorkOf(stage.part, block));
-    Sum(tag, stage.forward_sum, block, slack);
-    TakeIn(slack);
+void RankPlanner::Hidden(Phase phase) {
+  for (const RankSizes& sizes : groups_) {
+    Compute(phase, -1, EmbeddingForward(sizes));
+    if (!shares_vocabulary()) continue;
+    Sum(OfActivations({TrafficClass::kActivationForward, phase, -1}, sizes,
+                      options_.shape.channels),
+        1);
   }
-  if (block.last_of_run) TakeIn(0);
+  for (const Region& region : regions_) {
+    for (const RankSizes& sizes : groups_) ForwardRound(phase, region, sizes);
+    if (region.ends_chain) TakeInAll();
+  }
 }
 
-void RankPlanner::BackwardBlock(int layer) {
-  const PatternBlock& block = blocks_[layer];
-  const CollectiveTag tag{TrafficClass::kActivationBackward, Phase::kBackward, layer};
-  const int slack = SlackOf(block);
-  std::vector<Stage> stages = StagesOf(block);
-  std::reverse(stages.begin(), stages.end());
-  for (const Stage& stage : stages) {
-    Compute(Phase::kBackward, layer, Backward(WorkOf(stage.part, block)));
-    Sum(tag, stage.backward_sum, block, slack);
-    TakeIn(slack);
-  }
-  if (block.first_of_run) TakeIn(0);
+// With a vocabulary that is shared, the ranks reduce each position's largest logit, its target's,
+// and its sum of exponentials.
+void RankPlanner::Loss(Phase phase, const RankSizes& sizes) {
+  Compute(phase, -1, FinalNormForward(sizes) + HeadForward(sizes));
+  if (!shares_vocabulary()) return;
+  const auto tokens = static_cast<int64_t>(sizes.tokens);
+  for (const Reduction reduction : {Reduction::kMax, Reduction::kSum, Reduction::kSum})
+    Add({{TrafficClass::kScalar, phase, -1, reduction}, tokens, tokens * kFp32Bytes});
+  if (phase == Phase::kForward) Compute(phase, -1, SharedSoftmax(sizes));
 }
 
-Work RankPlanner::WorkOf(StagePart part, const PatternBlock& block) const {
-  switch (part) {
+void RankPlanner::LossBackward(const RankSizes& sizes) {
+  Work head = Backward(HeadForward(sizes));
+  const Work norm = Backward(FinalNormForward(sizes));
+  if (!shares_vocabulary()) return Compute(Phase::kBackward, -1, head + norm);
+  if (defers_) {
+    deferred_.emplace_back(-1, HeadWeightGradients(sizes));
+    head = head - deferred_.back().second;
+  }
+  Compute(Phase::kBackward, -1, head);
+  Sum(OfActivations({TrafficClass::kActivationBackward, Phase::kBackward, -1}, sizes,
+                    options_.shape.channels),
+      1);
+  Compute(Phase::kBackward, -1, norm);
+}
+
+void RankPlanner::ForwardRound(Phase phase, const Region& region, const RankSizes& sizes) {
+  TakeIn(round_);
+  for (const PlacedStage& placed : region.stages) {
+    Compute(phase, placed.layer, WorkOf(placed, sizes));
+    Sum(OfActivations({TrafficClass::kActivationForward, phase, placed.layer}, sizes,
+                      CountOfStage(placed, placed.stage.forward_sum)),
+        LagOf(region));
+  }
+  ++round_;
+}
+
+void RankPlanner::BackwardRound(const Region& region, const RankSizes& sizes) {
+  TakeIn(round_);
+  for (size_t i = region.stages.size(); i-- > 0;) {
+    const PlacedStage& placed = region.stages[i];
+    Work work = Backward(WorkOf(placed, sizes));
+    if (defers_) {
+      deferred_.emplace_back(placed.layer, WeightGradientsOf(placed, sizes));
+      work = work - deferred_.back().second;
+    }
+    Compute(Phase::kBackward, placed.layer, work);
+    Sum(OfActivations({TrafficClass::kActivationBackward, Phase::kBackward, placed.layer}, sizes,
+                      CountOfStage(placed, placed.stage.backward_sum)),
+        LagOf(region));
+  }
+  ++round_;
+}
+
+int64_t RankPlanner::CountOfStage(const PlacedStage& placed, Channels channels) const {
+  return CountOf(channels, blocks_[placed.layer], options_.shape.channels);
+}
+
+Work RankPlanner::WorkOf(const PlacedStage& placed, const RankSizes& sizes) const {
+  switch (placed.stage.part) {
     case StagePart::kAttention:
-      return AttentionForward(sizes_);
+      return AttentionForward(sizes);
     case StagePart::kMlp:
-      return MlpForward(sizes_);
+      return MlpForward(sizes);
     case StagePart::kWhole:
-      return TraitsOf(block.kind).second_norm ? AttentionForward(sizes_) + MlpForward(sizes_)
-                                              : OneNormForward(sizes_);
+      return TraitsOf(blocks_[placed.layer].kind).second_norm
+                 ? AttentionForward(sizes) + MlpForward(sizes)
+                 : OneNormForward(sizes);
+    case StagePart::kEnter:
+    case StagePart::kMerge:
+      break;
+  }
+  return {};
+}
+
+Work RankPlanner::WeightGradientsOf(const PlacedStage& placed, const RankSizes& sizes) const {
+  switch (placed.stage.part) {
+    case StagePart::kAttention:
+      return AttentionWeightGradients(sizes);
+    case StagePart::kMlp:
+      return MlpWeightGradients(sizes);
+    case StagePart::kWhole:
+      return AttentionWeightGradients(sizes) + MlpWeightGradients(sizes);
     case StagePart::kEnter:
     case StagePart::kMerge:
       break;
@@ -120,37 +170,50 @@ void RankPlanner::Compute(Phase phase, int layer, const Work& work) {
                   static_cast<float>(work.elementwise_bytes), static_cast<float>(work.operations)});
 }
 
-CollectiveStep RankPlanner::OfActivations(const CollectiveTag& tag, int64_t channels) const {
-  const int64_t elements = tokens() * channels;
+void RankPlanner::ComputeDeferred() {
+  for (const auto& [layer, work] : deferred_) Compute(Phase::kBackward, layer, work);
+  deferred_.clear();
+}
+
+CollectiveStep RankPlanner::OfActivations(const CollectiveTag& tag, const RankSizes& sizes,
+                                          int64_t channels) const {
+  const int64_t elements = static_cast<int64_t>(sizes.tokens) * channels;
   const int bytes_per_element =
       IsForward(tag) ? options_.wire_forward_bytes : options_.wire_backward_bytes;
   return {tag, elements, elements * bytes_per_element};
 }
 
-void RankPlanner::SumActivations(const CollectiveTag& tag) {
-  Add(OfActivations(tag, options_.shape.channels));
-}
-
-void RankPlanner::Sum(const CollectiveTag& tag, Channels channels, const PatternBlock& block,
-                      int slack) {
-  CollectiveStep step = OfActivations(tag, CountOf(channels, block, options_.shape.channels));
+void RankPlanner::Sum(CollectiveStep step, int64_t lag) {
   if (step.elements == 0) return;
-  if (slack > 0) {
-    step.part = CollectivePart::kStart;
-    step.handle = started_++;
-    under_way_.push_back(step);
-  }
+  const bool hidden_by_products = defers_ && !IsForward(step.tag);
+  if (lag == 1 && !hidden_by_products) return Add(step);
+  step.part = CollectivePart::kStart;
+  step.handle = started_++;
+  under_way_.push_back({step, round_ + lag});
   Add(step);
+  if (!hidden_by_products) return;
+  ComputeDeferred();
+  if (lag == 1) TakeInAll();
 }
 
-void RankPlanner::TakeIn(size_t keep) {
-  for (; under_way_.size() > keep; under_way_.pop_front()) {
-    under_way_.front().part = CollectivePart::kWait;
-    Add(under_way_.front());
+void RankPlanner::TakeIn(int64_t round) {
+  while (!under_way_.empty() && under_way_.front().due <= round) {
+    CollectiveStep step = under_way_.front().step;
+    under_way_.pop_front();
+    step.part = CollectivePart::kWait;
+    Add(step);
   }
 }
 
-void RankPlanner::Add(CollectiveStep step) {
+void RankPlanner::TakeInAll() {
+  if (!under_way_.empty()) TakeIn(under_way_.back().due);
+}
+
+int64_t RankPlanner::LagOf(const Region& region) const {
+  return (int64_t{region.slack} + 1) * static_cast<int64_t>(groups_.size());
+}
+
+void RankPlanner::Add(const CollectiveStep& step) {
   if (options_.world_size > 1) steps_.push_back(step);
 }
 

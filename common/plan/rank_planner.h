@@ -1,11 +1,13 @@
-// Writes one rank's list of a step plan: the walk over the stages of a pattern's blocks, forward and
-// backward, as the model does it (worker/model/gpt.cc). Used by step_plan. Pure.
+// Writes one rank's list of a step plan: the walk over the regions of a pattern, forward and
+// backward, as the model does it (worker/model/region_walk). Used by step_plan. Pure.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
+#include "common/plan/regions.h"
 #include "common/plan/step_plan.h"
 #include "common/plan/work.h"
 
@@ -29,31 +31,46 @@ class RankPlanner {
  private:
   // One rank has all of the vocabulary, whatever was asked for.
   bool shares_vocabulary() const { return options_.vocabulary_parallel && options_.world_size > 1; }
-  int64_t tokens() const { return int64_t{options_.batch} * options_.shape.sequence; }
+
+  // A sum that was started, and the round before which it is taken in.
+  struct UnderWay {
+    CollectiveStep step;
+    int64_t due = 0;
+  };
 
   void Hidden(Phase phase);
-  void Loss(Phase phase);
-  void LossBackward();
-  void ForwardBlock(Phase phase, int layer);
-  void BackwardBlock(int layer);
-  Work WorkOf(StagePart part, const PatternBlock& block) const;
+  void Loss(Phase phase, const RankSizes& sizes);
+  void LossBackward(const RankSizes& sizes);
+  void ForwardRound(Phase phase, const Region& region, const RankSizes& sizes);
+  void BackwardRound(const Region& region, const RankSizes& sizes);
+  Work WorkOf(const PlacedStage& placed, const RankSizes& sizes) const;
+  Work WeightGradientsOf(const PlacedStage& placed, const RankSizes& sizes) const;
 
   void Compute(Phase phase, int layer, const Work& work);
-  // Blocking where `slack` is 0; else it starts a sum.
-  void Sum(const CollectiveTag& tag, Channels channels, const PatternBlock& block, int slack);
-  // Waits for the oldest sums, until no more than `keep` are under way.
-  void TakeIn(size_t keep);
-  // Of all channels, blocking.
-  void SumActivations(const CollectiveTag& tag);
-  CollectiveStep OfActivations(const CollectiveTag& tag, int64_t channels) const;
-  void Add(CollectiveStep step);
+  // Runs what was put off, while the sum that has just been started is under way.
+  void ComputeDeferred();
+  CollectiveStep OfActivations(const CollectiveTag& tag, const RankSizes& sizes,
+                               int64_t channels) const;
+  // Blocking where nothing may overlap; else the sum is started, to be taken in `lag` rounds later.
+  void Sum(CollectiveStep step, int64_t lag);
+  int64_t CountOfStage(const PlacedStage& placed, Channels channels) const;
+  // Waits for the sums that are due before this round.
+  void TakeIn(int64_t round);
+  void TakeInAll();
+  // After how many rounds a region's sum is taken in. Without overlap: 1, before the next one.
+  int64_t LagOf(const Region& region) const;
+  void Add(const CollectiveStep& step);
 
   const PlanOptions& options_;
   const std::vector<PatternBlock>& blocks_;
-  const RankSizes sizes_;
+  const std::vector<Region> regions_;
+  const std::vector<RankSizes> groups_;  // of a micro-batch's rows
+  const bool defers_;                    // products for weights' gradients
   std::vector<PlanStep> steps_;
-  std::deque<CollectiveStep> under_way_;
+  std::vector<std::pair<int, Work>> deferred_;  // with their layers
+  std::deque<UnderWay> under_way_;
   int64_t started_ = 0;
+  int64_t round_ = 0;  // one group in one region
 };
 
 }  // namespace edgetp

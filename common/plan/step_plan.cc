@@ -62,6 +62,7 @@ absl::Status CheckSizes(const PlanOptions& options) {
       {"vocabulary", shape.vocabulary},
       {"batch", options.batch},
       {"micro_batches", options.micro_batches},
+      {"overlap.rows", options.overlap.rows},
       {"wire_forward_bytes", options.wire_forward_bytes},
       {"wire_backward_bytes", options.wire_backward_bytes}};
   for (const auto& [name, value] : sizes) {
@@ -79,7 +80,8 @@ absl::Status CheckSizes(const PlanOptions& options) {
         absl::StrCat("step plan: the pattern has ", options.pattern.layers(),
                      " blocks, but the model has ", shape.layers, " layers"));
   }
-  RETURN_IF_ERROR(options.pattern.CheckChannels(shape.channels));
+  RETURN_IF_ERROR(Annotate(options.pattern.CheckChannels(shape.channels), "step plan"));
+  RETURN_IF_ERROR(CheckRows(options.overlap, options.batch));
   // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything
   // could run.
   const double elements = static_cast<double>(options.batch) * shape.sequence * shape.channels;
@@ -91,9 +93,11 @@ absl::Status CheckSizes(const PlanOptions& options) {
 }
 
 // How many steps a block has at most in each direction.
-int StepsOf(const PatternBlock& block) {
-  const int sums = SlackOf(block) > 0 ? 2 : 1;  // where one is late, it is started and waited for
-  return static_cast<int>(StagesOf(block).size()) * (1 + sums);
+int StepsOf(const PatternBlock& block, const Overlap& overlap) {
+  const bool none = overlap.kind == OverlapKind::kNone;
+  const int sums = SlackOf(block) > 0 || !none ? 2 : 1;  // a late one is started and waited for
+  const int computations = overlap.kind == OverlapKind::kWeightGradients ? 2 : 1;
+  return static_cast<int>(StagesOf(block).size()) * (computations + sums) * overlap.rows;
 }
 
 // The steps of all ranks are kept in memory, 64 bytes each: GPT-3 on a thousand ranks has ten
@@ -101,7 +105,8 @@ int StepsOf(const PatternBlock& block) {
 absl::Status CheckSteps(const PlanOptions& options) {
   constexpr double kMaxSteps = 1 << 25;
   int most = 4;
-  for (const PatternBlock& block : options.pattern.blocks()) most = std::max(most, StepsOf(block));
+  for (const PatternBlock& block : options.pattern.blocks())
+    most = std::max(most, StepsOf(block, options.overlap));
   const double steps =
       2.0 * most * options.shape.layers * options.micro_batches * options.world_size;
   if (steps <= kMaxSteps) return absl::OkStatus();
@@ -194,20 +199,58 @@ absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
 }
 
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
-  return Build(options,
+  PlanOptions whole = options;
+  whole.overlap = {};
+  return Build(whole,
                [](RankPlanner& planner, const Updated&) { planner.Forward(Phase::kEvaluate); });
 }
 
 absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options) {
-  return Build(options, [](RankPlanner& planner, const Updated&) { planner.NextToken(); });
+  PlanOptions whole = options;
+  whole.overlap = {};
+  return Build(whole, [](RankPlanner& planner, const Updated&) { planner.NextToken(); });
 }
 
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {
-  std::vector<CollectiveStep> collectives;
-  for (const PlanStep& step : steps) {
-    if (const auto* reduce = std::get_if<CollectiveStep>(&step)) collectives.push_back(*reduce);
-  }
+  std::vector<CollectiveStep> collectives = CollectiveEntries(steps);
+  std::erase_if(collectives,
+                [](const CollectiveStep& step) { return step.part == CollectivePart::kWait; });
   return collectives;
+}
+
+std::vector<CollectiveStep> CollectiveEntries(const std::vector<PlanStep>& steps) {
+  std::vector<CollectiveStep> entries;
+  for (const PlanStep& step : steps) {
+    if (const auto* entry = std::get_if<CollectiveStep>(&step)) entries.push_back(*entry);
+  }
+  return entries;
+}
+
+absl::Status CheckHandles(const std::vector<PlanStep>& steps) {
+  std::vector<bool> waited;  // by handle, of those that have started
+  const auto wrong = [](const char* what, int64_t handle) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("step plan: a collective ", what, " (handle=", handle, ")"));
+  };
+  for (const PlanStep& step : steps) {
+    const auto* entry = std::get_if<CollectiveStep>(&step);
+    if (entry == nullptr || entry->part == CollectivePart::kBoth) continue;
+    const auto started = static_cast<int64_t>(waited.size());
+    const int64_t handle = entry->handle;
+    if (entry->part == CollectivePart::kStart) {
+      if (handle != started) return wrong("starts with a handle that is not the next", handle);
+      waited.push_back(false);
+      continue;
+    }
+    if (handle < 0 || handle >= started || waited[handle])
+      return wrong("is waited for that has not started, or was waited for", handle);
+    waited[handle] = true;
+  }
+  for (size_t handle = 0; handle < waited.size(); ++handle) {
+    if (!waited[handle])
+      return wrong("starts and is never waited for", static_cast<int64_t>(handle));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace edgetp

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "common/plan/memory.h"
 #include "common/plan/model_shape.h"
+#include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
 #include "common/plan/shard_map.h"
 
@@ -79,6 +80,7 @@ struct PlanOptions {
   int micro_batches = 1;
   int wire_forward_bytes = 4;  // per element
   int wire_backward_bytes = 4;
+  Overlap overlap;
 };
 
 struct StepPlan {
@@ -102,13 +104,22 @@ struct StepPlan {
 absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options);
 
 // The forward pass of one micro-batch alone, with Phase::kEvaluate: what one evaluation batch does.
+// It is never cut into groups of rows: it is no part of a step.
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options);
 
 // The forward pass up to the logits of one position, with Phase::kEvaluate: what choosing the next
 // token does.
 absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options);
 
-// The collectives of one rank's list, in order.
+// The collectives of one rank's list, each once, in the order in which they start.
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps);
+
+// Every entry of one rank's list that is none of computing: an overlapped collective is two. They
+// delimit the compute segments (compute_cost.h), and are what a worker is audited against.
+std::vector<CollectiveStep> CollectiveEntries(const std::vector<PlanStep>& steps);
+
+// Whether what a list starts is waited for later, once, and has the handle that counts its kStarts.
+// Errors: InvalidArgument naming the first handle for which that is not so.
+absl::Status CheckHandles(const std::vector<PlanStep>& steps);
 
 }  // namespace edgetp

@@ -64,6 +64,11 @@ Work operator+(const Work& a, const Work& b) {
           a.elementwise_bytes + b.elementwise_bytes, a.operations + b.operations};
 }
 
+Work operator-(const Work& a, const Work& b) {
+  return {a.flops - b.flops, a.bytes - b.bytes, a.product_flops - b.product_flops,
+          a.elementwise_bytes - b.elementwise_bytes, a.operations - b.operations};
+}
+
 RankSizes::RankSizes(const ModelShape& shape, int batch, const Shard& shard)
     : B(batch),
       T(shape.sequence),
@@ -99,6 +104,17 @@ Work Backward(const Work& forward) {
   return {2 * forward.flops, 2 * forward.bytes, 2 * forward.product_flops,
           2 * forward.elementwise_bytes, 2 * forward.operations};
 }
+
+// A product for a weight's gradient has the sizes of the forward product, in another order.
+Work AttentionWeightGradients(const RankSizes& s) {
+  return Product(s.C, s.tokens, 3 * s.width) + Product(s.width, s.tokens, s.C);
+}
+
+Work MlpWeightGradients(const RankSizes& s) {
+  return Product(s.C, s.tokens, s.columns) + Product(s.columns, s.tokens, s.C);
+}
+
+Work HeadWeightGradients(const RankSizes& s) { return Product(s.V, s.tokens, s.C); }
 
 Work OptimizerUpdate(double parameters) {
   return {kAdamWFlops * parameters, kAdamWBytes * parameters, 0, 0, 1};

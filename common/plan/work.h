@@ -20,6 +20,7 @@ struct Work {
 };
 
 Work operator+(const Work& a, const Work& b);
+Work operator-(const Work& a, const Work& b);
 
 // Sizes of one rank's share, as doubles: products of them leave the range of int.
 struct RankSizes {
@@ -53,6 +54,12 @@ Work SharedSoftmax(const RankSizes& s);
 // A backward pass has two products for each one of the forward pass: for the inputs and for the
 // weights.
 Work Backward(const Work& forward);
+
+// Of a module's backward pass: the products for the gradients of its linears' weights, on whose
+// results nothing in the backward pass waits. The sums for biases are as little counted as the biases.
+Work AttentionWeightGradients(const RankSizes& s);
+Work MlpWeightGradients(const RankSizes& s);
+Work HeadWeightGradients(const RankSizes& s);
 
 // AdamW on that many parameters.
 Work OptimizerUpdate(double parameters);

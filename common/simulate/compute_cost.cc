@@ -50,7 +50,13 @@ DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile) {
   device.operation_overhead = microseconds(profile.operation_overhead_us());
   device.segment_overhead = microseconds(profile.segment_overhead_us());
   device.message_bytes_per_second = profile.message_bytes_per_second();
+  if (profile.has_overlap_efficiency()) device.overlap_efficiency = profile.overlap_efficiency();
   return device;
+}
+
+absl::Duration OverlapCost(const DeviceOptions& device, absl::Duration overlapped) {
+  if (device.overlap_efficiency == 1) return absl::ZeroDuration();
+  return overlapped * (1 - device.overlap_efficiency);
 }
 
 absl::Duration StagingTime(const DeviceOptions& device, int64_t elements) {
@@ -78,12 +84,12 @@ absl::Duration DurationOf(const SegmentWork& work, const DeviceOptions& device) 
 std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps) {
   std::vector<SegmentWork> works(1);
   for (const PlanStep& step : steps) {
-    const ComputeStep* compute = std::get_if<ComputeStep>(&step);
-    if (compute == nullptr) {
-      works.back().beside_collective = true;
-      works.push_back({.beside_collective = true});
+    if (const auto* entry = std::get_if<CollectiveStep>(&step)) {
+      if (works.size() == 1) works.back().beside_collective = true;
+      works.push_back({.beside_collective = entry->part != CollectivePart::kStart});
       continue;
     }
+    const auto* compute = std::get_if<ComputeStep>(&step);
     SegmentWork& work = works.back();
     work.product_flops += compute->product_flops;
     work.elementwise_bytes += compute->elementwise_bytes;

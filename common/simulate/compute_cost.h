@@ -11,9 +11,10 @@
 
 namespace edgetp {
 
-// Durations by rank and compute segment. Segment k of a rank is all that it computes between its
-// collectives k-1 and k; the last one follows the last collective. So there is one more than there
-// are collectives; one may be empty.
+// Durations by rank and compute segment. Segment k of a rank is all that it computes between the
+// entries k-1 and k of its CollectiveEntries: a start and a wait delimit a segment as a blocking
+// collective does. The last one follows the last entry. So there is one more than there are
+// entries; one may be empty.
 using ComputeTable = std::vector<std::vector<absl::Duration>>;
 
 // A DeviceProfile as plain numbers. A rate of 0 is unlimited.
@@ -30,9 +31,15 @@ struct DeviceOptions {
   absl::Duration operation_overhead;
   absl::Duration segment_overhead;
   double message_bytes_per_second = 0;
+  // Of an exchange that runs under compute, the share of the shorter of both that stays hidden. The
+  // rest is what the exchange takes from the compute: cores, memory bandwidth.
+  double overlap_efficiency = 1;
 };
 
 DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile);
+
+// What `overlapped` time, of an exchange under compute, costs all the same.
+absl::Duration OverlapCost(const DeviceOptions& device, absl::Duration overlapped);
 
 // Between accelerator and network buffers, one way, of that many float32 elements.
 absl::Duration StagingTime(const DeviceOptions& device, int64_t elements);
@@ -48,7 +55,9 @@ struct SegmentWork {
   double elementwise_bytes = 0;
   double optimizer_bytes = 0;
   double operations = 0;
-  bool beside_collective = false;  // the segment begins or ends with one
+  // A collective that the rank waited for begins the segment, or, at the beginning of the list, ends
+  // it. One that only starts lets the rank go on.
+  bool beside_collective = false;
 };
 
 // By the finer model: the sum below.
@@ -64,7 +73,7 @@ std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps);
 //            + element-wise bytes / elementwise_bytes_per_second
 //            + optimizer bytes / optimizer_bytes_per_second
 //            + operations * operation_overhead
-//            + segment_overhead, where a collective begins or ends the segment
+//            + segment_overhead, where the segment is beside_collective
 std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
                                              const DeviceOptions& device);
 

@@ -37,7 +37,7 @@ TimelineSimulator::Engine::Engine(TimelineOptions options)
       next_messages_(options_.world_size) {
   for (int rank = 0; rank < options_.world_size; ++rank) {
     devices_.push_back(DeviceOf(options_.devices, rank));
-    states_[rank].local = absl::UnixEpoch();
+    states_[rank].thread = absl::UnixEpoch();
   }
   for (const auto& [link, number] : options_.next_messages) {
     next_messages_[link.first][link.second] = number;
@@ -65,7 +65,8 @@ std::string TimelineSimulator::Engine::AllReduceName(int64_t elements,
   return ChooseAlgorithm(problem);
 }
 
-TimelineSimulator::Engine::ScheduleKey TimelineSimulator::Engine::KeyOf(const CollectiveStep& step) {
+TimelineSimulator::Engine::ScheduleKey TimelineSimulator::Engine::KeyOf(
+    const CollectiveStep& step) {
   const int bytes =
       step.elements == 0 ? int{sizeof(float)} : static_cast<int>(step.wire_bytes / step.elements);
   return {step.kind, step.elements, bytes};
@@ -114,40 +115,6 @@ absl::StatusOr<StepTimeline> TimelineSimulator::Engine::RunStep(const StepPlan& 
   return Finish();
 }
 
-absl::Status TimelineSimulator::Engine::Check(const StepPlan& plan,
-                                              const ComputeTable& compute) const {
-  const size_t ranks = states_.size();
-  if (plan.steps.size() != ranks || compute.size() != ranks) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "simulate step: plan and compute must have one list per rank (world_size=", ranks,
-        " plan=", plan.steps.size(), " compute=", compute.size(), ")"));
-  }
-  for (size_t rank = 0; rank < ranks; ++rank) {
-    size_t segments = 1;
-    for (const PlanStep& step : plan.steps[rank])
-      segments += std::holds_alternative<CollectiveStep>(step);
-    if (compute[rank].size() == segments) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("simulate step: wrong number of compute segments (rank=", rank,
-                     " want=", segments, " got=", compute[rank].size(), ")"));
-  }
-  return absl::OkStatus();
-}
-
-void TimelineSimulator::Engine::Begin() {
-  entering_ = 0;
-  started_together_ = false;
-  recording_.reset();
-  for (int rank = 0; rank < options_.world_size; ++rank) {
-    RankState next;
-    next.local = states_[rank].local;
-    states_[rank] = next;
-    steps_[rank] = {};
-    steps_[rank].begin = next.local;
-    Compute(rank);
-  }
-}
-
 absl::Status TimelineSimulator::Engine::Drain() {
   absl::Time now = absl::InfinitePast();
   while (!events_.empty()) {
@@ -161,49 +128,12 @@ absl::Status TimelineSimulator::Engine::Drain() {
                                                  : Resume(event.rank, event.at));
   }
   for (int rank = 0; rank < options_.world_size; ++rank) {
-    if (states_[rank].stage == Stage::kDone) continue;
+    if (states_[rank].finished) continue;
     return absl::InternalError(absl::StrCat("simulate step: a schedule does not end (rank=", rank,
                                             " algorithm=", states_[rank].schedule->algorithm,
                                             " action=", states_[rank].action, ")"));
   }
   return absl::OkStatus();
-}
-
-StepTimeline TimelineSimulator::Engine::Finish() {
-  absl::Time end = absl::InfinitePast();
-  for (int rank = 0; rank < options_.world_size; ++rank) {
-    steps_[rank].end = states_[rank].local;
-    end = std::max(end, steps_[rank].end);
-  }
-  StepTimeline timeline{end - last_end_, steps_};
-  last_end_ = end;
-  return timeline;
-}
-
-// Past the last collective there is one more compute segment, and nothing after it.
-void TimelineSimulator::Engine::Compute(int rank) {
-  RankState& state = states_[rank];
-  const std::vector<PlanStep>& steps = plan_->steps[rank];
-  const absl::Duration compute = (*compute_)[rank][state.compute_segment];
-  if (observer_ != nullptr) {
-    observer_->OnCompute(rank, state.local, state.local + compute, state.compute_segment);
-  }
-  ++state.compute_segment;
-  state.local += compute;
-  steps_[rank].breakdown.compute += compute;
-  while (state.plan_step < steps.size() &&
-         std::holds_alternative<ComputeStep>(steps[state.plan_step])) {
-    ++state.plan_step;
-  }
-  state.stage = Stage::kDone;
-  if (state.plan_step == steps.size()) return;
-  state.collective = &std::get<CollectiveStep>(steps[state.plan_step++]);
-  const ScheduleKey key = KeyOf(*state.collective);
-  state.bytes_per_element = key.bytes_per_element;
-  state.schedule = &Known(key).schedule;
-  state.stage = Stage::kEntering;
-  ++entering_;
-  events_.PushRank(state.local, rank);
 }
 
 absl::Status TimelineSimulator::Engine::Resume(int rank, absl::Time now) {
@@ -228,17 +158,18 @@ void TimelineSimulator::Engine::Enter(int rank) {
   state.stage = Stage::kInside;
   state.action = 0;
   state.entered = state.latest_entry = state.local;
-  state.waited = absl::ZeroDuration();
+  state.accounted = absl::ZeroDuration();
   Stage(rank);
 }
 
 void TimelineSimulator::Engine::Stage(int rank) {
   RankState& state = states_[rank];
-  const absl::Duration staging = StagingTime(devices_[rank], state.collective->elements);
-  state.local += staging;
+  const absl::Time begin = state.local;
+  state.local += StagingTime(devices_[rank], state.collective->elements);
+  const absl::Duration exposed = state.local - std::clamp(state.thread, begin, state.local);
   // Not a part of what Leave calls software.
-  state.waited += staging;
-  steps_[rank].breakdown.staging += staging;
+  state.accounted += exposed;
+  steps_[rank].breakdown.staging += exposed;
 }
 
 // Goes on until the rank must wait, or until its own clock is ahead and others must be heard first.
@@ -254,15 +185,18 @@ absl::Status TimelineSimulator::Engine::Advance(int rank, absl::Time now) {
   return absl::OkStatus();
 }
 
+// The thread waits since state.thread: what came before ran under its compute.
 void TimelineSimulator::Engine::Leave(int rank) {
   RankState& state = states_[rank];
   Stage(rank);
-  steps_[rank].breakdown.software += state.local - state.entered - state.waited;
+  const absl::Duration overlap =
+      std::clamp(state.thread, state.entered, state.local) - state.entered;
+  steps_[rank].breakdown.software += state.local - state.entered - overlap - state.accounted;
   if (observer_ != nullptr) {
     observer_->OnCollective(rank, state.entered, state.local, *state.collective);
   }
-  RecordLeaving(rank);
-  Compute(rank);
+  RecordLeaving(rank, overlap);
+  EndCollective(rank, overlap);
 }
 
 absl::StatusOr<bool> TimelineSimulator::Engine::Perform(int rank, const Action& action,
@@ -387,11 +321,12 @@ void TimelineSimulator::Engine::Take(int rank, const FlyingSegment& segment, abs
   RankState& state = states_[rank];
   state.latest_entry = std::max(state.latest_entry, segment.entered);
   if (!state.wait_begin) return;
+  const absl::Time begin = std::clamp(state.thread, *state.wait_begin, now);
   const TimeBreakdown terms =
-      AttributeWait({*state.wait_begin, now, segment.departure, segment.arrival, segment.entered});
-  if (observer_ != nullptr) observer_->OnWait(rank, *state.wait_begin, now, terms);
+      AttributeWait({begin, now, segment.departure, segment.arrival, segment.entered});
+  if (observer_ != nullptr) observer_->OnWait(rank, begin, now, terms);
   steps_[rank].breakdown += terms;
-  state.waited += now - *state.wait_begin;
+  state.accounted += now - begin;
   state.wait_begin.reset();
 }
 

@@ -1,5 +1,8 @@
 // The discrete events behind TimelineSimulator (timeline.h): ranks that compute, send, wait and
-// receive, and segments that reach their receivers. Included by timeline.cc alone.
+// receive, and segments that reach their receivers. A rank is two things at once: a thread that
+// goes through its list and computes (engine_thread.cc), and links that go through the collectives
+// which it has started, in that order. A blocking collective is one that the thread waits for at
+// once. Included by timeline.cc alone.
 #pragma once
 
 #include <compare>
@@ -37,15 +40,29 @@ class TimelineSimulator::Engine {
   const SimulatorCounts& counts() const { return counts_; }
 
  private:
-  enum class Stage { kEntering, kInside, kDone };
+  enum class Stage { kIdle, kEntering, kInside };  // of a rank's links
 
-  // Where a rank is in its list, and in the collective that it is in.
+  // A collective that waits for the links until those before it are over.
+  struct Started {
+    const CollectiveStep* collective;
+    absl::Time at;
+  };
+
+  // Where a rank is in its list, and in the collective that its links are in. What needs nobody else
+  // is done at once, so both clocks may be ahead of the event's time. The thread always is where it
+  // waits, or at the end.
   struct RankState {
-    absl::Time local;  // its own clock; ahead of the event's time after work that needs nobody else
-    Stage stage = Stage::kDone;
+    absl::Time thread;           // its clock: since when it waits
     size_t plan_step = 0;        // of its list, that comes next
-    size_t compute_segment = 0;  // that comes next; so as many collectives were entered, or nearly
+    size_t compute_segment = 0;  // that comes next
+    bool finished = false;       // the list
+    int64_t awaited = -1;        // handle; -1: of a blocking collective
+    std::vector<Started> started;
+    std::vector<absl::Duration> overlaps;  // under compute, by handle, of those that are over
 
+    absl::Time local;     // the links' clock
+    size_t launched = 0;  // collectives so far, the one that they are in included
+    Stage stage = Stage::kIdle;
     const CollectiveStep* collective = nullptr;
     const Schedule* schedule = nullptr;
     int bytes_per_element = 0;
@@ -53,8 +70,8 @@ class TimelineSimulator::Engine {
     bool prepared = false;       // the software cost of the current send is paid
     int64_t segments_taken = 0;  // of the message that the current action receives
     absl::Time entered;
-    absl::Time latest_entry;  // of those whose data this rank has received in this collective
-    absl::Duration waited;    // inside the collective, or staged
+    absl::Time latest_entry;   // of those whose data this rank has received in this collective
+    absl::Duration accounted;  // of the exposed time inside the collective: waited, or staged
 
     std::optional<absl::Time> wait_begin;
     int waiting_for = Event::kNobody;
@@ -84,14 +101,23 @@ class TimelineSimulator::Engine {
   absl::Status Drain();
   StepTimeline Finish();
 
-  // Of a rank: computes up to its next collective; enters it; goes through its actions; leaves it.
+  // Of a rank's thread: goes on until it must wait.
+  void Continue(int rank);
   void Compute(int rank);
+  const CollectiveStep* NextEntry(int rank);
+  void Start(int rank, const CollectiveStep& collective);
+  bool Over(const RankState& state) const;
+  void PayForOverlap(int rank, int64_t handle);
+
+  // Of a rank's links: begin a collective; enter it; go through its actions; leave it.
+  void Launch(int rank, const Started& started);
   absl::Status Resume(int rank, absl::Time now);
   void Enter(int rank);
   // Between accelerator and network buffers, one way.
   void Stage(int rank);
   absl::Status Advance(int rank, absl::Time now);
   void Leave(int rank);
+  void EndCollective(int rank, absl::Duration overlap);
 
   absl::StatusOr<bool> Perform(int rank, const Action& action, absl::Time now);
   absl::StatusOr<bool> Send(int rank, const Action& action, absl::Time now);
@@ -106,7 +132,7 @@ class TimelineSimulator::Engine {
   bool FoldOrRecord(absl::Time now);
   bool Apply(const CollectiveOutcome& outcome, absl::Time now);
   void RecordEntry(int rank);
-  void RecordLeaving(int rank);
+  void RecordLeaving(int rank, absl::Duration overlap);
   void CountRun(const RankState& state);
   void NumberUncountedMessages();
 

@@ -13,7 +13,7 @@ bool TimelineSimulator::Engine::Quiet() const {
   if (entering_ != options_.world_size || events_.size() + 1 != ranks) return false;
   if (segments_.in_flight() != 0) return false;
   return std::all_of(states_.begin(), states_.end(), [&](const RankState& state) {
-    return state.compute_segment == states_.front().compute_segment;
+    return state.launched == states_.front().launched;
   });
 }
 
@@ -38,18 +38,21 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
     if (states_[rank].compute_segment + 1 == (*compute_)[rank].size()) return false;
   }
   const CollectiveStep& collective = *states_.front().collective;
-  CollectiveKey key{collective.kind, collective.elements, states_.front().bytes_per_element, {}};
+  CollectiveKey key{
+      collective.kind, collective.elements, states_.front().bytes_per_element, {}, {}};
   for (const RankState& state : states_) {
     if (state.collective->kind != key.kind || state.collective->elements != key.elements ||
-        state.bytes_per_element != key.bytes_per_element)
+        state.bytes_per_element != key.bytes_per_element ||
+        state.collective->part != collective.part)
       return false;
     key.entries.push_back(state.local - now);
+    if (collective.part != CollectivePart::kBoth) key.waits.push_back(state.thread - now);
   }
   if (const CollectiveOutcome* outcome = memo_.Find(key)) return Apply(*outcome, now);
   if (memo_.full()) return false;
   recording_.emplace();
   recording_->key = std::move(key);
-  recording_->collective = states_.front().compute_segment;
+  recording_->collective = states_.front().launched;
   recording_->base = now;
   recording_->before.resize(states_.size());
   recording_->outcome.ranks.resize(states_.size());
@@ -59,8 +62,13 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
 // Only if nobody would enter the next collective before this one is over.
 bool TimelineSimulator::Engine::Apply(const CollectiveOutcome& outcome, absl::Time now) {
   for (int rank = 0; rank < options_.world_size; ++rank) {
-    const absl::Duration compute = (*compute_)[rank][states_[rank].compute_segment];
-    if (outcome.ranks[rank].left + compute <= outcome.quiet) return false;
+    const RankState& state = states_[rank];
+    const absl::Duration left = outcome.ranks[rank].left;
+    const absl::Duration next =
+        state.started.empty()
+            ? std::max(left, state.thread - now) + (*compute_)[rank][state.compute_segment]
+            : std::max(left, state.started.front().at - now);
+    if (next <= outcome.quiet) return false;
   }
   CountRun(states_.front());
   ++counts_.folded;
@@ -68,25 +76,25 @@ bool TimelineSimulator::Engine::Apply(const CollectiveOutcome& outcome, absl::Ti
     states_[rank].local = now + outcome.ranks[rank].left;
     steps_[rank].breakdown += outcome.ranks[rank].terms;
     --entering_;
-    Compute(rank);
+    EndCollective(rank, outcome.ranks[rank].overlap);
   }
   return true;
 }
 
 void TimelineSimulator::Engine::RecordEntry(int rank) {
   if (!recording_) return;
-  if (states_[rank].compute_segment != recording_->collective) {
+  if (states_[rank].launched != recording_->collective) {
     recording_.reset();  // somebody is ahead: the two collectives may meet on a link
     return;
   }
   recording_->before[rank] = steps_[rank].breakdown;
 }
 
-void TimelineSimulator::Engine::RecordLeaving(int rank) {
+void TimelineSimulator::Engine::RecordLeaving(int rank, absl::Duration overlap) {
   if (!recording_) return;
   CollectiveOutcome& outcome = recording_->outcome;
   outcome.ranks[rank] = {states_[rank].local - recording_->base,
-                         steps_[rank].breakdown - recording_->before[rank]};
+                         steps_[rank].breakdown - recording_->before[rank], overlap};
   outcome.leaving_order.push_back(rank);
   if (outcome.leaving_order.size() != states_.size()) return;
   outcome.quiet = links_.busy_until() - recording_->base;

@@ -21,6 +21,9 @@ struct CollectiveKey {
   int64_t elements = 0;
   int bytes_per_element = 0;
   std::vector<absl::Duration> entries;  // by rank, since the first one
+  // Since when each rank's thread waits for it, likewise; empty: since it entered, as all do for a
+  // blocking one.
+  std::vector<absl::Duration> waits;
 
   bool operator==(const CollectiveKey& other) const = default;
 };
@@ -29,7 +32,8 @@ struct CollectiveKey {
 struct CollectiveOutcome {
   struct Rank {
     absl::Duration left;
-    TimeBreakdown terms;  // from its entry until it left
+    TimeBreakdown terms;  // from its entry until it left, but for the overlap
+    absl::Duration overlap;
   };
   std::vector<Rank> ranks;
   std::vector<int> leaving_order;  // breaks ties between what the ranks do next
@@ -63,7 +67,7 @@ class FoldMemo {
 // An all-reduce that is being simulated for later use.
 struct CollectiveRecording {
   CollectiveKey key;
-  size_t collective = 0;  // its place in the ranks' lists
+  size_t collective = 0;  // which of the step, from 1
   absl::Time base;
   std::vector<TimeBreakdown> before;  // of each rank at its entry
   CollectiveOutcome outcome;

@@ -78,6 +78,7 @@ absl::StatusOr<Forecast> RunForecast(const ForecastCase& forecast, const StepPla
     ASSIGN_OR_RETURN(const StepTimeline timeline,
                      simulator.RunStep(plan, compute, step == steps ? observer : nullptr));
     result.step_seconds.push_back(timeline.MeanSeconds());
+    result.hidden += timeline.MeanHidden() / steps;
     for (int rank = 0; rank < plan.world_size; ++rank) {
       result.ranks[rank] += timeline.ranks[rank].breakdown;
     }

@@ -39,6 +39,7 @@ inline constexpr int64_t kMaxObservedSegments = 100'000;
 struct Forecast {
   std::vector<double> step_seconds;  // of each step: mean over ranks of end - begin, as measured
   std::vector<TimeBreakdown> ranks;  // of a mean step
+  absl::Duration hidden;             // the same, mean over ranks
   std::string algorithm;  // of forward activations; "none" where there are no all-reduces
   double bytes_on_the_wire_per_rank = 0;  // of a step, mean over ranks
   SimulatorCounts counts;

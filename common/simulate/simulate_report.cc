@@ -29,6 +29,7 @@ void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateRe
     sum += rank;
   }
   *report->mutable_breakdown_seconds() = ToProto(sum / static_cast<int64_t>(forecast.ranks.size()));
+  report->set_hidden_seconds(absl::ToDoubleSeconds(forecast.hidden));
 }
 
 const v1::DeviceProfile& DeviceOf(const ForecastCase& forecast, int rank) {
@@ -120,6 +121,7 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObs
   v1::SimulateReport report;
   report.set_model(run.model);
   report.set_pattern(options.pattern.Expanded());
+  report.set_overlap(ToString(options.overlap));
   report.set_workers(options.world_size);
   report.set_network(run.forecast.network.name());
   report.set_device(run.device);

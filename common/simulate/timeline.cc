@@ -19,6 +19,12 @@ double StepTimeline::MeanSeconds() const {
   return absl::ToDoubleSeconds(sum) / static_cast<double>(ranks.size());
 }
 
+absl::Duration StepTimeline::MeanHidden() const {
+  absl::Duration sum;
+  for (const RankStep& rank : ranks) sum += rank.hidden;
+  return sum / static_cast<int64_t>(ranks.size());
+}
+
 absl::StatusOr<TimelineSimulator> TimelineSimulator::Create(TimelineOptions options) {
   if (options.world_size < 1 || options.segment_bytes < 1) {
     return absl::InvalidArgumentError(

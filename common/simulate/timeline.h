@@ -28,8 +28,8 @@ struct TimelineOptions {
   uint64_t seed = 0;               // of the run: the key of jitter and loss
   std::string algorithm = "auto";  // a row of the registry, or auto: ChooseAlgorithm for each size
   int64_t segment_bytes = kDefaultSegmentBytes;
-  // message_overhead and staging of each rank; a single entry stands for all. Empty: software costs
-  // nothing.
+  // message_overhead, staging and overlap_efficiency of each rank; a single entry stands for all.
+  // Empty: software costs nothing.
   std::vector<DeviceOptions> devices;
   // Numbers of the next message per (source, destination); absent: 0. A message is one non-empty
   // chunk that is sent.
@@ -46,6 +46,7 @@ struct RankStep {
   absl::Time begin;
   absl::Time end;
   TimeBreakdown breakdown;  // adds up to end - begin, exactly
+  absl::Duration hidden;    // of exchanges: ran under compute, and cost nothing
 };
 
 struct StepTimeline {
@@ -54,6 +55,7 @@ struct StepTimeline {
   TimeBreakdown MeanBreakdown() const;
   // Mean over ranks of end - begin: what a measured step time is, too.
   double MeanSeconds() const;
+  absl::Duration MeanHidden() const;
 };
 
 // What a simulator has gone through so far.
@@ -72,10 +74,13 @@ class TimelineSimulator {
   TimelineSimulator& operator=(TimelineSimulator&&) noexcept;
   ~TimelineSimulator();
 
-  // Runs every rank's list once. A rank starts when it has ended the call before; queues, message
+  // Runs every rank's list once. A collective that starts runs under the compute that follows: its
+  // messages' software and its staging take time of the links, none of the rank's compute, but for
+  // what overlap_efficiency says; waiting for it has causes as waiting for a blocking one has.
+  // A rank starts when it has ended the call before; queues, message
   // numbers and clocks carry over. The plan may differ from call to call (training, evaluation).
   // Errors:
-  //   InvalidArgument    plan or compute do not fit the world size or one another
+  //   InvalidArgument    plan or compute do not fit the world size or one another, or CheckHandles
   //   Unavailable        a partition separates ranks that must talk
   //   ResourceExhausted  too many segments are under way at once
   //   Cancelled          `stop` said so

@@ -10,7 +10,7 @@
 namespace edgetp {
 namespace {
 
-enum Track { kComputeTrack = 1, kCollectiveTrack = 2, kWaitTrack = 3 };
+enum Track { kComputeTrack = 1, kCollectiveTrack = 2, kWaitTrack = 3, kOverlapTrack = 4 };
 
 // Viewers take process 0 for the idle task.
 int ProcessOf(int rank) { return rank + 1; }
@@ -88,7 +88,10 @@ void TraceRecorder::OnCompute(int rank, absl::Time begin, absl::Time end, size_t
 void TraceRecorder::OnCollective(int rank, absl::Time begin, absl::Time end,
                                  const CollectiveStep& collective) {
   const std::string layer = collective.tag.layer < 0 ? "" : absl::StrCat(" ", collective.tag.layer);
-  slices_.push_back({begin, end - begin, ProcessOf(rank), kCollectiveTrack,
+  const bool overlaps = collective.part != CollectivePart::kBoth;
+  if (overlaps) overlapping_.insert(rank);
+  slices_.push_back({begin, end - begin, ProcessOf(rank),
+                     overlaps ? kOverlapTrack : kCollectiveTrack,
                      NameOf(collective.tag.traffic) + layer,
                      absl::StrCat("{\"bytes\":", collective.wire_bytes, "}")});
 }
@@ -145,6 +148,8 @@ std::string TraceRecorder::Json() const {
     events.push_back(Metadata("thread_name", process, kComputeTrack, "compute"));
     events.push_back(Metadata("thread_name", process, kCollectiveTrack, "collective"));
     events.push_back(Metadata("thread_name", process, kWaitTrack, "waiting"));
+    if (overlapping_.contains(rank))
+      events.push_back(Metadata("thread_name", process, kOverlapTrack, "exchange under compute"));
   }
   if (!links_.empty()) events.push_back(Metadata("process_name", ProcessOf(ranks), 0, "links"));
   for (const auto& [source, destination] : links_) {

@@ -1,7 +1,8 @@
 // One simulated step as a Chrome trace, which opens in Perfetto (ui.perfetto.dev) and in
 // chrome://tracing. A process per rank with three tracks: what it computes, the collectives it is
-// in, and what it waits for, by term; a process "links" with a track for each link that was used,
-// on which a message stands for as long as it occupies the link. Not thread-safe.
+// in, and what it waits for, by term; a fourth one has the exchanges that run under compute, if there
+// are any. A process "links" with a track for each link that was used, on which a message stands for
+// as long as it occupies the link. Not thread-safe.
 #pragma once
 
 #include <string>
@@ -53,6 +54,7 @@ class TraceRecorder : public TimelineObserver {
   std::vector<Slice> slices_;
   std::vector<std::vector<Wait>> waits_;  // by rank
   absl::btree_set<std::pair<int, int>> links_;
+  absl::btree_set<int> overlapping_;  // ranks
 };
 
 }  // namespace edgetp

@@ -33,6 +33,18 @@ TEST(RunOptionsTest, WithoutFlagsItIsMiniGptOverWhatTheClusterHas) {
   EXPECT_EQ(config.pattern(), "t*4");
 }
 
+TEST(RunOptionsTest, AnOverlapIsKeptAsTypedAndCheckedByItsRules) {
+  RunFlags flags = Flags();
+  EXPECT_FALSE(Resolved(flags).has_parallel());
+  flags.overlap = "rows(2)";
+  EXPECT_EQ(Resolved(flags).parallel().overlap(), "rows(2)");
+  flags.overlap = "rows(1)";
+  const absl::Status refused = ResolveRun(flags, {}, 65).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused.message(), "command line: parallel.overlap: ROWS(m): m must be in [2, 65536] "
+                               "(got 1)");
+}
+
 TEST(RunOptionsTest, LinkOptionsOverrideTheProfilesDefaultLink) {
   RunFlags flags = Flags();
   flags.network = "ethernet-1g";

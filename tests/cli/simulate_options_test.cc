@@ -55,6 +55,32 @@ TEST(SimulateOptionsTest, EveryCombinationIsACellAndPatternsChangeBeforeNetworks
   EXPECT_EQ(cells[4].run.forecast.network.name(), "lte");
 }
 
+TEST(SimulateOptionsTest, OverlapsAreRowsOfTheirOwnAndNamedBehindThePattern) {
+  SimulateFlags flags = Flags();
+  flags.patterns = {"tttt", "sppp"};
+  flags.overlaps = {"none", "dw", "rows(2)"};
+  const std::vector<SimulateCell> cells = Resolved(flags);
+  ASSERT_EQ(cells.size(), 6u);
+  EXPECT_EQ(cells[0].pattern, "tttt");
+  EXPECT_EQ(cells[1].pattern, "tttt DW");
+  EXPECT_EQ(cells[5].pattern, "sppp ROWS(2)");
+  EXPECT_EQ(cells[5].run.forecast.plan.overlap.rows, 2);
+}
+
+TEST(SimulateOptionsTest, AnOverlapThatTheBatchOrTheDeviceForbidsIsBadInput) {
+  SimulateFlags flags = Flags();
+  flags.overlaps = {"rows(13)"};
+  EXPECT_THAT(Refused(flags), HasSubstr("command line: parallel.overlap: ROWS(m): m must be at "
+                                        "most the batch of 12 sequences"));
+  flags.overlaps = {"half"};
+  EXPECT_THAT(Refused(flags), HasSubstr("command line: parallel.overlap: \"half\" is not NONE, "));
+  flags.overlaps = {"dw"};
+  flags.run.set = {"device.cores=1"};
+  EXPECT_EQ(Refused(flags),
+            "command line: parallel.overlap: a device of one core cannot overlap: the "
+            "communication thread needs one (device raspberry-pi-5)");
+}
+
 TEST(SimulateOptionsTest, ATimelineIsANetworkForEachOfItsStatesButPartitions) {
   SimulateFlags flags = Flags();
   flags.patterns = {"tttt", "sppp"};

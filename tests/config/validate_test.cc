@@ -57,6 +57,10 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"model.dropout=1", "model.dropout: must be in [0, 1) (got 1)"},
         Rule{"pattern=sppx", "pattern: pattern \"sppx\", position 4"},
         Rule{"pattern=spp", "pattern: pattern \"spp\" has 3 blocks"},
+        Rule{"pattern=spp~1p", "pattern: pattern \"spp~1p\", position 4: 'p' takes no modifier"},
+        Rule{"pattern=ttt~9t", "pattern: pattern \"ttt~9t\", position 4: t~9 is later than the 8"},
+        Rule{"pattern=ttt@1.5t", "pattern: pattern \"ttt@1.5t\", position 4: \"@\" needs a share"},
+        Rule{"pattern=ttt@0.001t", "pattern: t@0.001 of"},
         Rule{"workers=0", "workers: must be in [1, 4096] (got 0)"},
         Rule{"workers=3", "workers: heads=4 cannot be split evenly"},
         Rule{"workers=5", "workers: heads=4 cannot be split over workers=5"},
@@ -70,6 +74,10 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"train.beta2=1", "train.beta2: must be in [0, 1) (got 1)"},
         Rule{"train.clip_norm=0", "train.clip_norm: must be"},
         Rule{"train.warmup_steps=-1", "train.warmup_steps: must be at least 0"},
+        Rule{"parallel.overlap=rows", "parallel.overlap: \"rows\" is not NONE, DW or ROWS(m)"},
+        Rule{"parallel.overlap=ROWS(1)", "parallel.overlap: ROWS(m): m must be in [2, 65536]"},
+        Rule{"parallel.overlap=ROWS(13)",
+             "parallel.overlap: ROWS(m): m must be at most the batch of 12 sequences"},
         Rule{"collective.algorithm=rings", "collective.algorithm: "},
         Rule{"collective.wire_forward=fp8", "collective.wire_forward: "},
         Rule{"collective.deadline_seconds=0", "collective.deadline_seconds: must be"},
@@ -99,7 +107,28 @@ TEST(ValidateRunTest, DevicesAreOneForAllOrOnePerRank) {
   EXPECT_THAT(says(), HasSubstr("run: devices: must be empty where `device` is set"));
 }
 
+TEST(ValidateRunTest, ADeviceOfOneCoreCannotOverlap) {
+  v1::RunConfig config = CompleteRun({"device.flops_per_second=1e9", "device.name=one-core",
+                                      "device.cores=1", "parallel.overlap=dw"});
+  EXPECT_EQ(ErrorOf(ValidateRun(config, "run")),
+            "run: parallel.overlap: a device of one core cannot overlap: the communication thread "
+            "needs one (device one-core)");
+  config.mutable_device()->set_cores(2);
+  EXPECT_EQ(ValidateRun(config, "run"), absl::OkStatus());
+  config.mutable_device()->clear_cores();  // not known
+  EXPECT_EQ(ValidateRun(config, "run"), absl::OkStatus());
+  config.mutable_device()->set_cores(1);
+  config.mutable_parallel()->set_overlap("none");
+  EXPECT_EQ(ValidateRun(config, "run"), absl::OkStatus());
+  config.mutable_device()->set_cores(0);
+  EXPECT_THAT(ErrorOf(ValidateRun(config, "run")), HasSubstr("run: device.cores: must be in [1, "));
+}
+
 TEST(ValidateRunTest, ACompleteRunIsFine) {
+  for (const char* overlap : {"NONE", "dw", "rows(12)"}) {
+    EXPECT_EQ(ValidateRun(CompleteRun({std::string("parallel.overlap=") + overlap}), "run"),
+              absl::OkStatus());
+  }
   for (const char* algorithm : {"auto", "ring", "direct"}) {
     EXPECT_EQ(ValidateRun(CompleteRun({std::string("collective.algorithm=") + algorithm}), "run"),
               absl::OkStatus());

@@ -39,7 +39,7 @@ v1::RunConfig AnyConfig(FuzzInput* input) {
 void ExpectSound(const PlanOptions& options, const StepPlan& plan) {
   const size_t world_size = static_cast<size_t>(options.world_size);
   FUZZ_EXPECT(plan.steps.size() == world_size && plan.memory.size() == world_size);
-  const std::vector<CollectiveStep> first = Collectives(plan.steps[0]);
+  const std::vector<CollectiveStep> first = CollectiveEntries(plan.steps[0]);
   const size_t activations =
       2 * static_cast<size_t>(options.pattern.ForwardSyncPoints()) * options.micro_batches;
   if (world_size == 1) {
@@ -55,7 +55,7 @@ void ExpectSound(const PlanOptions& options, const StepPlan& plan) {
     FUZZ_EXPECT(starts == waits);
   }
   for (size_t rank = 0; rank < world_size; ++rank) {
-    FUZZ_EXPECT(Collectives(plan.steps[rank]).size() == first.size());
+    FUZZ_EXPECT(CollectiveEntries(plan.steps[rank]).size() == first.size());
     FUZZ_EXPECT(std::isfinite(plan.memory[rank].total_bytes()) && plan.parameters[rank] > 0);
   }
   for (const CollectiveStep& step : first) FUZZ_EXPECT(step.elements > 0 && step.wire_bytes > 0);

@@ -157,6 +157,30 @@ TEST_F(RunTest, SweepHasARowForEveryCell) {
   for (const nlohmann::json& row : json["rows"]) EXPECT_EQ(row["status"], "done");
 }
 
+TEST_F(RunTest, EveryLetterRunsUnderEveryClockAndInANarrowFormat) {
+  const std::vector<std::vector<std::string>> ways = {
+      {"--networks=none,ethernet-1g"},
+      {"--networks=lte", "--clock=simulated"},
+      {"--networks=none", "--wire=bf16", "--allreduce=ring"}};
+  for (const std::vector<std::string>& way : ways) {
+    std::vector<std::string> flags = {"--patterns=t*2,s*2,p*2,l*2,g*2,d*2,t@0.5*2,t~2*2",
+                                      "--steps=2"};
+    flags.insert(flags.end(), way.begin(), way.end());
+    const nlohmann::json json = Json("sweep", flags);
+    ASSERT_EQ(json["rows"].size() % 8, 0u) << way[0];
+    for (const nlohmann::json& row : json["rows"]) EXPECT_EQ(row["status"], "done") << row;
+  }
+}
+
+TEST_F(RunTest, SumsThatAreLateGiveTheSameLossesUnderAnotherNetwork) {
+  for (const char* pattern : {"--pattern=ll", "--pattern=t~1*2"}) {
+    const nlohmann::json first = Json("train", {pattern, "--steps=3"});
+    EXPECT_EQ(Json("train", {pattern, "--steps=3", "--delay=3ms", "--jitter=1ms"})["final"],
+              first["final"])
+        << pattern;
+  }
+}
+
 TEST_F(RunTest, BenchHasARowForEverySizeAndAlgorithm) {
   const CommandResult result =
       RunEdgetp(folder_, {"bench", "allreduce", "--bytes=4KiB,64KiB", "--iterations=5",

@@ -30,7 +30,10 @@ void PrintTo(const Case& c, std::ostream* out) {
 std::vector<Case> AllCases() {
   std::vector<Case> cases;
   for (const char* pattern :
-       {"t", "s", "p", "tt", "ss", "pp", "tst", "sppp", "pppp", "pspp", "tpps"}) {
+       {"t", "s", "p", "tt", "ss", "pp", "tst", "sppp", "pppp", "pspp", "tpps", "g", "gg", "tgsp", "l", "lll",
+        "tlls", "lg", "lpl", "d", "dd", "tdlp", "t~1", "t~2t~2",
+        "t~3*3", "t~6*3", "t~1t~2l", "st~1t~1p", "t@0.5", "t@0.5*3",
+        "t@0.75t@0.3", "tt@0.1s", "t~1t~1t@0.5p"}) {
     const bool every_merge = std::set<std::string>{"p", "sppp", "tpps"}.count(pattern) > 0;
     for (int world_size = 1; world_size <= 4; ++world_size) {
       for (const bool biases : {true, false}) {
@@ -195,7 +198,7 @@ TEST_P(EquivalenceTest, AllReducesAreThoseOfTheStepPlan) {
   group_->TrainStep(0, MicroBatches(0), 1e-3);
   auto compare = [&](const absl::StatusOr<StepPlan>& plan) {
     ASSERT_TRUE(plan.ok()) << plan.status();
-    const auto want = Collectives(plan->steps[0]);
+    const auto want = CollectiveEntries(plan->steps[0]);
     const auto& got = group_->threads().log();
     ASSERT_EQ(got.size(), want.size());
     for (size_t i = 0; i < want.size(); ++i) {

@@ -1,5 +1,6 @@
 #include "tests/model/reference.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -92,6 +93,94 @@ Tensor Reference::BlockS(const Tensor& x, int layer) const {
   return out;
 }
 
+Tensor Reference::BlockD(const Tensor& x, int layer) const {
+  const std::string h = "h." + std::to_string(layer) + ".";
+  Tensor out = Bias(h + "mlp.c_proj.bias");
+  for (int r = 0; r < world_size_; ++r) {
+    const Tensor y =
+        x + Attend(Norm(x, h + "ln_1"), layer, r) + Bias(h + "attn.c_proj.bias");
+    out = out + Expand(Norm(y, h + "ln_2"), layer, r) + y / world_size_;
+  }
+  return out;
+}
+
+Tensor Reference::BlockG(const Tensor& x, int layer) const {
+  const std::string h = "h." + std::to_string(layer) + ".";
+  const Tensor u = Norm(x, h + "ln_1");
+  Tensor out = x + Bias(h + "attn.c_proj.bias") + Bias(h + "mlp.c_proj.bias");
+  for (int r = 0; r < world_size_; ++r) out = out + Attend(u, layer, r) + Expand(u, layer, r);
+  return out;
+}
+
+Tensor Reference::Module(const Tensor& x, int layer, int module, int rank) const {
+  const std::string h = "h." + std::to_string(layer) + ".";
+  return module == 0 ? Attend(Norm(x, h + "ln_1"), layer, rank)
+                     : Expand(Norm(x, h + "ln_2"), layer, rank);
+}
+
+Tensor Reference::BiasOf(int layer, int module) const {
+  const char* const name = module == 0 ? ".attn.c_proj.bias" : ".mlp.c_proj.bias";
+  return Bias("h." + std::to_string(layer) + name);
+}
+
+Tensor Reference::RunOfTDelayed(const Tensor& x, int first, int last, int k) const {
+  std::vector<Tensor> streams(world_size_, x);
+  std::vector<std::vector<Tensor>> parts;  // of every module, of every rank
+  auto add_others = [&](int module) {
+    for (int i = 0; module >= 0 && i < world_size_; ++i) {
+      for (int j = 0; j < world_size_; ++j) {
+        if (j != i) streams[i] = streams[i] + parts[module][j];
+      }
+    }
+  };
+  for (int m = 2 * first; m < 2 * (last + 1); ++m) {
+    std::vector<Tensor> made;
+    for (int i = 0; i < world_size_; ++i) made.push_back(Module(streams[i], m / 2, m % 2, i));
+    for (int i = 0; i < world_size_; ++i) streams[i] = streams[i] + made[i] + BiasOf(m / 2, m % 2);
+    parts.push_back(made);
+    add_others(static_cast<int>(parts.size()) - 1 - k);
+  }
+  const int modules = static_cast<int>(parts.size());
+  for (int module = std::max(0, modules - k); module < modules; ++module) add_others(module);
+  return streams[0];
+}
+
+Tensor Reference::RunOfTPartial(const Tensor& x, int first, int last, double share) const {
+  const auto shared = static_cast<int64_t>(share * options_.shape.channels + 1e-9);
+  const double factor = std::sqrt(static_cast<double>(world_size_));
+  std::vector<Tensor> streams(world_size_, x);
+  for (int m = 2 * first; m < 2 * (last + 1); ++m) {
+    std::vector<Tensor> made;
+    Tensor sum = torch::zeros_like(x);
+    for (int i = 0; i < world_size_; ++i) {
+      made.push_back(Module(streams[i], m / 2, m % 2, i));
+      sum = sum + made[i];
+    }
+    for (int i = 0; i < world_size_; ++i) {
+      const Tensor added =
+          torch::cat({sum.slice(-1, 0, shared), factor * made[i].slice(-1, shared)}, -1);
+      streams[i] = streams[i] + added + BiasOf(m / 2, m % 2);
+    }
+  }
+  Tensor mean = torch::zeros_like(x);
+  for (const Tensor& stream : streams) mean = mean + stream / world_size_;
+  return torch::cat({streams[0].slice(-1, 0, shared), mean.slice(-1, shared)}, -1);
+}
+
+Tensor Reference::RunOfL(const Tensor& x, int first, int last) const {
+  Tensor r = x, a = torch::zeros_like(x), m = torch::zeros_like(x);
+  for (int layer = first; layer <= last; ++layer) {
+    const std::string h = "h." + std::to_string(layer) + ".";
+    r = r + a;
+    a = Bias(h + "attn.c_proj.bias");
+    for (int i = 0; i < world_size_; ++i) a = a + Attend(Norm(r, h + "ln_1"), layer, i);
+    r = r + m;
+    m = Bias(h + "mlp.c_proj.bias");
+    for (int i = 0; i < world_size_; ++i) m = m + Expand(Norm(r, h + "ln_2"), layer, i);
+  }
+  return r + a + m;
+}
+
 Tensor Reference::RunOfP(const Tensor& x, int first, int last) const {
   Tensor out = options_.merge == MergeKind::kSum ? x : torch::zeros_like(x);
   for (int r = 0; r < world_size_; ++r) {
@@ -115,6 +204,10 @@ Tensor Reference::Block(const Tensor& x, int layer) const {
       return BlockT(x, layer);
     case BlockKind::kSyncDrop:
       return BlockS(x, layer);
+    case BlockKind::kDesync:
+      return BlockD(x, layer);
+    case BlockKind::kOneNorm:
+      return BlockG(x, layer);
     default:
       throw std::logic_error("the reference does not know this block");
   }
@@ -124,6 +217,12 @@ Tensor Reference::Run(const Tensor& x, int first, int last) const {
   switch (options_.pattern.blocks()[first].kind) {
     case BlockKind::kParallel:
       return RunOfP(x, first, last);
+    case BlockKind::kDelayed:
+      return RunOfTDelayed(x, first, last, options_.pattern.blocks()[first].modifier);
+    case BlockKind::kPartial:
+      return RunOfTPartial(x, first, last, options_.pattern.blocks()[first].modifier * 1e-6);
+    case BlockKind::kLadder:
+      return RunOfL(x, first, last);
     default:
       break;
   }

@@ -37,10 +37,18 @@ class Reference {
   torch::Tensor Expand(const torch::Tensor& v, int layer, int rank) const;  // M_i
   torch::Tensor BlockT(const torch::Tensor& x, int layer) const;
   torch::Tensor BlockS(const torch::Tensor& x, int layer) const;
+  torch::Tensor BlockD(const torch::Tensor& x, int layer) const;
+  torch::Tensor BlockG(const torch::Tensor& x, int layer) const;
   // One block of a letter whose blocks do not know of one another.
   torch::Tensor Block(const torch::Tensor& x, int layer) const;
   // Blocks of one letter and modifier, `last` included.
   torch::Tensor Run(const torch::Tensor& x, int first, int last) const;
+  // Attention (module 0) or MLP (1) of rank r on its own stream, its bias.
+  torch::Tensor Module(const torch::Tensor& x, int layer, int module, int rank) const;
+  torch::Tensor BiasOf(int layer, int module) const;
+  torch::Tensor RunOfTDelayed(const torch::Tensor& x, int first, int last, int k) const;
+  torch::Tensor RunOfTPartial(const torch::Tensor& x, int first, int last, double share) const;
+  torch::Tensor RunOfL(const torch::Tensor& x, int first, int last) const;
   torch::Tensor RunOfP(const torch::Tensor& x, int first, int last) const;
   void Update(int step, double learning_rate, double scale);
 

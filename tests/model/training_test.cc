@@ -1,5 +1,7 @@
 // Properties of whole runs: world size does not matter for t, runs repeat, failures keep their
 // Status, input is checked.
+#include <cmath>
+
 #include "tests/model/model_fixture.h"
 
 namespace edgetp::test {
@@ -16,23 +18,49 @@ std::vector<double> Losses(const TrainerOptions& options, int world_size, int st
   return losses;
 }
 
+void ExpectSameCurvesAtEveryWorldSize(const TrainerOptions& options) {
+  const auto want = Losses(options, 1, 30);
+  EXPECT_LT(want.back(), want.front());
+  for (const int world_size : {2, 4}) {
+    const auto got = Losses(options, world_size, 30);
+    for (size_t i = 0; i < want.size(); ++i)
+      EXPECT_NEAR(got[i], want[i], 1e-4) << world_size << " step " << i;
+  }
+}
+
 TEST(TrainingTest, TensorParallelCurvesCoincideAtEveryWorldSize) {
   for (const InitKind init : {InitKind::kGpt2, InitKind::kTorch}) {
     TrainerOptions options = TinyOptions("ttt", 1);
     options.init = init;
     options.clip_norm = 1;
-    const auto want = Losses(options, 1, 30);
-    EXPECT_LT(want.back(), want.front());
-    for (const int world_size : {2, 4}) {
-      const auto got = Losses(options, world_size, 30);
-      for (size_t i = 0; i < want.size(); ++i)
-        EXPECT_NEAR(got[i], want[i], 1e-4) << world_size << " step " << i;
-    }
+    ExpectSameCurvesAtEveryWorldSize(options);
   }
 }
 
+TEST(TrainingTest, SoDoThoseOfLettersThatSumWhatTheyCompute) {
+  for (const char* pattern : {"ggg", "lll", "lgt"}) {
+    TrainerOptions options = TinyOptions(pattern, 1);
+    options.clip_norm = 1;
+    ExpectSameCurvesAtEveryWorldSize(options);
+  }
+}
+
+TEST(TrainingTest, OnOneWorkerLettersThatOnlySplitOtherwiseAreTheDenseModel) {
+  auto first_loss = [](const std::string& pattern) {
+    const TrainerOptions options = TinyOptions(pattern, 1);
+    TrainerGroup group(options, 1);
+    group.Load(StrongWeights(options.shape));
+    return group.TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-2).loss;
+  };
+  const double dense = first_loss("ttt");
+  for (const char* pattern : {"sss", "ddd", "t~2*3", "t@0.5*3"})
+    EXPECT_NEAR(first_loss(pattern), dense, 1e-5) << pattern;
+  for (const char* pattern : {"ggg", "lll"})
+    EXPECT_GT(std::abs(first_loss(pattern) - dense), 1e-3) << pattern;
+}
+
 TEST(TrainingTest, EveryPatternLearns) {
-  for (const char* pattern : {"tt", "ss", "sp", "pp"}) {
+  for (const char* pattern : {"tt", "ss", "sp", "pp", "gg", "ll", "dd", "t~2*2", "t@0.5*2"}) {
     TrainerOptions options = TinyOptions(pattern, 2, false);
     options.init = InitKind::kTorch;
     TrainerGroup group(options, 2);
@@ -44,13 +72,15 @@ TEST(TrainingTest, EveryPatternLearns) {
 }
 
 TEST(TrainingTest, ARunRepeatsToTheLastBitDropoutIncluded) {
-  TrainerOptions options = TinyOptions("tspp", 2);
-  options.dropout = 0.2;
-  options.clip_norm = 1;
-  EXPECT_EQ(Losses(options, 2, 5), Losses(options, 2, 5));
-  TrainerOptions other_seed = options;
-  other_seed.seed = 2;
-  EXPECT_NE(Losses(options, 2, 5), Losses(other_seed, 2, 5));
+  for (const char* pattern : {"tspp", "lgdl", "t~2t~2t@0.5t@0.5"}) {
+    TrainerOptions options = TinyOptions(pattern, 2);
+    options.dropout = 0.2;
+    options.clip_norm = 1;
+    EXPECT_EQ(Losses(options, 2, 5), Losses(options, 2, 5));
+    TrainerOptions other_seed = options;
+    other_seed.seed = 2;
+    EXPECT_NE(Losses(options, 2, 5), Losses(other_seed, 2, 5));
+  }
 }
 
 TEST(TrainingTest, TheGradientsNormIsKnownWithoutClippingAndChangesNothing) {
@@ -70,8 +100,8 @@ TEST(TrainingTest, TheGradientsNormIsKnownWithoutClippingAndChangesNothing) {
   }
 }
 
-TEST(TrainingTest, DropoutOnTheReplicatedStreamIsTheSameAtEveryWorldSize) {
-  TrainerOptions options = TinyOptions("tt", 1);
+void ExpectSameDropoutAtEveryWorldSize(const char* pattern) {
+  TrainerOptions options = TinyOptions(pattern, 1);
   options.dropout = 0.3;
   auto weights = StrongWeights(options.shape);
   for (NamedTensor& tensor : weights) {  // without attention, no rank-local dropout has an effect
@@ -84,8 +114,23 @@ TEST(TrainingTest, DropoutOnTheReplicatedStreamIsTheSameAtEveryWorldSize) {
     group.Load(weights);
     losses.push_back(group.TrainStep(3, {TinyBatch(options.shape, 0)}, 0).loss);
   }
-  EXPECT_NEAR(losses[1], losses[0], 1e-5);
-  EXPECT_NEAR(losses[2], losses[0], 1e-5);
+  EXPECT_NEAR(losses[1], losses[0], 1e-5) << pattern;
+  EXPECT_NEAR(losses[2], losses[0], 1e-5) << pattern;
+}
+
+TEST(TrainingTest, DropoutOnTheReplicatedStreamIsTheSameAtEveryWorldSize) {
+  for (const char* pattern : {"tt", "gg", "ll", "lt"}) ExpectSameDropoutAtEveryWorldSize(pattern);
+}
+
+TEST(TrainingTest, DelayedPartsHaveTheMasksOfWhatIsNotDelayed) {
+  auto loss = [](const char* pattern) {
+    TrainerOptions options = TinyOptions(pattern, 1);
+    options.dropout = 0.3;
+    TrainerGroup group(options, 1);
+    group.Load(StrongWeights(options.shape));
+    return group.TrainStep(3, {TinyBatch(options.shape, 0)}, 0).loss;
+  };
+  EXPECT_NEAR(loss("t~3*2"), loss("t*2"), 1e-5);
 }
 
 TEST(TrainingTest, DropoutIsOffInEvaluation) {
@@ -101,13 +146,13 @@ TEST(TrainingTest, DropoutIsOffInEvaluation) {
   EXPECT_NE(plain.TrainStep(0, {batch}, 0).loss, dropping.TrainStep(0, {batch}, 0).loss);
 }
 
-TEST(FailureTest, TheFailureOfAnyAllReduceKeepsItsStatusAndEndsTheOtherRanks) {
-  TrainerOptions options = TinyOptions("tspp", 2);
+void ExpectEveryFailureToKeepItsStatus(const char* pattern, int want_count) {
+  TrainerOptions options = TinyOptions(pattern, 2);
   options.clip_norm = 1;
   TrainerGroup healthy(options, 2);
   healthy.TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3);
   const int count = static_cast<int>(healthy.threads().log().size());
-  ASSERT_EQ(count, 4 + 4 + 2);  // t 2, s 1, pp 1; as many backward; gradient sync and clip
+  ASSERT_EQ(count, want_count);
   const absl::Status cause = absl::DataLossError("segment 3 has a wrong size");
   for (int number = 0; number < count; ++number) {
     TrainerGroup group(options, 2);
@@ -121,6 +166,16 @@ TEST(FailureTest, TheFailureOfAnyAllReduceKeepsItsStatusAndEndsTheOtherRanks) {
     EXPECT_EQ(group.trainer(1).Evaluate(TinyBatch(options.shape, 0)).status(), cause)
         << "the first error stays";
   }
+}
+
+TEST(FailureTest, TheFailureOfAnyAllReduceKeepsItsStatusAndEndsTheOtherRanks) {
+  // t 2, s 1, pp 1; as many backward; gradient sync and clip.
+  ExpectEveryFailureToKeepItsStatus("tspp", 4 + 4 + 2);
+}
+
+TEST(FailureTest, SoDoesThatOfAnyStartAndOfAnyWait) {
+  // l and t~3 start 2 sums and wait for 2; t@0.5 sums 2 and merges.
+  ExpectEveryFailureToKeepItsStatus("llt~3t@0.5", 2 * (3 * 4 + 3) + 2);
 }
 
 TEST(FailureTest, BadOptionsAreRejectedByName) {

@@ -167,6 +167,20 @@ TEST(WeightsTest, OutputBiasesOfParallelBlocksAreWrittenAsZerosAndIgnoredWhenRea
   group.Load(exported);
 }
 
+TEST(WeightsTest, ASecondNormThatABlockHasNotIsWrittenAsOnesAndZerosAndIgnoredWhenRead) {
+  const TrainerOptions options = TinyOptions("g", 2);
+  TrainerGroup group(options, 2);
+  group.Load(StrongWeights(options.shape));
+  const auto exported = group.Export(/*optimizer_state=*/true);
+  auto all = [&](const char* name, double value) {
+    return (AsTensor(Find(exported, name)) - value).abs().max().item<double>() == 0;
+  };
+  EXPECT_TRUE(all("h.0.ln_2.weight", 1));
+  EXPECT_TRUE(all("h.0.ln_2.bias", 0));
+  EXPECT_TRUE(all("optimizer.exp_avg.h.0.ln_2.weight", 0));
+  group.Load(group.Export());
+}
+
 TEST(WeightsTest, AWrongSetOfTensorsIsRejectedByNameAndChangesNothing) {
   const TrainerOptions options = TinyOptions("ts", 1);
   const auto good = StrongWeights(options.shape);
@@ -203,7 +217,7 @@ std::vector<absl::Status> CheckAll(TrainerGroup& group, int step) {
 }
 
 TEST(ReplicaCheckTest, ReplicasAgreeAfterTrainingEveryPattern) {
-  for (const char* pattern : {"tt", "ss", "pp", "tspp"}) {
+  for (const char* pattern : {"tt", "ss", "pp", "tspp", "tgp", "llp", "dd", "t~2*3", "t~1t~3", "t@0.5*2p"}) {
     for (int world_size = 1; world_size <= 4; ++world_size) {
       TrainerOptions options = TinyOptions(pattern, world_size);
       options.dropout = 0.1;

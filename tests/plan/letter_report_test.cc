@@ -40,6 +40,10 @@ TEST(LetterReportTest, EveryRowIsListedOnceWithWhatAReaderNeeds) {
   EXPECT_EQ(report.letters(0).cost(), "2 per block");
   EXPECT_EQ(report.letters(2).letter(), "p");
   EXPECT_EQ(report.letters(2).cost(), "1 per run");
+  EXPECT_EQ(report.letters(4).cost(), "2 per block, each up to 1 stage late");
+  EXPECT_EQ(report.letters(6).letter(), "t~k");
+  EXPECT_EQ(report.letters(6).cost(), "2 per block, each up to k stages late");
+  EXPECT_EQ(report.letters(7).cost(), "2 per block of p * S, 1 per run of (1-p) * S");
 }
 
 TEST(LetterReportTest, APlanSaysWhatEachOfItsLettersCosts) {
@@ -56,10 +60,29 @@ TEST(LetterReportTest, APlanSaysWhatEachOfItsLettersCosts) {
   EXPECT_THAT(Notes(plan), IsEmpty());
 }
 
+TEST(LetterReportTest, ASumThatIsStartedAndWaitedForIsOne) {
+  const v1::PlanReport plan = Plan("t~2*2t@0.25*2");
+  const v1::LetterCost &delayed = plan.letters(0), &partial = plan.letters(1);
+  EXPECT_EQ(delayed.letter(), "t~2");
+  EXPECT_EQ(delayed.slack(), 2);
+  EXPECT_EQ(delayed.all_reduces_forward(), 4);
+  EXPECT_EQ(delayed.bytes(), 8 * 12 * 64 * 128 * 4);
+  EXPECT_EQ(partial.letter(), "t@0.25");
+  EXPECT_EQ(partial.all_reduces_forward(), 5);
+  EXPECT_EQ(partial.all_reduces_backward(), 5);
+  EXPECT_EQ(partial.bytes(), 2 * (4 * 32 + 96) * 12 * 64 * 4);
+  EXPECT_EQ(plan.all_reduces_per_micro_step(), 18);
+  EXPECT_EQ(plan.sync_points_forward(), 9);
+  EXPECT_EQ(plan.bytes_per_step_per_rank().activation_fwd(),
+            3 * (delayed.bytes() + partial.bytes()) / 2);
+}
+
 TEST(LetterReportTest, ALetterThatSavesNothingIsNoted) {
   EXPECT_THAT(Notes(Plan("sp")), ElementsAre(HasSubstr("p in block 1 is a run of one")));
   EXPECT_THAT(Notes(Plan("sp", 1)), ElementsAre(HasSubstr("one worker sends nothing")));
   EXPECT_THAT(Notes(Plan("tt", 1)), IsEmpty());
+  EXPECT_THAT(Notes(Plan("t@0.5 s")), ElementsAre(HasSubstr("sums three times where t sums twice")));
+  EXPECT_THAT(Notes(Plan("t~0 t@1.0")), ElementsAre("t@1.0 is t", "t~0 is t"));
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 namespace edgetp {
 namespace {
 
+using ::testing::HasSubstr;
+
 constexpr ModelShape kGpt2{12, 12, 768, 1024, 50304, true};
 
 PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 64, 65, false},
@@ -21,7 +23,7 @@ PlanOptions Options(const std::string& pattern, ModelShape shape = {4, 4, 128, 6
 std::vector<CollectiveStep> CollectivesOf(const PlanOptions& options) {
   auto plan = BuildStepPlan(options);
   EXPECT_TRUE(plan.ok()) << plan.status();
-  return Collectives(plan->steps[0]);
+  return CollectiveEntries(plan->steps[0]);
 }
 
 // "fwd:0 fwd:1 bwd:0 ...": what a step reduces, in order. "fwd:0+3" starts, and "fwd:0-3" waits.
@@ -57,6 +59,60 @@ TEST(StepPlanTest, ARunReducesAtItsLastBlockForwardAndAtItsFirstBackward) {
   EXPECT_EQ(Order(Options("sppp")), "fwd:0 fwd:3 bwd:1 bwd:0 grad_sync scalar");
   EXPECT_EQ(Order(Options("tppsp")),
             "fwd:0 fwd:0 fwd:2 fwd:3 fwd:4 bwd:4 bwd:3 bwd:1 bwd:0 bwd:0 grad_sync scalar");
+}
+
+TEST(StepPlanTest, OneNormReducesOnceAndNeedsNoGradientSync) {
+  EXPECT_EQ(Order(Options("gg")), "fwd:0 fwd:1 bwd:1 bwd:0 scalar");
+}
+
+TEST(StepPlanTest, ABlockWithOneNormOwnsOneNorm) {
+  const ModelShape shape{1, 4, 128, 64, 65, true};
+  const auto t = BuildStepPlan(Options("t", shape)), g = BuildStepPlan(Options("g", shape));
+  EXPECT_EQ(t->parameters[0] - g->parameters[0], 2 * 128);
+  EXPECT_LT(std::get<ComputeStep>(g->steps[0][1]).flops,
+            std::get<ComputeStep>(t->steps[0][1]).flops +
+                std::get<ComputeStep>(t->steps[0][3]).flops);
+  EXPECT_LT(g->memory[0].activations_bytes, t->memory[0].activations_bytes);
+}
+
+TEST(StepPlanTest, ALadderTakesInASumAfterTheNextOneHasStarted) {
+  EXPECT_EQ(Order(Options("ll")),
+            "fwd:0+0 fwd:0+1 fwd:0-0 fwd:1+2 fwd:0-1 fwd:1+3 fwd:1-2 fwd:1-3 "
+            "bwd:1+4 bwd:1+5 bwd:1-4 bwd:0+6 bwd:1-5 bwd:0+7 bwd:0-6 bwd:0-7 scalar");
+  EXPECT_EQ(Order(Options("tl")),
+            "fwd:0 fwd:0 fwd:1+0 fwd:1+1 fwd:1-0 fwd:1-1 "
+            "bwd:1+2 bwd:1+3 bwd:1-2 bwd:1-3 bwd:0 bwd:0 scalar");
+}
+
+TEST(StepPlanTest, DesyncReducesOnceAndNeedsTheGradientSync) {
+  EXPECT_EQ(Order(Options("dd")), "fwd:0 fwd:1 bwd:1 bwd:0 grad_sync scalar");
+}
+
+TEST(StepPlanTest, DelayedSumsAreTakenInKModulesLaterAndAtTheEndOfTheRun) {
+  EXPECT_EQ(Order(Options("t~2t~2s")),
+            "fwd:0+0 fwd:0+1 fwd:1+2 fwd:0-0 fwd:1+3 fwd:0-1 fwd:1-2 fwd:1-3 fwd:2 "
+            "bwd:2 bwd:1+4 bwd:1+5 bwd:0+6 bwd:1-4 bwd:0+7 bwd:1-5 bwd:0-6 bwd:0-7 "
+            "grad_sync scalar");
+}
+
+TEST(StepPlanTest, PartialBlocksReduceTheirShareAndMergeTheRestOncePerRun) {
+  const PlanOptions options = Options("t@0.5t@0.5s", {3, 4, 128, 64, 65, true});
+  EXPECT_EQ(Order(options),
+            "fwd:0 fwd:0 fwd:1 fwd:1 fwd:1 fwd:2 bwd:2 bwd:1 bwd:1 bwd:0 bwd:0 bwd:0 "
+            "grad_sync scalar");
+  const int64_t half = 12 * 64 * 64;
+  const auto steps = CollectivesOf(options);
+  for (const size_t i : {0, 1, 2, 3, 4, 7, 8, 9, 10, 11}) EXPECT_EQ(steps[i].elements, half) << i;
+  EXPECT_EQ(steps[12].elements, 128 * (6 + 6 + 5));
+  const auto quarter = CollectivesOf(Options("t@0.25", {1, 4, 128, 64, 65, true}));
+  EXPECT_EQ(quarter[1].elements, 12 * 64 * 32);
+  EXPECT_EQ(quarter[2].elements, 12 * 64 * 96);
+  EXPECT_EQ(quarter[5].elements, 12 * 64 * 96);
+}
+
+TEST(StepPlanTest, AShareThatIsNoChannelIsRefused) {
+  EXPECT_THAT(std::string(BuildStepPlan(Options("t@0.001")).status().message()),
+              HasSubstr("t@0.001 of 128 channels is none"));
 }
 
 TEST(StepPlanTest, GradientsAreSyncedOncePerStepNotPerMicroBatch) {

@@ -55,6 +55,25 @@ TEST(ComputeCostTest, AStepWithoutCollectivesPaysForNoSegment) {
             std::vector<absl::Duration>{absl::Milliseconds(1001)});
 }
 
+// Between two waits there may be starts: they cut the segment, and wake nobody.
+TEST(ComputeCostTest, OnlyWhatTheRankWaitedForMakesASegmentDearer) {
+  std::vector<PlanStep> steps;
+  const auto add = [&steps](CollectivePart part, int64_t handle) {
+    CollectiveStep step{CollectiveTag{}, 10, 40};
+    step.part = part;
+    step.handle = handle;
+    steps.emplace_back(step);
+  };
+  add(CollectivePart::kBoth, -1);
+  add(CollectivePart::kStart, 0);
+  add(CollectivePart::kStart, 1);
+  add(CollectivePart::kWait, 0);
+  add(CollectivePart::kWait, 1);
+  std::vector<bool> beside;
+  for (const SegmentWork& work : SegmentWorks(steps)) beside.push_back(work.beside_collective);
+  EXPECT_EQ(beside, (std::vector<bool>{true, true, false, false, true, true}));
+}
+
 TEST(ComputeCostTest, WhatAPlanDoesNotTellApartIsPricedByTheRoofline) {
   DeviceOptions device = CalibratedHost();
   device.memory_bytes_per_second = 3e9;

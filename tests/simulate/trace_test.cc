@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "tests/simulate/step_list.h"
 #include "tests/simulate/uniform.h"
 
 namespace edgetp {
@@ -81,6 +82,27 @@ TEST(TraceTest, ALinkHasATrackWithItsMessages) {
   EXPECT_EQ(names["1 -> 0"], 1);
   EXPECT_EQ(names["links"], 1);
   EXPECT_EQ(names["rank 0 (pi \"5\")"], 1);
+}
+
+TEST(TraceTest, ExchangesUnderComputeHaveATrackOfTheirOwn) {
+  const testing::StepList list =
+      testing::StepList().Start(kElements).Compute(absl::Seconds(1)).Wait(0).AllReduce(kElements);
+  const StepPlan plan = list.Plan(2);
+  TraceRecorder recorder(plan, {"a", "b"});
+  auto simulator = TimelineSimulator::Create(UniformOptions(2, "direct")).value();
+  ASSERT_TRUE(simulator.RunStep(plan, list.Durations(2), &recorder).ok());
+  const json trace = json::parse(recorder.Json());
+  const auto hidden = Slices(trace, 1, 4);
+  ASSERT_EQ(hidden.size(), 1u);
+  EXPECT_NEAR(hidden[0]["dur"].get<double>(),
+              absl::ToDoubleMicroseconds(kDelay + OnWire(kElements)), 0.01);
+  EXPECT_EQ(Slices(trace, 1, 2).size(), 1u) << "the blocking one";
+  EXPECT_EQ(std::count_if(trace["traceEvents"].begin(), trace["traceEvents"].end(),
+                          [](const json& event) {
+                            return event["args"].value("name", "") == "exchange under compute";
+                          }),
+            2)
+      << "one for each rank";
 }
 
 // What overlaps on one track is drawn wrongly by viewers.

@@ -70,5 +70,19 @@ TEST_F(DeliveryLogTest, ASegmentThatWasNotThereInTimeIsLostUntilItWas) {
   EXPECT_DOUBLE_EQ(ExposedMs(7, 5), 1);
 }
 
+TEST(ForgiveHiddenTest, WhatNobodyWaitedForCostNothing) {
+  std::vector<Delivery> deliveries(3);
+  for (Delivery& delivery : deliveries) delivery.lost = absl::Milliseconds(4);
+  deliveries[0].late = true;
+  ForgiveHidden(absl::Milliseconds(6), &deliveries);
+  EXPECT_TRUE(deliveries[0].late);
+  EXPECT_EQ(deliveries[0].lost, absl::Milliseconds(4));
+  EXPECT_EQ(deliveries[1].lost, absl::Milliseconds(2));
+  EXPECT_EQ(deliveries[2].lost, absl::ZeroDuration());
+  ForgiveHidden(absl::ZeroDuration(), &deliveries);
+  EXPECT_FALSE(deliveries[0].late);
+  EXPECT_EQ(deliveries[0].lost, absl::ZeroDuration());
+}
+
 }  // namespace
 }  // namespace edgetp

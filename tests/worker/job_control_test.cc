@@ -37,14 +37,14 @@ TEST(JobControlTest, AWaitEndsAtItsDeadline) {
 
 TEST(JobControlTest, AttachHearsWhatWasSaidBeforeIt) {
   JobControl control;
-  v1::NetworkProfile profile;
-  profile.set_name("lte");
-  control.SetNetwork(profile);
+  v1::NetworkUpdate update;
+  update.mutable_network()->set_name("lte");
+  control.SetNetwork(update);
   control.Abort(absl::AbortedError("early"));
   std::string network;
   absl::Status aborted;
   control.Attach([&](const absl::Status& status) { aborted = status; },
-                 [&](const v1::NetworkProfile& given) { network = given.name(); });
+                 [&](const v1::NetworkUpdate& given) { network = given.network().name(); });
   EXPECT_EQ(network, "lte");
   EXPECT_EQ(aborted.message(), "early");
 }
@@ -53,7 +53,7 @@ TEST(JobControlTest, NoHookRunsAfterDetach) {
   JobControl control;
   int calls = 0;
   control.Attach([&](const absl::Status&) { ++calls; },
-                 [&](const v1::NetworkProfile&) { ++calls; });
+                 [&](const v1::NetworkUpdate&) { ++calls; });
   control.Detach();
   control.Abort(absl::AbortedError("late"));
   EXPECT_EQ(calls, 0);

@@ -20,10 +20,23 @@ namespace {
 // nothing else.
 constexpr absl::Duration kUnhurried = absl::Seconds(30);
 
-std::string Describe(const CollectiveTag& tag, int64_t elements, int64_t wire_bytes) {
-  return absl::StrCat("{", NameOf(tag.traffic), " ", NameOf(tag.phase), " layer=", tag.layer,
-                      " elements=", elements, " wire_bytes=", wire_bytes,
-                      tag.reduction == Reduction::kMax ? " maximum" : "", "}");
+std::string Describe(const CollectiveStep& step) {
+  if (step.part == CollectivePart::kWait) return absl::StrCat("{wait handle=", step.handle, "}");
+  const std::string start =
+      step.part == CollectivePart::kStart ? absl::StrCat("start handle=", step.handle, " ") : "";
+  return absl::StrCat("{", start, NameOf(step.tag.traffic), " ", NameOf(step.tag.phase),
+                      " layer=", step.tag.layer, " elements=", step.elements,
+                      " wire_bytes=", step.wire_bytes,
+                      step.tag.reduction == Reduction::kMax ? " maximum" : "", "}");
+}
+
+bool Same(const CollectiveStep& want, const CollectiveStep& got) {
+  if (want.part != got.part) return false;
+  if (want.part != CollectivePart::kBoth && want.handle != got.handle) return false;
+  if (want.part == CollectivePart::kWait) return true;
+  return want.tag.traffic == got.tag.traffic && want.tag.phase == got.tag.phase &&
+         want.tag.layer == got.tag.layer && want.tag.reduction == got.tag.reduction &&
+         want.elements == got.elements && want.wire_bytes == got.wire_bytes;
 }
 
 // Nobody waits longer for a segment than for its collective.
@@ -65,10 +78,15 @@ CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
       fp32_(fp32),
       forward_(forward),
       backward_(backward),
+      clock_(options_.device),
       network_(transport_->rank(), transport_->world_size(), options_.network, options_.seed,
                options_.medium),
-      clock_(options_.device),
-      executor_(transport_.get(), &network_, &clock_, options_.segment_bytes) {}
+      links_(options_.device),
+      executor_(transport_.get(), &network_, &links_, options_.segment_bytes) {}
+
+CollectiveGroup::~CollectiveGroup() {
+  Fail(absl::CancelledError("collective: the group ends while it is under way")).IgnoreError();
+}
 
 v1::Fidelity CollectiveGroup::TotalFidelity() const {
   v1::Fidelity fidelity = stats_.TotalFidelity();
@@ -114,24 +132,18 @@ google::protobuf::RepeatedPtrField<v1::AllReduceChoice> CollectiveGroup::Choices
   return choices;
 }
 
-absl::Status CollectiveGroup::Audit(const CollectiveTag& tag, int64_t elements,
-                                    const Codec& codec) {
-  const int64_t wire_bytes = elements * codec.bytes_per_element;
-  const std::string got = Describe(tag, elements, wire_bytes);
+absl::Status CollectiveGroup::Audit(const CollectiveStep& got) {
+  if (!in_step_) return absl::OkStatus();
   if (next_expected_ == expected_.size()) {
     return absl::InternalError(
         absl::StrCat("plan audit: a collective that the plan does not have (rank=", rank(),
-                     " step=", step_, " index=", next_expected_, " got=", got, ")"));
+                     " step=", step_, " index=", next_expected_, " got=", Describe(got), ")"));
   }
   const CollectiveStep& want = expected_[next_expected_++];
-  const bool same = want.tag.traffic == tag.traffic && want.tag.phase == tag.phase &&
-                    want.tag.layer == tag.layer && want.tag.reduction == tag.reduction &&
-                    want.elements == elements && want.wire_bytes == wire_bytes;
-  if (same) return absl::OkStatus();
+  if (Same(want, got)) return absl::OkStatus();
   return absl::InternalError(absl::StrCat(
       "plan audit: the step differs from its plan (rank=", rank(), " step=", step_,
-      " index=", next_expected_ - 1, " want=", Describe(want.tag, want.elements, want.wire_bytes),
-      " got=", got, ")"));
+      " index=", next_expected_ - 1, " want=", Describe(want), " got=", Describe(got), ")"));
 }
 
 void CollectiveGroup::BeginStaging() {
@@ -147,42 +159,50 @@ void CollectiveGroup::EndStaging() {
   clock_.BeginSegment();
 }
 
-absl::Time CollectiveGroup::Enter(int64_t bytes) {
+absl::Time CollectiveGroup::Enter(int64_t bytes, CollectivePart part) {
   if (!in_step_) return clock_.Now();
-  if (!staging_begin_.has_value()) return EndSegment();
+  if (!staging_begin_.has_value())
+    return part == CollectivePart::kStart ? PassSegment() : EndSegment();
   const absl::Time begin = clock_.Now();
   staged_bytes_ = bytes;
   stats_.AddStaging(begin - *std::exchange(staging_begin_, std::nullopt), bytes);
   return begin;
 }
 
+absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const CollectiveTag& tag,
+                                                                  absl::Span<float> data,
+                                                                  CollectivePart part) {
+  const Codec& codec = tag.reduction == Reduction::kSum ? CodecFor(tag.traffic) : *fp32_;
+  const auto elements = static_cast<int64_t>(data.size());
+  RETURN_IF_ERROR(Audit({tag, elements, elements * codec.bytes_per_element,
+                         CollectiveKind::kAllReduce, part, next_handle_}));
+  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(codec, elements));
+  Pending pending;
+  pending.tag = tag;
+  pending.execution = NextExecution(Emulates());
+  pending.execution.schedule = schedule;
+  pending.execution.codec = &codec;
+  pending.execution.reduction = tag.reduction;
+  pending.data = data;
+  pending.paced = clock_.paced();
+  return pending;
+}
+
 absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<float> data) {
   if (world_size() == 1) return absl::OkStatus();
-  const absl::Time begin = Enter(static_cast<int64_t>(data.size() * sizeof(float)));
-  const Codec& codec = tag.reduction == Reduction::kSum ? CodecFor(tag.traffic) : *fp32_;
-  const int64_t elements = static_cast<int64_t>(data.size());
-  if (in_step_) RETURN_IF_ERROR(Audit(tag, elements, codec));
-  ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(codec, elements));
-  Execution execution = NextExecution(Emulates());
-  execution.schedule = schedule;
-  execution.codec = &codec;
-  execution.reduction = tag.reduction;
-  ExecutionReport report;
-  absl::Duration staging = clock_.SpendStaging(elements);
-  RETURN_IF_ERROR(executor_.Run(execution, data, &report));
-  staging += clock_.SpendStaging(elements);
-  clock_.BeginSegment();
-  gap_begin_ = clock_.Now();
-  // What this layer took around the executor is software, too.
-  const absl::Duration around = gap_begin_ - begin - report.elapsed - staging;
-  report.time.staging += staging;
-  report.time.software += around;
-  report.exposed_software += around;
-  report.elapsed = gap_begin_ - begin;
-  stats_.AddCollective(tag, report, in_step_);
+  const absl::Time begin =
+      Enter(static_cast<int64_t>(data.size() * sizeof(float)), CollectivePart::kBoth);
+  absl::StatusOr<Pending> pending = Prepare(tag, data, CollectivePart::kBoth);
+  if (!pending.ok()) return Fail(pending.status());
+  ASSIGN_OR_RETURN(pending->started, SettleAll(begin));
+  RETURN_IF_ERROR(RunHere(&*pending));
   if (!in_step_) clock_.Interrupt();
-  Observe(tag, *schedule, elements, report);
   return absl::OkStatus();
+}
+
+absl::Duration CollectiveGroup::Patience(bool emulated) const {
+  const absl::Duration deadline = absl::Seconds(deadline_seconds_.load());
+  return emulated ? deadline : std::max(deadline, kUnhurried);
 }
 
 Execution CollectiveGroup::NextExecution(bool emulated) {
@@ -190,8 +210,7 @@ Execution CollectiveGroup::NextExecution(bool emulated) {
   execution.collective = collectives_++;
   execution.emulated = emulated;
   execution.step = step_;
-  execution.deadline =
-      MonotonicNow() + (emulated ? deadline() : std::max(deadline(), kUnhurried));
+  execution.deadline = MonotonicNow() + Patience(emulated);
   return execution;
 }
 
@@ -204,6 +223,8 @@ absl::Status CollectiveGroup::RunBetweenSteps(const CollectiveTag& tag, const Sc
   execution.schedule = &schedule;
   execution.codec = fp32_;
   clock_.Interrupt();
+  ASSIGN_OR_RETURN(const absl::Time begin, SettleAll(clock_.Now()));
+  links_.Begin(/*paced=*/false, begin);
   ExecutionReport report;
   RETURN_IF_ERROR(executor_.Run(execution, data, &report));
   Observe(tag, schedule, static_cast<int64_t>(data.size()), report);
@@ -262,8 +283,23 @@ absl::Time CollectiveGroup::EndSegment() {
   return end;
 }
 
+absl::Time CollectiveGroup::PassSegment() {
+  clock_.PassSegment();
+  const absl::Time end = clock_.Now();
+  stats_.AddCompute(end - gap_begin_);
+  return end;
+}
+
+absl::Time CollectiveGroup::BeginSegment() {
+  clock_.BeginSegment();
+  return gap_begin_ = clock_.Now();
+}
+
 void CollectiveGroup::BeginStep(int step, std::vector<CollectiveStep> expected,
                                 std::vector<absl::Duration> compute) {
+  runner_.AwaitAll();  // of a step that failed
+  pending_.clear();
+  next_handle_ = settled_ = 0;
   in_step_ = true;
   stats_.Take();  // of what came before
   stats_.CountInTotal(step >= 0);
@@ -284,11 +320,10 @@ absl::Status CollectiveGroup::EndStep() {
   in_step_ = false;
   stats_.CountInTotal(false);
   if (next_expected_ == expected_.size()) return absl::OkStatus();
-  const CollectiveStep& want = expected_[next_expected_];
-  return absl::InternalError(
+  return Fail(absl::InternalError(
       absl::StrCat("plan audit: the step ended early (rank=", rank(), " step=", step_,
                    " executed=", next_expected_, " planned=", expected_.size(),
-                   " next=", Describe(want.tag, want.elements, want.wire_bytes), ")"));
+                   " next=", Describe(expected_[next_expected_]), ")")));
 }
 
 }  // namespace edgetp

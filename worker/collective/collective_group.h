@@ -1,7 +1,13 @@
 // The worker's Communicator: collectives over the peers of a job, with the algorithm chosen per
 // size, a wire dtype per traffic class, an emulated network, an audit against the step plan, and
-// accounts of where the time went. One thread calls it; SetNetwork, SetDeadline
-// and Abort may come from any.
+// accounts of where the time went. One thread calls it; SetNetwork, SetDeadline and Abort may come
+// from any.
+//
+// A blocking collective runs on the calling thread. One that is started runs on a thread of the
+// group's own (collective_group_overlap.cc), which has the transport as long as anything that was
+// started is under way: a blocking collective first waits for that. So collectives run in the order
+// in which they were started. Accounts are kept by the calling thread, when it waits: an exchange
+// has causes as far as the rank waited for it, and the rest is hidden.
 //
 // What a run measures is its training steps. What comes between them (evaluations, checks, weights
 // on their way to a checkpoint) is in no step's figures, and, unless `emulate_all`, takes the real
@@ -25,9 +31,11 @@
 #include "common/collective/segments.h"
 #include "common/network/link_options.h"
 #include "common/plan/step_plan.h"
+#include "worker/collective/background_runner.h"
 #include "worker/collective/collective_stats.h"
 #include "worker/collective/device_clock.h"
 #include "worker/collective/emulation.h"
+#include "worker/collective/link_clock.h"
 #include "worker/collective/schedule_executor.h"
 #include "worker/model/communicator.h"
 #include "worker/transport/segment_transport.h"
@@ -48,6 +56,9 @@ struct CollectiveGroupOptions {
   absl::Duration deadline = absl::Seconds(30);  // of one collective that is emulated
   absl::Duration patience = absl::Hours(1);     // at a barrier, for rank 0: it may be saving
   bool emulate_all = true;                      // false: training steps alone
+  // False: what is started is exchanged at once, by the calling thread. For runs in which nobody
+  // waits for the network: there is nothing to hide, and compute is measured by itself.
+  bool overlap = true;
   int64_t segment_bytes = kDefaultSegmentBytes;
   NetworkOptions network;
   std::optional<DeviceOptions> device;  // what messages and staging cost in steps that are paced
@@ -63,6 +74,8 @@ class CollectiveGroup final : public Communicator {
   // Errors: InvalidArgument (algorithm or dtype unknown, segment size).
   static absl::StatusOr<std::unique_ptr<CollectiveGroup>> Create(
       std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options);
+  // Ends what is under way with Cancelled. Blocks until: nothing is.
+  ~CollectiveGroup() override;
 
   int rank() const override { return transport_->rank(); }
   int world_size() const override { return transport_->world_size(); }
@@ -70,6 +83,11 @@ class CollectiveGroup final : public Communicator {
   // Errors: those of ScheduleExecutor::Run; Internal "plan audit: ..." if a step's plan has another
   // collective here.
   absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override;
+  // As AllReduce; Wait has the errors of what was started, and Internal for a handle that nobody has
+  // started, or that was waited for. Once anything has failed, nothing that was started is touched
+  // any more.
+  absl::StatusOr<int64_t> Start(const CollectiveTag& tag, absl::Span<float> data) override;
+  absl::Status Wait(int64_t handle) override;
   void BeginStaging() override;
   void EndStaging() override;
 
@@ -82,9 +100,10 @@ class CollectiveGroup final : public Communicator {
   // the next step begins for all of them at once. Outside of steps alone.
   absl::Status Barrier();
 
-  // Between BeginStep and EndStep each collective must be the next of `expected`, and time is
-  // accounted; outside, neither. `step`: of the training, or -1. With a device and `compute`, the
-  // durations of the step's compute segments on it, the step is padded to what it takes there.
+  // Between BeginStep and EndStep each collective, and each start and wait, must be the next of
+  // `expected` (CollectiveEntries of the plan), and time is accounted; outside, neither. Handles
+  // count from 0 again. `step`: of the training, or -1. With a device and `compute`, the durations
+  // of the step's compute segments on it, the step is padded to what it takes there.
   void BeginStep(int step, std::vector<CollectiveStep> expected,
                  std::vector<absl::Duration> compute = {});
   // Blocks until: the device would be done with the step's last segment.
@@ -123,11 +142,36 @@ class CollectiveGroup final : public Communicator {
   void Abort(const absl::Status& status) { transport_->Abort(status); }
 
  private:
+  // A collective from its start until it was waited for.
+  struct Pending {
+    CollectiveTag tag;
+    Execution execution;
+    absl::Span<float> data;
+    bool paced = false;
+    absl::Time started;  // on the rank's clock
+    uint64_t task = 0;   // of runner_
+
+    // What it came to. Times are the links'.
+    absl::Status status;
+    ExecutionReport report;
+    absl::Time begin;
+    absl::Time end;
+    absl::Duration staging_before;
+    absl::Duration staging_after;
+
+    absl::Duration overlap;  // ran under compute; once it is settled
+  };
+
   CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options,
                   const Codec* fp32, const Codec* forward, const Codec* backward);
   const Codec& CodecFor(TrafficClass traffic) const;
+  // The next all-reduce.
+  absl::StatusOr<Pending> Prepare(const CollectiveTag& tag, absl::Span<float> data,
+                                  CollectivePart part);
   // The next collective, without its schedule and codec.
   Execution NextExecution(bool emulated);
+  // For one that begins now.
+  absl::Duration Patience(bool emulated) const;
   bool Emulates() const { return options_.emulate_all || (in_step_ && step_ >= 0); }
   // Runs a collective that is in no step.
   absl::Status RunBetweenSteps(const CollectiveTag& tag, const Schedule& schedule,
@@ -135,13 +179,32 @@ class CollectiveGroup final : public Communicator {
   absl::StatusOr<const Schedule*> ScheduleFor(const Codec& codec, int64_t elements);
   // Ends the compute segment under way; returns when, on the rank's clock.
   absl::Time EndSegment();
-  // An all-reduce of so many bytes begins; returns when, on the rank's clock.
-  absl::Time Enter(int64_t bytes);
-  absl::Status Audit(const CollectiveTag& tag, int64_t elements, const Codec& codec);
+  // The same where the host need not be on time (DeviceClock::PassSegment).
+  absl::Time PassSegment();
+  // The next one begins; returns when.
+  absl::Time BeginSegment();
+  // An all-reduce of so many bytes begins or starts; returns when, on the rank's clock.
+  absl::Time Enter(int64_t bytes, CollectivePart part);
+  // `got`, as the step has it, must be what its plan has next.
+  absl::Status Audit(const CollectiveStep& got);
   void Observe(const CollectiveTag& tag, const Schedule& schedule, int64_t elements,
                const ExecutionReport& report);
 
-  absl::Duration deadline() const { return absl::Seconds(deadline_seconds_.load()); }
+  // collective_group_overlap.cc.
+  // On the thread that has the transport.
+  void Run(Pending* pending);
+  // A blocking one that this thread runs and waits for.
+  absl::Status RunHere(Pending* pending);
+  // Waits for all that was started up to a handle. The rank has done nothing else since `from`.
+  // Returns for how long any of it was exposed.
+  absl::StatusOr<absl::Duration> Settle(int64_t last, absl::Time from);
+  // The same for everything: afterwards the transport is the calling thread's. Returns since when,
+  // on the rank's clock.
+  absl::StatusOr<absl::Time> SettleAll(absl::Time from);
+  // The rank has waited since `from`. Returns for how long the collective was exposed.
+  absl::Duration Account(Pending* pending, absl::Time from);
+  // After it nothing that was started is touched any more, and nothing starts.
+  absl::Status Fail(const absl::Status& status);
 
   const bool held_by_senders_;
   std::unique_ptr<SegmentTransport> transport_;
@@ -150,9 +213,6 @@ class CollectiveGroup final : public Communicator {
   const Codec* fp32_;
   const Codec* forward_;
   const Codec* backward_;
-  EmulatedNetwork network_;
-  DeviceClock clock_;
-  ScheduleExecutor executor_;
   std::map<std::pair<uint32_t, int64_t>, Schedule> schedules_;  // by wire id and elements
   uint64_t collectives_ = 0;
   StatsCollector stats_;
@@ -164,8 +224,20 @@ class CollectiveGroup final : public Communicator {
   absl::Time step_begin_;                    // on the host's clock
   absl::Time clock_step_begin_;              // on the rank's, which differs where the step is paced
   absl::Time gap_begin_;                     // on the rank's
-  std::optional<absl::Time> staging_begin_;  // on the rank's; until the all-reduce that follows
+  std::optional<absl::Time> staging_begin_;  // on the rank's; until the collective that follows
   int64_t staged_bytes_ = 0;                 // of the last all-reduce
+  DeviceClock clock_;
+
+  // Of whoever has the transport: the calling thread, unless the runner is busy.
+  EmulatedNetwork network_;
+  LinkClock links_;
+  ScheduleExecutor executor_;
+
+  absl::Status failed_;  // the first error
+  int64_t next_handle_ = 0;
+  int64_t settled_ = 0;                 // what has a lower handle is over, and accounted for
+  std::map<int64_t, Pending> pending_;  // by handle; not waited for yet
+  BackgroundRunner runner_;             // ends before all that it uses
 };
 
 }  // namespace edgetp

@@ -77,6 +77,11 @@ void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionRepo
   }
 }
 
+void StatsCollector::AddSoftware(absl::Duration span, bool of_messages) {
+  time_.software += span;
+  if (of_messages) exposed_software_ += span;
+}
+
 void StatsCollector::AddStaging(absl::Duration span, int64_t bytes) {
   time_.staging += span;
   staged_bytes_ += static_cast<double>(bytes);
@@ -114,6 +119,7 @@ StepStats StatsCollector::Take() {
   stats.elapsed = elapsed_;
   stats.breakdown_seconds = ToProto(time_);
   stats.bytes = bytes_;
+  stats.hidden = std::exchange(hidden_, absl::ZeroDuration());
   stats.exposed_software = exposed_software_;
   stats.messages = messages_;
   stats.staged_bytes = std::exchange(staged_bytes_, 0);

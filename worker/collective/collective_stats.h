@@ -19,12 +19,13 @@ struct StepStats {
   absl::Duration elapsed;
   v1::Breakdown breakdown_seconds;  // the sum is `elapsed`
   v1::TrafficBytes bytes;           // sent, after the wire dtype
+  absl::Duration hidden;            // of exchanges, under compute: in no term of the breakdown
   absl::Duration exposed_software;  // not hidden behind emulated delays (ExecutionReport)
   int64_t messages = 0;             // sent
   double staged_bytes = 0;          // between an accelerator and host memory, both ways
   v1::Fidelity fidelity;
   std::vector<absl::Duration>
-      compute_gaps;  // before the first, between, and after the last collective
+      compute_gaps;  // before the first, between, and after the last entry of the plan
 };
 
 // One finished all-reduce.
@@ -68,6 +69,11 @@ class StatsCollector {
   void AddCompute(absl::Duration gap);
   // `in_step`: counts towards the step's time.
   void AddCollective(const CollectiveTag& tag, const ExecutionReport& report, bool in_step);
+  // Within a step, outside of compute and collectives: to start one, or to go on after waiting.
+  // `of_messages`: a prediction has to add it to the network's time.
+  void AddSoftware(absl::Duration span, bool of_messages);
+  // Ran under compute.
+  void AddHidden(absl::Duration span) { hidden_ += span; }
   // Within a step, outside of compute and collectives.
   void AddStaging(absl::Duration span, int64_t bytes);
   // What a paced step lost to the host.
@@ -100,6 +106,7 @@ class StatsCollector {
 
   absl::Duration elapsed_;
   TimeBreakdown time_;
+  absl::Duration hidden_;
   absl::Duration exposed_software_;
   int64_t messages_ = 0;
   double staged_bytes_ = 0;

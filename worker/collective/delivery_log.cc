@@ -4,6 +4,15 @@
 
 namespace edgetp {
 
+void ForgiveHidden(absl::Duration exposed, std::vector<Delivery>* deliveries) {
+  absl::Duration left = exposed;
+  for (Delivery& delivery : *deliveries) {
+    delivery.late = delivery.late && exposed > absl::ZeroDuration();
+    delivery.lost = std::min(delivery.lost, left);
+    left -= delivery.lost;
+  }
+}
+
 void DeliveryLog::Begin(std::vector<Delivery>* out, bool paced) {
   out_ = out;
   paced_ = paced;

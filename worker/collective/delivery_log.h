@@ -27,6 +27,10 @@ struct Delivery {
   absl::Duration lost;
 };
 
+// The rank has waited for the collective for so long: what was late has cost it no more, and nothing
+// where it has not waited at all.
+void ForgiveHidden(absl::Duration exposed, std::vector<Delivery>* deliveries);
+
 class DeliveryLog {
  public:
   // Begins a collective whose deliveries go to `out`. A paced rank catches up within its next

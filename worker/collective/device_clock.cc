@@ -16,7 +16,7 @@ absl::Time DeviceClock::BeginStep(std::vector<absl::Duration> segments) {
   paced_ = device_.has_value() && !segments.empty();
   segments_ = std::move(segments);
   next_segment_ = 0;
-  behind_ = absl::ZeroDuration();
+  behind_ = overrun_ = absl::ZeroDuration();
   if (!paced_) return host;
   if (before.has_value() && host - now_ < kBookkeeping) return *before;
   now_ = host;
@@ -24,46 +24,37 @@ absl::Time DeviceClock::BeginStep(std::vector<absl::Duration> segments) {
 }
 
 void DeviceClock::BeginSegment() {
-  if (paced_) behind_ = std::max(absl::ZeroDuration(), MonotonicNow() - now_);
+  if (paced_) behind_ = std::max(absl::ZeroDuration(), MonotonicNow() - now_ - overrun_);
+}
+
+absl::Duration DeviceClock::AwaitDevice() {
+  // More collectives than planned: the audit is about to say so.
+  if (next_segment_ < segments_.size()) now_ += segments_[next_segment_++];
+  const absl::Duration lag = MonotonicNow() - now_;
+  if (lag > absl::ZeroDuration()) return lag;
+  SleepUntil(now_);
+  return absl::ZeroDuration();
 }
 
 HostLag DeviceClock::EndSegment() {
   if (!paced_) return {};
-  // More collectives than planned: the audit is about to say so.
-  if (next_segment_ < segments_.size()) now_ += segments_[next_segment_++];
-  const absl::Duration lag = MonotonicNow() - now_;
-  if (lag <= absl::ZeroDuration()) {
-    SleepUntil(now_);
-    return {};
-  }
+  const absl::Duration lag = AwaitDevice();
   now_ += lag;
+  overrun_ = absl::ZeroDuration();
   const absl::Duration late = std::min(behind_, lag);
   return {late, lag - late};
+}
+
+void DeviceClock::PassSegment() {
+  if (!paced_) return;
+  const absl::Duration lag = AwaitDevice();
+  overrun_ = lag - std::min(behind_, lag);
 }
 
 absl::Time DeviceClock::EndStep() {
   const absl::Time host = MonotonicNow();
   if (std::exchange(paced_, false)) paced_end_ = host;
   return host;
-}
-
-void DeviceClock::SpendSending(int64_t bytes, double link_bits_per_second) {
-  if (paced_) now_ += SendingTime(*device_, bytes, link_bits_per_second);
-}
-
-void DeviceClock::SpendReceiving() {
-  if (paced_) now_ += device_->message_overhead;
-}
-
-absl::Duration DeviceClock::SpendStaging(int64_t elements) {
-  if (!paced_) return absl::ZeroDuration();
-  const absl::Duration staging = StagingTime(*device_, elements);
-  now_ += staging;
-  return staging;
-}
-
-void DeviceClock::Reach(absl::Time time) {
-  if (paced_) now_ = std::max(now_, time);
 }
 
 }  // namespace edgetp

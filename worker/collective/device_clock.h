@@ -2,18 +2,17 @@
 // advances by what the device takes for compute, messages and staging, and by what the network
 // delivers. The host waits for it at the end of each compute segment; what is sent bears its times.
 // So neither a late wake-up nor the host's own software adds up, as long as the host catches up
-// within a segment. What it does not catch up is counted, and moves the clock. One thread.
+// before the next time at which the rank itself waits for others. What it does not catch up is
+// counted, and moves the clock. One thread.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
-#include "common/simulate/compute_cost.h"
-#include "worker/transport/peer_clock.h"
+#include "worker/collective/link_clock.h"
 
 namespace edgetp {
 
@@ -23,15 +22,9 @@ struct HostLag {
   absl::Duration overrun;
 };
 
-class DeviceClock {
+class DeviceClock : public LinkClock {
  public:
-  // Without a device: always the host's.
-  explicit DeviceClock(std::optional<DeviceOptions> device) : device_(std::move(device)) {}
-
-  bool paced() const { return paced_; }
-  absl::Time Now() const { return paced_ ? now_ : MonotonicNow(); }
-  // For who has just read the host's clock.
-  absl::Time NowOr(absl::Time host) const { return paced_ ? now_ : host; }
+  using LinkClock::LinkClock;
 
   // Begins a step whose compute segments take `segments` on the device. Empty, or without a device:
   // the step goes by the host's clock. Returns when it began, on the host's clock: where a paced
@@ -43,28 +36,23 @@ class DeviceClock {
   void BeginSegment();
   // Blocks until: the device is done with the segment.
   HostLag EndSegment();
+  // The same where the rank goes on, since what it has started runs beside it, or since what it
+  // waits for may be over: a host that is behind has until the next EndSegment to catch up.
+  void PassSegment();
 
   // Returns when the step ended, on the host's clock.
   absl::Time EndStep();
   // Between two steps there is more than bookkeeping: the next one begins when it begins.
   void Interrupt() { paced_end_.reset(); }
 
-  // What follows does nothing where the host's clock counts.
-  // Software cost of a message at its sender, over a link of that rate (0: unlimited), and at its
-  // receiver.
-  void SpendSending(int64_t bytes, double link_bits_per_second);
-  void SpendReceiving();
-  void Reach(absl::Time time);  // not earlier than this
-  // Of float32 elements, between accelerator and network buffers, one way. Returns how long.
-  absl::Duration SpendStaging(int64_t elements);
-
  private:
-  std::optional<DeviceOptions> device_;
-  bool paced_ = false;
-  absl::Time now_;
+  // The host waits for the end of the segment. Returns by how much it is behind.
+  absl::Duration AwaitDevice();
+
   std::vector<absl::Duration> segments_;
   size_t next_segment_ = 0;
-  absl::Duration behind_;                // of the host, when the segment began
+  absl::Duration behind_;                // of the host, when the segment began, but for the overrun
+  absl::Duration overrun_;               // of the segments that were passed
   std::optional<absl::Time> paced_end_;  // of the step before, on the host's clock
 };
 

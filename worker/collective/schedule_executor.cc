@@ -28,7 +28,7 @@ constexpr absl::Duration kHoldPrecision = absl::Microseconds(250);
 }  // namespace
 
 ScheduleExecutor::ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network,
-                                   DeviceClock* clock, int64_t segment_bytes)
+                                   LinkClock* clock, int64_t segment_bytes)
     : transport_(transport),
       network_(network),
       clock_(clock),
@@ -58,7 +58,8 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
   }
   const absl::Time end = clock_->Now();
   report->elapsed = end - begin;
-  report->time.software = report->elapsed - (report->time.total() - report->time.software);
+  report->time = AttributeWaits(report->waits, begin);
+  report->time.software += report->elapsed - report->time.total();
   report->exposed_software = log_.ExposedSoftware(begin, end, report->time.software);
   return absl::OkStatus();
 }
@@ -157,7 +158,10 @@ absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
     now = MonotonicNow();
   } while (!network_->Connected(action.peer));
   clock_->Reach(now);
-  report_->time.queueing += clock_->Now() - cut_off;
+  SegmentWait queueing{cut_off, clock_->Now()};
+  queueing.departure.handover = cut_off;
+  queueing.departure.egress_start = queueing.end;
+  NoteWait(queueing);
   return absl::OkStatus();
 }
 
@@ -299,12 +303,14 @@ void ScheduleExecutor::AccountWait(int peer, const WaitTimes& waited,
   const absl::Time entered = absl::FromUnixNanos(times.entered_ns);
   latest_entry_ = std::max(latest_entry_, entered);
   if (times.last_bit_ns == 0) {
-    report_->time.straggler += std::clamp(entered - begin, absl::ZeroDuration(), physical - begin);
+    SegmentWait straggler{begin, std::clamp(entered, begin, physical)};
+    straggler.latest_entry = straggler.departure.handover = straggler.end;
+    NoteWait(straggler);
     return;
   }
   const absl::Time end = MonotonicNow();
-  SegmentWait wait{wanted, clock_->NowOr(end), ToDeparture(times), arrival, entered};
-  report_->time += AttributeWait(wait);
+  const SegmentWait wait{wanted, clock_->NowOr(end), ToDeparture(times), arrival, entered};
+  NoteWait(wait);
   Delivery delivery;
   delivery.source = peer;
   delivery.bytes = segment.payload_bytes;
@@ -320,6 +326,10 @@ void ScheduleExecutor::AccountWait(int peer, const WaitTimes& waited,
                            : physical <= std::max(arrival, begin);
   delivery.late = !was_there && !in_time;
   log_.Add(delivery, begin, arrival, was_there);
+}
+
+void ScheduleExecutor::NoteWait(const SegmentWait& wait) {
+  if (wait.begin < wait.end) report_->waits.push_back(wait);
 }
 
 // Empty memory: until nothing at all is referenced.

@@ -1,7 +1,7 @@
 // Executes a Schedule for one rank, in place on a span of floats: sends, receives, reduces segment
 // by segment as they arrive, and holds emulated segments until their time. The calling thread does
-// everything, polling included. The report says where the time went. Used by CollectiveGroup. Not
-// thread-safe.
+// everything, polling included. The report says where the time went. Used by CollectiveGroup. One
+// thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@
 #include "common/plan/step_plan.h"
 #include "worker/collective/arrival_book.h"
 #include "worker/collective/delivery_log.h"
-#include "worker/collective/device_clock.h"
 #include "worker/collective/emulation.h"
+#include "worker/collective/link_clock.h"
 #include "worker/collective/segment_sender.h"
 #include "worker/transport/segment_transport.h"
 
@@ -28,7 +28,8 @@ namespace edgetp {
 
 struct ExecutionReport {
   absl::Duration elapsed;
-  TimeBreakdown time;  // without compute; the sum is `elapsed`
+  TimeBreakdown time;              // without compute; the sum is `elapsed`
+  std::vector<SegmentWait> waits;  // of which `time` is made, but for the software
   // Of the software time, what no emulated delay hides: after the last arrival, or all of it where
   // nothing was emulated, without what was lost to the host. It is what a prediction has to add to
   // the network's time.
@@ -53,7 +54,7 @@ class ScheduleExecutor {
  public:
   // All must outlive the executor. `segment_bytes` is the same on all ranks, at most
   // kMaxSegmentBytes. Times of the report are those of `clock`.
-  ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network, DeviceClock* clock,
+  ScheduleExecutor(SegmentTransport* transport, EmulatedNetwork* network, LinkClock* clock,
                    int64_t segment_bytes);
 
   // Blocks until: the sum is in `data` and nothing reads `data` any more, or the deadline.
@@ -107,6 +108,7 @@ class ScheduleExecutor {
   absl::Status CheckExpected(const Action& action, const SegmentRange& want,
                              const ReceivedSegment& got) const;
   void AccountWait(int peer, const WaitTimes& wait, const ReceivedSegment& segment);
+  void NoteWait(const SegmentWait& wait);
   absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
   absl::Status Progress(absl::Time until);
   absl::Status PastReceive(const Action& action, absl::Time since) const;
@@ -126,7 +128,7 @@ class ScheduleExecutor {
 
   SegmentTransport* transport_;
   EmulatedNetwork* network_;
-  DeviceClock* clock_;
+  LinkClock* clock_;
   const int64_t segment_bytes_;
   SegmentSender sender_;
   ArrivalBook arrivals_;

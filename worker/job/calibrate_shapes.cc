@@ -109,7 +109,7 @@ class ShapeRun {
     const std::vector<PlanStep>& steps = plan.steps[communicator->rank()];
     batches_.assign(config_.train().micro_batches(), AnyTokens(config_));
     for (int step = 0; step < kWarmupSteps + kSteps; ++step) {
-      ASSIGN_OR_RETURN(const std::vector<double> seconds, Step(step, Collectives(steps)));
+      ASSIGN_OR_RETURN(const std::vector<double> seconds, Step(step, CollectiveEntries(steps)));
       if (step >= kWarmupSteps) Add(seconds);
     }
     Summarize(SegmentWorks(steps));

@@ -51,7 +51,7 @@ absl::StatusOr<v1::EvalReport> Evaluate(const EvaluationParts& parts,
     if (!expected.has_value() || size != options.batch) {
       options.batch = size;
       ASSIGN_OR_RETURN(const StepPlan plan, BuildEvaluationPlan(options));
-      expected = Collectives(plan.steps[parts.group->rank()]);
+      expected = CollectiveEntries(plan.steps[parts.group->rank()]);
     }
     parts.group->BeginStep(-1, *expected);
     ASSIGN_OR_RETURN(const double loss,

@@ -171,6 +171,7 @@ absl::Status Job::Connect(absl::Time deadline) {
   const bool simulated = config_.clock() == v1::CLOCK_SIMULATED;
   if (simulated) options.network = NetworkOptions();
   if (!simulated) options.device = DeviceOf(config_, assign_.rank());
+  options.overlap = !simulated;
   options.wire_forward = config_.collective().wire_forward();
   options.wire_backward = config_.collective().wire_backward();
   options.deadline = absl::Seconds(config_.collective().deadline_seconds());

@@ -44,7 +44,7 @@ absl::StatusOr<int64_t> NextToken(const SampleParts& parts, const std::vector<in
   options.shape.sequence = static_cast<int>(context);
   options.batch = 1;
   ASSIGN_OR_RETURN(const StepPlan plan, BuildNextTokenPlan(options));
-  parts.group->BeginStep(-1, Collectives(plan.steps[parts.group->rank()]));
+  parts.group->BeginStep(-1, CollectiveEntries(plan.steps[parts.group->rank()]));
   ASSIGN_OR_RETURN(const std::vector<float> logits,
                    parts.trainer->NextTokenLogits(absl::MakeConstSpan(tokens).last(context)));
   RETURN_IF_ERROR(parts.group->EndStep());

@@ -28,7 +28,7 @@ absl::StatusOr<ExpectedStep> ExpectStep(const v1::RunConfig& config, int rank) {
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
   ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
   ExpectedStep expected;
-  expected.collectives = Collectives(plan.steps[rank]);
+  expected.collectives = CollectiveEntries(plan.steps[rank]);
   const std::vector<v1::DeviceProfile> devices = DevicesOf(config);
   expected.measured = devices.empty() && config.clock() == v1::CLOCK_SIMULATED;
   if (devices.empty()) return expected;
@@ -41,6 +41,7 @@ v1::StepReport ReportOf(const StepStats& stats, const StepResult& result, bool m
   v1::StepReport report;
   report.set_step_seconds(absl::ToDoubleSeconds(stats.elapsed));
   *report.mutable_breakdown_seconds() = stats.breakdown_seconds;
+  report.set_hidden_seconds(absl::ToDoubleSeconds(stats.hidden));
   *report.mutable_bytes() = stats.bytes;
   *report.mutable_fidelity() = stats.fidelity;
   if (measured) {

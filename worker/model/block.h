@@ -3,6 +3,7 @@
 // in block_rows.cc.
 #pragma once
 
+#include <deque>
 #include <memory>
 
 #include "common/plan/pattern.h"
@@ -18,12 +19,13 @@
 namespace edgetp {
 
 // What flows from block to block.
-// Shapes: (B*T, C) each.
+// Shapes: (B*T, C) each, but for the parts of t@p.
 struct ResidualStream {
-  torch::Tensor x;        // replicated
+  torch::Tensor x;        // replicated; inside a run of t@p: its shared channels alone
   torch::Tensor entered;  // inside a run of p: F(x), the stream as it entered the run
-  torch::Tensor local;    // inside a run of p: this rank's own stream
-  LateGradients late_gradients;
+  torch::Tensor local;    // inside a run of p: this rank's own stream; of t@p: its own channels
+  std::deque<torch::Tensor> pending;  // inside a run of t~k: this rank's parts of the late sums
+  const LateGradients* late_gradients = nullptr;  // of the walk that this stream is in
 };
 
 // A block's weights and its place in the model.

@@ -21,7 +21,8 @@ class BlockP : public Block {
 
   torch::Tensor Compute(StagePart, ResidualStream& stream, const ForwardPass& pass) const override {
     if (w_.place.first_of_run)
-      stream.local = stream.entered = CopyToRegion(stream.x, *w_.context, w_.layer);
+      stream.local = stream.entered =
+          CopyToRegion(stream.x, *w_.context, w_.layer, *stream.late_gradients);
     const torch::Tensor h = stream.local;                          // (B*T, C), rank-local
     const torch::Tensor attended = w_.attention(w_.ln1(h), pass);  // (B*T, C), partial
     const torch::Tensor expanded = w_.mlp(w_.ln2(h + attended));   // (B*T, C), partial

@@ -9,6 +9,11 @@ namespace edgetp {
 std::unique_ptr<Block> MakeBlockT(BlockParts parts);
 std::unique_ptr<Block> MakeBlockS(BlockParts parts);
 std::unique_ptr<Block> MakeBlockP(BlockParts parts);
+std::unique_ptr<Block> MakeBlockG(BlockParts parts);
+std::unique_ptr<Block> MakeBlockL(BlockParts parts);
+std::unique_ptr<Block> MakeBlockD(BlockParts parts);
+std::unique_ptr<Block> MakeBlockTDelayed(BlockParts parts);
+std::unique_ptr<Block> MakeBlockTPartial(BlockParts parts);
 
 namespace {
 
@@ -18,9 +23,10 @@ struct BlockRow {
 };
 
 constexpr BlockRow kBlockRows[] = {
-    {BlockKind::kTensorParallel, &MakeBlockT},
-    {BlockKind::kSyncDrop, &MakeBlockS},
-    {BlockKind::kParallel, &MakeBlockP},
+    {BlockKind::kTensorParallel, &MakeBlockT}, {BlockKind::kSyncDrop, &MakeBlockS},
+    {BlockKind::kParallel, &MakeBlockP},       {BlockKind::kOneNorm, &MakeBlockG},
+    {BlockKind::kLadder, &MakeBlockL},         {BlockKind::kDesync, &MakeBlockD},
+    {BlockKind::kDelayed, &MakeBlockTDelayed}, {BlockKind::kPartial, &MakeBlockTPartial},
 };
 
 }  // namespace

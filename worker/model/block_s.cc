@@ -22,10 +22,11 @@ class BlockS : public Block {
   }
 
   torch::Tensor Compute(StagePart, ResidualStream& stream, const ForwardPass& pass) const override {
-    const torch::Tensor inside = CopyToRegion(stream.x, *w_.context, w_.layer);  // (B*T, C)
-    const torch::Tensor attended = w_.attention(w_.ln1(inside), pass);      // (B*T, C), partial
-    const torch::Tensor y = AddBias(inside + attended, w_.attention_bias);  // rank-local
-    const torch::Tensor expanded = w_.mlp(w_.ln2(y));                       // (B*T, C), partial
+    const torch::Tensor inside =
+        CopyToRegion(stream.x, *w_.context, w_.layer, *stream.late_gradients);  // (B*T, C)
+    const torch::Tensor attended = w_.attention(w_.ln1(inside), pass);          // (B*T, C), partial
+    const torch::Tensor y = AddBias(inside + attended, w_.attention_bias);      // rank-local
+    const torch::Tensor expanded = w_.mlp(w_.ln2(y));                           // (B*T, C), partial
     return expanded + attended;
   }
 

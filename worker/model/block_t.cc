@@ -18,7 +18,8 @@ class BlockT : public Block {
                         const ForwardPass& pass) const override {
     const bool attends = part == StagePart::kAttention;
     const LayerNorm& norm = attends ? w_.ln1 : w_.ln2;
-    const torch::Tensor u = CopyToRegion(norm(stream.x), *w_.context, w_.layer);  // (B*T, C)
+    const torch::Tensor u =
+        CopyToRegion(norm(stream.x), *w_.context, w_.layer, *stream.late_gradients);  // (B*T, C)
     return attends ? w_.attention(u, pass) : w_.mlp(u);  // (B*T, C), partial
   }
 

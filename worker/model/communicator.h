@@ -23,7 +23,9 @@ class Communicator {
   // Errors: those of the transport; the model passes the first one on unchanged.
   virtual absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) = 0;
 
-  // The same in two calls, for what is needed only later: Start begins and returns a handle, Wait ends.
+  // The same in two calls, for what is needed only later: Start begins and returns a handle, Wait
+  // ends. Each handle is waited for once; once a call has failed, nothing that was started is touched
+  // any more.
   // All ranks start in the same order, and what was started before AllReduce is summed before it.
   // Nothing may touch `data` between Start and the end of its Wait.
   // Blocks until: Start never; Wait until the sum is there, or the implementation's deadline.
@@ -42,7 +44,8 @@ class Communicator {
 
   // An accelerator's data is copied to host memory for an AllReduce, and back after it. What passes
   // from BeginStaging until the AllReduce, and from there until EndStaging, is copying, no
-  // computing; the accelerator has finished what was asked of it before. For who keeps accounts.
+  // computing; the accelerator has finished what was asked of it before. In two calls, it is what
+  // passes from BeginStaging until Start, and from Wait until EndStaging. For who keeps accounts.
   virtual void BeginStaging() {}
   virtual void EndStaging() {}
 };

@@ -16,7 +16,7 @@ enum class DropoutSite {
   kBlockOutput
 };
 
-// Shapes: any -> same. `layer` is -1 for the embedding. Returns `x` itself when the pass has no
+// Shapes: any whose first axis is a multiple of the pass's sequences -> same. `layer` is -1 for the embedding. Returns `x` itself when the pass has no
 // dropout.
 torch::Tensor DropReplicated(const torch::Tensor& x, const ForwardPass& pass, int layer,
                              DropoutSite site);

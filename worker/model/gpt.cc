@@ -18,6 +18,7 @@ torch::Tensor CausalMask(int64_t length, const torch::Device& device) {
 BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
                    ParallelContext* context, int layer, const torch::Tensor& mask) {
   auto value = [&](const char* name) { return store.Value(absl::StrCat("h.", layer, ".", name)); };
+  DeferredProducts* const products = &context->products();
   BlockParts parts;
   parts.layer = layer;
   parts.place = options.pattern.blocks()[layer];
@@ -30,11 +31,11 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
                      .heads = context->shard().heads.size(),
                      .head_size = options.shape.channels / options.shape.heads,
                      .causal_mask = mask,
-                     .qkv = {value("attn.c_attn.weight"), value("attn.c_attn.bias")},
-                     .projection = {value("attn.c_proj.weight")}};
+                     .qkv = {value("attn.c_attn.weight"), value("attn.c_attn.bias"), products},
+                     .projection = {value("attn.c_proj.weight"), products}};
   parts.mlp = {.gelu = options.gelu,
-               .expand = {value("mlp.c_fc.weight"), value("mlp.c_fc.bias")},
-               .projection = {value("mlp.c_proj.weight")}};
+               .expand = {value("mlp.c_fc.weight"), value("mlp.c_fc.bias"), products},
+               .projection = {value("mlp.c_proj.weight"), products}};
   parts.attention_bias = value("attn.c_proj.bias");
   parts.mlp_bias = value("mlp.c_proj.bias");
   return parts;
@@ -45,53 +46,37 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
 Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelContext* context)
     : context_(context),
       vocabulary_(store, context, options.shape.vocabulary, options.vocabulary_parallel),
+      regions_(RegionsOf(options.pattern)),
+      groups_(options.overlap.GroupsOf(context->world_size())),
       final_norm_{store.Value("ln_f.weight"), store.Value("ln_f.bias")} {
   const torch::Tensor mask = CausalMask(options.shape.sequence, store.values().device());
   for (int layer = 0; layer < options.shape.layers; ++layer) {
-    const PatternBlock& place = options.pattern.blocks()[layer];
-    blocks_.push_back({.block = MakeBlock(PartsOf(options, store, context, layer, mask)),
-                       .layer = layer,
-                       .stages = StagesOf(place),
-                       .slack = static_cast<size_t>(SlackOf(place)),
-                       .begins_run = place.first_of_run,
-                       .ends_run = place.last_of_run});
+    blocks_.push_back(MakeBlock(PartsOf(options, store, context, layer, mask)));
   }
+}
+
+std::vector<RowGroup> Gpt::Embedded(const torch::Tensor& tokens, const ForwardPass& pass) const {
+  const int count = pass.phase == Phase::kForward ? groups_ : 1;
+  std::vector<RowGroup> groups;
+  for (int i = 0; i < count; ++i) {
+    const Range rows = RowsOfGroup(static_cast<int>(pass.batch), count, i);
+    RowGroup group{pass};
+    group.pass.batch = rows.size();
+    group.pass.first_row = rows.begin;
+    if (count > 1) group.pass.all_rows = pass.batch;
+    const torch::Tensor embedded =
+        vocabulary_.Embed(tokens.narrow(0, rows.begin, rows.size()), group.pass);
+    group.stream.x = DropReplicated(embedded, group.pass, -1, DropoutSite::kEmbedding);
+    groups.push_back(std::move(group));
+  }
+  return groups;
 }
 
 torch::Tensor Gpt::Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const {
-  ResidualStream stream;
-  stream.x = DropReplicated(vocabulary_.Embed(tokens, pass), pass, -1, DropoutSite::kEmbedding);
-  std::deque<LateStage> late;
-  for (const PlacedBlock& block : blocks_) {
-    if (block.begins_run) stream.late_gradients.BeginRun(block.slack);
-    for (const Stage& stage : block.stages) {
-      RunStage(block, stage.part, pass, stream, late);
-      TakeIn(block.slack, pass, stream, late);
-    }
-    if (block.ends_run) TakeIn(0, pass, stream, late);
-  }
-  return final_norm_(stream.x);
-}
-
-void Gpt::RunStage(const PlacedBlock& placed, StagePart part, const ForwardPass& pass,
-                   ResidualStream& stream, std::deque<LateStage>& late) const {
-  torch::Tensor partial = placed.block->Compute(part, stream, pass);
-  if (!partial.defined()) return;
-  if (placed.slack == 0) {
-    const torch::Tensor sum = ReduceFromRegion(std::move(partial), *context_, pass, placed.layer);
-    placed.block->Finish(part, stream, sum, pass);
-  } else {
-    late.push_back({placed.block.get(), part,
-                    StartReduce(std::move(partial), *context_, pass, placed.layer)});
-  }
-}
-
-void Gpt::TakeIn(size_t keep, const ForwardPass& pass, ResidualStream& stream,
-                 std::deque<LateStage>& late) {
-  for (; late.size() > keep; late.pop_front()) {
-    LateStage& oldest = late.front();
-    oldest.block->Finish(oldest.part, stream, oldest.sum->Finish(), pass);
-  }
+  std::vector<RowGroup> whole = Embedded(tokens, pass);
+  RegionWalk walk(blocks_, regions_, context_, &whole);
+  walk.Run();
+  return final_norm_(walk.Complete(0));
 }
 
 torch::Tensor Gpt::Logits(const torch::Tensor& hidden, const ForwardPass& pass) const {
@@ -100,7 +85,19 @@ torch::Tensor Gpt::Logits(const torch::Tensor& hidden, const ForwardPass& pass) 
 
 torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& targets,
                         const ForwardPass& pass) const {
-  return vocabulary_.Loss(Hidden(tokens, pass), targets, pass);
+  std::vector<RowGroup> groups = Embedded(tokens, pass);
+  RegionWalk walk(blocks_, regions_, context_, &groups);
+  walk.Run();
+  torch::Tensor loss;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const ForwardPass& rows = groups[i].pass;
+    const torch::Tensor of_group = vocabulary_.Loss(
+        final_norm_(walk.Complete(i)), targets.narrow(0, rows.first_row, rows.batch), rows);
+    if (groups.size() == 1) return of_group;
+    const double share = static_cast<double>(rows.batch) / static_cast<double>(pass.batch);
+    loss = loss.defined() ? torch::add(loss, of_group, share) : of_group * share;
+  }
+  return loss;
 }
 
 }  // namespace edgetp

@@ -1,16 +1,14 @@
 // GPT-2 over a rank's shard: embeddings, the blocks of a pattern, the head. Reads its weights
-// from a ParameterStore and owns none. The one walk over the stages of the blocks is here; that of
-// the planner (common/plan/rank_planner) is the same.
+// from a ParameterStore and owns none.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <vector>
 
 #include "worker/model/block.h"
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
-#include "worker/model/tensor_parallel_region.h"
+#include "worker/model/region_walk.h"
 #include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 #include "worker/model/vocabulary.h"
@@ -34,33 +32,14 @@ class Gpt {
                      const ForwardPass& pass) const;
 
  private:
-  struct PlacedBlock {
-    std::unique_ptr<Block> block;
-    int layer = 0;
-    std::vector<Stage> stages;
-    size_t slack = 0;
-    bool begins_run = true;
-    bool ends_run = true;
-  };
-
-  // A stage whose sum is under way, and the block that will take it in.
-  struct LateStage {
-    const Block* block;
-    StagePart part;
-    std::unique_ptr<SumUnderWay> sum;
-  };
-
-  // Computes a stage and sums: at once, or into `late`.
-  void RunStage(const PlacedBlock& placed, StagePart part, const ForwardPass& pass,
-                ResidualStream& stream, std::deque<LateStage>& late) const;
-
-  // Takes in the oldest late sums, until no more than `keep` are under way.
-  static void TakeIn(size_t keep, const ForwardPass& pass, ResidualStream& stream,
-                     std::deque<LateStage>& late);
+  // The groups of rows that a pass is cut into, embedded.
+  std::vector<RowGroup> Embedded(const torch::Tensor& tokens, const ForwardPass& pass) const;
 
   ParallelContext* const context_;
   const Vocabulary vocabulary_;
-  std::vector<PlacedBlock> blocks_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  const std::vector<Region> regions_;
+  const int groups_;  // of rows, of a pass that trains
   LayerNorm final_norm_;
 };
 

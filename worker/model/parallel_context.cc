@@ -38,7 +38,6 @@ ParallelContext::Pending ParallelContext::Start(const CollectiveTag& tag,
     pending.host = torch::empty(tensor.sizes(),
                                 torch::TensorOptions().dtype(torch::kFloat).pinned_memory(true));
     pending.host.copy_(tensor.detach());
-    communicator_->EndStaging();
     source = pending.host;
   }
   if (status_.ok()) {
@@ -53,12 +52,13 @@ ParallelContext::Pending ParallelContext::Start(const CollectiveTag& tag,
 
 void ParallelContext::Finish(const Pending& pending) {
   if (world_size_ == 1) return;
+  // The copy back would wait for it, too: what the accelerator still has to do is computing.
+  if (pending.host.defined()) torch::cuda::synchronize(pending.tensor.device().index());
   const absl::Status status = communicator_->Wait(pending.handle);  // of a failed group, too
   if (status_.ok()) status_ = status;
   if (!status_.ok()) throw CollectiveError();
   if (!pending.host.defined()) return;
   torch::NoGradGuard no_grad;
-  communicator_->BeginStaging();
   pending.tensor.detach().copy_(pending.host);
   communicator_->EndStaging();
 }

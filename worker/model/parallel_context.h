@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "common/plan/shard_map.h"
 #include "worker/model/communicator.h"
+#include "worker/model/deferred_products.h"
 #include "worker/model/torch.h"
 
 namespace edgetp {
@@ -22,12 +23,14 @@ class CollectiveError : public std::exception {
 
 class ParallelContext {
  public:
-  // `communicator` must outlive the context.
-  ParallelContext(Communicator* communicator, const Shard& shard)
+  // `communicator` must outlive the context. `defers_weight_gradients`: overlap DW.
+  ParallelContext(Communicator* communicator, const Shard& shard,
+                  bool defers_weight_gradients = false)
       : communicator_(communicator),
         rank_(communicator->rank()),
         world_size_(communicator->world_size()),
-        shard_(shard) {}
+        shard_(shard),
+        products_(defers_weight_gradients) {}
 
   int rank() const { return rank_; }
   int world_size() const { return world_size_; }
@@ -52,6 +55,9 @@ class ParallelContext {
   // Instead of Finish while exceptions unwind the rest: waits, whatever becomes of the sum.
   void Abandon(const Pending& pending);
 
+  // Of the regions whose input's gradient has not been summed yet.
+  DeferredProducts& products() { return products_; }
+
   // Brings every rank's part of `host`, of counts[rank] elements one after another, to rank 0; at
   // world size 1 does nothing.
   // Shapes: (sum of counts); contiguous float32 in host memory. Throws as AllReduce does.
@@ -68,6 +74,7 @@ class ParallelContext {
   const int rank_;
   const int world_size_;
   const Shard shard_;
+  DeferredProducts products_;
   torch::Tensor staging_;  // pinned; grows to the largest tensor that was reduced
   absl::Status status_;
 };

@@ -2,32 +2,38 @@
 // transposed for them.
 #pragma once
 
+#include "worker/model/deferred_products.h"
 #include "worker/model/torch.h"
 
 namespace edgetp {
 
-// x @ weight + bias. The weight's gradient is added where it accumulates by the product itself.
+// x @ weight + bias. The weight's gradient is added where it accumulates by the product itself: at
+// once, or when `products` (which may be null, and outlives the graph) says.
 // `bias` may be undefined.
 // Shapes: x (rows, in), weight (in, out), bias (out) -> (rows, out).
-torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight,
-                     const torch::Tensor& bias);
+torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                     DeferredProducts* products = nullptr);
 
 // Each rank computes its slice of out_features.
 struct ColumnParallelLinear {
-  torch::Tensor weight;  // (in, out/P)
-  torch::Tensor bias;    // (out/P), or undefined
+  torch::Tensor weight;                  // (in, out/P)
+  torch::Tensor bias;                    // (out/P), or undefined
+  DeferredProducts* products = nullptr;  // as for Linear
 
   // Shapes: (rows, in) -> (rows, out/P).
-  torch::Tensor operator()(const torch::Tensor& x) const { return Linear(x, weight, bias); }
+  torch::Tensor operator()(const torch::Tensor& x) const {
+    return Linear(x, weight, bias, products);
+  }
 };
 
 // Each rank holds a slice of in_features; the sum of all ranks' results is the product. Has no
 // bias: it would be summed, too, so the block adds it after the sum.
 struct RowParallelLinear {
-  torch::Tensor weight;  // (in/P, out)
+  torch::Tensor weight;                  // (in/P, out)
+  DeferredProducts* products = nullptr;  // as for Linear
 
   // Shapes: (rows, in/P) -> (rows, out), partial.
-  torch::Tensor operator()(const torch::Tensor& x) const { return Linear(x, weight, {}); }
+  torch::Tensor operator()(const torch::Tensor& x) const { return Linear(x, weight, {}, products); }
 };
 
 }  // namespace edgetp

@@ -38,8 +38,13 @@ class SumGradient : public torch::autograd::Node {
 
   variable_list apply(variable_list&& gradients) override {
     torch::Tensor gradient = TakeOwn(std::move(gradients));
-    context_.AllReduce(GradientTag(layer_), gradient);
-    return {std::move(gradient)};
+    if (!context_.products().defers()) {
+      context_.AllReduce(GradientTag(layer_), gradient);
+      return {std::move(gradient)};
+    }
+    SumUnderWay sum(context_, GradientTag(layer_), std::move(gradient));
+    context_.products().Run();
+    return {sum.Finish()};
   }
 
  private:
@@ -69,6 +74,7 @@ class StartGradient : public torch::autograd::Node {
   variable_list apply(variable_list&& gradients) override {
     torch::Tensor gradient = TakeOwn(std::move(gradients));
     wait_->Hold(std::make_unique<SumUnderWay>(context_, GradientTag(layer_), gradient));
+    context_.products().Run();
     return {std::move(gradient)};  // nobody reads it before the wait
   }
 
@@ -78,18 +84,38 @@ class StartGradient : public torch::autograd::Node {
   WaitForGradient* const wait_;
 };
 
-bool IsIdentity(const ParallelContext& context) {
-  return context.world_size() == 1 || !torch::GradMode::is_enabled();
-}
-
 }  // namespace
 
-torch::Tensor CopyToRegion(const torch::Tensor& x, ParallelContext& context, int layer) {
-  if (IsIdentity(context)) return x;
-  auto node = MakeGraphNode<SumGradient>(context, layer);
-  node->set_next_edges(torch::autograd::collect_next_edges(x));
+void LateGradients::Begin(size_t lag) {
+  lag_ = lag;
+  waits_.clear();
+  for (size_t i = 1; i < lag; ++i) waits_.push_back(at::sequence_number::get_and_increment());
+}
+
+void LateGradients::NextRound() {
+  if (!late()) return;
+  waits_.push_back(at::sequence_number::get_and_increment());
+  wait_number_ = waits_.front();
+  waits_.pop_front();
+}
+
+torch::Tensor CopyToRegion(const torch::Tensor& x, ParallelContext& context, int layer,
+                           const LateGradients& late) {
+  // Nobody to sum with, or no gradient.
+  if (context.world_size() == 1 || !torch::GradMode::is_enabled()) return x;
   torch::Tensor inside = x.detach();
-  torch::autograd::create_gradient_edge(inside, std::move(node));
+  if (!late.late()) {
+    auto node = MakeGraphNode<SumGradient>(context, layer);
+    node->set_next_edges(torch::autograd::collect_next_edges(x));
+    torch::autograd::create_gradient_edge(inside, std::move(node));
+    return inside;
+  }
+  auto wait = MakeGraphNode<WaitForGradient>(late.wait_number());
+  wait->set_next_edges(torch::autograd::collect_next_edges(x));
+  wait->add_input_metadata(inside);
+  auto start = MakeGraphNode<StartGradient>(context, layer, wait.get());
+  start->set_next_edges({torch::autograd::Edge(std::move(wait), 0)});
+  torch::autograd::create_gradient_edge(inside, std::move(start));
   return inside;
 }
 
@@ -119,31 +145,6 @@ std::unique_ptr<SumUnderWay> StartReduce(torch::Tensor partial, ParallelContext&
   return std::make_unique<SumUnderWay>(
       context, CollectiveTag{TrafficClass::kActivationForward, pass.phase, layer},
       std::move(partial));
-}
-
-void LateGradients::BeginRun(size_t slack) {
-  waits_.clear();
-  for (size_t i = 0; i < slack; ++i) waits_.push_back(at::sequence_number::get_and_increment());
-}
-
-uint64_t LateGradients::NextWait() {
-  waits_.push_back(at::sequence_number::get_and_increment());
-  const uint64_t number = waits_.front();
-  waits_.pop_front();
-  return number;
-}
-
-torch::Tensor CopyToRegionLate(const torch::Tensor& x, ParallelContext& context, int layer,
-                               LateGradients& late) {
-  if (IsIdentity(context)) return x;
-  auto wait = MakeGraphNode<WaitForGradient>(late.NextWait());
-  wait->set_next_edges(torch::autograd::collect_next_edges(x));
-  torch::Tensor inside = x.detach();
-  wait->add_input_metadata(inside);
-  auto start = MakeGraphNode<StartGradient>(context, layer, wait.get());
-  start->set_next_edges({torch::autograd::Edge(std::move(wait), 0)});
-  torch::autograd::create_gradient_edge(inside, std::move(start));
-  return inside;
 }
 
 }  // namespace edgetp

@@ -14,9 +14,36 @@
 
 namespace edgetp {
 
-// F: the identity; its gradient is summed over ranks (tagged activation_bwd, `layer`).
-// Shapes: (B*T, C) -> same.
-torch::Tensor CopyToRegion(const torch::Tensor& x, ParallelContext& context, int layer);
+// Where in the backward pass the gradients' sums are waited for. With a lag of n rounds
+// (region_walk.h), the sum of a round's gradient is started after the round has been computed, and
+// waited for when n - 1 more have been. autograd runs the node with the highest sequence number of
+// those that are ready, and numbers nodes as the forward pass makes them; so the node that waits gets
+// a number from before the nodes of n - 1 rounds earlier. One for all groups of rows.
+class LateGradients {
+ public:
+  // Before the first round of a chain of regions: the lag of its rounds, at least 1.
+  void Begin(size_t lag);
+
+  // Before the nodes of each round.
+  void NextRound();
+
+  // False: a sum is waited for where it starts.
+  bool late() const { return lag_ > 1; }
+
+  // The sequence number of the node that waits for this round's sum.
+  uint64_t wait_number() const { return wait_number_; }
+
+ private:
+  size_t lag_ = 1;
+  std::deque<uint64_t> waits_;  // of the next rounds
+  uint64_t wait_number_ = 0;
+};
+
+// F: the identity; its gradient is summed over ranks (tagged activation_bwd, `layer`): at once, or
+// late. Products that were put off run meanwhile.
+// Shapes: (rows, channels) -> same.
+torch::Tensor CopyToRegion(const torch::Tensor& x, ParallelContext& context, int layer,
+                           const LateGradients& late);
 
 // G: the sum over ranks (tagged activation_fwd, `layer`); its gradient is the identity. Overwrites
 // `partial`, which must therefore be the fresh result of an operation that keeps nothing of it for
@@ -48,26 +75,5 @@ class SumUnderWay {
 // G in two calls: this one, and Finish of what it returns.
 std::unique_ptr<SumUnderWay> StartReduce(torch::Tensor partial, ParallelContext& context,
                                          const ForwardPass& pass, int layer);
-
-// Where in the backward pass the gradients' sums of late F are waited for: with a slack of k, that of
-// stage j is started before stage j - 1 is computed, and waited for after stage j - k has started its
-// own (at the beginning of the run: when all have). autograd runs the node with the highest sequence
-// number of those that are ready, and numbers nodes as the forward pass makes them; so the node that
-// waits gets a number from k stages earlier. One for each residual stream.
-class LateGradients {
- public:
-  // Before the first stage of a run.
-  void BeginRun(size_t slack);
-
-  // Once per stage, before its F: the sequence number of the node that waits for this stage's sum.
-  uint64_t NextWait();
-
- private:
-  std::deque<uint64_t> waits_;  // of the next stages
-};
-
-// F in two calls of the backward pass.
-torch::Tensor CopyToRegionLate(const torch::Tensor& x, ParallelContext& context, int layer,
-                               LateGradients& late);
 
 }  // namespace edgetp

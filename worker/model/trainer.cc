@@ -75,7 +75,7 @@ absl::Status CheckOptions(const TrainerOptions& options) {
     return Invalid(absl::StrCat("the pattern has ", options.pattern.layers(),
                                 " blocks, but layers=", shape.layers));
   }
-  RETURN_IF_ERROR(options.pattern.CheckChannels(shape.channels));
+  RETURN_IF_ERROR(Annotate(options.pattern.CheckChannels(shape.channels), "trainer"));
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Invalid(absl::StrCat("dropout=", options.dropout, ": must be in [0, 1)"));
   }
@@ -113,6 +113,12 @@ std::vector<ParameterSpec> SpecsOf(const TrainerOptions& options) {
   return Gpt2Parameters(options.shape, options.pattern, options.vocabulary_parallel);
 }
 
+// A backward pass that fails leaves products for weights behind.
+struct DropAtEnd {
+  DeferredProducts& products;
+  ~DropAtEnd() { products.Drop(); }
+};
+
 class GptTrainer : public Trainer {
  public:
   // `shards`: of every rank.
@@ -120,7 +126,8 @@ class GptTrainer : public Trainer {
              const torch::Device& device, Communicator* communicator)
       : options_(options),
         device_(device),
-        context_(communicator, shards[communicator->rank()]),
+        context_(communicator, shards[communicator->rank()],
+                 options.overlap.DefersWeightGradients(communicator->world_size())),
         store_(SpecsOf(options), context_.shard(), device),
         weights_(SpecsOf(options), shards, &context_, &store_),
         model_(options_, store_, &context_) {
@@ -133,8 +140,10 @@ class GptTrainer : public Trainer {
   absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
                                        double learning_rate) override {
     if (micro_batches.empty()) return Invalid("a step needs at least one micro-batch");
-    for (const TokenBatch& batch : micro_batches)
+    for (const TokenBatch& batch : micro_batches) {
       RETURN_IF_ERROR(CheckBatch(options_.shape, batch));
+      RETURN_IF_ERROR(CheckRows(options_.overlap, batch.batch));
+    }
     return Run<absl::StatusOr<StepResult>>(
         "training step", [&] { return Step(step, micro_batches, learning_rate); });
   }
@@ -234,8 +243,11 @@ class GptTrainer : public Trainer {
                            .dropout_key = dropout_key};
     const torch::Tensor loss =
         model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass);
+    const DropAtEnd drops_products{context_.products()};
     RunBackwardOnThisThread();
     loss.backward(torch::full_like(loss, share, torch::TensorOptions().requires_grad(false)));
+    if (!context_.products().empty())
+      throw std::logic_error("a backward pass ended without the sum of a region's gradient");
     return loss.item<double>() * share;
   }
 

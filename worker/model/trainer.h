@@ -16,6 +16,7 @@
 #include "common/data/named_tensor.h"
 #include "common/data/token_batch.h"
 #include "common/plan/model_shape.h"
+#include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
 #include "worker/model/communicator.h"
 
@@ -32,6 +33,7 @@ struct TrainerOptions {
   MergeKind merge = MergeKind::kSumLast;
   double dropout = 0;
   Pattern pattern;
+  Overlap overlap;
   std::vector<int> split;            // empty: even
   bool vocabulary_parallel = false;  // ranks share the rows of the embedding and of the head
   uint64_t seed = 1337;

@@ -76,7 +76,7 @@ torch::Tensor Vocabulary::Loss(const torch::Tensor& hidden, const torch::Tensor&
 
 torch::Tensor Vocabulary::SharedLoss(const torch::Tensor& hidden, const torch::Tensor& targets,
                                      const ForwardPass& pass) const {
-  const torch::Tensor inside = CopyToRegion(hidden, *context_, kNoLayer);  // F
+  const torch::Tensor inside = CopyToRegion(hidden, *context_, kNoLayer, {});  // F
   const torch::Tensor input = inside.detach(), weight = head_.detach();
   // (rows, V/P); then their exponentials, then their gradient.
   const torch::Tensor logits = Product(input, weight.t());
@@ -96,9 +96,10 @@ torch::Tensor Vocabulary::SharedLoss(const torch::Tensor& hidden, const torch::T
   if (!torch::GradMode::is_enabled()) return loss;
   const float share = 1 / static_cast<float>(logits.size(0));
   ExponentialsToGradient(logits, targets, rows_, correction / sum * share, share);
+  DeferredProducts* const products = &context_->products();
   return Differentiable(loss, inside, [=, head = head_](const torch::Tensor& gradient) {
     const float factor = gradient.item<float>();
-    AddProduct(logits.t(), input, factor, GradientOf(head));
+    products->Do([=] { AddProduct(logits.t(), input, factor, GradientOf(head)); });
     return Product(logits, weight).mul_(factor);
   });
 }
