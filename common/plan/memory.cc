@@ -48,8 +48,9 @@ MemoryUse TrainingMemory(const MemorySizes& sizes, bool gathers) {
   use.activations_bytes = sizes.activations_bytes;
   use.process_bytes = kProcessBytes;
   const double steps = kBlocksInWork * sizes.layer_bytes + sizes.logits_bytes;
-  const double checkpoint = gathers ? CheckpointBytes(sizes) - sizes.activations_bytes : 0;
-  use.workspace_bytes = std::max(steps, checkpoint);
+  // Who gathers has the whole, the others what they send.
+  const double checkpoint = gathers ? CheckpointBytes(sizes) : sizes.largest_slice_bytes;
+  use.workspace_bytes = std::max(steps, checkpoint - sizes.activations_bytes);
   return use;
 }
 

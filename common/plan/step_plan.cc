@@ -45,6 +45,9 @@ MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>
   for (const ParameterSpec& parameter : parameters) {
     sizes.largest_tensor_bytes =
         std::max(sizes.largest_tensor_bytes, kFloatBytes * parameter.elements());
+    if (!parameter.sharded()) continue;
+    sizes.largest_slice_bytes =
+        std::max(sizes.largest_slice_bytes, kFloatBytes * LocalElements(parameter, shard));
   }
   return sizes;
 }

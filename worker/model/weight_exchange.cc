@@ -117,12 +117,22 @@ absl::Status WeightExchange::Load(const std::vector<NamedTensor>& tensors,
   return absl::OkStatus();
 }
 
-torch::Tensor WeightExchange::GatherSlices(const ParameterSpec& spec, const torch::Tensor& own) {
+// One for all: what is allocated and freed again and again leaves holes of other sizes.
+torch::Tensor WeightExchange::MakeBuffer() const {
+  double largest = 0;
+  for (const Parameter& parameter : store_->parameters()) {
+    if (parameter.spec.sharded()) largest = std::max(largest, parameter.spec.elements());
+  }
+  return torch::empty({static_cast<int64_t>(largest)});
+}
+
+torch::Tensor WeightExchange::GatherSlices(const ParameterSpec& spec, const torch::Tensor& own,
+                                           const torch::Tensor& buffer) {
   std::vector<int64_t> counts;
   for (const Shard& shard : shards_)
     counts.push_back(static_cast<int64_t>(LocalElements(spec, shard)));
   const int64_t total = std::accumulate(counts.begin(), counts.end(), int64_t{0});
-  const torch::Tensor whole = torch::empty({total});
+  const torch::Tensor whole = buffer.narrow(0, 0, total);
   const std::vector<torch::Tensor> slices = whole.split_with_sizes(counts);
   slices[context_->rank()].copy_(own.reshape({-1}));
   context_->Gather({TrafficClass::kControl, Phase::kOptimizer, -1}, counts, whole);
@@ -141,6 +151,7 @@ std::vector<NamedTensor> WeightExchange::Gather(const std::vector<TensorSet>& se
                                                 const ByteProgress& progress) {
   torch::NoGradGuard no_grad;
   const bool keeps = context_->rank() == 0;
+  const torch::Tensor buffer = MakeBuffer();
   std::vector<NamedTensor> tensors;
   double total = 0;
   for (const Parameter& parameter : store_->parameters())
@@ -150,7 +161,7 @@ std::vector<NamedTensor> WeightExchange::Gather(const std::vector<TensorSet>& se
     for (const Parameter& parameter : store_->parameters()) {
       const ParameterSpec& spec = parameter.spec;
       torch::Tensor full = (parameter.*set.tensor).detach();
-      if (spec.sharded()) full = GatherSlices(spec, full.cpu());
+      if (spec.sharded()) full = GatherSlices(spec, full.cpu(), buffer);
       if (keeps) tensors.push_back(ToNamedTensor(set.prefix + spec.name, full));
       done += FullBytes(spec);
       if (progress) progress(done, total);

@@ -45,8 +45,12 @@ class WeightExchange {
  private:
   absl::Status Check(const std::vector<NamedTensor>& tensors,
                      const std::vector<TensorSet>& sets) const;
-  // The full tensor on rank 0, an undefined one elsewhere.
-  torch::Tensor GatherSlices(const ParameterSpec& spec, const torch::Tensor& own);
+  // The full tensor on rank 0, an undefined one elsewhere; valid until `buffer`, which is large
+  // enough, is used again.
+  torch::Tensor GatherSlices(const ParameterSpec& spec, const torch::Tensor& own,
+                             const torch::Tensor& buffer);
+  // For the largest tensor that is gathered.
+  torch::Tensor MakeBuffer() const;
 
   static std::vector<ParameterSpec> UnusedOf(const std::vector<ParameterSpec>& specs);
 
