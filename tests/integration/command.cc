@@ -10,6 +10,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <iterator>
 #include <utility>
 
@@ -125,7 +126,9 @@ bool AwaitGone(const std::vector<pid_t>& pids, absl::Duration limit) {
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::ostringstream text;
+  text << file.rdbuf();  // unlike an iterator, throws nothing when a process of /proc has just gone
+  return text.str();
 }
 
 }  // namespace edgetp
