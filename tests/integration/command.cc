@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/numbers.h"
