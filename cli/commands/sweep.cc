@@ -25,7 +25,7 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5,lte --steps=200
   edgetp sweep --patterns=tttt,sppp --networks=none --workers=1,2,4 --steps=100 --format=json
-  edgetp sweep --patterns=tttt --networks=ethernet-1g --overlap=none,dw,'rows(2)' --steps=100
+  edgetp sweep --patterns=tttt --networks=ethernet-1g --overlap=none,dw --steps=100
 All patterns are compared with the first one.)";
 
 struct SweepFlags {

@@ -1,9 +1,12 @@
 #include "common/plan/letter_report.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace edgetp {
 namespace {
@@ -57,34 +60,67 @@ v1::LetterCost* CostOf(const PatternBlock& block, v1::PlanReport* report) {
   return cost;
 }
 
-// Where a run of one block has nothing to share.
-std::string NoteOnShortRun(const PatternBlock& block, int layer) {
-  if (!block.first_of_run || !block.last_of_run) return "";
-  const std::string who = absl::StrCat(TextOf(block), " in block ", layer, " is a run of one: ");
+// What a run of so many blocks does not save, or nothing.
+std::string NoteOnRun(const PatternBlock& block, int length) {
+  const std::string who = TextOf(block);
   switch (TraitsOf(block.kind).run) {
     case RunKind::kSharedSum:
-      return absl::StrCat(who, "it costs what s costs");
+      return length == 1 ? absl::StrCat(who, " alone in its run costs what s costs") : "";
     case RunKind::kOwnChannels:
-      return absl::StrCat(who, "it sums three times where t sums twice");
+      return length == 1 ? absl::StrCat(who, " alone in its run sums 3 times where t sums twice")
+                         : "";
     case RunKind::kLateSums:
+      // The last stage starts its sum and the run ends: all that is later comes then, too.
+      if (SlackOf(block) < 2 * length) return "";
+      return absl::StrCat(who, " in a run of ", length, " is later than the run's ", 2 * length,
+                          " modules: ", 2 * length - 1, " is as late");
     case RunKind::kNone:
       break;
   }
   return "";
 }
 
+// The same note of many runs is one, with the first blocks of them.
+class RunNotes {
+ public:
+  void Add(const std::string& note, int layer) {
+    auto at =
+        std::find_if(notes_.begin(), notes_.end(), [&](const auto& n) { return n.first == note; });
+    if (at == notes_.end()) at = notes_.insert(at, {note, {}});
+    at->second.push_back(layer);
+  }
+
+  void Write(v1::PlanReport* report) const {
+    constexpr size_t kNamed = 8;  // enough to see which
+    for (const auto& [note, layers] : notes_) {
+      const size_t named = std::min(kNamed, layers.size());
+      std::string places = absl::StrJoin(layers.begin(), layers.begin() + named, ", ");
+      if (layers.size() > named) absl::StrAppend(&places, " and ", layers.size() - named, " more");
+      report->add_notes(absl::StrCat(note, " (block", layers.size() > 1 ? "s " : " ", places, ")"));
+    }
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::vector<int>>> notes_;
+};
+
 void AddNotes(const PlanOptions& options, v1::PlanReport* report) {
   for (const std::string& note : options.pattern.notes()) report->add_notes(note);
   if (options.world_size == 1) {
-    bool plain = true;
-    for (const v1::LetterCost& cost : report->letters()) plain = plain && cost.letter() == "t";
-    if (!plain) report->add_notes("one worker sends nothing: no letter saves anything over t");
+    const auto is_t = [](const v1::LetterCost& cost) { return cost.letter() == "t"; };
+    if (!std::all_of(report->letters().begin(), report->letters().end(), is_t))
+      report->add_notes("one worker sends nothing: no letter saves anything over t");
     return;
   }
-  for (int layer = 0; layer < options.pattern.layers(); ++layer) {
-    const std::string note = NoteOnShortRun(options.pattern.blocks()[layer], layer);
-    if (!note.empty()) report->add_notes(note);
+  RunNotes notes;
+  const std::vector<PatternBlock>& blocks = options.pattern.blocks();
+  for (int layer = 0, first = 0; layer < options.pattern.layers(); ++layer) {
+    if (blocks[layer].first_of_run) first = layer;
+    if (!blocks[layer].last_of_run) continue;
+    const std::string note = NoteOnRun(blocks[layer], layer - first + 1);
+    if (!note.empty()) notes.Add(note, first);
   }
+  notes.Write(report);
 }
 
 }  // namespace

@@ -63,12 +63,13 @@ absl::StatusOr<Forecast> RunForecast(const ForecastCase& forecast, const StepPla
     ASSIGN_OR_RETURN(const StepTimeline timeline,
                      simulator.RunStep(plan, compute, step == steps ? observer : nullptr));
     result.step_seconds.push_back(timeline.MeanSeconds());
-    result.hidden += timeline.MeanHidden() / steps;
+    result.hidden += timeline.MeanHidden();
     for (int rank = 0; rank < plan.world_size; ++rank) {
       result.ranks[rank] += timeline.ranks[rank].breakdown;
     }
   }
   for (TimeBreakdown& rank : result.ranks) rank = rank / steps;
+  result.hidden /= steps;
   result.algorithm = ActivationAlgorithm(simulator, plan);
   result.bytes_on_the_wire_per_rank = simulator.BytesOnTheWirePerRank(plan);
   result.counts = simulator.counts();

@@ -116,6 +116,19 @@ TEST(TrainTableTest, TheTermsAddUpToTheMeanThatIsPrinted) {
   EXPECT_THAT(table, HasSubstr("140\n")) << "the last column";
 }
 
+TEST(TrainTableTest, ExchangesUnderComputeAreBesideTheTermsWhereThereAreAny) {
+  v1::SweepReport sweep;
+  *sweep.add_rows() = Row("ethernet-100m", "tttttttttttt", 123.4567);
+  EXPECT_THAT(TrainTable(sweep.rows(0)), Not(HasSubstr("under compute")));
+  EXPECT_THAT(SweepTable(sweep, {"tttt"}), Not(HasSubstr("hid-")));
+  sweep.mutable_rows(0)->set_hidden_seconds(0.0142);
+  EXPECT_THAT(TrainTable(sweep.rows(0)), HasSubstr("14.2 ms of exchanges ran under compute"));
+  const std::string table = SweepTable(sweep, {"(tttt)*6"});
+  EXPECT_THAT(table, HasSubstr("hid-"));
+  EXPECT_THAT(table, HasSubstr("14.2\n")) << "after the mean step";
+  for (const absl::string_view line : absl::StrSplit(table, '\n')) EXPECT_LE(line.size(), 100u);
+}
+
 TEST(TrainTableTest, APredictionSaysWhatItWasFedWithAndWhereItWasCut) {
   v1::RunSummary run = Row("lte", "tttt", 0.1);
   run.set_compute_source("measured in this run");

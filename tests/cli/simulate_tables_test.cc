@@ -51,6 +51,18 @@ TEST(SimulateTableTest, EveryTableFitsInAHundredColumns) {
   for (const std::string& line : lines) EXPECT_LE(line.size(), 100u) << line;
 }
 
+TEST(SimulateTableTest, ExchangesUnderComputeAreBesideTheTermsWhereThereAreAny) {
+  v1::SimulateSweepReport sweep;
+  *sweep.add_rows() = Row("wifi-5-ordinary", 9);
+  EXPECT_THAT(SimulateTable(sweep.rows(0), "sppp"), Not(HasSubstr("under compute")));
+  EXPECT_THAT(SimulateSweepTable(sweep, {"sppp"}), Not(HasSubstr("hid-")));
+  sweep.mutable_rows(0)->set_hidden_seconds(0.0142);
+  EXPECT_THAT(SimulateTable(sweep.rows(0), "sppp"), HasSubstr("14.2 ms of exchanges"));
+  const std::string table = SimulateSweepTable(sweep, {"(sppp)*3"});
+  EXPECT_THAT(table, HasSubstr("hid-"));
+  for (const absl::string_view line : absl::StrSplit(table, '\n')) EXPECT_LE(line.size(), 100u);
+}
+
 TEST(SimulateTableTest, WhatIsNotFeasibleSaysWhy) {
   const std::string table = SimulateTable(Row("lora-sf7", 9180), "sppp");
   EXPECT_THAT(table, HasSubstr("no, 153 minutes per step: serialization is 96 % of it"));

@@ -97,6 +97,8 @@ INSTANTIATE_TEST_SUITE_P(
              "network.link.quantiles: distribution: DISTRIBUTION_QUANTILES needs"},
         Rule{"network.shared_medium=true",
              "network.link.rate_bits_per_second: a shared_medium needs a rate"},
+        Rule{"device.overlap_efficiency=1.5",
+             "device.overlap_efficiency: must be in [0, 1] (got 1.5)"},
         Rule{"device.watts=3", "device.flops_per_second: must be set"}));
 
 TEST(ValidateRunTest, DevicesAreOneForAllOrOnePerRank) {
@@ -278,8 +280,9 @@ TEST(ValidateNetworkTest, AMillionFaultsAreCountedNotListed) {
 TEST(ValidateNetworkTest, ATimelineRises) {
   const std::string begin = "link {} events { at_seconds: 2 restore {} } ";
   EXPECT_TRUE(CheckNetworkText(begin + "events { at_seconds: 2.5 restore {} }").ok());
-  EXPECT_THAT(ErrorOf(CheckNetworkText(begin + "events { at_seconds: 2 restore {} }")),
-              HasSubstr("net: events[1].at_seconds: must rise from one event to the next (got 2 s)"));
+  EXPECT_THAT(
+      ErrorOf(CheckNetworkText(begin + "events { at_seconds: 2 restore {} }")),
+      HasSubstr("net: events[1].at_seconds: must rise from one event to the next (got 2 s)"));
   EXPECT_THAT(ErrorOf(CheckNetworkText("link {} events { at_seconds: -1 restore {} }")),
               HasSubstr("net: events[0].at_seconds: must be in [0, "));
   EXPECT_THAT(ErrorOf(CheckNetworkText("link {} events { restore {} }")),

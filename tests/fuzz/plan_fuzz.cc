@@ -14,6 +14,19 @@ namespace {
 // Sizes over all magnitudes, beyond every limit, too; their product is what must be bounded.
 int AnySize(FuzzInput* input) { return static_cast<int>(input->Number() >> (input->Byte() % 32)); }
 
+std::string AnyOverlap(FuzzInput* input) {
+  switch (input->Byte() % 4) {
+    case 0:
+      return "NONE";
+    case 1:
+      return "DW";
+    case 2:
+      return "ROWS(" + std::to_string(AnySize(input)) + ")";
+    default:
+      return input->Text(16);
+  }
+}
+
 v1::RunConfig AnyConfig(FuzzInput* input) {
   v1::RunConfig config;
   v1::ModelConfig* const model = config.mutable_model();
@@ -32,6 +45,7 @@ v1::RunConfig AnyConfig(FuzzInput* input) {
   for (int parts = input->Byte() % 9; parts > 0; --parts) config.add_split(AnySize(input));
   const std::string pattern = input->Text(64);
   if (!pattern.empty()) config.set_pattern(pattern);
+  config.mutable_parallel()->set_overlap(AnyOverlap(input));
   const std::string wire = input->Text(24);
   if (!wire.empty()) config.mutable_collective()->set_wire_forward(wire);
   FillDefaults(&config);
@@ -42,19 +56,14 @@ void ExpectSound(const PlanOptions& options, const StepPlan& plan) {
   const size_t world_size = static_cast<size_t>(options.world_size);
   FUZZ_EXPECT(plan.steps.size() == world_size && plan.memory.size() == world_size);
   const std::vector<CollectiveStep> first = CollectiveEntries(plan.steps[0]);
-  const size_t activations =
-      2 * static_cast<size_t>(options.pattern.ForwardSyncPoints()) * options.micro_batches;
+  const size_t activations = 2 * static_cast<size_t>(options.pattern.ForwardSyncPoints()) *
+                             options.micro_batches * options.overlap.GroupsOf(options.world_size);
   if (world_size == 1) {
     FUZZ_EXPECT(first.empty());
   } else {
-    size_t sums = 0, waits = 0, starts = 0;
-    for (const CollectiveStep& step : first) {
-      waits += step.part == CollectivePart::kWait;
-      starts += step.part == CollectivePart::kStart;
-      sums += step.part != CollectivePart::kWait;
-    }
+    const size_t sums = Collectives(plan.steps[0]).size();
     FUZZ_EXPECT(sums >= activations && sums <= activations + 2);
-    FUZZ_EXPECT(starts == waits);
+    FUZZ_EXPECT(CheckHandles(plan.steps[0]).ok());
   }
   for (size_t rank = 0; rank < world_size; ++rank) {
     FUZZ_EXPECT(CollectiveEntries(plan.steps[rank]).size() == first.size());

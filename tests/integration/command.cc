@@ -10,7 +10,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -125,7 +125,9 @@ bool AwaitGone(const std::vector<pid_t>& pids, absl::Duration limit) {
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::ostringstream text;
+  text << file.rdbuf();  // unlike an iterator, throws nothing when a process of /proc has just gone
+  return text.str();
 }
 
 }  // namespace edgetp

@@ -181,6 +181,26 @@ TEST_F(RunTest, SumsThatAreLateGiveTheSameLossesUnderAnotherNetwork) {
   }
 }
 
+// Every call of the model is audited against the plan; what has run under compute is reported.
+TEST_F(RunTest, OverlapRunsUnderEveryClockAndDwGivesTheSameLosses) {
+  for (const char* clock : {"--clock=emulated", "--clock=simulated"}) {
+    const nlohmann::json rows =
+        Json("sweep", {"--patterns=tt,sp", "--networks=ethernet-1g", "--overlap=none,dw,rows(2)",
+                       "--steps=3", clock})["rows"];
+    ASSERT_EQ(rows.size(), 6u);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      EXPECT_EQ(rows[i]["status"], "done") << rows[i];
+      EXPECT_EQ(rows[i]["hidden_seconds"] > 0, i % 3 > 0) << rows[i];
+    }
+    for (const size_t none : {0u, 3u}) {
+      EXPECT_EQ(rows[none + 1]["overlap"], "DW");
+      EXPECT_EQ(rows[none + 1]["final"], rows[none]["final"]);
+      EXPECT_NEAR(rows[none + 2]["final"]["val_loss"].get<double>(),
+                  rows[none]["final"]["val_loss"].get<double>(), 1e-4);
+    }
+  }
+}
+
 TEST_F(RunTest, BenchHasARowForEverySizeAndAlgorithm) {
   const CommandResult result =
       RunEdgetp(folder_, {"bench", "allreduce", "--bytes=4KiB,64KiB", "--iterations=5",

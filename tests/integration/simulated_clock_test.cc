@@ -122,5 +122,26 @@ TEST_F(SimulatedClockTest, APacedRunTakesAtLeastWhatIsSimulated) {
   EXPECT_EQ(paced["device"], "raspberry-pi-4*1+raspberry-pi-zero-2w*1");
 }
 
+// One story also for what runs under compute: simulated to the last bit, and paced with a little more
+// on a busy host.
+TEST_F(SimulatedClockTest, ExchangesRunUnderComputeByAllThreeClocks) {
+  for (const std::vector<std::string>& way :
+       {std::vector<std::string>{"--pattern=ll"}, {"--pattern=tt", "--overlap=rows(2)"}}) {
+    std::vector<std::string> both = {"--device=raspberry-pi-zero-2w", "--network=ethernet-100m",
+                                     "--set=model.vocabulary=65"};
+    both.insert(both.end(), way.begin(), way.end());
+    const nlohmann::json simulated = Json("simulate", both);
+    const nlohmann::json charged = Train(both);
+    EXPECT_GT(simulated["hidden_seconds"], 0);
+    EXPECT_EQ(charged["step_seconds"]["median"], simulated["step_seconds"]);
+    EXPECT_NEAR(charged["hidden_seconds"], simulated["hidden_seconds"], 1e-8);
+    const nlohmann::json paced = Json("train", both);
+    EXPECT_GE(paced["step_seconds"]["median"].get<double>(),
+              0.98 * simulated["step_seconds"].get<double>());
+    EXPECT_GT(paced["hidden_seconds"], 0);
+    EXPECT_EQ(paced["final"], charged["final"]);
+  }
+}
+
 }  // namespace
 }  // namespace edgetp

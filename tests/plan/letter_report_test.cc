@@ -33,7 +33,8 @@ TEST(LetterReportTest, EveryRowIsListedOnceWithWhatAReaderNeeds) {
   ASSERT_EQ(static_cast<size_t>(report.letters_size()), AllBlockTraits().size());
   for (const v1::PatternLetter& letter : report.letters()) {
     EXPECT_GT(letter.all_reduces_per_block() + letter.all_reduces_per_run(), 0) << letter.letter();
-    for (const std::string& text : {letter.name(), letter.cost(), letter.changes(), letter.source()})
+    for (const std::string& text :
+         {letter.name(), letter.cost(), letter.changes(), letter.source()})
       EXPECT_NE(text, "") << letter.letter();
     EXPECT_TRUE(Pattern::Parse(letter.example(), 4).ok()) << letter.example();
   }
@@ -78,10 +79,16 @@ TEST(LetterReportTest, ASumThatIsStartedAndWaitedForIsOne) {
 }
 
 TEST(LetterReportTest, ALetterThatSavesNothingIsNoted) {
-  EXPECT_THAT(Notes(Plan("sp")), ElementsAre(HasSubstr("p in block 1 is a run of one")));
+  EXPECT_THAT(Notes(Plan("sp")), ElementsAre("p alone in its run costs what s costs (block 1)"));
   EXPECT_THAT(Notes(Plan("sp", 1)), ElementsAre(HasSubstr("one worker sends nothing")));
   EXPECT_THAT(Notes(Plan("tt", 1)), IsEmpty());
-  EXPECT_THAT(Notes(Plan("t@0.5 s")), ElementsAre(HasSubstr("sums three times where t sums twice")));
+  EXPECT_THAT(Notes(Plan("t@0.5 s")), ElementsAre(HasSubstr("sums 3 times where t sums twice")));
+  EXPECT_THAT(Notes(Plan("(sp)*12")),
+              ElementsAre(HasSubstr("(blocks 1, 3, 5, 7, 9, 11, 13, 15 and 4 more)")));
+  EXPECT_THAT(Notes(Plan("t~3t~3t")), IsEmpty());
+  EXPECT_THAT(
+      Notes(Plan("t~4t~4t")),
+      ElementsAre("t~4 in a run of 2 is later than the run's 4 modules: 3 is as late (block 0)"));
   EXPECT_THAT(Notes(Plan("t~0 t@1.0")), ElementsAre("t@1.0 is t", "t~0 is t"));
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/base/version.h"
 #include "common/config/defaults.h"
+#include "common/config/override.h"
 #include "common/simulate/deadline.h"
 #include "server/coordinator.h"
 
@@ -113,13 +114,15 @@ TEST_F(CoordinatorNetworkTest, AChangeReachesTheWorkersOfTheJobWithAVersion) {
 TEST_F(CoordinatorNetworkTest, ADeadlineThatNobodyHasChosenFollowsTheNetwork) {
   v1::RunConfig config;
   *config.mutable_network() = Profile("name: 'none'");
-  config.mutable_model()->set_vocabulary(65);
+  for (const char* field : {"model.layers=1", "model.heads=2", "model.channels=8",
+                            "model.sequence=8", "model.vocabulary=65", "pattern=t"})
+    ASSERT_TRUE(ApplyOverride(field, &config).ok());
   FillDefaults(&config);
   ASSERT_TRUE(ResolveDeadline(NeedsOfStep(config).value(), &config).ok());
   const double before = config.collective().deadline_seconds();
   Prepare(config);
   Start();
-  Set("name: 'slow' link { rate_bits_per_second: 10000 }");
+  Set("name: 'slow' link { rate_bits_per_second: 100 }");
   ASSERT_FALSE(out_.sends.empty());
   const double slow = out_.sends.back().second.network().deadline_seconds();
   EXPECT_GT(slow, 10 * before);

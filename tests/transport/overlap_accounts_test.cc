@@ -95,6 +95,41 @@ TEST(OverlapStatsTest, TheBreakdownAddsUpAndBytesAreCountedOnce) {
   }));
 }
 
+// Any work that takes time.
+void PassSomeTime() {
+  const absl::Time end = MonotonicNow() + absl::Microseconds(50);
+  while (MonotonicNow() < end) {
+  }
+}
+
+// What an accelerator does: it copies before the start, and back after the wait.
+TEST(OverlapStatsTest, CopiesOfAnAcceleratorAreStagingAndNoCompute) {
+  LocalCluster cluster(2);
+  ExpectAllOk(cluster.OnEachGroup({}, [](CollectiveGroup& group) {
+    const std::vector<CollectiveStep> plan = {StartOf(100, 0), WaitOf(0), StartOf(100, 1),
+                                              WaitOf(1)};
+    std::vector<float> data(100, 1.0f);
+    group.BeginStep(0, plan);
+    for (int i = 0; i < 2; ++i) {
+      group.BeginStaging();
+      PassSomeTime();
+      const auto handle = group.Start(kForwardTag, absl::MakeSpan(data));
+      if (!handle.ok()) return handle.status();
+      const absl::Status status = group.Wait(*handle);
+      if (!status.ok()) return status;
+      PassSomeTime();
+      group.EndStaging();
+    }
+    const absl::Status end = group.EndStep();
+    const StepStats stats = group.TakeStats();
+    EXPECT_GE(stats.breakdown_seconds.staging(), 4 * 50e-6);
+    EXPECT_EQ(stats.staged_bytes, 4 * 400);
+    EXPECT_NEAR(Sum(stats.breakdown_seconds), absl::ToDoubleSeconds(stats.elapsed), 1e-9);
+    EXPECT_EQ(stats.compute_gaps.size(), plan.size() + 1);
+    return end;
+  }));
+}
+
 // The device's clock decides, so that a busy host changes nothing: the blocking all-reduce brings the
 // ranks within one delay of each other, and then each one's exchange is done two delays after it
 // starts, at most.

@@ -4,7 +4,7 @@
 //   wait for m; r += m + b_2 of its block; m = start the sum of M_i(F(LN2 r))
 // After the last block of a run: r += a + m and their biases. So attention misses the previous MLP,
 // and the MLP its own attention: it is another model than t, on one worker, too.
-// The walk of gpt.cc with a slack of 1 is this: what a stage has started is taken in after the next
+// The walk over regions (region_walk.h) with a slack of 1 is this: what a stage has started is taken in after the next
 // one has started its own. The backward pass is the exact adjoint, with the same slack.
 // Dropout is that of t: on the replicated contributions, the same mask on all ranks.
 // Source: Ladder Residual, arXiv 2501.06589.
