@@ -16,23 +16,28 @@ namespace edgetp {
 template <typename Apply>
 void ForEachPiece(const ReceivedSegment& segment, size_t granule_bytes, Apply apply) {
   std::vector<std::byte> carry;  // the beginning of a granule that goes on in the next slice
+  size_t carried = 0;
   for (const grpc::Slice& slice : segment.payload) {
     const std::byte* in = reinterpret_cast<const std::byte*>(slice.begin());
     size_t left = slice.size();
-    if (!carry.empty()) {
-      const size_t missing = std::min(granule_bytes - carry.size(), left);
-      carry.insert(carry.end(), in, in + missing);
+    if (carried > 0) {
+      const size_t missing = std::min(granule_bytes - carried, left);
+      std::memcpy(carry.data() + carried, in, missing);
+      carried += missing;
       in += missing;
       left -= missing;
-      if (carry.size() < granule_bytes) continue;
+      if (carried < granule_bytes) continue;
       apply(carry.data(), size_t{1});
-      carry.clear();
+      carried = 0;
     }
     const size_t whole = left / granule_bytes;
     if (whole > 0) apply(in, whole);
-    carry.assign(in + whole * granule_bytes, in + left);
+    carried = left - whole * granule_bytes;
+    if (carried == 0) continue;
+    carry.resize(granule_bytes);
+    std::memcpy(carry.data(), in + whole * granule_bytes, carried);
   }
-  if (!carry.empty()) apply(carry.data(), size_t{1});
+  if (carried > 0) apply(carry.data(), size_t{1});
 }
 
 }  // namespace edgetp
