@@ -1,4 +1,4 @@
-// How each letter's block is made: one declaration and one row per block_*.cc.
+// How each letter's block is made: a declaration and a row for each.
 #include <stdexcept>
 #include <utility>
 
@@ -10,7 +10,6 @@ std::unique_ptr<Block> MakeBlockT(BlockParts parts);
 std::unique_ptr<Block> MakeBlockS(BlockParts parts);
 std::unique_ptr<Block> MakeBlockP(BlockParts parts);
 std::unique_ptr<Block> MakeBlockG(BlockParts parts);
-std::unique_ptr<Block> MakeBlockL(BlockParts parts);
 std::unique_ptr<Block> MakeBlockD(BlockParts parts);
 std::unique_ptr<Block> MakeBlockTDelayed(BlockParts parts);
 std::unique_ptr<Block> MakeBlockTPartial(BlockParts parts);
@@ -25,7 +24,7 @@ struct BlockRow {
 constexpr BlockRow kBlockRows[] = {
     {BlockKind::kTensorParallel, &MakeBlockT}, {BlockKind::kSyncDrop, &MakeBlockS},
     {BlockKind::kParallel, &MakeBlockP},       {BlockKind::kOneNorm, &MakeBlockG},
-    {BlockKind::kLadder, &MakeBlockL},         {BlockKind::kDesync, &MakeBlockD},
+    {BlockKind::kLadder, &MakeBlockT},         {BlockKind::kDesync, &MakeBlockD},
     {BlockKind::kDelayed, &MakeBlockTDelayed}, {BlockKind::kPartial, &MakeBlockTPartial},
 };
 
