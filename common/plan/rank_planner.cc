@@ -102,7 +102,7 @@ void RankPlanner::ForwardRound(Phase phase, const Region& region, const RankSize
     Compute(phase, placed.layer, WorkOf(placed, sizes));
     Sum(OfActivations({TrafficClass::kActivationForward, phase, placed.layer}, sizes,
                       CountOfStage(placed, placed.stage.forward_sum)),
-        LagOf(region));
+        Lag(region));
   }
   ++round_;
 }
@@ -119,7 +119,7 @@ void RankPlanner::BackwardRound(const Region& region, const RankSizes& sizes) {
     Compute(Phase::kBackward, placed.layer, work);
     Sum(OfActivations({TrafficClass::kActivationBackward, Phase::kBackward, placed.layer}, sizes,
                       CountOfStage(placed, placed.stage.backward_sum)),
-        LagOf(region));
+        Lag(region));
   }
   ++round_;
 }
@@ -202,10 +202,6 @@ void RankPlanner::TakeIn(int64_t round) {
 
 void RankPlanner::TakeInAll() {
   if (!under_way_.empty()) TakeIn(under_way_.back().due);
-}
-
-int64_t RankPlanner::LagOf(const Region& region) const {
-  return (int64_t{region.slack} + 1) * static_cast<int64_t>(groups_.size());
 }
 
 void RankPlanner::Add(const CollectiveStep& step) {

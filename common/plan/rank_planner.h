@@ -57,8 +57,9 @@ class RankPlanner {
   // Waits for the sums that are due before this round.
   void TakeIn(int64_t round);
   void TakeInAll();
-  // After how many rounds a region's sum is taken in. Without overlap: 1, before the next one.
-  int64_t LagOf(const Region& region) const;
+  int64_t Lag(const Region& region) const {
+    return static_cast<int64_t>(LagOf(region, groups_.size()));
+  }
   void Add(const CollectiveStep& step);
 
   const PlanOptions& options_;

@@ -2,6 +2,7 @@
 // Model (worker/model/region_walk) and planner (rank_planner) both walk this list. Pure.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "common/plan/pattern.h"
@@ -27,5 +28,11 @@ struct Region {
 };
 
 std::vector<Region> RegionsOf(const Pattern& pattern);
+
+// After how many rounds (one group of rows in one region) a region's sum is taken in: 1, before the
+// next one, where nothing overlaps.
+inline size_t LagOf(const Region& region, size_t groups) {
+  return (static_cast<size_t>(region.slack) + 1) * groups;
+}
 
 }  // namespace edgetp

@@ -155,6 +155,12 @@ absl::StatusOr<StepPlan> Build(const PlanOptions& options, WriteSteps write) {
   return plan;
 }
 
+// What is no part of a training step is never cut into groups of rows.
+PlanOptions Whole(PlanOptions options) {
+  options.overlap = {};
+  return options;
+}
+
 }  // namespace
 
 const char* NameOf(Phase phase) {
@@ -198,16 +204,12 @@ absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
 }
 
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
-  PlanOptions whole = options;
-  whole.overlap = {};
-  return Build(whole,
+  return Build(Whole(options),
                [](RankPlanner& planner, const Updated&) { planner.Forward(Phase::kEvaluate); });
 }
 
 absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options) {
-  PlanOptions whole = options;
-  whole.overlap = {};
-  return Build(whole, [](RankPlanner& planner, const Updated&) { planner.NextToken(); });
+  return Build(Whole(options), [](RankPlanner& planner, const Updated&) { planner.NextToken(); });
 }
 
 std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {

@@ -6,7 +6,7 @@ namespace edgetp {
 
 void RegionWalk::Run() {
   for (const Region& region : regions_) {
-    const size_t lag = (static_cast<size_t>(region.slack) + 1) * groups_.size();
+    const size_t lag = LagOf(region, groups_.size());
     if (region.begins_chain) late_gradients_.Begin(lag);
     for (RowGroup& group : groups_) RunRound(region, group, lag);
     if (region.ends_chain) TakeInAll();
