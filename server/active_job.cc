@@ -1,8 +1,8 @@
 #include "server/active_job.h"
 
 #include <algorithm>
-#include <cmath>
 #include <climits>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -60,11 +60,8 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
                  ? std::make_unique<SimulatedClock>(&options_.spec.config())
                  : nullptr),
       aggregator_(static_cast<int>(workers.size()), options_.spec.config().train().steps(),
-                  TokensPerStep(options_.spec.config()), options_.spec.train().resume(),
-                  Charger()) {
-  const v1::RunConfig& config = options_.spec.config();
-  default_deadline_ = options_.spec.has_train() && HasDefaultDeadline(config);
-  deadline_ = absl::Seconds(config.collective().deadline_seconds());
+                  TokensPerStep(options_.spec.config()), options_.spec.train().resume(), Charger()),
+      deadline_(absl::Seconds(options_.spec.config().collective().deadline_seconds())) {
   for (const Worker* worker : workers) {
     workers_.push_back(worker->id);
     members_.push_back(worker->join.member());
@@ -82,25 +79,20 @@ v1::Assign ActiveJob::Assignment(int rank, absl::Duration ready_limit) const {
   return assign;
 }
 
-absl::Status ActiveJob::CheckDeadline(const v1::NetworkProfile& network) const {
-  if (default_deadline_ || !options_.spec.has_train()) return absl::OkStatus();
+absl::StatusOr<absl::Duration> ActiveJob::DeadlineOver(const v1::NetworkProfile& network) const {
+  if (!options_.spec.has_train()) return deadline_;
   v1::RunConfig config = options_.spec.config();
+  ForgetDefaultDeadline(&config);
   *config.mutable_network() = network;
   ASSIGN_OR_RETURN(const CollectiveNeeds needs, NeedsOfStep(config));
-  return Annotate(ResolveDeadline(needs, &config), "network");
-}
-
-void ActiveJob::StretchDeadline(const v1::NetworkProfile& network) {
-  if (!default_deadline_) return;
-  v1::RunConfig config = options_.spec.config();
-  *config.mutable_network() = network;
-  const absl::StatusOr<CollectiveNeeds> needs = NeedsOfStep(config);
-  if (needs.ok()) deadline_ = std::max(deadline_, needs->deadline);
+  RETURN_IF_ERROR(Annotate(ResolveDeadline(needs, &config), "network"));
+  return absl::Seconds(config.collective().deadline_seconds());
 }
 
 void ActiveJob::SetNetwork(absl::Time now, const NetworkChange& change,
                            std::optional<absl::Duration> span) {
-  for (const v1::NetworkProfile& network : PreviewNetwork(now, change)) StretchDeadline(network);
+  for (const v1::NetworkProfile& network : PreviewNetwork(now, change))
+    deadline_ = std::max(deadline_, DeadlineOver(network).value_or(deadline_));
   if (span.has_value()) return network_.Hold(NetworkTime(now), change, *span);
   if (!change.profile.has_value()) return network_.Change(NetworkTime(now), change.patch);
   v1::NetworkProfile network = *change.profile;

@@ -57,9 +57,10 @@ class ActiveJob {
                                                  const NetworkChange& change) const {
     return network_.Preview(NetworkTime(now), change);
   }
-  // Errors: InvalidArgument with both numbers if a collective would take longer on the network than
-  //   the deadline that somebody chose for the run.
-  absl::Status CheckDeadline(const v1::NetworkProfile& network) const;
+  // Of one collective over the network: what the network needs, where nobody has chosen the run's.
+  // Errors: InvalidArgument with both numbers if a collective would take longer than the deadline
+  //   that somebody chose.
+  absl::StatusOr<absl::Duration> DeadlineOver(const v1::NetworkProfile& network) const;
   // Of one collective, for all networks that were set; as the config says without.
   absl::Duration deadline() const { return deadline_; }
   // True if another profile is in force since the last call.
@@ -90,8 +91,6 @@ class ActiveJob {
   EndedRun Ended() const;
 
  private:
-  // Makes room for what the network needs, where nobody has chosen the deadline.
-  void StretchDeadline(const v1::NetworkProfile& network);
   // A failure that blames another rank.
   struct Echo {
     int rank;
@@ -128,7 +127,6 @@ class ActiveJob {
   std::string announced_network_;
   std::unique_ptr<SimulatedClock> clock_;  // null: times are measured
   StepAggregator aggregator_;
-  bool default_deadline_ = false;  // nobody has chosen it: it follows the network
   absl::Duration deadline_;
   std::string outcome_;
   absl::Status failure_;

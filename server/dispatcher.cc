@@ -216,7 +216,7 @@ absl::Status Dispatcher::CheckChange(const NetworkChange& change, bool for_good)
   if (active == nullptr) return absl::OkStatus();
   for (const v1::NetworkProfile& network : active->PreviewNetwork(MonotonicNow(), change)) {
     RETURN_IF_ERROR(ValidateNetwork(network, active->spec().config().workers(), "network"));
-    RETURN_IF_ERROR(active->CheckDeadline(network));
+    RETURN_IF_ERROR(active->DeadlineOver(network).status());
   }
   return absl::OkStatus();
 }

@@ -179,13 +179,11 @@ absl::Status ResolveDeadline(const CollectiveNeeds& needs, v1::RunConfig* config
                    edgetp::FormatDuration(needs.deadline)));
 }
 
-bool HasDefaultDeadline(const v1::RunConfig& config) {
-  const absl::StatusOr<CollectiveNeeds> needs = NeedsOfStep(config);
-  return needs.ok() && absl::Seconds(config.collective().deadline_seconds()) == needs->deadline;
-}
-
 void ForgetDefaultDeadline(v1::RunConfig* config) {
-  if (HasDefaultDeadline(*config)) config->mutable_collective()->clear_deadline_seconds();
+  const absl::StatusOr<CollectiveNeeds> needs = NeedsOfStep(*config);
+  if (!needs.ok()) return;
+  if (absl::Seconds(config->collective().deadline_seconds()) == needs->deadline)
+    config->mutable_collective()->clear_deadline_seconds();
 }
 
 }  // namespace edgetp

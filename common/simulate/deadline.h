@@ -33,9 +33,6 @@ absl::StatusOr<CollectiveNeeds> NeedsOfAllReduces(const v1::RunConfig& config,
 // clock is simulated: then nobody waits for the network.
 absl::Status ResolveDeadline(const CollectiveNeeds& needs, v1::RunConfig* config);
 
-// True if the deadline is the one that ResolveDeadline gives this config: nobody has chosen it.
-bool HasDefaultDeadline(const v1::RunConfig& config);
-
 // Removes a deadline that nobody has chosen: the one that ResolveDeadline has given the run. For who
 // starts from the config of a run, perhaps over another network.
 void ForgetDefaultDeadline(v1::RunConfig* config);
