@@ -146,6 +146,26 @@ std::vector<NamedTensor> TrainerGroup::Export(bool optimizer_state) {
   return *exported[0];
 }
 
+int ExpectEachFailureEndsTheStep(const TrainerOptions& options) {
+  TrainerGroup healthy(options, 2);
+  healthy.TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3);
+  const int count = static_cast<int>(healthy.threads().log().size());
+  const absl::Status cause = absl::DataLossError("segment 3 has a wrong size");
+  for (int number = 0; number < count; ++number) {
+    TrainerGroup group(options, 2);
+    group.threads().FailAt(1, number, cause);
+    std::vector<absl::Status> status(2);
+    group.threads().Run([&](int rank) {
+      status[rank] = group.trainer(rank).TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3).status();
+    });
+    EXPECT_EQ(status[1], cause) << number;
+    EXPECT_EQ(status[0].code(), absl::StatusCode::kAborted) << number;
+    EXPECT_EQ(group.trainer(1).Evaluate(TinyBatch(options.shape, 0)).status(), cause)
+        << "the first error stays";
+  }
+  return count;
+}
+
 torch::Tensor AsTensor(const NamedTensor& named) {
   return torch::tensor(named.values, torch::kFloat).view(named.shape).to(torch::kDouble);
 }

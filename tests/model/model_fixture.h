@@ -47,6 +47,11 @@ class TrainerGroup {
   std::vector<std::unique_ptr<Trainer>> trainers_;
 };
 
+// Fails each call that rank 1 makes of its communicator in a first step of two ranks, one at a time:
+// rank 1 must end with that status, also in what it is asked next, and rank 0 must be told. Returns how
+// many calls there are.
+int ExpectEachFailureEndsTheStep(const TrainerOptions& options);
+
 // The values as a double tensor of its shape.
 torch::Tensor AsTensor(const NamedTensor& named);
 

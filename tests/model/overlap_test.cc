@@ -185,20 +185,7 @@ class OverlapFailureTest : public testing::TestWithParam<const char*> {};
 TEST_P(OverlapFailureTest, TheFailureOfAnyCallKeepsItsStatusAndEndsTheOtherRanks) {
   TrainerOptions options = TinyOptions("tspp", 2);
   options.overlap = *Overlap::Parse(GetParam());
-  TrainerGroup healthy(options, 2);
-  healthy.TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3);
-  const int count = static_cast<int>(healthy.threads().log().size());
-  const absl::Status cause = absl::DataLossError("segment 3 has a wrong size");
-  for (int number = 0; number < count; ++number) {
-    TrainerGroup group(options, 2);
-    group.threads().FailAt(1, number, cause);
-    std::vector<absl::Status> status(2);
-    group.threads().Run([&](int rank) {
-      status[rank] = group.trainer(rank).TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3).status();
-    });
-    EXPECT_EQ(status[1], cause) << number;
-    EXPECT_EQ(status[0].code(), absl::StatusCode::kAborted) << number;
-  }
+  EXPECT_GT(ExpectEachFailureEndsTheStep(options), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, OverlapFailureTest, testing::Values("DW", "ROWS(2)"));

@@ -149,23 +149,7 @@ TEST(TrainingTest, DropoutIsOffInEvaluation) {
 void ExpectEveryFailureToKeepItsStatus(const char* pattern, int want_count) {
   TrainerOptions options = TinyOptions(pattern, 2);
   options.clip_norm = 1;
-  TrainerGroup healthy(options, 2);
-  healthy.TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3);
-  const int count = static_cast<int>(healthy.threads().log().size());
-  ASSERT_EQ(count, want_count);
-  const absl::Status cause = absl::DataLossError("segment 3 has a wrong size");
-  for (int number = 0; number < count; ++number) {
-    TrainerGroup group(options, 2);
-    group.threads().FailAt(1, number, cause);
-    std::vector<absl::Status> status(2);
-    group.threads().Run([&](int rank) {
-      status[rank] = group.trainer(rank).TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3).status();
-    });
-    EXPECT_EQ(status[1], cause) << number;
-    EXPECT_EQ(status[0].code(), absl::StatusCode::kAborted) << number;
-    EXPECT_EQ(group.trainer(1).Evaluate(TinyBatch(options.shape, 0)).status(), cause)
-        << "the first error stays";
-  }
+  EXPECT_EQ(ExpectEachFailureEndsTheStep(options), want_count);
 }
 
 TEST(FailureTest, TheFailureOfAnyAllReduceKeepsItsStatusAndEndsTheOtherRanks) {

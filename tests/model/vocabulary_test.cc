@@ -94,22 +94,8 @@ TEST(VocabularyTest, ReplicasAgreeAndARunRepeatsToTheLastBit) {
 
 TEST(VocabularyTest, TheFailureOfAnyAllReduceKeepsItsStatus) {
   const TrainerOptions options = Shared(TinyOptions("p", 2));
-  TrainerGroup healthy(options, 2);
-  healthy.TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3);
-  const int count = static_cast<int>(healthy.threads().log().size());
   // Embedding, block, three of the cross-entropy; head and block backward; gradient sync and norm.
-  ASSERT_EQ(count, 2 + 3 + 2 + 2);
-  const absl::Status cause = absl::DataLossError("segment 3 has a wrong size");
-  for (int number = 0; number < count; ++number) {
-    TrainerGroup group(options, 2);
-    group.threads().FailAt(1, number, cause);
-    std::vector<absl::Status> status(2);
-    group.threads().Run([&](int rank) {
-      status[rank] = group.trainer(rank).TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3).status();
-    });
-    EXPECT_EQ(status[1], cause) << number;
-    EXPECT_EQ(status[0].code(), absl::StatusCode::kAborted) << number;
-  }
+  EXPECT_EQ(ExpectEachFailureEndsTheStep(options), 2 + 3 + 2 + 2);
 }
 
 TEST(VocabularyTest, FewerRowsThanRanksAreRefused) {

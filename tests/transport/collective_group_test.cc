@@ -25,22 +25,6 @@ CollectiveStep Planned(TrafficClass traffic, int64_t elements, const std::string
   return {{traffic, Phase::kForward, layer}, elements, WireFormat::Parse(wire).value()};
 }
 
-// Passes everything on, but fails one send.
-class FailingTransport final : public ForwardingTransport {
- public:
-  FailingTransport(std::unique_ptr<SegmentTransport> inner, int failing_send)
-      : ForwardingTransport(std::move(inner)), sends_left_(failing_send) {}
-
-  absl::Status Send(int peer, const SegmentHeader& header,
-                    absl::Span<const std::byte> payload) override {
-    if (sends_left_-- == 0) return absl::UnavailableError("injected");
-    return ForwardingTransport::Send(peer, header, payload);
-  }
-
- private:
-  int sends_left_;
-};
-
 TEST(FailureTest, WhicheverSendFailsEveryRankEndsWithAStatus) {
   for (const Algorithm& algorithm : Algorithms()) {
     for (int failing = 0; failing < 3; ++failing) {
@@ -211,13 +195,6 @@ TEST(StatsTest, TheBreakdownAddsUpToTheStepAndBytesAreCountedByClass) {
     EXPECT_EQ(group.TakeStats().elapsed, absl::ZeroDuration());
     return end;
   }));
-}
-
-// Any work that takes time.
-void PassSomeTime() {
-  const absl::Time end = MonotonicNow() + absl::Microseconds(50);
-  while (MonotonicNow() < end) {
-  }
 }
 
 TEST(StatsTest, CopiesOfAnAcceleratorAreStagingAndNoCompute) {

@@ -96,4 +96,11 @@ inline std::vector<float> TestValues(int rank, int64_t count) {
 
 inline const CollectiveTag kForwardTag = {TrafficClass::kActivationForward, Phase::kForward, 0};
 
+// Any work that takes time.
+inline void PassSomeTime() {
+  const absl::Time end = MonotonicNow() + absl::Microseconds(50);
+  while (MonotonicNow() < end) {
+  }
+}
+
 }  // namespace edgetp

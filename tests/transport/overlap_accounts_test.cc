@@ -95,13 +95,6 @@ TEST(OverlapStatsTest, TheBreakdownAddsUpAndBytesAreCountedOnce) {
   }));
 }
 
-// Any work that takes time.
-void PassSomeTime() {
-  const absl::Time end = MonotonicNow() + absl::Microseconds(50);
-  while (MonotonicNow() < end) {
-  }
-}
-
 // What an accelerator does: it copies before the start, and back after the wait.
 TEST(OverlapStatsTest, CopiesOfAnAcceleratorAreStagingAndNoCompute) {
   LocalCluster cluster(2);

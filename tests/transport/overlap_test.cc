@@ -121,22 +121,6 @@ TEST(OverlapTest, RanksWithoutACommonClockOverlapToo) {
   }));
 }
 
-// Passes everything on, but fails one send.
-class FailingTransport final : public ForwardingTransport {
- public:
-  FailingTransport(std::unique_ptr<SegmentTransport> inner, int failing_send)
-      : ForwardingTransport(std::move(inner)), sends_left_(failing_send) {}
-
-  absl::Status Send(int peer, const SegmentHeader& header,
-                    absl::Span<const std::byte> payload) override {
-    if (sends_left_-- == 0) return absl::UnavailableError("injected");
-    return ForwardingTransport::Send(peer, header, payload);
-  }
-
- private:
-  int sends_left_;
-};
-
 // Buffers are freed as soon as the group has said that something failed: under ASan, nothing touches
 // them any more.
 TEST(OverlapFailureTest, WhicheverSendFailsEveryRankEndsWithAStatus) {
