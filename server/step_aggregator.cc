@@ -34,7 +34,10 @@ absl::Status CheckNumbers(const char* what, std::initializer_list<double> number
 struct RunningMean {
   double value = 0;
   int count = 0;
-  void Add(double next) { value += (next - value) / ++count; }
+  void Add(double next) {
+    ++count;
+    if (next != value) value += (next - value) / count;
+  }
 };
 
 }  // namespace
