@@ -11,7 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/shared/format.h"
 #include "cli/shared/pattern_tables.h"
-#include "cli/shared/strategy_tables.h"
+#include "cli/shared/replica_tables.h"
 #include "cli/shared/table.h"
 #include "cli/shared/term_columns.h"
 #include "common/config/units.h"

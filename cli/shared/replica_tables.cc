@@ -1,4 +1,4 @@
-#include "cli/shared/strategy_tables.h"
+#include "cli/shared/replica_tables.h"
 
 #include <set>
 
