@@ -155,7 +155,8 @@ absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended, const TimeIsUp& t
     if (network == ended.networks.end())
       return absl::InternalError(absl::StrCat("predict: no profile is named ", name));
     if (time_is_up(1)) break;
-    ASSIGN_OR_RETURN(TimelineSimulator simulator, SimulatorOf(ended, plans.fullest(), network->second));
+    ASSIGN_OR_RETURN(TimelineSimulator simulator,
+                     SimulatorOf(ended, plans.fullest(), network->second));
     share += count / total;
     // A profile with few of the run's steps gets one at least.
     ASSIGN_OR_RETURN(

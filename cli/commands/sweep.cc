@@ -34,7 +34,7 @@ struct SweepFlags {
   std::vector<std::string> patterns;
   std::vector<std::string> networks;  // none named: what the cluster has
   std::vector<int> workers = {2};
-  std::vector<std::string> overlaps;  // none named: what the config says
+  std::vector<std::string> overlaps;    // none named: what the config says
   std::vector<std::string> strategies;  // likewise
 };
 

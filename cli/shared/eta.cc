@@ -31,9 +31,7 @@ void RunEta::Add(const v1::StepRecord& record) {
   last_ = record;
 }
 
-bool RunEta::Saves(int step) const {
-  return calendar_.Due(step, train_.checkpoint_interval());
-}
+bool RunEta::Saves(int step) const { return calendar_.Due(step, train_.checkpoint_interval()); }
 
 int RunEta::EvaluationsAfter(int step) const {
   return calendar_.CountDue(step + 1, train_.eval_interval());

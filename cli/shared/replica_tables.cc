@@ -44,8 +44,7 @@ std::string StrategyNotes(const v1::SweepReport& sweep, const std::vector<std::s
                     FormatSeconds(run.mean_step_seconds()));
   }
   if (tokens.size() > 1) {
-    absl::StrAppend(&notes,
-                    "\nSteps have different numbers of tokens: time saved is per token.");
+    absl::StrAppend(&notes, "\nSteps have different numbers of tokens: time saved is per token.");
   }
   return notes.empty() ? "" : notes + "\n";
 }

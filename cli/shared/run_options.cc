@@ -31,8 +31,10 @@ constexpr char kOverlapText[] =
     "those of one half of the rows under the other; none (default)";
 
 constexpr char kStrategyText[] =
-    "tensor: the workers share one model (default); data: a replica on each, with batches of its own, "
-    "whose gradients are summed in every step; local: replicas that exchange what they have learned "
+    "tensor: the workers share one model (default); data: a replica on each, with batches of its "
+    "own, "
+    "whose gradients are summed in every step; local: replicas that exchange what they have "
+    "learned "
     "every --inner_steps";
 
 CLI::Validator IsWireFormat() {

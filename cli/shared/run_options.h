@@ -23,8 +23,8 @@ struct RunFlags {
   std::optional<int> workers;
   bool vocabulary_parallel = false;
   std::optional<std::string> strategy;
-  std::optional<std::string> bucket;  // of strategy data
-  std::optional<int> inner_steps;     // of strategy local
+  std::optional<std::string> bucket;   // of strategy data
+  std::optional<int> inner_steps;      // of strategy local
   std::optional<std::string> network;  // preset or file
   std::optional<std::string> device;   // preset or file, or a mixture of them (device_mix.h)
   LinkFlags link;
@@ -55,7 +55,7 @@ void AddOverlapFlag(CLI::App* command, RunFlags* flags);   // --overlap
 void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps);  // the same, several
 void AddParallelFlags(CLI::App* command, RunFlags* flags);  // --vocabulary_parallel
 void AddWireFlags(CLI::App* command, RunFlags* flags);      // --wire and --wire_... of each class
-void AddStrategyFlag(CLI::App* command, RunFlags* flags);  // --strategy --bucket --inner_steps
+void AddStrategyFlag(CLI::App* command, RunFlags* flags);   // --strategy --bucket --inner_steps
 void AddStrategyList(CLI::App* command, RunFlags* flags, std::vector<std::string>* strategies);
 void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags

@@ -90,7 +90,8 @@ TEST(ReplicaTablesTest, StepsAreComparedByTokenAndLocalOnesByTheirMean) {
   const std::string table = SweepTable(sweep, {"tttt", "tttt data", "tttt local"});
   EXPECT_THAT(table, HasSubstr("75.0 %"));
   EXPECT_THAT(table, HasSubstr("87.5 %"));
-  EXPECT_THAT(table, HasSubstr("tttt local on lte: the mean step, exchanges included, takes 100 ms"));
+  EXPECT_THAT(table,
+              HasSubstr("tttt local on lte: the mean step, exchanges included, takes 100 ms"));
   EXPECT_THAT(table, HasSubstr("time saved is per token"));
   v1::SweepReport alike;
   *alike.add_rows() = Row("tensor", 0.4, 0.5, 100);

@@ -44,12 +44,15 @@ TEST(StrategyRuleTest, ASecondWordIsToldTheOnesThatAreKnown) {
 
 TEST(StrategyRuleTest, WhatAReplicaDoesNotHaveIsRefusedInOneLineEach) {
   const std::pair<const char*, const char*> rules[] = {
-      {"pattern=ts", "run: pattern: must be t alone with strategy data: a replica has no sum over "
-                     "ranks to drop (got \"ts\")"},
-      {"split=1,1,2", "run: split: must be absent with strategy data: every rank has the whole model"},
+      {"pattern=ts",
+       "run: pattern: must be t alone with strategy data: a replica has no sum over "
+       "ranks to drop (got \"ts\")"},
+      {"split=1,1,2",
+       "run: split: must be absent with strategy data: every rank has the whole model"},
       {"parallel.vocabulary=true", "run: parallel.vocabulary: must be false with strategy data"},
       {"parallel.overlap=dw", "run: parallel.overlap: must be NONE with strategy data"},
-      {"collective.wire_forward=bf16", "run: collective.wire_forward: must be fp32 with strategy data"},
+      {"collective.wire_forward=bf16",
+       "run: collective.wire_forward: must be fp32 with strategy data"},
       {"collective.wire_backward=int8",
        "run: collective.wire_backward: must be fp32 with strategy data"},
   };
@@ -76,7 +79,8 @@ TEST(StrategyRuleTest, EachNumberHasItsStrategyAndItsRange) {
       {{"parallel.strategy=local", "parallel.outer_momentum=1"},
        "run: parallel.outer_momentum: must be in [0, 1) (got 1)"},
   };
-  for (const auto& [overrides, violation] : rules) EXPECT_THAT(Says(overrides), HasSubstr(violation));
+  for (const auto& [overrides, violation] : rules)
+    EXPECT_THAT(Says(overrides), HasSubstr(violation));
 }
 
 TEST(StrategyRuleTest, BucketsNeedACoreForTheirMessages) {
@@ -101,8 +105,8 @@ TEST(ReplicaOptionsTest, AbsentFieldsAreThoseOfThePapers) {
 }
 
 TEST(RunPlansTest, StepsOfLocalReplicasAreOfTwoKinds) {
-  const RunPlans plans = *RunPlans::Build(CompleteRun(
-      {"parallel.strategy=local", "parallel.inner_steps=4", "train.steps=10"}));
+  const RunPlans plans = *RunPlans::Build(
+      CompleteRun({"parallel.strategy=local", "parallel.inner_steps=4", "train.steps=10"}));
   ASSERT_EQ(plans.all().size(), 2u);
   for (const int done : {1, 3, 5, 9}) EXPECT_TRUE(Collectives(plans.Of(done).steps[0]).empty());
   for (const int done : {4, 8, 10}) EXPECT_EQ(Collectives(plans.Of(done).steps[0]).size(), 1u);
@@ -116,11 +120,13 @@ TEST(RunPlansTest, StepsOfLocalReplicasAreOfTwoKinds) {
 TEST(RunPlansTest, OthersHaveOnePlanAndTheirMainAllReduce) {
   const RunPlans tensor = *RunPlans::Build(CompleteRun({"workers=2"}));
   ASSERT_EQ(tensor.all().size(), 1u);
-  EXPECT_EQ(MainAllReduce(tensor.fullest().steps[0])->tag.traffic, TrafficClass::kActivationForward);
+  EXPECT_EQ(MainAllReduce(tensor.fullest().steps[0])->tag.traffic,
+            TrafficClass::kActivationForward);
   const RunPlans data = *RunPlans::Build(CompleteRun({"parallel.strategy=data"}));
   ASSERT_EQ(data.all().size(), 1u);
   EXPECT_EQ(MainAllReduce(data.fullest().steps[0])->tag.traffic, TrafficClass::kGradSync);
-  EXPECT_EQ(MainAllReduce(RunPlans::Build(CompleteRun({"workers=1"}))->fullest().steps[0]), nullptr);
+  EXPECT_EQ(MainAllReduce(RunPlans::Build(CompleteRun({"workers=1"}))->fullest().steps[0]),
+            nullptr);
 }
 
 TEST(RunPlansTest, AnEvaluatingReplicaIsByItself) {

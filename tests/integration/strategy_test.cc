@@ -34,13 +34,15 @@ class StrategyTest : public TextFolderTest {
 };
 
 TEST_F(StrategyTest, DataOverTwoWorkersIsOneWorkerWithTwiceTheBatch) {
-  const std::vector<std::string> both = {"--pattern=tt", "--steps=6", "--set=train.eval_interval=2"};
+  const std::vector<std::string> both = {"--pattern=tt", "--steps=6",
+                                         "--set=train.eval_interval=2"};
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.end(), both.begin(), both.end());
     return more;
   };
-  const nlohmann::json data = Json("train", with({"--strategy=data", "--bucket=8KiB",
-                                                  "--network=ethernet-1g", "--run=replicas"}));
+  const nlohmann::json data =
+      Json("train",
+           with({"--strategy=data", "--bucket=8KiB", "--network=ethernet-1g", "--run=replicas"}));
   const nlohmann::json single = Json("train", with({"--workers=1", "--set=train.batch=4"}));
   for (const char* loss : {"train_loss", "val_loss"})
     EXPECT_NEAR(data["final"][loss], single["final"][loss].get<double>(), 1e-5) << loss;
@@ -71,7 +73,8 @@ TEST_F(StrategyTest, LocalExchangesItsWeightsEveryHSteps) {
   const nlohmann::json on = Json("train", {"--resume=islands", "--steps=12"});
   EXPECT_EQ(on["status"], "done");
   EXPECT_EQ(on["strategy"], "local");
-  EXPECT_EQ(Json("train", {"--resume=islands", "--steps=12", "--strategy=data"})["strategy"], "data");
+  EXPECT_EQ(Json("train", {"--resume=islands", "--steps=12", "--strategy=data"})["strategy"],
+            "data");
 }
 
 TEST_F(StrategyTest, EmulatedAndChargedRunsTellOneStory) {
@@ -93,10 +96,16 @@ TEST_F(StrategyTest, EmulatedAndChargedRunsTellOneStory) {
 }
 
 TEST_F(StrategyTest, ASweepComparesStrategiesPerToken) {
-  std::vector<std::string> arguments = {"sweep", "--data=text.txt", "--patterns=tt", "--steps=4",
-                                        "--strategy=tensor,data,local", "--inner_steps=2",
-                                        "--clock=simulated", "--device=raspberry-pi-5",
-                                        "--networks=ethernet-1g", "--format=table"};
+  std::vector<std::string> arguments = {"sweep",
+                                        "--data=text.txt",
+                                        "--patterns=tt",
+                                        "--steps=4",
+                                        "--strategy=tensor,data,local",
+                                        "--inner_steps=2",
+                                        "--clock=simulated",
+                                        "--device=raspberry-pi-5",
+                                        "--networks=ethernet-1g",
+                                        "--format=table"};
   for (const std::string& argument : TinyModel()) arguments.push_back(argument);
   const CommandResult result = RunEdgetp(folder_, arguments);
   ASSERT_EQ(result.code, 0) << result.err;

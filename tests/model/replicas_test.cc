@@ -131,8 +131,7 @@ class DataTest : public testing::TestWithParam<std::tuple<int, bool, bool>> {
 
 TEST_P(DataTest, LossAndEveryGradientAreThoseOfTheSingleProcess) {
   const StepResult got = group_->TrainStep(0, 1e-3);
-  const StepResult want =
-      reference_->TrainStep(0, WholesOf(options_.shape, 0, world_size_), 1e-3);
+  const StepResult want = reference_->TrainStep(0, WholesOf(options_.shape, 0, world_size_), 1e-3);
   EXPECT_NEAR(got.loss, want.loss, 1e-5);
   EXPECT_NEAR(got.gradient_norm, want.gradient_norm, 1e-5 * want.gradient_norm);
   const auto first = group_->trainers().trainer(0).LocalGradients();

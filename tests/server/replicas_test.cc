@@ -20,13 +20,13 @@ constexpr double kDelay = 0.020;
 
 v1::RunConfig Config(const std::vector<std::string>& overrides) {
   v1::RunConfig config;
-  EXPECT_EQ(ApplyOverrides({"model.layers=2", "model.heads=2", "model.channels=8",
-                            "model.sequence=4", "model.vocabulary=10", "pattern=t*2", "workers=2",
-                            "train.batch=3", "train.steps=7", "network.name=slow",
-                            "network.link.delay_us=20000", "collective.algorithm=direct",
-                            "collective.deadline_seconds=2"},
-                           &config),
-            absl::OkStatus());
+  EXPECT_EQ(
+      ApplyOverrides({"model.layers=2", "model.heads=2", "model.channels=8", "model.sequence=4",
+                      "model.vocabulary=10", "pattern=t*2", "workers=2", "train.batch=3",
+                      "train.steps=7", "network.name=slow", "network.link.delay_us=20000",
+                      "collective.algorithm=direct", "collective.deadline_seconds=2"},
+                     &config),
+      absl::OkStatus());
   EXPECT_EQ(ApplyOverrides(overrides, &config), absl::OkStatus());
   FillDefaults(&config);
   return config;
@@ -111,16 +111,14 @@ TEST(ReplicaPredictionTest, ADataRunWaitsForItsBuckets) {
 }
 
 TEST(ReplicaClockTest, ALocalStepIsChargedByItsKind) {
-  const v1::RunConfig config =
-      Local({"device.name=board", "device.flops_per_second=1e6"});
+  const v1::RunConfig config = Local({"device.name=board", "device.flops_per_second=1e6"});
   NetworkSchedule schedule(config.network());
   SimulatedClock clock(&config);
   schedule.Begin(clock.now());
   const RunPlans plans = *RunPlans::Build(config);
   const auto compute = [&](int done) {
     absl::Duration sum;
-    for (const absl::Duration each :
-         BuildComputeTable(plans.Of(done), DeviceOptionsOf(config))[0])
+    for (const absl::Duration each : BuildComputeTable(plans.Of(done), DeviceOptionsOf(config))[0])
       sum += each;
     return absl::ToDoubleSeconds(sum);
   };
@@ -135,8 +133,7 @@ TEST(ReplicaClockTest, ALocalStepIsChargedByItsKind) {
 }
 
 TEST(ReplicaClockTest, APartitionStopsAnExchangeAndNoStepBefore) {
-  const v1::RunConfig config =
-      Local({"device.name=board", "device.flops_per_second=1e6"});
+  const v1::RunConfig config = Local({"device.name=board", "device.flops_per_second=1e6"});
   v1::RunConfig cut = config;
   cut.mutable_network()->add_partition()->add_ranks(0);
   NetworkSchedule schedule(cut.network());

@@ -64,8 +64,8 @@ TEST(ReplicaStepTest, BucketsRunUnderTheBackwardPassAsFarAsItLasts) {
       if (bucket == nullptr) continue;
       now += compute[0][segment++];
       if (bucket->part == CollectivePart::kWait) continue;
-      link_free =
-          std::max(now, link_free) + absl::Seconds(32.0 * static_cast<double>(bucket->elements) / rate);
+      link_free = std::max(now, link_free) +
+                  absl::Seconds(32.0 * static_cast<double>(bucket->elements) / rate);
     }
     ExpectNear(StepOf(plan, options), std::max(now, link_free) + compute[0].back());
   }
@@ -86,11 +86,12 @@ TEST(ReplicaStepTest, ALocalRoundIsItsComputePlusOneAllReduce) {
     const ComputeTable inner = Compute(plans.inner), outer = Compute(plans.outer);
     TimelineSimulator simulator = *TimelineSimulator::Create(options);
     absl::Duration round;
-    for (int step = 1; step < kInner; ++step) round += simulator.RunStep(plans.inner, inner)->duration;
+    for (int step = 1; step < kInner; ++step)
+      round += simulator.RunStep(plans.inner, inner)->duration;
     round += simulator.RunStep(plans.outer, outer)->duration;
     const auto parameters = static_cast<int64_t>(plans.outer.parameters[0]);
-    ExpectNear(round, (kInner - 1) * Sum(inner[0]) + Sum(outer[0]) +
-                          OneAllReduce(options, parameters));
+    ExpectNear(round,
+               (kInner - 1) * Sum(inner[0]) + Sum(outer[0]) + OneAllReduce(options, parameters));
   }
 }
 
@@ -108,8 +109,8 @@ TEST(ReplicaStepTest, LocalRanksWaitForTheSlowestAtTheExchangeAlone) {
       ExpectNear(timeline.ranks[rank].end - timeline.ranks[rank].begin, Sum(inner[rank]));
   }
   const StepTimeline last = *simulator.RunStep(plans.outer, outer);
-  ExpectNear(last.ranks[0].breakdown.straggler, 3 * (Sum(inner[1]) - Sum(inner[0])) +
-                                                    outer[1][0] - outer[0][0]);
+  ExpectNear(last.ranks[0].breakdown.straggler,
+             3 * (Sum(inner[1]) - Sum(inner[0])) + outer[1][0] - outer[0][0]);
 }
 
 }  // namespace

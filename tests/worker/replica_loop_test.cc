@@ -42,11 +42,12 @@ struct Ranks {
 
 v1::RunConfig Config(const std::vector<std::string>& overrides) {
   v1::RunConfig config;
-  EXPECT_EQ(ApplyOverrides({"model.layers=2", "model.heads=2", "model.channels=16",
-                            "model.sequence=8", "model.vocabulary=10", "pattern=tt", "train.steps=7",
-                            "train.batch=2", "train.eval_windows=5", "train.warmup_steps=0"},
-                           &config),
-            absl::OkStatus());
+  EXPECT_EQ(
+      ApplyOverrides({"model.layers=2", "model.heads=2", "model.channels=16", "model.sequence=8",
+                      "model.vocabulary=10", "pattern=tt", "train.steps=7", "train.batch=2",
+                      "train.eval_windows=5", "train.warmup_steps=0"},
+                     &config),
+      absl::OkStatus());
   EXPECT_EQ(ApplyOverrides(overrides, &config), absl::OkStatus());
   FillDefaults(&config);
   return config;
@@ -151,16 +152,17 @@ TEST(ReplicaLoopTest, FewBitsEndWithTheSameWeightsToo) {
 }
 
 TEST(ReplicaLoopTest, LocalReplicasMeetEveryHStepsAndAtTheEnd) {
-  const Ranks local = TrainOn(
-      2, {"parallel.strategy=local", "parallel.inner_steps=3", "train.eval_interval=2",
-          "train.replica_check_interval=1", "train.checkpoint_interval=4"});
+  const Ranks local =
+      TrainOn(2, {"parallel.strategy=local", "parallel.inner_steps=3", "train.eval_interval=2",
+                  "train.replica_check_interval=1", "train.checkpoint_interval=4"});
   std::vector<int> exchanges;
   for (const v1::StepReport& report : local.results[1].reports) {
     if (report.bytes().grad_sync() > 0) exchanges.push_back(report.step());
     EXPECT_TRUE(report.has_train_loss());
   }
   EXPECT_THAT(exchanges, ElementsAre(3, 6, 7));
-  EXPECT_THAT(Evaluated(local.results[0]), ElementsAre(3, 6, 7)) << "after 2, 4, 6: the next exchange";
+  EXPECT_THAT(Evaluated(local.results[0]), ElementsAre(3, 6, 7))
+      << "after 2, 4, 6: the next exchange";
   EXPECT_THAT(local.results[0].saved, ElementsAre(6, 7));
   EXPECT_NE(local.results[0].reports[0].train_loss(), local.results[1].reports[0].train_loss());
 }

@@ -39,8 +39,7 @@ absl::StatusOr<Expectations> Expect(const v1::RunConfig& config, int rank) {
   for (const StepPlan& plan : plans.all()) {
     ExpectedStep& step = expected.steps.emplace_back();
     step.collectives = CollectiveEntries(plan.steps[rank]);
-    if (!devices.empty())
-      step.compute = SegmentDurations(plan.steps[rank], OfRank(devices, rank));
+    if (!devices.empty()) step.compute = SegmentDurations(plan.steps[rank], OfRank(devices, rank));
   }
   return expected;
 }
