@@ -1,5 +1,5 @@
-// The step plans of any model, pattern, split, batch and strategy that the rules let pass: bounded in
-// size, and with the same collectives on every rank, as many as pattern or strategy promise.
+// The step plans of any model, pattern, split, batch and strategy that the rules let pass: bounded
+// in size, and with the same collectives on every rank, as many as pattern or strategy promise.
 #include <cmath>
 
 #include "common/config/convert.h"

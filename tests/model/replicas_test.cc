@@ -1,5 +1,5 @@
-// Replicas of the whole model: `data` is the single process with the batches of all ranks, `local` is
-// plain DiLoCo; both exchange what their plans say, and end with the same bits everywhere.
+// Replicas of the whole model: `data` is the single process with the batches of all ranks, `local`
+// is plain DiLoCo; both exchange what their plans say, and end with the same bits everywhere.
 #include "absl/strings/str_cat.h"
 #include "common/plan/data_parallel.h"
 #include "tests/model/diloco_reference.h"
