@@ -126,7 +126,7 @@ TEST(OverlapStatsTest, CopiesOfAnAcceleratorAreStagingAndNoCompute) {
 
 // What the rank's own thread takes for an exchange under compute delays the rank, not its links: a
 // prediction has to find it in the stretches between the plan's entries, not in the messages.
-TEST(OverlapAccountsTest, TheThreadsOwnSoftwareIsPartOfTheNextGap) {
+TEST(OverlapStatsTest, TheThreadsOwnSoftwareIsPartOfTheNextGap) {
   StatsCollector stats;
   stats.AddCompute(absl::Milliseconds(2));
   stats.AddThreadSoftware(absl::Milliseconds(1));
