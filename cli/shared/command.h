@@ -24,6 +24,7 @@ void AddSweep(CLI::App& app, Command* command);
 void AddPlan(CLI::App& app, Command* command);
 void AddPatterns(CLI::App& app, Command* command);
 void AddCalibrate(CLI::App& app, Command* command);
+void AddAdvise(CLI::App& app, Command* command);
 void AddSimulate(CLI::App& app, Command* command);
 void AddNetwork(CLI::App& app, Command* command);
 void AddBench(CLI::App& app, Command* command);

@@ -54,7 +54,7 @@ std::string TimelineSimulator::Engine::AllReduceName(int64_t elements,
   problem.network = links_.network();
   problem.elements = elements;
   problem.wire = wire;
-  return ChooseAlgorithm(problem);
+  return options_.choose ? options_.choose(problem) : ChooseAlgorithm(problem);
 }
 
 Schedule TimelineSimulator::Engine::Build(const ScheduleKey& key) const {

@@ -24,6 +24,7 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast,
   options.algorithm = forecast.algorithm;
   options.segment_bytes = forecast.segment_bytes;
   options.stop = forecast.stop;
+  options.choose = forecast.choose;
   options.devices = ToDeviceOptions(forecast.devices);
   return TimelineSimulator::Create(std::move(options));
 }

@@ -27,6 +27,7 @@ struct ForecastCase {
   uint64_t seed = 0;
   std::optional<int> steps;    // absent: ForecastSteps
   std::function<bool()> stop;  // TimelineOptions::stop
+  std::function<std::string(const AllReduceProblem&)> choose;  // TimelineOptions::choose
 };
 
 // Steps that are simulated where nobody says how many: enough for a p99 where the network is

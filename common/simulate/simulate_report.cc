@@ -33,17 +33,6 @@ void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateRe
   report->set_hidden_seconds(absl::ToDoubleSeconds(forecast.hidden));
 }
 
-// Of the device's memory: an accelerator (it has staging) keeps its rank's model itself.
-MemoryUse UseOn(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
-  if (device.staging_bytes_per_second() == 0) return plan.memory[rank];
-  return AcceleratedTrainingMemory(plan.memory_sizes[rank], /*gathers=*/rank == 0).accelerator;
-}
-
-bool Fits(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
-  return !device.has_memory_bytes() ||
-         UseOn(device, plan, rank).total_bytes() <= device.memory_bytes();
-}
-
 void FillMemory(const ForecastCase& forecast, const StepPlan& plan, v1::SimulateReport* report) {
   for (int rank = 0; rank < plan.world_size; ++rank) {
     const v1::DeviceProfile& device = OfRank(forecast.devices, rank);
@@ -110,6 +99,16 @@ void Judge(const SimulateCase& run, v1::SimulateReport* report) {
 }
 
 }  // namespace
+
+MemoryUse UseOn(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
+  if (device.staging_bytes_per_second() == 0) return plan.memory[rank];
+  return AcceleratedTrainingMemory(plan.memory_sizes[rank], /*gathers=*/rank == 0).accelerator;
+}
+
+bool Fits(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
+  return !device.has_memory_bytes() ||
+         UseOn(device, plan, rank).total_bytes() <= device.memory_bytes();
+}
 
 absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObserver* observer) {
   const PlanOptions& options = run.forecast.plan;

@@ -24,6 +24,13 @@ struct SimulateCase {
 absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run,
                                             TimelineObserver* observer = nullptr);
 
+// What a rank takes of its device's memory: an accelerator (it has staging) keeps its rank's model
+// itself.
+MemoryUse UseOn(const v1::DeviceProfile& device, const StepPlan& plan, int rank);
+
+// True where the profile does not say how much memory the device has.
+bool Fits(const v1::DeviceProfile& device, const StepPlan& plan, int rank);
+
 // The smallest world size that splits the heads evenly and whose shards all fit into the memory of
 // `device`; absent if there is none. Activations do not shrink in full: embeddings, head and the
 // residual stream are on every rank.

@@ -1,0 +1,95 @@
+#include "common/advise/cost.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/simulate/simulate_report.h"
+
+namespace edgetp {
+namespace {
+
+constexpr std::pair<const char*, AdviseGoal> kGoals[] = {{"tokens", AdviseGoal::kTokens},
+                                                         {"step", AdviseGoal::kStep},
+                                                         {"energy", AdviseGoal::kEnergy},
+                                                         {"memory", AdviseGoal::kMemory}};
+
+}  // namespace
+
+std::string NameOf(AdviseGoal goal) {
+  return std::find_if(std::begin(kGoals), std::end(kGoals),
+                      [goal](const auto& row) { return row.second == goal; })
+      ->first;
+}
+
+std::vector<std::string> AdviseGoalNames() {
+  std::vector<std::string> names;
+  for (const auto& [name, goal] : kGoals) names.push_back(name);
+  return names;
+}
+
+absl::StatusOr<AdviseGoal> ParseAdviseGoal(const std::string& text) {
+  for (const auto& [name, goal] : kGoals) {
+    if (text == name) return goal;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "goal: unknown name \"", text, "\" (known: ", absl::StrJoin(AdviseGoalNames(), ", "), ")"));
+}
+
+AdviseCost CostOf(AdviseGoal goal, const AdviseFigures& figures, double step_seconds) {
+  const double per_token = step_seconds / figures.tokens;
+  switch (goal) {
+    case AdviseGoal::kStep:
+      return {step_seconds, per_token};
+    case AdviseGoal::kEnergy:
+      return {(figures.idle_watts * step_seconds + figures.compute_joules) / figures.tokens,
+              per_token};
+    case AdviseGoal::kMemory:
+      return {figures.memory_bytes, per_token};
+    case AdviseGoal::kTokens:
+      break;
+  }
+  return {per_token, per_token};
+}
+
+AdviseFigures FiguresOf(const std::vector<v1::DeviceProfile>& devices, const StepPlan& plan,
+                        const ComputeTable& compute, double tokens) {
+  AdviseFigures figures;
+  figures.tokens = tokens;
+  for (int rank = 0; rank < plan.world_size; ++rank) {
+    const v1::DeviceProfile& device = OfRank(devices, rank);
+    figures.memory_bytes = std::max(figures.memory_bytes, UseOn(device, plan, rank).total_bytes());
+    figures.idle_watts += IdleWatts(device);
+    absl::Duration busy;
+    for (const absl::Duration segment : compute[rank]) busy += segment;
+    figures.compute_joules += ComputeWatts(device) * absl::ToDoubleSeconds(busy);
+  }
+  return figures;
+}
+
+double IdleWatts(const v1::DeviceProfile& device) { return device.watts(); }
+
+double ComputeWatts(const v1::DeviceProfile&) { return 0; }
+
+absl::Status CheckGoal(const AdviseProblem& problem) {
+  std::vector<std::string> faults;
+  for (const AdvisedDevices& devices : problem.devices) {
+    const v1::DeviceProfile& profile = devices.profile;
+    if (problem.goal == AdviseGoal::kEnergy && !profile.has_watts()) {
+      faults.push_back(absl::StrCat("--goal=energy: device ", devices.name,
+                                    " does not say how many watts it draws: add `watts: 12` to its "
+                                    "profile, or take a file of "
+                                    "your own"));
+    }
+    if (problem.goal == AdviseGoal::kMemory && !profile.has_memory_bytes()) {
+      faults.push_back(absl::StrCat("--goal=memory: device ", devices.name,
+                                    " does not say how much memory it has: add `memory_bytes: 8e9` "
+                                    "to its profile, or take a file of your own"));
+    }
+  }
+  if (faults.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrJoin(faults, "\n"));
+}
+
+}  // namespace edgetp

@@ -1,0 +1,52 @@
+// What `edgetp advise` compares candidates by. Pure.
+#pragma once
+
+#include <compare>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/advise/candidates.h"
+#include "common/plan/step_plan.h"
+#include "common/simulate/compute_cost.h"
+
+namespace edgetp {
+
+// "tokens", "step", "energy", "memory".
+std::string NameOf(AdviseGoal goal);
+std::vector<std::string> AdviseGoalNames();
+// Errors: InvalidArgument with all names.
+absl::StatusOr<AdviseGoal> ParseAdviseGoal(const std::string& text);
+
+// Lower is better.
+struct AdviseCost {
+  double value = 0;              // seconds per token or step, joules per token, bytes
+  double seconds_per_token = 0;  // decides between equal ones
+  auto operator<=>(const AdviseCost& other) const = default;
+};
+
+// What of a candidate's costs does not depend on how long its step takes.
+struct AdviseFigures {
+  double tokens = 1;          // per step, of all devices
+  double memory_bytes = 0;    // of the fullest device
+  double idle_watts = 0;      // of all devices together
+  double compute_joules = 0;  // of a step, beyond idling
+};
+
+// Of a step that takes so long. Rises with it, so a lower bound of the one is one of the other.
+AdviseCost CostOf(AdviseGoal goal, const AdviseFigures& figures, double step_seconds);
+
+// Of a plan on its devices, one per rank.
+AdviseFigures FiguresOf(const std::vector<v1::DeviceProfile>& devices, const StepPlan& plan,
+                        const ComputeTable& compute, double tokens);
+
+// Power while a rank waits, and what computing adds to it; 0 where the profile says no watts.
+double IdleWatts(const v1::DeviceProfile& device);
+double ComputeWatts(const v1::DeviceProfile& device);
+
+// Whether the devices have what the goal asks for.
+// Errors: InvalidArgument for each kind that has not, with how to add it.
+absl::Status CheckGoal(const AdviseProblem& problem);
+
+}  // namespace edgetp
