@@ -39,7 +39,7 @@ std::string ActivationAlgorithm(TimelineSimulator& simulator, const StepPlan& pl
   for (const PlanStep& step : plan.steps.front()) {
     const auto* reduce = std::get_if<CollectiveStep>(&step);
     if (reduce == nullptr || reduce->tag.traffic != TrafficClass::kActivationForward) continue;
-    return simulator.AlgorithmFor(reduce->elements, reduce->wire);
+    return simulator.AlgorithmFor(*reduce);
   }
   return kNoAlgorithm;
 }

@@ -80,7 +80,8 @@ class TimelineSimulator {
   // A rank starts when it has ended the call before; queues, message
   // numbers and clocks carry over. The plan may differ from call to call (training, evaluation).
   // Errors:
-  //   InvalidArgument    plan or compute do not fit the world size or one another, or CheckHandles
+  //   InvalidArgument    plan or compute do not fit the world size or one another; CheckHandles, and
+  //                      CheckGroups where the plan has groups
   //   Unavailable        a partition separates ranks that must talk
   //   ResourceExhausted  too many segments are under way at once
   //   Cancelled          `stop` said so
@@ -95,6 +96,8 @@ class TimelineSimulator {
 
   // The algorithm that all-reduces of this size use: what `auto` became.
   std::string AlgorithmFor(int64_t elements, const WireFormat& wire);
+  // The same of a group; of what is no all-reduce, the name of its schedule.
+  std::string AlgorithmFor(const CollectiveStep& collective);
 
   // Payload that a rank sends in one step of the plan, mean over ranks; and the segments of all
   // ranks.

@@ -36,7 +36,8 @@ bool Same(const CollectiveStep& want, const CollectiveStep& got) {
   if (want.part == CollectivePart::kWait) return true;
   return want.tag.traffic == got.tag.traffic && want.tag.phase == got.tag.phase &&
          want.tag.layer == got.tag.layer && want.tag.reduction == got.tag.reduction &&
-         want.elements == got.elements && want.wire == got.wire;
+         want.kind == got.kind && want.group == got.group && want.elements == got.elements &&
+         want.wire == got.wire;
 }
 
 // Nobody waits longer for a segment than for its collective.
