@@ -114,7 +114,7 @@ int StepsOf(const PatternBlock& block, const Overlap& overlap) {
   return static_cast<int>(StagesOf(block).size()) * (computations + sums) * overlap.rows;
 }
 
-// The steps of all ranks are kept in memory, 64 bytes each: GPT-3 on a thousand ranks has ten
+// The steps of all ranks are kept in memory, 80 bytes each: GPT-3 on a thousand ranks has ten
 // million.
 absl::Status CheckSteps(const PlanOptions& options) {
   constexpr double kMaxSteps = 1 << 25;
@@ -226,6 +226,22 @@ const char* NameOf(TrafficClass traffic) {
   return "control";
 }
 
+const char* NameOf(CollectiveKind kind) {
+  switch (kind) {
+    case CollectiveKind::kAllReduce:
+      return "all_reduce";
+    case CollectiveKind::kSend:
+      return "send";
+    case CollectiveKind::kGather:
+      return "gather";
+    case CollectiveKind::kBroadcast:
+      return "broadcast";
+    case CollectiveKind::kBroadcastMissing:
+      break;
+  }
+  return "broadcast_missing";
+}
+
 absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
   return Build(options, [&](RankPlanner& planner, const Updated& updated) {
     for (int i = 0; i < options.micro_batches; ++i) {
@@ -243,48 +259,6 @@ absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
 
 absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options) {
   return Build(Whole(options), [](RankPlanner& planner, const Updated&) { planner.NextToken(); });
-}
-
-std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {
-  std::vector<CollectiveStep> collectives = CollectiveEntries(steps);
-  std::erase_if(collectives,
-                [](const CollectiveStep& step) { return step.part == CollectivePart::kWait; });
-  return collectives;
-}
-
-std::vector<CollectiveStep> CollectiveEntries(const std::vector<PlanStep>& steps) {
-  std::vector<CollectiveStep> entries;
-  for (const PlanStep& step : steps) {
-    if (const auto* entry = std::get_if<CollectiveStep>(&step)) entries.push_back(*entry);
-  }
-  return entries;
-}
-
-absl::Status CheckHandles(const std::vector<PlanStep>& steps) {
-  std::vector<bool> waited;  // by handle, of those that have started
-  const auto wrong = [](const char* what, int64_t handle) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("step plan: a collective ", what, " (handle=", handle, ")"));
-  };
-  for (const PlanStep& step : steps) {
-    const auto* entry = std::get_if<CollectiveStep>(&step);
-    if (entry == nullptr || entry->part == CollectivePart::kBoth) continue;
-    const auto started = static_cast<int64_t>(waited.size());
-    const int64_t handle = entry->handle;
-    if (entry->part == CollectivePart::kStart) {
-      if (handle != started) return wrong("starts with a handle that is not the next", handle);
-      waited.push_back(false);
-      continue;
-    }
-    if (handle < 0 || handle >= started || waited[handle])
-      return wrong("is waited for that has not started, or was waited for", handle);
-    waited[handle] = true;
-  }
-  for (size_t handle = 0; handle < waited.size(); ++handle) {
-    if (!waited[handle])
-      return wrong("starts and is never waited for", static_cast<int64_t>(handle));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace edgetp

@@ -60,6 +60,8 @@ std::string TimelineSimulator::Engine::AllReduceName(int64_t elements,
 Schedule TimelineSimulator::Engine::Build(const ScheduleKey& key) const {
   const int64_t granule = key.wire.granule();
   switch (key.kind) {
+    case CollectiveKind::kSend:
+      return BuildBroadcast(2, key.elements, granule);
     case CollectiveKind::kGather:
       return BuildGather(options_.world_size, key.elements, granule);
     case CollectiveKind::kBroadcast:
