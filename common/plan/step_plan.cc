@@ -135,8 +135,8 @@ double ResidualBytes(const PlanOptions& options, const std::vector<PlanStep>& st
   double bytes = 0;
   for (const CollectiveStep& step : Collectives(steps)) {
     const TrafficClass traffic = step.tag.traffic;
-    const bool activations = traffic == TrafficClass::kActivationForward ||
-                             traffic == TrafficClass::kActivationBackward;
+    const bool activations =
+        traffic == TrafficClass::kActivationForward || traffic == TrafficClass::kActivationBackward;
     const bool fed_back = (activations && options.feedback_activations) ||
                           (traffic == TrafficClass::kGradSync && options.feedback_grad_sync);
     if (fed_back && step.tag.phase != Phase::kEvaluate && !step.wire.identity())

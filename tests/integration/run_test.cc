@@ -103,7 +103,9 @@ TEST_F(RunTest, ResumeGoesOnWhereTheCheckpointEnds) {
 
 // What encoding has taken away comes with the next message, of a run that goes on, too.
 TEST_F(RunTest, ResumeGoesOnWithWhatErrorFeedbackHasKept) {
-  const std::vector<std::string> run = {"--pattern=ss", "--wire_forward=int8", "--wire_backward=int8",
+  const std::vector<std::string> run = {"--pattern=ss",
+                                        "--wire_forward=int8",
+                                        "--wire_backward=int8",
                                         "--set=collective.error_feedback_activations=true",
                                         "--set=collective.wire_grad_sync=int4",
                                         "--set=train.decay_steps=8"};

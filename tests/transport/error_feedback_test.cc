@@ -128,7 +128,8 @@ TEST(ErrorFeedbackTest, WhatACheckpointHoldsContinuesWithTheSameBits) {
 }
 
 TEST(ErrorFeedbackTest, OfAnotherNumberOfRanksTheFirstOneTakesWhatAllHaveLost) {
-  const std::vector<NamedTensor> kept = {{"optimizer.residual.4", {3, 2}, {1, 2, 10, 20, 100, 200}}};
+  const std::vector<NamedTensor> kept = {
+      {"optimizer.residual.4", {3, 2}, {1, 2, 10, 20, 100, 200}}};
   for (const int world_size : {1, 2, 3, 4}) {
     std::vector<float> sum(2);
     for (int rank = 0; rank < world_size; ++rank) {

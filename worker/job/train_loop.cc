@@ -137,9 +137,9 @@ class TrainLoop {
 
   // Of a checkpoint, on rank 0.
   absl::StatusOr<std::vector<NamedTensor>> CollectTensors() {
-    ASSIGN_OR_RETURN(std::vector<NamedTensor> tensors,
-                     parts_.trainer->ExportWeights(/*optimizer_state=*/true,
-                                                   Bytes("collecting weights")));
+    ASSIGN_OR_RETURN(
+        std::vector<NamedTensor> tensors,
+        parts_.trainer->ExportWeights(/*optimizer_state=*/true, Bytes("collecting weights")));
     ASSIGN_OR_RETURN(std::vector<NamedTensor> residuals,
                      parts_.group->feedback().Gather(parts_.group));
     std::move(residuals.begin(), residuals.end(), std::back_inserter(tensors));

@@ -49,7 +49,7 @@ class ParallelContext {
   // free `tensor` until Finish or Abandon; one of them must be called once for each Start that did not
   // throw. Throws as AllReduce does.
   struct Staged {
-    torch::Tensor buffer;  // of staging_, where the tensor is an accelerator's
+    torch::Tensor buffer;      // of staging_, where the tensor is an accelerator's
     absl::Span<float> values;  // what is exchanged: there, or of the tensor itself
   };
   struct Pending {
