@@ -24,6 +24,20 @@ double KeptByBlock(const RankSizes& s, const BlockTraits& traits) {
          2 * s.tokens * s.columns;
 }
 
+// Late sums of a run: with a slack of k stages, k of them are under way at once. t~k keeps as many own
+// parts, which wait for theirs.
+double LateElements(const RankSizes& s, const Pattern& pattern) {
+  double most = 0;
+  int stages = 0;  // of the run so far
+  for (const PatternBlock& block : pattern.blocks()) {
+    stages += static_cast<int>(StagesOf(block).size());
+    const double own = block.kind == BlockKind::kDelayed ? 1 : 0;
+    most = std::max(most, std::min(SlackOf(block), stages) * (1 + own));
+    if (block.last_of_run) stages = 0;
+  }
+  return most * s.tokens * s.C;
+}
+
 // And once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient;
 // of a vocabulary that is shared, V is the rank's rows.
 MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
@@ -41,6 +55,7 @@ MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>
   sizes.activations_bytes = kFloatBytes * (blocks + once);
   sizes.layer_bytes = kFloatBytes * largest;
   sizes.logits_bytes = kFloatBytes * s.tokens * s.V;
+  if (options.world_size > 1) sizes.late_bytes = kFloatBytes * LateElements(s, options.pattern);
   sizes.whole_model_bytes = kFloatBytes * FullElements(parameters);
   for (const ParameterSpec& parameter : parameters) {
     sizes.largest_tensor_bytes =
@@ -114,7 +129,23 @@ absl::Status CheckSteps(const PlanOptions& options) {
       steps, ": must be at most 2^25"));
 }
 
-// Everything but the steps.
+// What error feedback keeps: as many float32 as a step's messages of its classes have, where
+// encoding loses anything.
+double ResidualBytes(const PlanOptions& options, const std::vector<PlanStep>& steps) {
+  double bytes = 0;
+  for (const CollectiveStep& step : Collectives(steps)) {
+    const TrafficClass traffic = step.tag.traffic;
+    const bool activations =
+        traffic == TrafficClass::kActivationForward || traffic == TrafficClass::kActivationBackward;
+    const bool fed_back = (activations && options.feedback_activations) ||
+                          (traffic == TrafficClass::kGradSync && options.feedback_grad_sync);
+    if (fed_back && step.tag.phase != Phase::kEvaluate && !step.wire.identity())
+      bytes += kFloatBytes * step.elements;
+  }
+  return bytes;
+}
+
+// Everything but the steps, and what follows from them.
 StepPlan Describe(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
                   const std::vector<Shard>& shards) {
   StepPlan plan;
@@ -123,8 +154,6 @@ StepPlan Describe(const PlanOptions& options, const std::vector<ParameterSpec>& 
   plan.position_parameters = static_cast<double>(options.shape.sequence) * options.shape.channels;
   for (const Shard& shard : shards) {
     plan.memory_sizes.push_back(SizesOf(options, parameters, shard));
-    plan.memory.push_back(
-        TrainingMemory(plan.memory_sizes.back(), /*gathers=*/plan.memory.empty()));
     plan.parameters.push_back(RankElements(parameters, shard));
   }
   return plan;
@@ -151,6 +180,10 @@ absl::StatusOr<StepPlan> Build(const PlanOptions& options, WriteSteps write) {
     RankPlanner planner(options, shards[rank]);
     write(planner, Updated{partial, plan.parameters[rank]});
     plan.steps.push_back(planner.Take());
+    MemorySizes& sizes = plan.memory_sizes[rank];
+    sizes.residual_bytes = ResidualBytes(options, plan.steps[rank]);
+    sizes.all_residual_bytes = options.world_size * sizes.residual_bytes;
+    plan.memory.push_back(TrainingMemory(sizes, /*gathers=*/rank == 0));
   }
   return plan;
 }

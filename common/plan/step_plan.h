@@ -107,6 +107,9 @@ struct PlanOptions {
   WireFormat wire_backward;
   WireFormat wire_grad_sync;
   Overlap overlap;
+  // Error feedback, for memory: what is lost of activations, of grad_sync.
+  bool feedback_activations = false;
+  bool feedback_grad_sync = false;
 };
 
 struct StepPlan {

@@ -233,6 +233,8 @@ absl::Status Job::LoadWeights() {
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
   if (!spec.has_train() || !spec.train().resume()) return absl::OkStatus();
   first_step_ = checkpoint.step;
+  RETURN_IF_ERROR(
+      group_->feedback().Restore(checkpoint.residuals, group_->rank(), group_->world_size()));
   return trainer_->LoadOptimizerState(checkpoint.optimizer_state);
 }
 
