@@ -71,7 +71,8 @@ Schedule TimelineSimulator::Engine::Build(const ScheduleKey& key) const {
   }
   // Create has checked the name.
   const Algorithm* algorithm = *FindAlgorithm(AllReduceName(key.elements, key.wire));
-  return algorithm->build(options_.world_size, key.elements, granule);
+  return algorithm->build(options_.world_size, key.elements, granule,
+                          SliceElements(key.wire, options_.slice_bytes));
 }
 
 TimelineSimulator::Engine::KnownSchedule& TimelineSimulator::Engine::Known(const ScheduleKey& key) {
