@@ -60,7 +60,8 @@ Schedule TimelineSimulator::Engine::Build(const ScheduleKey& key, const Group& g
   }
   // Create has checked the name.
   const Algorithm* algorithm = *FindAlgorithm(AllReduceName(key, group));
-  return algorithm->build(group.size(), key.elements, granule);
+  return algorithm->build(group.size(), key.elements, granule,
+                          SliceElements(key.wire, options_.slice_bytes));
 }
 
 TimelineSimulator::Engine::KnownSchedule& TimelineSimulator::Engine::Known(const ScheduleKey& key) {

@@ -23,6 +23,7 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast,
   options.seed = forecast.seed;
   options.algorithm = forecast.algorithm;
   options.segment_bytes = forecast.segment_bytes;
+  options.slice_bytes = forecast.slice_bytes;
   options.stop = forecast.stop;
   options.devices = ToDeviceOptions(forecast.devices);
   return TimelineSimulator::Create(std::move(options));

@@ -26,10 +26,11 @@ absl::Duration StepTimeline::MeanHidden() const {
 }
 
 absl::StatusOr<TimelineSimulator> TimelineSimulator::Create(TimelineOptions options) {
-  if (options.world_size < 1 || options.segment_bytes < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("simulator: world_size and segment_bytes must be at least 1 (world_size=",
-                     options.world_size, " segment_bytes=", options.segment_bytes, ")"));
+  if (options.world_size < 1 || options.segment_bytes < 1 || options.slice_bytes < 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "simulator: world_size, segment_bytes and slice_bytes must be at least 1 (world_size=",
+        options.world_size, " segment_bytes=", options.segment_bytes,
+        " slice_bytes=", options.slice_bytes, ")"));
   }
   const size_t devices = options.devices.size();
   if (devices > 1 && devices != static_cast<size_t>(options.world_size)) {

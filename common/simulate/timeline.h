@@ -28,6 +28,7 @@ struct TimelineOptions {
   uint64_t seed = 0;               // of the run: the key of jitter and loss
   std::string algorithm = "auto";  // a row of the registry, or auto: ChooseAlgorithm for each size
   int64_t segment_bytes = kDefaultSegmentBytes;
+  int64_t slice_bytes = kDefaultSliceBytes;  // on the wire, of algorithms that cut slices
   // Messages, encoding, staging and overlap_efficiency of each rank; a single entry stands for all.
   // Empty: software costs nothing.
   std::vector<DeviceOptions> devices;
@@ -67,7 +68,7 @@ struct SimulatorCounts {
 
 class TimelineSimulator {
  public:
-  // Errors: InvalidArgument for an unknown algorithm, a world size or segment size below 1, or a
+  // Errors: InvalidArgument for an unknown algorithm, a world size, segment or slice below 1, or a
   //   number of devices that is not 0, 1 or the world size.
   static absl::StatusOr<TimelineSimulator> Create(TimelineOptions options);
   TimelineSimulator(TimelineSimulator&&) noexcept;

@@ -129,7 +129,8 @@ absl::StatusOr<const Schedule*> CollectiveGroup::ScheduleFor(const WireFormat& w
   ASSIGN_OR_RETURN(const std::string name, options_.choose(elements, wire));
   ASSIGN_OR_RETURN(const Algorithm* algorithm, FindAlgorithm(name));
   RETURN_IF_ERROR(CheckFormat(*algorithm, wire));
-  Schedule schedule = algorithm->build(world_size(), elements, wire.granule());
+  Schedule schedule = algorithm->build(world_size(), elements, wire.granule(),
+                                       SliceElements(wire, options_.slice_bytes));
   return &schedules_.emplace(key, std::move(schedule)).first->second;
 }
 

@@ -187,6 +187,8 @@ absl::Status Job::Connect(absl::Time deadline) {
   options.emulate_all = config_.collective().emulate_all() ||
                         !(spec.has_train() || spec.has_eval() || spec.has_bench());
   options.segment_bytes = config_.collective().segment_bytes();
+  if (config_.collective().has_slice_bytes())
+    options.slice_bytes = config_.collective().slice_bytes();
   options.seed = config_.seed();
   options.medium = &medium_;
   options.observer = &recorder_;
