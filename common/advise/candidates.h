@@ -1,6 +1,6 @@
 // What `edgetp advise` chooses from, as data. A group is what the answer has a row for: devices,
-// strategy, pattern, wire format. A layout is how a group does its step: micro-batches, overlap,
-// vocabulary; of a group, the best one counts. Pure.
+// strategy, pattern, wire format. A layout is how a group does its step: which device is which rank,
+// micro-batches, overlap, vocabulary, schedule; of a group, the best one counts. Pure.
 #pragma once
 
 #include <optional>
@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/advise/strategies.h"
 #include "common/plan/overlap.h"
-#include "common/simulate/forecast.h"
+#include "common/plan/strategy.h"
+#include "common/simulate/simulate_report.h"
 #include "edgetp/v1/config.pb.h"
 
 namespace edgetp {
@@ -42,25 +44,27 @@ struct AdviseProblem {
 };
 
 struct AdviseGroup {
-  std::string strategy;      // as BuildStrategyPlan reads it
-  std::vector<int> devices;  // by rank: which of the problem's
+  AdviseStrategy strategy;
+  std::vector<int> devices;  // which of the problem's, the fastest first
   std::string pattern;
-  std::string wire;  // of activations, both directions
+  std::string wire;  // of activations both ways, and of what replicas exchange
 
   int workers() const { return static_cast<int>(devices.size()); }
 };
 
 struct AdviseLayout {
-  int batch = 1;  // sequences per micro-batch
+  std::vector<int> devices;  // by rank
+  int batch = 1;             // sequences per micro-batch of one replica
   int micro_batches = 1;
   Overlap overlap;
   bool vocabulary_parallel = false;
+  PipelineSchedule schedule = PipelineSchedule::k1F1B;
 };
 
 struct AdviseCandidate {
   AdviseGroup group;
   AdviseLayout layout;
-  std::vector<int> split;  // heads by rank; empty: even
+  std::vector<int> split;  // heads by rank of those that share tensors; empty: even
 };
 
 // How fast each of the problem's devices trains the dense model alone, in sequences per second.
@@ -72,27 +76,21 @@ struct AdviseSpace {
   std::vector<std::string> left_out;  // what is not in it, in words
 };
 
-// `speeds`: of DeviceSpeeds. Identical devices are not permuted. Devices stand in the order of their
-// speeds, the fastest first, where the order changes nothing but who keeps the checkpoint.
+// `speeds`: of DeviceSpeeds. Identical devices are not permuted.
 AdviseSpace BuildAdviseSpace(const AdviseProblem& problem, const std::vector<double>& speeds);
 
 // All layouts of a group, the simplest first.
 std::vector<AdviseLayout> LayoutsOf(const AdviseProblem& problem, const AdviseGroup& group);
 
-// Heads by rank, in proportion to the devices' speeds; then ranks that would not fit into their
-// device's memory pass heads on to those that have room. Empty where the even split is that one.
-// Absent: there is no split that fits.
-// Errors: those of BuildEvaluationPlan.
-absl::StatusOr<std::optional<std::vector<int>>> FittingSplit(const AdviseProblem& problem,
-                                                             const AdviseGroup& group,
-                                                             const AdviseLayout& layout,
-                                                             const std::vector<double>& speeds);
+// The dense model on one device, with all sequences in one micro-batch.
+AdviseCandidate DenseAlone(const AdviseProblem& problem, int device);
 
 // What the simulator is asked.
 // Errors: InvalidArgument of a pattern or wire format that is none.
-absl::StatusOr<ForecastCase> CaseOf(const AdviseProblem& problem, const AdviseCandidate& candidate);
+absl::StatusOr<SimulateCase> CaseOf(const AdviseProblem& problem,
+                                    const AdviseCandidate& candidate);
 
-// Whether candidates of that pattern and format compute what the dense model does, to rounding.
+// Whether candidates of the group compute what the dense model does, to rounding.
 bool IsExact(const AdviseGroup& group);
 
 }  // namespace edgetp

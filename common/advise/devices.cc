@@ -1,6 +1,7 @@
 #include "common/advise/devices.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
