@@ -70,6 +70,8 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.steps.has_value()) config->mutable_train()->set_steps(*flags.steps);
   if (flags.batch.has_value()) config->mutable_train()->set_batch(*flags.batch);
   if (flags.sequence.has_value()) config->mutable_model()->set_sequence(*flags.sequence);
+  if (flags.micro_batches.has_value())
+    config->mutable_train()->set_micro_batches(*flags.micro_batches);
   v1::CollectiveConfig* collective = config->mutable_collective();
   if (flags.allreduce.has_value()) collective->set_algorithm(*flags.allreduce);
   if (flags.slice.has_value()) {
@@ -97,6 +99,15 @@ void ApplyNetwork(const RunFlags& flags, Faults* faults, v1::RunConfig* config) 
   faults->Add(ApplyLinkFlags(link, config->mutable_network()));
 }
 
+void ForgetStrategy(v1::RunConfig* config) {
+  v1::ParallelConfig* const parallel = config->mutable_parallel();
+  parallel->clear_strategy();
+  parallel->clear_bucket_bytes();
+  parallel->clear_inner_steps();
+  parallel->clear_outer_learning_rate();
+  parallel->clear_outer_momentum();
+}
+
 // flags.device names at most one device.
 absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunConfig& base,
                                          const std::optional<DataVocabulary>& vocabulary) {
@@ -115,7 +126,8 @@ absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunCon
   }
   const bool has_network = config.has_network();
   FillDefaults(&config);
-  faults.Add(ValidateRun(config, kPlace));
+  if (flags.plans_strategy) ForgetStrategy(&config);
+  faults.Add(flags.plans_strategy ? ValidatePlanned(config, kPlace) : ValidateRun(config, kPlace));
   RETURN_IF_ERROR(faults.status());
   if (!has_network) {
     // The server knows the network, and what deadline it needs.

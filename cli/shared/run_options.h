@@ -36,6 +36,7 @@ struct RunFlags {
   std::optional<int> steps;
   std::optional<int> batch;
   std::optional<int> sequence;
+  std::optional<int> micro_batches;
   std::optional<uint64_t> seed;
   std::optional<std::string> clock;
   std::optional<std::string> run;
@@ -43,6 +44,9 @@ struct RunFlags {
   std::vector<std::string> set;
   // A run of a model: its deadline is settled as soon as its network is known. Not typed.
   bool settles_deadline = true;
+  // A strategy is planned that is named elsewhere: the config's own does not count, nor what it asks of
+  // the workers. Not typed.
+  bool plans_strategy = false;
 };
 
 // Groups of flags: each command takes those that mean something to it.
