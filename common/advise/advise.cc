@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/advise/cost.h"
+#include "common/advise/devices.h"
 #include "common/advise/limit.h"
 #include "common/advise/loss.h"
 #include "common/advise/search.h"
@@ -42,8 +43,8 @@ absl::StatusOr<v1::AdvisedCandidate> Describe(const AdviseProblem& problem,
                                               const AdvisedResult& result) {
   const auto& [group, layout, split] = result.candidate;
   v1::AdvisedCandidate out;
-  out.set_strategy(group.strategy);
-  out.set_devices(DeviceMix(problem, group.devices));
+  out.set_strategy(group.strategy.name);
+  out.set_devices(DeviceMix(problem, layout.devices));
   out.set_workers(group.workers());
   out.set_pattern(group.pattern);
   out.set_wire(group.wire);
@@ -52,7 +53,8 @@ absl::StatusOr<v1::AdvisedCandidate> Describe(const AdviseProblem& problem,
   out.set_micro_batches(layout.micro_batches);
   out.set_vocabulary_parallel(layout.vocabulary_parallel);
   *out.mutable_split() = {split.begin(), split.end()};
-  out.set_tokens_per_step(1.0 * problem.sequences * problem.base.plan.shape.sequence);
+  if (group.strategy.stages > 1) out.set_schedule(NameOf(layout.schedule));
+  out.set_tokens_per_step(TokensPerStep(problem));
   *out.mutable_predicted() = result.report;
   out.mutable_predicted()->set_device(out.devices());
   out.set_memory_share(MemoryShare(result.report));
@@ -86,19 +88,40 @@ absl::Status FillAnswers(const AdviseProblem& problem, AdviseSearch* search,
   if (!one.empty()) *report->mutable_best_one() = one.front();
   ASSIGN_OR_RETURN(const auto exact, Ask(problem, search, 1, IsExact));
   if (!exact.empty()) *report->mutable_best_exact() = exact.front();
-  std::vector<std::string> strategies;
+  std::vector<std::string> kinds;
   for (const AdviseGroup& group : search->space().groups) {
-    if (std::find(strategies.begin(), strategies.end(), group.strategy) == strategies.end())
-      strategies.push_back(group.strategy);
+    const std::string kind = group.strategy.Kind();
+    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);
   }
-  for (const std::string& strategy : strategies) {
-    ASSIGN_OR_RETURN(const auto of_strategy, Ask(problem, search, 1, [&](const AdviseGroup& group) {
-                       return group.strategy == strategy;
+  for (const std::string& kind : kinds) {
+    ASSIGN_OR_RETURN(const auto of_kind, Ask(problem, search, 1, [&](const AdviseGroup& group) {
+                       return group.strategy.Kind() == kind;
                      }));
-    for (const v1::AdvisedCandidate& candidate : of_strategy)
+    for (const v1::AdvisedCandidate& candidate : of_kind)
       *report->add_best_of_strategy() = candidate;
   }
   return absl::OkStatus();
+}
+
+// What no candidate of any problem has, and what is thinned out in this one.
+std::vector<std::string> NotSearched(const AdviseSearch& search) {
+  std::vector<std::string> texts = {
+      "recomputation of activations, because edgetp has none; meshes of three axes, or with local; "
+      "other mixtures of letters, and formats that differ by direction"};
+  const auto& groups = search.space().groups;
+  const bool orders = std::any_of(groups.begin(), groups.end(), [](const AdviseGroup& group) {
+    return group.strategy.stages > 1 && OrdersOfDevices(group.devices) > kMaxOrders;
+  });
+  if (orders) {
+    texts.push_back(absl::StrCat("orders of unequal devices, where there are more than ",
+                                 kMaxOrders, ": the fastest first or last were tried"));
+  }
+  if (search.counts().too_long > 0) {
+    texts.push_back(absl::StrCat(search.counts().too_long,
+                                 " candidates with so many micro-batches that planning them would "
+                                 "take too long; a smaller --batch_tokens has fewer"));
+  }
+  return texts;
 }
 
 void FillCounts(const AdviseProblem& problem, const AdviseSearch& search,
@@ -110,9 +133,12 @@ void FillCounts(const AdviseProblem& problem, const AdviseSearch& search,
   report->set_candidates(all);
   report->set_candidates_too_large(static_cast<double>(counts.too_large));
   report->set_candidates_simulated(static_cast<double>(counts.simulated));
-  report->set_candidates_bounded(all - static_cast<double>(counts.too_large + counts.simulated));
+  report->set_candidates_too_long(static_cast<double>(counts.too_long));
+  report->set_candidates_bounded(
+      all - static_cast<double>(counts.too_large + counts.too_long + counts.simulated));
   report->set_events(counts.events);
   for (const std::string& text : search.space().left_out) report->add_left_out(text);
+  for (const std::string& text : NotSearched(search)) report->add_left_out(text);
   if (search.unfinished() == 0) return;
   report->add_left_out(absl::StrFormat(
       "%d choices of devices, pattern and format were not simulated: the search stops after about "
@@ -161,7 +187,7 @@ absl::StatusOr<v1::AdviseReport> Advise(const AdviseProblem& problem) {
   report.set_devices(DeviceMix(problem, pool));
   report.set_network(problem.base.network.name());
   report.set_goal(NameOf(problem.goal));
-  report.set_tokens_per_step(1.0 * problem.sequences * problem.base.plan.shape.sequence);
+  report.set_tokens_per_step(TokensPerStep(problem));
   report.set_exact_only(problem.exact);
   RETURN_IF_ERROR(FillAnswers(problem, &search, &report));
   FillCounts(problem, search, &report);

@@ -81,12 +81,12 @@ bool SameExchanges(const std::vector<CollectiveStep>& left,
                     });
 }
 
-// Of training, all ranks take part in every all-reduce, in the same order.
+// All ranks take part in every sum, in the same order.
 bool InStep(const std::vector<std::vector<CollectiveStep>>& lists) {
   return std::all_of(lists.begin(), lists.end(), [&](const auto& list) {
     return SameExchanges(list, lists.front()) &&
            std::all_of(list.begin(), list.end(), [](const CollectiveStep& step) {
-             return step.kind == CollectiveKind::kAllReduce;
+             return step.kind == CollectiveKind::kAllReduce && step.group.empty();
            });
   });
 }
@@ -106,30 +106,55 @@ absl::Duration LeastCompute(const ComputeTable& compute) {
   return sum;
 }
 
-// At least so much of all ranks together: each algorithm moves every element to one place and back.
-double LeastBytesOfAll(const CollectiveStep& step, int world_size) {
-  const double bytes = static_cast<double>(step.wire_bytes());
-  return std::max(0.0, 2.0 * (world_size - 1) * bytes - RoundingBytes(step, world_size));
-}
-
-absl::Duration ExchangeFloor(const std::vector<CollectiveStep>& list, const ComputeTable& compute,
-                             const NetworkOptions& network, int world_size) {
+// Sums that all ranks have.
+absl::Duration SumsFloor(const std::vector<CollectiveStep>& list, const ComputeTable& compute,
+                         const NetworkOptions& network) {
   absl::Duration links;
   absl::Duration waited;
-  double bytes_of_all = 0;
   for (const CollectiveStep& step : list) {
     if (step.part == CollectivePart::kWait) continue;
-    const absl::Duration floor = AllReduceFloor(network, world_size, step);
+    const absl::Duration floor = AllReduceFloor(network, static_cast<int>(compute.size()), step);
     links += floor;
     if (step.part == CollectivePart::kBoth) waited += floor;
-    bytes_of_all += LeastBytesOfAll(step, world_size);
   }
-  absl::Duration floor = std::max(links, waited + LeastCompute(compute));
-  if (network.shared_medium) {
-    const BestLink best = BestOf(network);
-    floor = std::max(floor, SendingFloor(network, best, bytes_of_all, 1));
+  return std::max(links, waited + LeastCompute(compute));
+}
+
+// Who joins a sum sends it, or, as the owner of some elements, those to everybody else.
+double LeastBytesSent(const CollectiveStep& step, int rank, int world_size) {
+  const auto bytes = static_cast<double>(step.wire_bytes());
+  if (step.kind == CollectiveKind::kSend) return step.group.front() == rank ? bytes : 0;
+  if (step.kind != CollectiveKind::kAllReduce) return 0;
+  return std::max(0.0, bytes - RoundingBytes(step, world_size));
+}
+
+// Over all ranks, each algorithm moves every element to one place and back.
+double LeastBytesOfAll(const CollectiveStep& step, int world_size) {
+  const int ranks = step.group.empty() ? world_size : static_cast<int>(step.group.size());
+  const auto bytes = static_cast<double>(step.wire_bytes());
+  if (step.kind == CollectiveKind::kSend) return bytes;
+  if (step.kind != CollectiveKind::kAllReduce) return 0;
+  return std::max(0.0, 2.0 * (ranks - 1) * bytes - RoundingBytes(step, ranks));
+}
+
+absl::Duration BytesFloor(const StepPlan& plan,
+                          const std::vector<std::vector<CollectiveStep>>& lists,
+                          const NetworkOptions& network) {
+  const BestLink best = BestOf(network);
+  double most = 0;
+  for (int rank = 0; rank < plan.world_size; ++rank) {
+    double bytes = 0;
+    for (const CollectiveStep& step : lists[rank]) {
+      if (step.part != CollectivePart::kWait) bytes += LeastBytesSent(step, rank, plan.world_size);
+    }
+    most = std::max(most, bytes);
   }
-  return floor;
+  const absl::Duration own = SendingFloor(network, best, most, plan.world_size - 1);
+  if (!network.shared_medium) return own;
+  double all = 0;
+  ForEachCollective(
+      plan, [&](const CollectiveStep& step) { all += LeastBytesOfAll(step, plan.world_size); });
+  return std::max(own, SendingFloor(network, best, all, 1));
 }
 
 // As it is, but for what is random.
@@ -172,8 +197,9 @@ absl::Duration StepFloor(const StepPlan& plan, const ComputeTable& compute,
   if (plan.world_size == 1) return floor;
   std::vector<std::vector<CollectiveStep>> lists;
   for (const auto& steps : plan.steps) lists.push_back(CollectiveEntries(steps));
+  floor = std::max(floor, BytesFloor(plan, lists, network));
   if (!InStep(lists)) return floor;
-  return std::max(floor, ExchangeFloor(lists.front(), compute, network, plan.world_size));
+  return std::max(floor, SumsFloor(lists.front(), compute, network));
 }
 
 std::optional<v1::NetworkProfile> CalmNetwork(const v1::NetworkProfile& network) {

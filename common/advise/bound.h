@@ -23,10 +23,10 @@ absl::Duration AllReduceFloor(const NetworkOptions& network, int world_size,
 
 // Of a step in the long run, mean over ranks. The largest of
 //   a rank's own compute;
-//   all exchanges, one after another, as the links do them;
-//   where all ranks have the same list: between two exchanges that they wait for, the compute of the
-//     rank that has least of it;
-//   on a shared medium, all bytes of all ranks.
+//   what a rank sends: of what it sums, each element at least once;
+//   on a shared medium, what all ranks send;
+//   where all ranks sum the same, all of them: the sums one after another, as the links do them; and
+//     those that ranks wait for, with between them the compute of the rank that has least of it.
 // `compute`: of BuildComputeTable.
 absl::Duration StepFloor(const StepPlan& plan, const ComputeTable& compute,
                          const NetworkOptions& network);

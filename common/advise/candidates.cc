@@ -56,8 +56,8 @@ std::vector<Overlap> OverlapsOf(const AdviseProblem& problem, const AdviseGroup&
 }
 
 std::vector<bool> VocabulariesOf(const AdviseProblem& problem, const AdviseGroup& group) {
-  const bool can_share = group.strategy.shards > 1 &&
-                         problem.base.plan.shape.vocabulary >= group.strategy.shards;
+  const bool can_share =
+      group.strategy.shards > 1 && problem.base.plan.shape.vocabulary >= group.strategy.shards;
   return can_share ? std::vector<bool>{false, true} : std::vector<bool>{false};
 }
 
@@ -162,9 +162,8 @@ absl::StatusOr<SimulateCase> CaseOf(const AdviseProblem& problem,
 bool IsExact(const AdviseGroup& group) {
   const auto pattern = Pattern::Parse(group.pattern, 0);
   return group.wire == kExactWire && !group.strategy.local && pattern.ok() &&
-         std::all_of(pattern->blocks().begin(), pattern->blocks().end(), [](const auto& block) {
-           return block.kind == BlockKind::kTensorParallel;
-         });
+         std::all_of(pattern->blocks().begin(), pattern->blocks().end(),
+                     [](const auto& block) { return block.kind == BlockKind::kTensorParallel; });
 }
 
 }  // namespace edgetp

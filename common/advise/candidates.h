@@ -87,8 +87,7 @@ AdviseCandidate DenseAlone(const AdviseProblem& problem, int device);
 
 // What the simulator is asked.
 // Errors: InvalidArgument of a pattern or wire format that is none.
-absl::StatusOr<SimulateCase> CaseOf(const AdviseProblem& problem,
-                                    const AdviseCandidate& candidate);
+absl::StatusOr<SimulateCase> CaseOf(const AdviseProblem& problem, const AdviseCandidate& candidate);
 
 // Whether candidates of the group compute what the dense model does, to rounding.
 bool IsExact(const AdviseGroup& group);

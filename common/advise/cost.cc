@@ -53,19 +53,24 @@ AdviseCost CostOf(AdviseGoal goal, const AdviseFigures& figures, double step_sec
   return {per_token, per_token};
 }
 
-AdviseFigures FiguresOf(const std::vector<v1::DeviceProfile>& devices, const StepPlan& plan,
-                        const ComputeTable& compute, double tokens) {
+AdviseFigures FiguresOf(const PlannedCandidate& planned, const ComputeTable& compute) {
+  const StepPlan& plan = planned.strategy.plan;
   AdviseFigures figures;
-  figures.tokens = tokens;
+  figures.tokens = planned.strategy.tokens_per_step / planned.strategy.updates;
   for (int rank = 0; rank < plan.world_size; ++rank) {
-    const v1::DeviceProfile& device = OfRank(devices, rank);
+    const v1::DeviceProfile& device = planned.run.forecast.devices[rank];
     figures.memory_bytes = std::max(figures.memory_bytes, UseOn(device, plan, rank).total_bytes());
     figures.idle_watts += IdleWatts(device);
     absl::Duration busy;
     for (const absl::Duration segment : compute[rank]) busy += segment;
-    figures.compute_joules += ComputeWatts(device) * absl::ToDoubleSeconds(busy);
+    figures.compute_joules +=
+        ComputeWatts(device) * absl::ToDoubleSeconds(busy) / planned.strategy.updates;
   }
   return figures;
+}
+
+double TokensPerStep(const AdviseProblem& problem) {
+  return 1.0 * problem.sequences * problem.base.plan.shape.sequence;
 }
 
 double IdleWatts(const v1::DeviceProfile& device) { return device.watts(); }

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/advise/candidates.h"
-#include "common/plan/step_plan.h"
+#include "common/advise/planned.h"
 #include "common/simulate/compute_cost.h"
 
 namespace edgetp {
@@ -37,9 +37,11 @@ struct AdviseFigures {
 // Of a step that takes so long. Rises with it, so a lower bound of the one is one of the other.
 AdviseCost CostOf(AdviseGoal goal, const AdviseFigures& figures, double step_seconds);
 
-// Of a plan on its devices, one per rank.
-AdviseFigures FiguresOf(const std::vector<v1::DeviceProfile>& devices, const StepPlan& plan,
-                        const ComputeTable& compute, double tokens);
+// `compute`: of BuildComputeTable.
+AdviseFigures FiguresOf(const PlannedCandidate& planned, const ComputeTable& compute);
+
+// That every candidate has.
+double TokensPerStep(const AdviseProblem& problem);
 
 // Power while a rank waits, and what computing adds to it; 0 where the profile says no watts.
 double IdleWatts(const v1::DeviceProfile& device);

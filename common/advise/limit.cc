@@ -30,9 +30,9 @@ double MemoryBoundShare(const StepPlan& plan, const std::vector<DeviceOptions>& 
 }  // namespace
 
 absl::StatusOr<StepLimit> LimitOf(const AdviseProblem& problem, const AdvisedResult& result) {
-  ASSIGN_OR_RETURN(const ForecastCase forecast, CaseOf(problem, result.candidate));
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(forecast.plan));
-  const double memory = MemoryBoundShare(plan, ToDeviceOptions(forecast.devices));
+  ASSIGN_OR_RETURN(const SimulateCase run, CaseOf(problem, result.candidate));
+  ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(run.forecast, run.strategy));
+  const double memory = MemoryBoundShare(strategy.plan, ToDeviceOptions(run.forecast.devices));
   const v1::Breakdown& terms = result.report.breakdown_seconds();
   const std::pair<const char*, double> parts[] = {
       {"compute", (1 - memory) * terms.compute()},

@@ -13,7 +13,8 @@ namespace {
 // Repeated until the model is full. An isolated p saves nothing over s, so (sp) is none of them.
 const std::vector<std::vector<std::string>>& Units() {
   static const auto* const kUnits = new std::vector<std::vector<std::string>>{
-      {"t"}, {"l"}, {"t~2"}, {"g"}, {"t@0.5"}, {"t", "s"}, {"s"}, {"d"}, {"s", "p", "p", "p"}, {"p"}};
+      {"t"}, {"l"}, {"t~2"}, {"g"}, {"t@0.5"}, {"t", "s"}, {"s"}, {"d"}, {"s", "p", "p", "p"},
+      {"p"}};
   return *kUnits;
 }
 
@@ -50,9 +51,8 @@ std::vector<std::string> AdvisedWires() { return {kExactWire, "bf16", "int8", "i
 
 bool HasLateSums(const std::string& pattern) {
   const auto parsed = Pattern::Parse(pattern, 0);
-  return parsed.ok() &&
-         std::any_of(parsed->blocks().begin(), parsed->blocks().end(),
-                     [](const PatternBlock& block) { return SlackOf(block) > 0; });
+  return parsed.ok() && std::any_of(parsed->blocks().begin(), parsed->blocks().end(),
+                                    [](const PatternBlock& block) { return SlackOf(block) > 0; });
 }
 
 }  // namespace edgetp

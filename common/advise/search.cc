@@ -7,6 +7,7 @@
 
 #include "common/advise/bound.h"
 #include "common/advise/devices.h"
+#include "common/advise/planned.h"
 #include "common/base/status_macros.h"
 #include "common/network/network_profile.h"
 #include "common/simulate/simulate_report.h"
@@ -14,10 +15,9 @@
 namespace edgetp {
 namespace {
 
-// A random network is simulated for as many steps as a simulation takes by itself, but of long steps
-// for fewer: the median of the ten best is soon clear.
-constexpr double kSegmentsOfASimulation = 4e5;
-constexpr int kFewestSteps = 10;
+// Long steps are simulated less often than a simulation does by itself: a median is soon clear.
+constexpr double kWorkOfASimulation = 4e5;
+constexpr int kFewestRandomSteps = 10;
 
 // Bounds leave out what rounding of single segments adds up to.
 constexpr double kRounding = 1 - 1e-6;
@@ -34,13 +34,22 @@ double CountOf(const StepPlan& plan) {
 
 // About what one simulated step moves.
 double SegmentsOf(const StepPlan& plan, int64_t segment_bytes) {
-  const double ranks = plan.world_size;
   double segments = 0;
-  for (const CollectiveStep& step : Collectives(plan.steps.front())) {
+  ForEachCollective(plan, [&](const CollectiveStep& step) {
+    const double ranks =
+        step.group.empty() ? plan.world_size : static_cast<double>(step.group.size());
     const double bytes = 2 * (ranks - 1) * static_cast<double>(step.wire_bytes());
     segments += std::max(bytes / static_cast<double>(segment_bytes), 2 * ranks * (ranks - 1));
-  }
+  });
   return segments;
+}
+
+// How many steps of so much work are simulated; absent: as many as a simulation takes by itself.
+std::optional<int> FewerSteps(const NetworkOptions& network, double work) {
+  const double steps = kWorkOfASimulation / work;
+  if (steps >= ForecastSteps(network)) return std::nullopt;
+  const int fewest = network.Random() || network.FollowsTrace() ? kFewestRandomSteps : 1;
+  return std::max(fewest, static_cast<int>(steps));
 }
 
 }  // namespace
@@ -56,9 +65,8 @@ absl::Status AdviseSearch::Prepare() {
   ASSIGN_OR_RETURN(speeds_, DeviceSpeeds(problem_));
   calm_ = CalmNetwork(problem_.base.network);
   space_ = BuildAdviseSpace(problem_, speeds_);
-  // What links of certain ranks cost, nobody else pays.
-  const bool alike = !KnowsRanks(problem_.base.network);
-  if (alike) problem_.base.choose = chosen_.Chooser();
+  // Where links are alike, so is what `auto` becomes on them.
+  if (!KnowsRanks(problem_.base.network)) problem_.base.choose = chosen_.Chooser();
   for (const AdviseGroup& group : space_.groups) {
     ASSIGN_OR_RETURN(const AdviseCost floor, GroupFloor(group));
     groups_.push_back({group, floor});
@@ -71,7 +79,7 @@ absl::Status AdviseSearch::Prepare() {
 absl::StatusOr<AdviseCost> AdviseSearch::GroupFloor(const AdviseGroup& group) {
   double speed = 0;
   AdviseFigures figures;
-  figures.tokens = 1.0 * problem_.sequences * problem_.base.plan.shape.sequence;
+  figures.tokens = TokensPerStep(problem_);
   double least_compute_joules = std::numeric_limits<double>::infinity();
   for (const int device : group.devices) {
     ASSIGN_OR_RETURN(const double alone, AloneSeconds(device, group.pattern));
@@ -88,13 +96,13 @@ absl::StatusOr<AdviseCost> AdviseSearch::GroupFloor(const AdviseGroup& group) {
 absl::StatusOr<double> AdviseSearch::AloneSeconds(int device, const std::string& pattern) {
   const auto known = alone_.find({device, pattern});
   if (known != alone_.end()) return known->second;
-  // Large batches cost least.
-  const AdviseCandidate alone{
-      {"one", {device}, pattern, "fp32"}, {problem_.sequences, 1, {}, false}, {}};
-  ASSIGN_OR_RETURN(const ForecastCase forecast, CaseOf(problem_, alone));
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(forecast.plan));
+  // In one micro-batch: large ones cost least.
+  AdviseCandidate alone = DenseAlone(problem_, device);
+  alone.group.pattern = pattern;
+  ASSIGN_OR_RETURN(const SimulateCase run, CaseOf(problem_, alone));
+  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(run.forecast.plan));
   work_ += CountOf(plan);
-  const ComputeTable compute = BuildComputeTable(plan, ToDeviceOptions(forecast.devices));
+  const ComputeTable compute = BuildComputeTable(plan, ToDeviceOptions(run.forecast.devices));
   const absl::Duration sum =
       std::accumulate(compute[0].begin(), compute[0].end(), absl::ZeroDuration());
   return alone_[{device, pattern}] = std::max(absl::ToDoubleSeconds(sum), 1e-12);
@@ -102,20 +110,24 @@ absl::StatusOr<double> AdviseSearch::AloneSeconds(int device, const std::string&
 
 absl::StatusOr<double> AdviseSearch::ExchangeSeconds(const AdviseGroup& group) {
   if (group.workers() == 1) return 0;
-  const auto key = std::make_tuple(group.strategy, group.workers(), group.pattern, group.wire);
+  const auto key = std::make_tuple(group.strategy.name, group.workers(), group.pattern, group.wire);
   const auto known = exchanges_.find(key);
   if (known != exchanges_.end()) return known->second;
-  AdviseCandidate simplest{group, {problem_.sequences, 1, {}, false}, {}};
+  AdviseCandidate simplest{group, {}, {}};
+  simplest.layout.devices = group.devices;
+  simplest.layout.batch = problem_.sequences / group.strategy.replicas;
   // Any split: every rank exchanges the same.
-  simplest.split.assign(group.devices.size(), 1);
-  ASSIGN_OR_RETURN(const ForecastCase forecast, CaseOf(problem_, simplest));
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(forecast.plan));
-  work_ += CountOf(plan);
-  ASSIGN_OR_RETURN(const NetworkOptions network, ResolveNetwork(forecast.network, plan.world_size));
+  if (group.strategy.shards > 1) simplest.split.assign(group.strategy.shards, 1);
+  ASSIGN_OR_RETURN(const SimulateCase run, CaseOf(problem_, simplest));
+  ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(run.forecast, run.strategy));
+  work_ += CountOf(strategy.plan);
+  ASSIGN_OR_RETURN(const NetworkOptions network,
+                   ResolveNetwork(run.forecast.network, group.workers()));
   ComputeTable none;
-  for (const auto& steps : plan.steps)
+  for (const auto& steps : strategy.plan.steps)
     none.emplace_back(CollectiveEntries(steps).size() + 1, absl::ZeroDuration());
-  return exchanges_[key] = absl::ToDoubleSeconds(StepFloor(plan, none, network));
+  const absl::Duration floor = StepFloor(strategy.plan, none, network) / strategy.updates;
+  return exchanges_[key] = absl::ToDoubleSeconds(floor);
 }
 
 absl::StatusOr<std::vector<AdvisedResult>> AdviseSearch::Best(int count, const Wanted& wanted) {
@@ -185,58 +197,54 @@ absl::Status AdviseSearch::Expand(Group* group) {
 }
 
 absl::Status AdviseSearch::AddLeaf(Group* group, const AdviseLayout& layout) {
-  ASSIGN_OR_RETURN(std::optional<std::vector<int>> split,
-                   FittingSplit(problem_, group->group, layout, speeds_));
-  if (!split.has_value()) {
+  if (PlannedSteps(problem_, group->group, layout) > kMostPlannedSteps) {
+    ++counts_.too_long;
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(std::optional<PlannedCandidate> planned,
+                   PlanCandidate(problem_, group->group, layout, speeds_));
+  if (!planned.has_value()) {
     ++counts_.too_large;
     return absl::OkStatus();
   }
-  Leaf leaf{{group->group, layout, *std::move(split)}};
-  ASSIGN_OR_RETURN(const ForecastCase forecast, CaseOf(problem_, leaf.candidate));
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(forecast.plan));
-  work_ += CountOf(plan);
+  const StepPlan& plan = planned->strategy.plan;
+  const ForecastCase& forecast = planned->run.forecast;
+  const double steps = CountOf(plan);
+  work_ += steps;
   const ComputeTable compute = BuildComputeTable(plan, ToDeviceOptions(forecast.devices));
   ASSIGN_OR_RETURN(const NetworkOptions network, ResolveNetwork(forecast.network, plan.world_size));
-  leaf.figures = FiguresOf(forecast.devices, plan, compute,
-                           1.0 * problem_.sequences * forecast.plan.shape.sequence);
-  const double floor = absl::ToDoubleSeconds(StepFloor(plan, compute, network));
-  leaf.cost = CostOf(problem_.goal, leaf.figures, kRounding * floor);
-  if (network.Random() || network.FollowsTrace()) {
-    const double steps = kSegmentsOfASimulation / SegmentsOf(plan, forecast.segment_bytes);
-    const int usual = ForecastSteps(network);
-    if (steps < usual) leaf.steps = std::max(kFewestSteps, static_cast<int>(steps));
-  }
+  Leaf leaf{planned->candidate};
+  leaf.figures = FiguresOf(*planned, compute);
+  const absl::Duration floor = StepFloor(plan, compute, network) / planned->strategy.updates;
+  leaf.cost = CostOf(problem_.goal, leaf.figures, kRounding * absl::ToDoubleSeconds(floor));
+  leaf.steps = FewerSteps(network, steps + SegmentsOf(plan, forecast.segment_bytes));
   group->leaves.push_back(std::move(leaf));
   return absl::OkStatus();
 }
 
 absl::Status AdviseSearch::RefineLeaf(Leaf* leaf) {
-  ASSIGN_OR_RETURN(const ForecastCase forecast, CaseOf(problem_, leaf->candidate));
-  if (leaf->level == Level::kBound && calm_.has_value() && forecast.plan.world_size > 1)
-    return SimulateCalm(forecast, leaf);
-  return SimulateFully(forecast, leaf);
+  ASSIGN_OR_RETURN(SimulateCase run, CaseOf(problem_, leaf->candidate));
+  if (leaf->level == Level::kBound && calm_.has_value() && run.forecast.plan.world_size > 1)
+    return SimulateCalm(std::move(run), leaf);
+  return SimulateFully(std::move(run), leaf);
 }
 
-absl::Status AdviseSearch::SimulateCalm(const ForecastCase& forecast, Leaf* leaf) {
-  ForecastCase calm = forecast;
-  calm.network = *calm_;
-  calm.steps.reset();
-  calm.choose = chosen_calm_.Chooser();
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(calm.plan));
-  ASSIGN_OR_RETURN(const Forecast result, RunForecast(calm, plan));
-  work_ += static_cast<double>(result.counts.events) + CountOf(plan);
+absl::Status AdviseSearch::SimulateCalm(SimulateCase run, Leaf* leaf) {
+  run.forecast.network = *calm_;
+  run.forecast.choose = chosen_calm_.Chooser();
+  ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(run.forecast, run.strategy));
+  ASSIGN_OR_RETURN(const Forecast result, RunForecast(run.forecast, strategy.plan));
+  work_ += static_cast<double>(result.counts.events) + CountOf(strategy.plan);
   counts_.events += static_cast<double>(result.counts.events);
-  const double seconds = *std::min_element(result.step_seconds.begin(), result.step_seconds.end());
+  const double seconds =
+      *std::min_element(result.step_seconds.begin(), result.step_seconds.end()) / strategy.updates;
   leaf->cost = std::max(leaf->cost, CostOf(problem_.goal, leaf->figures, kRounding * seconds));
   leaf->level = Level::kCalm;
   return absl::OkStatus();
 }
 
-absl::Status AdviseSearch::SimulateFully(const ForecastCase& forecast, Leaf* leaf) {
-  SimulateCase run;
-  run.forecast = forecast;
+absl::Status AdviseSearch::SimulateFully(SimulateCase run, Leaf* leaf) {
   run.forecast.steps = leaf->steps;
-  run.model = problem_.model;
   ASSIGN_OR_RETURN(leaf->report, Simulate(run));
   ++counts_.simulated;
   counts_.events += leaf->report.events();

@@ -36,7 +36,8 @@ struct AdvisedResult {
 
 struct AdviseCounts {
   int64_t candidates = 0;  // of the groups that were looked at
-  int64_t too_large = 0;   // of those
+  int64_t too_large = 0;   // of those, for the devices' memory
+  int64_t too_long = 0;    // of those, to be planned
   int64_t simulated = 0;
   double events = 0;
 };
@@ -92,8 +93,8 @@ class AdviseSearch {
   absl::Status Expand(Group* group);
   absl::Status AddLeaf(Group* group, const AdviseLayout& layout);
   absl::Status RefineLeaf(Leaf* leaf);
-  absl::Status SimulateCalm(const ForecastCase& forecast, Leaf* leaf);
-  absl::Status SimulateFully(const ForecastCase& forecast, Leaf* leaf);
+  absl::Status SimulateCalm(SimulateCase run, Leaf* leaf);
+  absl::Status SimulateFully(SimulateCase run, Leaf* leaf);
   static const Leaf* BestLeaf(const Group& group);
   static void TakeCost(Group* group);
   // Of a group that nobody will look at again: only what has been simulated counts.

@@ -43,9 +43,8 @@ std::vector<AdviseStrategy> StrategiesOf(int workers, const ModelShape& shape, i
     all.push_back({Mesh(kData, outer, kPipeline, inner), outer, inner, 1});
     all.push_back({Mesh(kPipeline, outer, kTensor, inner), 1, outer, inner});
   }
-  std::erase_if(all, [&](const AdviseStrategy& strategy) {
-    return !Possible(strategy, shape, sequences);
-  });
+  std::erase_if(
+      all, [&](const AdviseStrategy& strategy) { return !Possible(strategy, shape, sequences); });
   return all;
 }
 

@@ -86,12 +86,10 @@ absl::StatusOr<std::string> NothingFits(const AdviseProblem& problem) {
         return left.profile.memory_bytes() < right.profile.memory_bytes();
       });
   const int kind = static_cast<int>(largest - problem.devices.begin());
-  const AdviseCandidate alone{
-      {"one", {kind}, absl::StrCat("t*", problem.base.plan.shape.layers), "fp32"},
-      {1, problem.sequences, {}, false},
-      {}};
-  ASSIGN_OR_RETURN(const ForecastCase forecast, CaseOf(problem, alone));
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildEvaluationPlan(forecast.plan));
+  AdviseCandidate alone = DenseAlone(problem, kind);
+  alone.layout.batch = 1;
+  ASSIGN_OR_RETURN(const SimulateCase run, CaseOf(problem, alone));
+  ASSIGN_OR_RETURN(const StepPlan plan, BuildEvaluationPlan(run.forecast.plan));
   return absl::StrCat("nothing fits: ", problem.model,
                       " alone, with one sequence per micro-batch, ", "needs ",
                       FormatBytes(UseOn(largest->profile, plan, 0).total_bytes()), ", ",
