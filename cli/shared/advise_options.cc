@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/advise/cost.h"
@@ -15,6 +16,10 @@
 
 namespace edgetp {
 namespace {
+
+constexpr char kTensor[] = "tensor";
+constexpr char kData[] = "data";
+constexpr char kLocal[] = "local";
 
 // The run that all candidates change: alone, so that no rule about ranks is asked.
 RunFlags Alone(const AdviseFlags& flags) {
@@ -89,36 +94,59 @@ absl::StatusOr<int> ResolveSequences(const AdviseFlags& flags, const v1::RunConf
   return static_cast<int>(tokens / sequence);
 }
 
-// Options that name what is common to all candidates.
-std::vector<std::string> CommonWords(const AdviseFlags& flags) {
+void AddOption(const char* name, const std::optional<std::string>& value,
+               std::vector<std::string>* words) {
+  if (value.has_value()) words->push_back(absl::StrCat("--", name, "=", *value));
+}
+
+// What is the same in all commands; the network only where there is somebody to talk to.
+std::vector<std::string> CommonWords(const AdviseFlags& flags, bool network) {
   std::vector<std::string> words;
-  const auto add = [&words](const char* option, const std::optional<std::string>& value) {
-    if (value.has_value()) words.push_back(absl::StrCat("--", option, "=", *value));
-  };
   const RunFlags& run = flags.run;
-  if (!run.config_path.empty()) add("config_path", run.config_path);
-  add("config", run.config);
-  add("model", run.model);
-  if (run.sequence.has_value()) add("sequence", absl::StrCat(*run.sequence));
-  add("network", run.network);
-  add("delay", run.link.delay);
-  add("jitter", run.link.jitter);
-  add("rate", run.link.rate);
-  add("loss", run.link.loss);
-  if (run.seed.has_value()) add("seed", absl::StrCat(*run.seed));
-  for (const std::string& assignment : run.set) add("set", assignment);
+  if (!run.config_path.empty()) AddOption("config_path", run.config_path, &words);
+  AddOption("config", run.config, &words);
+  AddOption("model", run.model, &words);
+  if (run.sequence.has_value()) AddOption("sequence", absl::StrCat(*run.sequence), &words);
+  if (network) {
+    AddOption("network", run.network, &words);
+    AddOption("delay", run.link.delay, &words);
+    AddOption("jitter", run.link.jitter, &words);
+    AddOption("rate", run.link.rate, &words);
+    AddOption("loss", run.link.loss, &words);
+  }
+  if (run.seed.has_value()) AddOption("seed", absl::StrCat(*run.seed), &words);
+  for (const std::string& assignment : run.set) AddOption("set", assignment, &words);
   return words;
 }
 
+bool SharesTensors(const v1::AdvisedCandidate& candidate) {
+  return absl::StrContains(candidate.strategy(), kTensor);
+}
+
+// Which option names the format of what the candidate exchanges.
+void AddWires(const v1::AdvisedCandidate& candidate, std::vector<std::string>* words) {
+  if (candidate.wire() == "fp32") return;
+  const bool data = absl::StartsWith(candidate.strategy(), kData);
+  const bool replicas = data || candidate.strategy() == kLocal;
+  const bool activations = !replicas || absl::StrContains(candidate.strategy(), ',');
+  if (activations) AddOption("wire", candidate.wire(), words);
+  if (replicas) AddOption("wire_grad_sync", candidate.wire(), words);
+}
+
+// What tells the candidate from others.
 std::vector<std::string> CandidateWords(const v1::AdvisedCandidate& candidate) {
-  std::vector<std::string> words = {absl::StrCat("--workers=", candidate.workers()),
-                                    absl::StrCat("--device=", candidate.devices()),
-                                    absl::StrCat("--pattern=", candidate.pattern()),
-                                    absl::StrCat("--batch=", candidate.batch())};
-  words.push_back(absl::StrCat("--set=train.micro_batches=", candidate.micro_batches()));
+  std::vector<std::string> words = {
+      absl::StrCat("--workers=", candidate.workers()),
+      absl::StrCat("--device=", candidate.devices()), absl::StrCat("--batch=", candidate.batch()),
+      absl::StrCat("--set=train.micro_batches=", candidate.micro_batches())};
   if (candidate.workers() == 1) return words;
-  words.push_back(absl::StrCat("--wire=", candidate.wire()));
-  words.push_back(absl::StrCat("--overlap=", absl::AsciiStrToLower(candidate.overlap())));
+  if (candidate.strategy() != kTensor) AddOption("strategy", candidate.strategy(), &words);
+  if (!candidate.schedule().empty()) AddOption("schedule", candidate.schedule(), &words);
+  AddWires(candidate, &words);
+  if (!SharesTensors(candidate)) return words;
+  AddOption("pattern", candidate.pattern(), &words);
+  if (candidate.overlap() != "NONE")
+    AddOption("overlap", absl::AsciiStrToLower(candidate.overlap()), &words);
   if (candidate.vocabulary_parallel()) words.push_back("--vocabulary_parallel");
   if (!candidate.split().empty())
     words.push_back(absl::StrCat("--set=split=", absl::StrJoin(candidate.split(), ",")));
@@ -134,11 +162,19 @@ std::string CommandLine(const std::string& command, const std::vector<std::strin
   return line;
 }
 
-void FillCommands(const std::vector<std::string>& common, v1::AdvisedCandidate* candidate) {
+// Workers execute what has one axis and no stages.
+bool IsExecuted(const v1::AdvisedCandidate& candidate) {
+  const std::string& strategy = candidate.strategy();
+  return candidate.workers() == 1 || strategy == kTensor || strategy == kData || strategy == kLocal;
+}
+
+void FillCommands(const AdviseFlags& flags, v1::AdvisedCandidate* candidate) {
+  const std::vector<std::string> common = CommonWords(flags, candidate->workers() > 1);
   const std::vector<std::string> own = CandidateWords(*candidate);
   std::vector<std::string> simulated = own;
   if (candidate->has_steps()) simulated.push_back(absl::StrCat("--steps=", candidate->steps()));
   candidate->set_simulate_command(CommandLine("simulate", common, simulated));
+  if (!IsExecuted(*candidate)) return;
   candidate->set_train_command(CommandLine("train", common, own));
   candidate->set_simulated_clock_command(CommandLine("train --clock=simulated", common, own));
 }
@@ -169,12 +205,11 @@ AdviseProblem ResolveAdvise(const AdviseFlags& flags, Faults* faults,
 }
 
 void FillCommands(const AdviseFlags& flags, v1::AdviseReport* report) {
-  const std::vector<std::string> common = CommonWords(flags);
   for (auto* list : {report->mutable_best(), report->mutable_best_of_strategy()}) {
-    for (v1::AdvisedCandidate& candidate : *list) FillCommands(common, &candidate);
+    for (v1::AdvisedCandidate& candidate : *list) FillCommands(flags, &candidate);
   }
-  if (report->has_best_one()) FillCommands(common, report->mutable_best_one());
-  if (report->has_best_exact()) FillCommands(common, report->mutable_best_exact());
+  if (report->has_best_one()) FillCommands(flags, report->mutable_best_one());
+  if (report->has_best_exact()) FillCommands(flags, report->mutable_best_exact());
 }
 
 std::string ShellWord(const std::string& word) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -43,8 +44,9 @@ std::vector<Named> Rows(const v1::AdviseReport& report) {
 std::string HowText(const v1::AdvisedCandidate& candidate) {
   std::vector<std::string> words = {candidate.strategy()};
   if (candidate.workers() > 1) {
-    words.push_back(candidate.pattern());
+    if (absl::StrContains(candidate.strategy(), "tensor")) words.push_back(candidate.pattern());
     words.push_back(candidate.wire());
+    if (!candidate.schedule().empty()) words.push_back(candidate.schedule());
     if (candidate.overlap() != "NONE") words.push_back(absl::AsciiStrToLower(candidate.overlap()));
     if (candidate.vocabulary_parallel()) words.push_back("vocabulary");
   }

@@ -6,6 +6,7 @@
 #include "common/advise/devices.h"
 #include "common/advise/patterns.h"
 #include "common/base/status_macros.h"
+#include "common/config/load.h"
 #include "common/simulate/compute_cost.h"
 
 namespace edgetp {
@@ -152,7 +153,9 @@ absl::StatusOr<SimulateCase> CaseOf(const AdviseProblem& problem,
   run.forecast.devices.clear();
   for (const int device : layout.devices)
     run.forecast.devices.push_back(problem.devices[device].profile);
-  if (group.workers() == 1 || group.strategy.shards == group.workers()) return run;
+  // Whatever it says of ranks, a device alone has no network.
+  if (group.workers() == 1) run.forecast.network = UnlimitedNetwork();
+  if (group.strategy.shards == group.workers()) return run;
   run.strategy.emplace();
   run.strategy->strategy = group.strategy.name;
   run.strategy->schedule = layout.schedule;

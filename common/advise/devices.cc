@@ -46,10 +46,22 @@ std::vector<std::vector<int>> Alone(const std::vector<int>& kinds) {
   return subsets;
 }
 
-// The first n of `pool`, for every n from 2 on.
-void AddPrefixes(const std::vector<int>& pool, int most, std::vector<std::vector<int>>* subsets) {
-  for (int size = 2; size <= std::min<int>(most, static_cast<int>(pool.size())); ++size)
+// The first n of `pool`, for every n from `fewest` on.
+void AddPrefixes(const std::vector<int>& pool, int fewest, int most,
+                 std::vector<std::vector<int>>* subsets) {
+  for (int size = fewest; size <= std::min<int>(most, static_cast<int>(pool.size())); ++size)
     subsets->emplace_back(pool.begin(), pool.begin() + size);
+}
+
+// The fewest ranks that a network has which speaks of some.
+int RanksNamed(const v1::NetworkProfile& network) {
+  int last = 1;
+  for (const v1::LinkOverride& rule : network.overrides())
+    last = std::max({last, rule.source(), rule.destination()});
+  for (const v1::PartitionGroup& group : network.partition()) {
+    for (const int rank : group.ranks()) last = std::max(last, rank);
+  }
+  return last + 1;
 }
 
 // Goes on with `kinds` from `next` on: none of the kind, one, ...
@@ -87,21 +99,22 @@ std::vector<std::vector<int>> DeviceSubsets(const AdviseProblem& problem,
   const std::vector<int> kinds = BySpeed(problem, speeds);
   std::vector<std::vector<int>> subsets = Alone(kinds);
   if (KnowsRanks(problem.base.network)) {
-    AddPrefixes(Pool(problem, InOrder(problem)), most, &subsets);
-    left_out->push_back(
-        absl::StrCat("network ", problem.base.network.name(),
-                     " has links of certain ranks: devices are its ranks in the order of "
-                     "--devices, and only the "
-                     "first n of them were tried, for every n; reorder --devices to try others"));
+    const int fewest = RanksNamed(problem.base.network);
+    AddPrefixes(Pool(problem, InOrder(problem)), fewest, most, &subsets);
+    left_out->push_back(absl::StrCat(
+        "network ", problem.base.network.name(),
+        " has links of certain ranks: devices are its ranks in the order of --devices; tried were "
+        "each device alone and the first n, for every n from ",
+        fewest, " on; reorder --devices to try others"));
     return subsets;
   }
   if (Multisets(problem) <= kMaxSubsets) {
     std::vector<int> devices;
     AddMultisets(problem, kinds, 0, most, &devices, &subsets);
   } else {
-    AddPrefixes(Pool(problem, kinds), most, &subsets);
+    AddPrefixes(Pool(problem, kinds), 2, most, &subsets);
     for (const int kind : kinds) {
-      if (kind != kinds.front()) AddPrefixes(Pool(problem, {kind}), most, &subsets);
+      if (kind != kinds.front()) AddPrefixes(Pool(problem, {kind}), 2, most, &subsets);
     }
     left_out->push_back(absl::StrCat("of the ", Multisets(problem), " choices of devices, ",
                                      subsets.size(),

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "common/advise/devices.h"
+#include "common/advise/planned.h"
 #include "tests/advise/problem.h"
 
 namespace edgetp {
@@ -18,8 +19,10 @@ using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::TensorGroup;
 using testing::TinyProblem;
 using ::testing::UnorderedElementsAre;
+using testing::WholeBatch;
 
 using Devices = std::vector<int>;
 
@@ -57,7 +60,7 @@ TEST(AdviseDevicesTest, TooManyChoicesAreThinnedOutAndTold) {
 
 TEST(AdviseDevicesTest, WhereLinksBelongToRanksTheOrderIsTheUsers) {
   AdviseProblem problem = TinyProblem();
-  problem.base.network.add_overrides()->set_source(2);
+  problem.base.network.add_overrides()->set_source(1);
   std::vector<std::string> left_out;
   EXPECT_THAT(Subsets(problem, &left_out),
               UnorderedElementsAre(Devices{0}, Devices{1}, Devices{0, 0}, Devices{0, 0, 1}));
@@ -99,7 +102,7 @@ TEST(AdviseSpaceTest, ExactLeavesOutWhatChangesTheLoss) {
 TEST(AdviseSpaceTest, NobodyHasLessThanAHead) {
   AdviseProblem problem = TinyProblem();
   problem.base.plan.shape.heads = 2;
-  for (const AdviseGroup& group : Groups(problem)) EXPECT_LE(group.workers(), 2);
+  for (const AdviseGroup& group : Groups(problem)) EXPECT_LE(group.strategy.shards, 2);
 }
 
 TEST(AdviseSpaceTest, ADeviceOfOneCoreDoesNotOverlap) {
@@ -107,6 +110,7 @@ TEST(AdviseSpaceTest, ADeviceOfOneCoreDoesNotOverlap) {
   for (AdvisedDevices& devices : problem.devices) devices.profile.set_cores(1);
   for (const AdviseGroup& group : Groups(problem)) {
     EXPECT_NE(group.pattern[0], 'l');
+    EXPECT_NE(group.strategy.name, "data");
     for (const AdviseLayout& layout : LayoutsOf(problem, group))
       EXPECT_EQ(layout.overlap.kind, OverlapKind::kNone);
   }
@@ -114,45 +118,80 @@ TEST(AdviseSpaceTest, ADeviceOfOneCoreDoesNotOverlap) {
 
 TEST(AdviseSpaceTest, EveryLayoutHasTheSameSequences) {
   const AdviseProblem problem = TinyProblem();
-  for (const AdviseLayout& layout : LayoutsOf(problem, Groups(problem).back())) {
-    EXPECT_EQ(layout.batch * layout.micro_batches, problem.sequences);
-    EXPECT_LE(layout.overlap.rows, layout.batch);
+  for (const AdviseGroup& group : Groups(problem)) {
+    for (const AdviseLayout& layout : LayoutsOf(problem, group)) {
+      EXPECT_EQ(layout.batch * layout.micro_batches * group.strategy.replicas, problem.sequences);
+      EXPECT_LE(layout.overlap.rows, layout.batch);
+    }
   }
+}
+
+std::vector<std::string> Strategies(int workers, int sequences) {
+  std::vector<std::string> names;
+  for (const AdviseStrategy& strategy : StrategiesOf(workers, {.layers = 3, .heads = 4}, sequences))
+    names.push_back(strategy.name);
+  return names;
+}
+
+TEST(AdviseStrategiesTest, EachAxisAloneAndMeshesOfTwo) {
+  EXPECT_THAT(Strategies(1, 12), ElementsAre("one"));
+  EXPECT_THAT(Strategies(2, 12), ElementsAre("tensor", "data", "pipeline", "local"));
+  EXPECT_THAT(Strategies(4, 12), ElementsAre("tensor", "data", "local", "data=2,tensor=2",
+                                             "data=2,pipeline=2", "pipeline=2,tensor=2"));
+  EXPECT_THAT(Strategies(5, 12), IsEmpty());  // of 4 heads, 3 layers, 12 sequences
+}
+
+TEST(AdviseStrategiesTest, AKindHasNoSizes) {
+  const AdviseStrategy mesh{.name = "data=2,tensor=16"};
+  EXPECT_EQ(mesh.Kind(), "data,tensor");
+}
+
+TEST(AdviseOrdersTest, StagesAreTriedInEveryOrderThatDiffers) {
+  const AdviseProblem problem = TinyProblem();
+  const AdviseGroup pipeline{{.name = "pipeline", .stages = 3}, {1, 0, 0}, "t*3", "fp32"};
+  EXPECT_THAT(OrdersOf(problem, pipeline),
+              UnorderedElementsAre(Devices{1, 0, 0}, Devices{0, 1, 0}, Devices{0, 0, 1}));
+  EXPECT_THAT(OrdersOf(problem, TensorGroup({1, 0, 0})), ElementsAre(Devices{1, 0, 0}));
+}
+
+TEST(AdviseOrdersTest, OfVeryManyOrdersTheFastestIsFirstOrLast) {
+  const AdviseGroup pipeline{{.name = "pipeline", .stages = 5}, {0, 1, 2, 3, 4}, "t*5", "fp32"};
+  EXPECT_EQ(OrdersOfDevices(pipeline.devices), 120);
+  EXPECT_THAT(OrdersOf(TinyProblem(), pipeline),
+              ElementsAre(Devices{0, 1, 2, 3, 4}, Devices{4, 3, 2, 1, 0}));
+}
+
+std::optional<std::vector<int>> Split(const AdviseProblem& problem, const AdviseGroup& group,
+                                      const std::vector<double>& speeds) {
+  return FittingSplit(problem, group, WholeBatch(problem, group), speeds).value();
 }
 
 // Two slow boards and one that is twice as fast share four heads: 1, 1 and 2.
 TEST(AdviseSplitTest, HeadsFollowTheSpeeds) {
   const AdviseProblem problem = TinyProblem();
-  const AdviseGroup group{"tensor", {1, 0, 0}, "t*3", "fp32"};
-  const auto split = FittingSplit(problem, group, {4, 1, {}, false}, DeviceSpeeds(problem).value());
-  EXPECT_EQ(split.value(), (std::vector<int>{2, 1, 1}));
+  EXPECT_EQ(Split(problem, TensorGroup({1, 0, 0}), DeviceSpeeds(problem).value()),
+            (std::vector<int>{2, 1, 1}));
 }
 
 TEST(AdviseSplitTest, EqualDevicesNeedNoSplit) {
   const AdviseProblem problem = TinyProblem();
-  const AdviseGroup group{"tensor", {0, 0}, "t*3", "fp32"};
-  EXPECT_THAT(FittingSplit(problem, group, {4, 1, {}, false}, DeviceSpeeds(problem).value())
-                  .value()
-                  .value(),
-              IsEmpty());
+  EXPECT_EQ(Split(problem, TensorGroup({0, 0}), DeviceSpeeds(problem).value()), std::vector<int>());
 }
 
 TEST(AdviseSplitTest, WhatDoesNotFitIntoTheFastOneGoesToTheOthers) {
   AdviseProblem problem = TinyProblem();
   problem.base.plan.shape.channels = 512;
-  const AdviseGroup group{"tensor", {1, 0}, "t*3", "fp32"};
-  const AdviseLayout layout{4, 1, {}, false};
+  const AdviseGroup group = TensorGroup({1, 0});
   const std::vector<double> speeds = {1, 100};
   const auto memory = [&](const std::vector<int>& split) {
-    return BuildEvaluationPlan(CaseOf(problem, {group, layout, split})->plan)
-        ->memory[0]
-        .total_bytes();
+    const SimulateCase run = CaseOf(problem, {group, WholeBatch(problem, group), split}).value();
+    return BuildEvaluationPlan(run.forecast.plan)->memory[0].total_bytes();
   };
-  EXPECT_EQ(FittingSplit(problem, group, layout, speeds).value(), (std::vector<int>{3, 1}));
+  EXPECT_EQ(Split(problem, group, speeds), (std::vector<int>{3, 1}));
   problem.devices[1].profile.set_memory_bytes(memory({2, 2}));
-  EXPECT_THAT(FittingSplit(problem, group, layout, speeds).value().value(), IsEmpty());  // 2 and 2
+  EXPECT_EQ(Split(problem, group, speeds), std::vector<int>());  // 2 and 2
   problem.devices[1].profile.set_memory_bytes(memory({1, 3}) - 1);
-  EXPECT_FALSE(FittingSplit(problem, group, layout, speeds).value().has_value());
+  EXPECT_FALSE(Split(problem, group, speeds).has_value());
 }
 
 }  // namespace

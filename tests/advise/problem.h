@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/advise/cost.h"
+#include "common/advise/planned.h"
 #include "common/advise/search.h"
 #include "common/simulate/simulate_report.h"
 
@@ -39,6 +40,17 @@ inline AdviseProblem TinyProblem() {
   return problem;
 }
 
+// A group of all devices that share each tensor.
+inline AdviseGroup TensorGroup(std::vector<int> devices, const std::string& pattern = "t*3",
+                               const std::string& wire = "fp32") {
+  const auto shards = static_cast<int>(devices.size());
+  return {{.name = "tensor", .shards = shards}, std::move(devices), pattern, wire};
+}
+
+inline AdviseLayout WholeBatch(const AdviseProblem& problem, const AdviseGroup& group) {
+  return {.devices = group.devices, .batch = problem.sequences / group.strategy.replicas};
+}
+
 // Every layout of every group, simulated: the costs of the groups, the best first.
 inline std::vector<AdviseCost> Exhaustive(const AdviseProblem& problem) {
   const std::vector<double> speeds = DeviceSpeeds(problem).value();
@@ -46,18 +58,15 @@ inline std::vector<AdviseCost> Exhaustive(const AdviseProblem& problem) {
   for (const AdviseGroup& group : BuildAdviseSpace(problem, speeds).groups) {
     std::optional<AdviseCost> best;
     for (const AdviseLayout& layout : LayoutsOf(problem, group)) {
-      const auto split = FittingSplit(problem, group, layout, speeds).value();
-      if (!split.has_value()) continue;
-      SimulateCase run;
-      run.forecast = CaseOf(problem, {group, layout, *split}).value();
-      const auto report = Simulate(run);
+      const auto planned = PlanCandidate(problem, group, layout, speeds);
+      EXPECT_TRUE(planned.ok()) << planned.status();
+      if (!planned->has_value()) continue;
+      const auto report = Simulate((*planned)->run);
       EXPECT_TRUE(report.ok()) << report.status();
-      const StepPlan plan = BuildStepPlan(run.forecast.plan).value();
-      const AdviseFigures figures =
-          FiguresOf(run.forecast.devices, plan,
-                    BuildComputeTable(plan, ToDeviceOptions(run.forecast.devices)),
-                    problem.sequences * problem.base.plan.shape.sequence);
-      const AdviseCost cost = CostOf(problem.goal, figures, report->step_seconds());
+      const ComputeTable compute = BuildComputeTable(
+          (*planned)->strategy.plan, ToDeviceOptions((*planned)->run.forecast.devices));
+      const AdviseCost cost =
+          CostOf(problem.goal, FiguresOf(**planned, compute), report->step_seconds());
       if (!best.has_value() || cost < *best) best = cost;
     }
     if (best.has_value()) costs.push_back(*best);
