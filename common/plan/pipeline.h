@@ -44,7 +44,7 @@ struct StageExtras {
 };
 
 // How many layers each stage has, at least one: those for which the slowest stage is as fast as it can
-// be, by `speeds` of the stages (in proportion); of such cuts one that is as even as can be.
+// be, by `speeds` of the stages (in proportion). Earlier stages win ties.
 // Errors: InvalidArgument for more stages than layers.
 absl::StatusOr<std::vector<int>> CutLayers(int layers, const std::vector<double>& speeds,
                                            const StageExtras& extras);

@@ -12,6 +12,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/suggest.h"
 #include "common/plan/mesh_planner.h"
+#include "common/plan/plan_checks.h"
 #include "common/plan/work.h"
 
 namespace edgetp {
@@ -59,6 +60,8 @@ absl::StatusOr<StrategyPlan> PlanLocal(const StrategyOptions& options) {
   ASSIGN_OR_RETURN(LocalPlans plans, BuildLocalPlans(options.plan));
   StrategyPlan strategy;
   strategy.updates = options.inner_steps;
+  RETURN_IF_ERROR(CheckStepCount(1.0 * options.inner_steps * plans.inner.world_size *
+                                 static_cast<double>(plans.inner.steps[0].size())));
   for (size_t rank = 0; rank < plans.inner.steps.size(); ++rank) {
     const std::vector<PlanStep>& inner = plans.inner.steps[rank];
     std::vector<PlanStep>& outer = plans.outer.steps[rank];

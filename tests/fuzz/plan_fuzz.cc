@@ -6,6 +6,7 @@
 #include "common/config/defaults.h"
 #include "common/config/validate.h"
 #include "common/plan/step_plan.h"
+#include "common/plan/strategy.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace edgetp {
@@ -72,6 +73,43 @@ void ExpectSound(const PlanOptions& options, const StepPlan& plan) {
   for (const CollectiveStep& step : first) FUZZ_EXPECT(step.elements > 0 && step.wire_bytes() > 0);
 }
 
+// Mostly a mesh, whose ranks are then the workers.
+void SetStrategy(FuzzInput* input, StrategyOptions* options) {
+  const char* const axes[] = {"data", "local", "tensor", "pipeline"};
+  if (input->Byte() % 4 == 0) {
+    options->strategy = input->Text(32);
+    return;
+  }
+  options->strategy.clear();
+  options->plan.world_size = 1;
+  for (int left = 1 + input->Byte() % 3; left > 0; --left) {
+    const int size = 1 + input->Byte() % 4;
+    options->plan.world_size *= size;
+    options->strategy += (options->strategy.empty() ? "" : ",") +
+                         std::string(axes[input->Byte() % 4]) + "=" + std::to_string(size);
+  }
+}
+
+// Of sizes that are quickly planned: larger ones are BuildStepPlan's matter, too.
+void ExpectSoundStrategy(const PlanOptions& plan, FuzzInput* input) {
+  const double steps = 1.0 * plan.shape.layers * plan.micro_batches * plan.world_size;
+  if (steps > 4096) return;
+  StrategyOptions options;
+  options.plan = plan;
+  SetStrategy(input, &options);
+  options.schedule =
+      input->Byte() % 2 == 0 ? PipelineSchedule::kGpipe : PipelineSchedule::k1F1B;
+  options.inner_steps = AnySize(input) % 4;
+  options.bucket_bytes = int64_t{AnySize(input)} << 20;
+  const auto strategy = BuildStrategyPlan(options);
+  if (!strategy.ok()) return ExpectGoodError(strategy.status());
+  FUZZ_EXPECT(CheckGroups(strategy->plan).ok());
+  for (const auto& steps_of_rank : strategy->plan.steps)
+    FUZZ_EXPECT(CheckHandles(steps_of_rank).ok());
+  for (const MemoryUse& use : strategy->plan.memory)
+    FUZZ_EXPECT(std::isfinite(use.total_bytes()) && use.total_bytes() > 0);
+}
+
 }  // namespace
 }  // namespace edgetp
 
@@ -85,6 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto plan = BuildStepPlan(*options);
   if (plan.ok()) {
     ExpectSound(*options, *plan);
+    ExpectSoundStrategy(*options, &input);
   } else {
     ExpectGoodError(plan.status());  // too many steps for memory
   }
