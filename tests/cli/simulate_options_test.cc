@@ -182,8 +182,9 @@ TEST(SimulateOptionsTest, AllStandsForEveryAlgorithmOnce) {
   SimulateFlags flags = Flags();
   flags.algorithms = {"ring", "all"};
   Faults faults;
-  EXPECT_THAT(ResolveAlgorithms(flags, &faults),
-              ElementsAre("ring", "direct", "two_phase", "halving_doubling", "star", "ring_sliced"));
+  EXPECT_THAT(
+      ResolveAlgorithms(flags, &faults),
+      ElementsAre("ring", "direct", "two_phase", "halving_doubling", "star", "ring_sliced"));
 }
 
 TEST(SimulateOptionsTest, AllMeansThoseThatTakeTheWireFormats) {

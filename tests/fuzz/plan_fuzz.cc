@@ -131,8 +131,7 @@ void ExpectSoundStrategy(const PlanOptions& plan, FuzzInput* input) {
   StrategyOptions options;
   options.plan = plan;
   SetStrategy(input, &options);
-  options.schedule =
-      input->Byte() % 2 == 0 ? PipelineSchedule::kGpipe : PipelineSchedule::k1F1B;
+  options.schedule = input->Byte() % 2 == 0 ? PipelineSchedule::kGpipe : PipelineSchedule::k1F1B;
   options.inner_steps = AnySize(input) % 4;
   options.bucket_bytes = int64_t{AnySize(input)} << 20;
   const auto strategy = BuildStrategyPlan(options);

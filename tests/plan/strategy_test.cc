@@ -12,8 +12,8 @@
 namespace edgetp {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::ExpectSamePlan;
+using ::testing::HasSubstr;
 
 StrategyOptions Options(const std::string& strategy, int workers, int layers = 4) {
   StrategyOptions options;
@@ -139,8 +139,8 @@ TEST(StrategyTest, EverybodyTogetherComputesWhatOneDoes) {
 TEST(StrategyTest, ReplicasHaveTokensOfTheirOwn) {
   const double tokens = 2 * 4 * 64;  // batch, micro-batches, sequence
   for (const auto& [strategy, times] :
-       {std::pair("one", 1), std::pair("tensor", 1), std::pair("pipeline", 1),
-        std::pair("data", 4), std::pair("data=2,tensor=2", 2), std::pair("local", 4 * 3),
+       {std::pair("one", 1), std::pair("tensor", 1), std::pair("pipeline", 1), std::pair("data", 4),
+        std::pair("data=2,tensor=2", 2), std::pair("local", 4 * 3),
         std::pair("local=2,pipeline=2", 2 * 3)}) {
     EXPECT_EQ(PlanOf(Options(strategy, 4)).tokens_per_step, times * tokens) << strategy;
   }
@@ -183,9 +183,9 @@ TEST(StrategyTest, ReplicasOfAMeshSumEachGradientOnce) {
     const StepPlan plan = PlanOf(options).plan;
     const double parameters =
         std::accumulate(plan.parameters.begin(), plan.parameters.end(), 0.0) / 2;
-    EXPECT_EQ(static_cast<double>(
-                  Elements(plan, CollectiveKind::kAllReduce, TrafficClass::kGradSync)),
-              parameters)
+    EXPECT_EQ(
+        static_cast<double>(Elements(plan, CollectiveKind::kAllReduce, TrafficClass::kGradSync)),
+        parameters)
         << strategy;
   }
 }

@@ -45,8 +45,8 @@ StepPlan PlanOf(int world_size, const std::vector<CollectiveStep>& collectives) 
   plan.steps.resize(world_size);
   for (const CollectiveStep& step : collectives) {
     for (int rank = 0; rank < world_size; ++rank) {
-      const bool member = step.group.empty() || std::find(step.group.begin(), step.group.end(),
-                                                          rank) != step.group.end();
+      const bool member = step.group.empty() ||
+                          std::find(step.group.begin(), step.group.end(), rank) != step.group.end();
       if (member) plan.steps[rank].push_back(step);
     }
   }
@@ -172,9 +172,9 @@ TEST(GroupFoldTest, GroupsThatMeetOnALinkAreTheSame) {
       TimelineOptions options = UniformOptions(4, "two_phase");
       options.network.shared_medium = shared_medium;
       const StepPlan plan = MeshPlan(6);
-      ExpectFoldingChangesNothing(options, plan,
-                                  Compute(plan, absl::Microseconds(microseconds),
-                                          absl::Microseconds(microseconds) / 3));
+      ExpectFoldingChangesNothing(
+          options, plan,
+          Compute(plan, absl::Microseconds(microseconds), absl::Microseconds(microseconds) / 3));
     }
   }
 }
@@ -203,8 +203,8 @@ TEST(GroupFoldTest, GroupsOnUnlikeLinksAreToldApart) {
   slow.rate_bits_per_second /= 50;
   options.network.overrides[{2, 3}] = slow;
   const StepPlan plan = MeshPlan(4);
-  EXPECT_GT(ExpectFoldingChangesNothing(
-                options, plan, Compute(plan, absl::Seconds(5), absl::ZeroDuration())),
+  EXPECT_GT(ExpectFoldingChangesNothing(options, plan,
+                                        Compute(plan, absl::Seconds(5), absl::ZeroDuration())),
             0);
 }
 

@@ -93,8 +93,8 @@ TEST(StrategyFormsTest, Gpipe) {
         ExpectNear(step, Direction(stages, m, f, w) + Direction(stages, m, 2 * f, w) + norm);
         const absl::Duration methods =
             AsInMethods(stages, m, f, w) + AsInMethods(stages, m, 2 * f, w) + norm;
-        const absl::Duration more = std::max(absl::ZeroDuration(), w - f) +
-                                    std::max(absl::ZeroDuration(), w - 2 * f);
+        const absl::Duration more =
+            std::max(absl::ZeroDuration(), w - f) + std::max(absl::ZeroDuration(), w - 2 * f);
         ExpectNear(methods - step, more);
       }
     }
