@@ -167,7 +167,9 @@ void AddCells(const SimulateFlags& flags, const RunFlags& run,
   };
   const bool first_of_all =
       first(run.pattern, flags.patterns) && first(run.overlap, flags.overlaps);
-  for (const auto& strategy : OrNone(StrategiesOf(flags.strategy, WorkersOf(run)))) {
+  std::vector<std::string> strategies;
+  if (flags.strategy.asked()) strategies = StrategiesOf(flags.strategy, WorkersOf(run));
+  for (const auto& strategy : OrNone(strategies)) {
     if (strategy.has_value() && !SharesTensors(*strategy) && !first_of_all) continue;
     auto cell = ResolveCell(flags, run, device, strategy);
     faults->Add(cell.status());

@@ -1,5 +1,7 @@
 #include "cli/shared/strategy_flags.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "cli/shared/command.h"
 #include "common/base/status_macros.h"

@@ -230,7 +230,7 @@ absl::StatusOr<std::vector<ModelStage>> CutModel(const StrategyOptions& options,
   return stages;
 }
 
-// `steps`: of one update.
+// `steps`: of one update. `kept`: micro-batches whose activations are kept.
 MemorySizes SizesOfRank(const StrategyOptions& options, Replicas exchange, const ModelStage& stage,
                         const Shard& shard, int kept, const std::vector<PlanStep>& steps) {
   MemorySizes sizes = SizesOf(stage.options, stage.parameters, shard, stage.place);
@@ -276,11 +276,13 @@ absl::StatusOr<StepPlan> BuildMeshPlan(const StrategyOptions& options, const Mes
       return MeshRank(options, mesh, exchange, stages, shard, rank).Steps(count);
     };
     plan.steps.push_back(steps(updates));
+    const std::vector<PlanStep> once = updates > 1 ? steps(1) : std::vector<PlanStep>();
     const int kept = MicroBatchesKept(options.schedule, static_cast<int>(stages.size()), number,
                                       options.plan.micro_batches);
     // A model that is not cut keeps one micro-batch at a time.
-    plan.memory_sizes.push_back(
-        SizesOfRank(options, exchange, stage, shard, stages.size() == 1 ? 1 : kept, steps(1)));
+    plan.memory_sizes.push_back(SizesOfRank(options, exchange, stage, shard,
+                                            stages.size() == 1 ? 1 : kept,
+                                            updates > 1 ? once : plan.steps.back()));
     plan.memory.push_back(TrainingMemory(plan.memory_sizes.back(), /*gathers=*/rank == 0));
     plan.parameters.push_back(RankElements(stage.parameters, shard));
   }

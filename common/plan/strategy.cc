@@ -250,13 +250,16 @@ absl::StatusOr<std::vector<int>> LayersOf(const StrategyOptions& options, const 
 
 absl::Status CheckOptions(const StrategyOptions& options) {
   constexpr int kMaxInnerSteps = 1 << 20;
+  if (options.plan.world_size < 1 || options.plan.world_size > kMaxAxis)
+    return Refuse(options, absl::StrCat("workers=", options.plan.world_size, ": must be in [1, ",
+                                        kMaxAxis, "]"));
   if (options.bucket_bytes < int64_t{sizeof(float)})
     return Refuse(options,
                   absl::StrCat("bucket_bytes=", options.bucket_bytes, ": must be at least 4"));
   if (options.inner_steps < 1 || options.inner_steps > kMaxInnerSteps)
     return Refuse(options, absl::StrCat("inner_steps=", options.inner_steps, ": must be in [1, ",
                                         kMaxInnerSteps, "]"));
-  const auto workers = static_cast<size_t>(std::max(0, options.plan.world_size));
+  const auto workers = static_cast<size_t>(options.plan.world_size);
   if (!options.speeds.empty() && options.speeds.size() != workers)
     return Refuse(options, absl::StrCat("speeds of ", options.speeds.size(),
                                         " ranks, but workers=", workers));
@@ -326,6 +329,7 @@ absl::StatusOr<StrategyPlan> BuildStrategyPlan(const StrategyOptions& options) {
   if (!SharesTensors(parsed)) {
     ASSIGN_OR_RETURN(own.plan, Dense(options.plan));
   }
+  RETURN_IF_ERROR(CheckSizes(own.plan));
   const bool by_itself = parsed.alone != nullptr && parsed.alone->alone != nullptr;
   ASSIGN_OR_RETURN(StrategyPlan strategy,
                    by_itself ? parsed.alone->alone(own) : PlanMesh(own, parsed));
