@@ -51,8 +51,9 @@ absl::StatusOr<std::vector<int>> CutLayers(int layers, const std::vector<double>
                                            const StageExtras& extras) {
   const size_t stages = speeds.size();
   if (static_cast<size_t>(layers) < stages) {
-    return absl::InvalidArgumentError(absl::StrCat("pipeline: ", stages, " stages, but the model has ",
-                                                   layers, " layers: every stage needs one"));
+    return absl::InvalidArgumentError(absl::StrCat("pipeline: ", stages,
+                                                   " stages, but the model has ", layers,
+                                                   " layers: every stage needs one"));
   }
   std::vector<int> cut(stages, 1);
   const auto with_one_more = [&](size_t stage) {

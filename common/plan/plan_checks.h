@@ -1,5 +1,5 @@
-// What every plan is checked for before it is built: sizes that can be, and lists that fit into memory.
-// Pure.
+// What every plan is checked for before it is built: sizes that can be, and lists that fit into
+// memory. Pure.
 #pragma once
 
 #include "absl/status/status.h"

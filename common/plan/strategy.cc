@@ -35,8 +35,8 @@ absl::StatusOr<PlanOptions> Dense(PlanOptions options) {
   return options;
 }
 
-// What stands alone and is executed by workers is planned as it is executed. `options.plan` is dense
-// but for tensor.
+// What stands alone and is executed by workers is planned as it is executed. `options.plan` is
+// dense but for tensor.
 absl::StatusOr<StrategyPlan> PlanOne(const StrategyOptions& options) {
   StrategyPlan strategy;
   ASSIGN_OR_RETURN(strategy.plan, BuildStepPlan(OfOneReplica(options.plan)));

@@ -48,7 +48,8 @@ TEST(GroupsTest, RanksOfAGroupMeetWhateverTheOthersDo) {
                   .ok());
 }
 
-// Rank 0 sends twice before it receives; rank 1 answers in between: each direction has its own order.
+// Rank 0 sends twice before it receives; rank 1 answers in between: each direction has its own
+// order.
 TEST(GroupsTest, AMessageWaitsForItsReceiverAndNotForItsSender) {
   EXPECT_TRUE(CheckGroups(Plan({{Send(0, 1), Send(0, 1), Send(1, 0)},
                                 {Send(0, 1), Send(1, 0), Send(0, 1)}}))

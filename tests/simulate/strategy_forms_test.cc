@@ -66,9 +66,10 @@ ComputeTable BlocksAlone(const StepPlan& plan, absl::Duration f) {
   return table;
 }
 
-// The last stage ends its last forward pass after P passes and P-1 messages of the first micro-batch,
-// and (m-1) times what comes after it: a pass, or a message where that takes longer.
-// methods: max(m f, m w) + (P-1) (f + a + w): the same where f >= w, and w - f more where it is not.
+// The last stage ends its last forward pass after P passes and P-1 messages of the first
+// micro-batch, and (m-1) times what comes after it: a pass, or a message where that takes longer.
+// methods: max(m f, m w) + (P-1) (f + a + w): the same where f >= w, and w - f more where it is
+// not.
 absl::Duration Direction(int stages, int m, absl::Duration f, absl::Duration w) {
   return stages * f + (stages - 1) * (kDelay + w) + (m - 1) * std::max(f, w);
 }
@@ -77,7 +78,8 @@ absl::Duration AsInMethods(int stages, int m, absl::Duration f, absl::Duration w
   return m * std::max(f, w) + (stages - 1) * (f + kDelay + w);
 }
 
-// After the backward pass: the scalar of the gradient's norm, for which all but the first stage wait.
+// After the backward pass: the scalar of the gradient's norm, for which all but the first stage
+// wait.
 TEST(StrategyFormsTest, Gpipe) {
   const absl::Duration w = OnWire(1.0 * kBatch * kSequence * kChannels);
   for (const int stages : {2, 3, 4}) {
