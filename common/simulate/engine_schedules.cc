@@ -29,14 +29,12 @@ std::string TimelineSimulator::Engine::ChosenName(const ScheduleKey& key,
   problem.network = links_.network();
   problem.elements = key.elements;
   problem.wire = key.wire;
-  const auto choose = [this](const AllReduceProblem& asked) {
-    return options_.choose ? options_.choose(asked) : ChooseAlgorithm(asked);
-  };
-  if (group.id == everybody_->id) return choose(problem);
-  problem.network = NetworkOfRanks(problem.network, group.members);
-  problem.world_size = group.size();
-  if (!options_.devices.empty()) problem.device = OfRank(options_.devices, group.members.front());
-  return choose(problem);
+  if (group.id != everybody_->id) {
+    problem.network = NetworkOfRanks(problem.network, group.members);
+    problem.world_size = group.size();
+    if (!options_.devices.empty()) problem.device = OfRank(options_.devices, group.members.front());
+  }
+  return options_.choose ? options_.choose(problem) : ChooseAlgorithm(problem);
 }
 
 std::string TimelineSimulator::Engine::AllReduceName(const ScheduleKey& key, const Group& group) {
