@@ -32,6 +32,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --trace=step.json
   edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-5 --overlap=none,dw,'rows(2)'
   edgetp simulate --bytes=4KiB,384KiB,36MiB --workers=2,8 --network=lte --allreduce=all
+  edgetp simulate --bytes=128MiB --workers=16 --delay=5ms --rate=2gbit --allreduce=ring,ring_sliced --slice=512KiB
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --wire_forward=int4 --wire_backward=int8
   edgetp simulate --scenario=raspberry-pi-tp
 All patterns are compared with the first one. Nothing runs and nothing waits.)";
@@ -256,6 +257,7 @@ void AddSimulate(CLI::App& app, Command* command) {
   AddListFlags(sub, simulate);
   AddModelFlags(sub, &simulate->run);
   AddParallelFlags(sub, &simulate->run);
+  AddSliceFlag(sub, &simulate->run);
   AddWireFlags(sub, &simulate->run);
   sub->add_option("--steps", simulate->steps,
                   "simulated; default: 100 where the network has jitter or loss, else 3")

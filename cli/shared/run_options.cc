@@ -72,6 +72,11 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.sequence.has_value()) config->mutable_model()->set_sequence(*flags.sequence);
   v1::CollectiveConfig* collective = config->mutable_collective();
   if (flags.allreduce.has_value()) collective->set_algorithm(*flags.allreduce);
+  if (flags.slice.has_value()) {
+    const auto slice = ParseSlice(*flags.slice);
+    faults->Add(slice.status());
+    if (slice.ok()) collective->set_slice_bytes(*slice);
+  }
   if (flags.deadline.has_value()) {
     const auto deadline = ParseDelay(*flags.deadline);
     faults->Add(Annotate(deadline.status(), "--deadline"));
@@ -211,11 +216,17 @@ void AddWireFlags(CLI::App* command, RunFlags* flags) {
   }
 }
 
+void AddSliceFlag(CLI::App* command, RunFlags* flags) {
+  command->add_option("--slice", flags->slice,
+                      "what ring_sliced passes on at a time, e.g. 256KiB; default: 1MiB");
+}
+
 void AddCollectiveFlags(CLI::App* command, RunFlags* flags) {
   command
       ->add_option("--allreduce", flags->allreduce,
                    "algorithm; default: auto, the cheapest for size and network")
       ->check(OneOf(AlgorithmChoices()));
+  AddSliceFlag(command, flags);
   command->add_option(
       "--deadline", flags->deadline,
       "limit of one all-reduce, e.g. 5s; default: what plan and network need, at least 30s");

@@ -207,6 +207,7 @@ std::vector<AllReduceProblem> ResolveAllReduces(const SimulateFlags& flags, Faul
   problem.device = faults->Take(DeviceOfAllReduces(flags));
   const auto& wire = flags.run.wire_forward ? flags.run.wire_forward : flags.run.wire;
   if (wire.has_value()) problem.wire = faults->Take(WireFormat::Parse(*wire));
+  if (flags.run.slice.has_value()) problem.slice_bytes = faults->Take(ParseSlice(*flags.run.slice));
   std::vector<int64_t> sizes;
   for (const std::string& size : flags.bytes)
     sizes.push_back(faults->Take(ParseAllReduceBytes(size)));

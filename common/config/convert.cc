@@ -50,6 +50,8 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   ASSIGN_OR_RETURN(options.wire_forward, WireFormat::Parse(wire.wire_forward()));
   ASSIGN_OR_RETURN(options.wire_backward, WireFormat::Parse(wire.wire_backward()));
   ASSIGN_OR_RETURN(options.wire_grad_sync, WireFormat::Parse(wire.wire_grad_sync()));
+  options.feedback_activations = wire.error_feedback_activations();
+  ASSIGN_OR_RETURN(options.feedback_grad_sync, FeedsBackGradSync(wire));
   return options;
 }
 

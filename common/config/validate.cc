@@ -114,6 +114,10 @@ void CheckCollective(const v1::CollectiveConfig& collective, Violations* violati
     violations->Positive("collective.deadline_seconds", collective.deadline_seconds());
   violations->InRange("collective.segment_bytes", collective.segment_bytes(), kMinSegmentBytes,
                       kMaxSegmentBytes);
+  if (collective.has_slice_bytes()) {
+    violations->InRange("collective.slice_bytes", collective.slice_bytes(), kMinSliceBytes,
+                        kMaxSliceBytes);
+  }
 }
 
 // Rules between the model, the pattern and the workers. Sizes that are wrong by themselves have

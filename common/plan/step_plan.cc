@@ -24,6 +24,20 @@ double KeptByBlock(const RankSizes& s, const BlockTraits& traits) {
          2 * s.tokens * s.columns;
 }
 
+// Late sums of a run: with a slack of k stages, k of them are under way at once. t~k keeps as many own
+// parts, which wait for theirs.
+double LateElements(const RankSizes& s, const Pattern& pattern) {
+  double most = 0;
+  int stages = 0;  // of the run so far
+  for (const PatternBlock& block : pattern.blocks()) {
+    stages += static_cast<int>(StagesOf(block).size());
+    const double own = block.kind == BlockKind::kDelayed ? 1 : 0;
+    most = std::max(most, std::min(SlackOf(block), stages) * (1 + own));
+    if (block.last_of_run) stages = 0;
+  }
+  return most * s.tokens * s.C;
+}
+
 // And once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient;
 // of a vocabulary that is shared, V is the rank's rows.
 MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
@@ -41,6 +55,7 @@ MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>
   sizes.activations_bytes = kFloatBytes * (blocks + once);
   sizes.layer_bytes = kFloatBytes * largest;
   sizes.logits_bytes = kFloatBytes * s.tokens * s.V;
+  if (options.world_size > 1) sizes.late_bytes = kFloatBytes * LateElements(s, options.pattern);
   sizes.whole_model_bytes = kFloatBytes * FullElements(parameters);
   for (const ParameterSpec& parameter : parameters) {
     sizes.largest_tensor_bytes =
@@ -99,7 +114,7 @@ int StepsOf(const PatternBlock& block, const Overlap& overlap) {
   return static_cast<int>(StagesOf(block).size()) * (computations + sums) * overlap.rows;
 }
 
-// The steps of all ranks are kept in memory, 64 bytes each: GPT-3 on a thousand ranks has ten
+// The steps of all ranks are kept in memory, 80 bytes each: GPT-3 on a thousand ranks has ten
 // million.
 absl::Status CheckSteps(const PlanOptions& options) {
   constexpr double kMaxSteps = 1 << 25;
@@ -114,7 +129,23 @@ absl::Status CheckSteps(const PlanOptions& options) {
       steps, ": must be at most 2^25"));
 }
 
-// Everything but the steps.
+// What error feedback keeps: as many float32 as a step's messages of its classes have, where
+// encoding loses anything.
+double ResidualBytes(const PlanOptions& options, const std::vector<PlanStep>& steps) {
+  double bytes = 0;
+  for (const CollectiveStep& step : Collectives(steps)) {
+    const TrafficClass traffic = step.tag.traffic;
+    const bool activations =
+        traffic == TrafficClass::kActivationForward || traffic == TrafficClass::kActivationBackward;
+    const bool fed_back = (activations && options.feedback_activations) ||
+                          (traffic == TrafficClass::kGradSync && options.feedback_grad_sync);
+    if (fed_back && step.tag.phase != Phase::kEvaluate && !step.wire.identity())
+      bytes += kFloatBytes * step.elements;
+  }
+  return bytes;
+}
+
+// Everything but the steps, and what follows from them.
 StepPlan Describe(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
                   const std::vector<Shard>& shards) {
   StepPlan plan;
@@ -123,8 +154,6 @@ StepPlan Describe(const PlanOptions& options, const std::vector<ParameterSpec>& 
   plan.position_parameters = static_cast<double>(options.shape.sequence) * options.shape.channels;
   for (const Shard& shard : shards) {
     plan.memory_sizes.push_back(SizesOf(options, parameters, shard));
-    plan.memory.push_back(
-        TrainingMemory(plan.memory_sizes.back(), /*gathers=*/plan.memory.empty()));
     plan.parameters.push_back(RankElements(parameters, shard));
   }
   return plan;
@@ -151,6 +180,10 @@ absl::StatusOr<StepPlan> Build(const PlanOptions& options, WriteSteps write) {
     RankPlanner planner(options, shards[rank]);
     write(planner, Updated{partial, plan.parameters[rank]});
     plan.steps.push_back(planner.Take());
+    MemorySizes& sizes = plan.memory_sizes[rank];
+    sizes.residual_bytes = ResidualBytes(options, plan.steps[rank]);
+    sizes.all_residual_bytes = options.world_size * sizes.residual_bytes;
+    plan.memory.push_back(TrainingMemory(sizes, /*gathers=*/rank == 0));
   }
   return plan;
 }
@@ -193,6 +226,22 @@ const char* NameOf(TrafficClass traffic) {
   return "control";
 }
 
+const char* NameOf(CollectiveKind kind) {
+  switch (kind) {
+    case CollectiveKind::kAllReduce:
+      return "all_reduce";
+    case CollectiveKind::kSend:
+      return "send";
+    case CollectiveKind::kGather:
+      return "gather";
+    case CollectiveKind::kBroadcast:
+      return "broadcast";
+    case CollectiveKind::kBroadcastMissing:
+      break;
+  }
+  return "broadcast_missing";
+}
+
 absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
   return Build(options, [&](RankPlanner& planner, const Updated& updated) {
     for (int i = 0; i < options.micro_batches; ++i) {
@@ -210,48 +259,6 @@ absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
 
 absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options) {
   return Build(Whole(options), [](RankPlanner& planner, const Updated&) { planner.NextToken(); });
-}
-
-std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {
-  std::vector<CollectiveStep> collectives = CollectiveEntries(steps);
-  std::erase_if(collectives,
-                [](const CollectiveStep& step) { return step.part == CollectivePart::kWait; });
-  return collectives;
-}
-
-std::vector<CollectiveStep> CollectiveEntries(const std::vector<PlanStep>& steps) {
-  std::vector<CollectiveStep> entries;
-  for (const PlanStep& step : steps) {
-    if (const auto* entry = std::get_if<CollectiveStep>(&step)) entries.push_back(*entry);
-  }
-  return entries;
-}
-
-absl::Status CheckHandles(const std::vector<PlanStep>& steps) {
-  std::vector<bool> waited;  // by handle, of those that have started
-  const auto wrong = [](const char* what, int64_t handle) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("step plan: a collective ", what, " (handle=", handle, ")"));
-  };
-  for (const PlanStep& step : steps) {
-    const auto* entry = std::get_if<CollectiveStep>(&step);
-    if (entry == nullptr || entry->part == CollectivePart::kBoth) continue;
-    const auto started = static_cast<int64_t>(waited.size());
-    const int64_t handle = entry->handle;
-    if (entry->part == CollectivePart::kStart) {
-      if (handle != started) return wrong("starts with a handle that is not the next", handle);
-      waited.push_back(false);
-      continue;
-    }
-    if (handle < 0 || handle >= started || waited[handle])
-      return wrong("is waited for that has not started, or was waited for", handle);
-    waited[handle] = true;
-  }
-  for (size_t handle = 0; handle < waited.size(); ++handle) {
-    if (!waited[handle])
-      return wrong("starts and is never waited for", static_cast<int64_t>(handle));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace edgetp

@@ -23,6 +23,7 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast,
   options.seed = forecast.seed;
   options.algorithm = forecast.algorithm;
   options.segment_bytes = forecast.segment_bytes;
+  options.slice_bytes = forecast.slice_bytes;
   options.stop = forecast.stop;
   options.devices = ToDeviceOptions(forecast.devices);
   return TimelineSimulator::Create(std::move(options));
@@ -39,7 +40,7 @@ std::string ActivationAlgorithm(TimelineSimulator& simulator, const StepPlan& pl
   for (const PlanStep& step : plan.steps.front()) {
     const auto* reduce = std::get_if<CollectiveStep>(&step);
     if (reduce == nullptr || reduce->tag.traffic != TrafficClass::kActivationForward) continue;
-    return simulator.AlgorithmFor(reduce->elements, reduce->wire);
+    return simulator.AlgorithmFor(*reduce);
   }
   return kNoAlgorithm;
 }

@@ -24,6 +24,7 @@ struct ForecastCase {
   v1::NetworkProfile network;
   std::string algorithm = "auto";
   int64_t segment_bytes = kDefaultSegmentBytes;
+  int64_t slice_bytes = kDefaultSliceBytes;
   uint64_t seed = 0;
   std::optional<int> steps;    // absent: ForecastSteps
   std::function<bool()> stop;  // TimelineOptions::stop

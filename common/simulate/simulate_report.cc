@@ -146,7 +146,11 @@ absl::StatusOr<std::optional<int>> SmallestWorldSizeThatFits(const PlanOptions& 
   for (even.world_size = 1; even.world_size <= plan.shape.heads; ++even.world_size) {
     if (plan.shape.heads % even.world_size != 0) continue;
     if (even.vocabulary_parallel && even.world_size > plan.shape.vocabulary) break;
-    ASSIGN_OR_RETURN(const StepPlan shards, BuildEvaluationPlan(even));
+    // What error feedback keeps follows from the collectives of training; for all else the short
+    // list of an evaluation does.
+    const bool feeds_back = plan.feedback_activations || plan.feedback_grad_sync;
+    ASSIGN_OR_RETURN(const StepPlan shards,
+                     feeds_back ? BuildStepPlan(even) : BuildEvaluationPlan(even));
     bool fits = true;
     for (int rank = 0; rank < even.world_size; ++rank) fits = fits && Fits(device, shards, rank);
     if (fits) return even.world_size;

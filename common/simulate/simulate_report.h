@@ -27,7 +27,7 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run,
 // The smallest world size that splits the heads evenly and whose shards all fit into the memory of
 // `device`; absent if there is none. Activations do not shrink in full: embeddings, head and the
 // residual stream are on every rank.
-// Errors: those of BuildEvaluationPlan.
+// Errors: those of BuildStepPlan.
 absl::StatusOr<std::optional<int>> SmallestWorldSizeThatFits(const PlanOptions& plan,
                                                              const v1::DeviceProfile& device);
 

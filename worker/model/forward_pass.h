@@ -3,10 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "common/plan/step_plan.h"
 
 namespace edgetp {
+
+class DropoutMasks;
 
 struct ForwardPass {
   Phase phase = Phase::kEvaluate;  // kForward or kEvaluate
@@ -18,6 +21,7 @@ struct ForwardPass {
   // `all_rows` of its micro-batch. 0: all of them.
   int64_t first_row = 0;
   int64_t all_rows = 0;
+  std::shared_ptr<DropoutMasks> masks;  // of a group of rows: those of all groups
 };
 
 }  // namespace edgetp
