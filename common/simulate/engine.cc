@@ -222,7 +222,7 @@ absl::StatusOr<bool> TimelineSimulator::Engine::Send(int rank, const Action& act
     if (EncodesAt(state.schedule->actions[rank], state.action))
       state.local += CodecTime(devices_[rank], state.collective->wire, cut.chunk_elements());
     state.local += SendingTime(devices_[rank], cut.chunk_bytes(),
-                               links_.network().Link(rank, action.peer).rate_bits_per_second);
+                               links_.network().PayloadRate(rank, action.peer));
   }
   state.prepared = true;
   // Only a shared medium makes the order of different senders matter.
