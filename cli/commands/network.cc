@@ -113,7 +113,8 @@ absl::Status ParseLinks(const Flags& flags, v1::NetworkPatch* patch) {
   if (change.ByteSizeLong() == 0) {
     if (flags.link.empty()) return absl::OkStatus();
     return absl::InvalidArgumentError(
-        absl::StrCat("--link ", flags.link, ": needs one of --delay, --jitter, --rate, --loss"));
+        absl::StrCat("--link ", flags.link, ": needs one of --delay, --jitter, --rate, --loss, "
+                     "--header_share, --window"));
   }
   v1::LinkOverride* const link = patch->add_links();
   *link->mutable_link() = change;

@@ -126,6 +126,12 @@ std::string DescribeLink(const v1::LinkConfig& link) {
   if (link.has_ingress_rate_bits_per_second()) {
     terms.push_back("ingress " + FormatRate(link.ingress_rate_bits_per_second()));
   }
+  if (link.has_header_share())
+    terms.push_back(absl::StrCat("headers ", FormatNumber(100 * (link.header_share() - 1)), " %"));
+  if (link.has_window_bytes()) {
+    const bool limited = std::isfinite(link.window_bytes());
+    terms.push_back(limited ? "window " + FormatBytes(link.window_bytes()) : "no window");
+  }
   return terms.empty() ? "no limits" : absl::StrJoin(terms, ", ");
 }
 

@@ -86,6 +86,9 @@ void CheckLink(const v1::LinkConfig& link, const std::string& path, Violations* 
     violations->Positive(path + ".ingress_rate_bits_per_second",
                          link.ingress_rate_bits_per_second());
   }
+  if (link.has_header_share())
+    violations->InRange(path + ".header_share", link.header_share(), 1, kMaxHeaderShare);
+  if (link.has_window_bytes()) violations->Positive(path + ".window_bytes", link.window_bytes());
   if (link.has_distribution() && link.distribution() == v1::LinkConfig::DISTRIBUTION_UNSPECIFIED) {
     violations->Add(path + ".distribution", "must be one of UNIFORM, NORMAL, PARETO, QUANTILES");
   }

@@ -93,13 +93,15 @@ double LinkModel::LinkRate(int source, int destination, const LinkOptions& link)
 }
 
 absl::Duration LinkModel::Airtime(int source, int destination, int64_t bytes) const {
-  return TimeOnWire(bytes, LinkRate(source, destination, network_.Link(source, destination)));
+  const LinkOptions& link = network_.Link(source, destination);
+  return TimeOnWire(link.OnWire(bytes), LinkRate(source, destination, link));
 }
 
 Departure LinkModel::Depart(absl::Time handover, int source, int destination, int64_t bytes,
                             const Impairment& impairment, std::optional<absl::Time> granted_start) {
   if (!network_.Connected(source, destination)) return NeverArrives(handover);
   const LinkOptions& link = network_.Link(source, destination);
+  const int64_t on_wire = link.OnWire(bytes);
   LinkState& state = State(source, destination);
   const double rate = LinkRate(source, destination, link);
   const bool sharing = network_.interface_sharing;
@@ -109,22 +111,24 @@ Departure LinkModel::Depart(absl::Time handover, int source, int destination, in
   absl::Time start = std::max(passed_on, state.egress_free);
   if (granted_start) {
     start = std::max(start, *granted_start);
-    medium_.Occupy(start, TimeOnWire(bytes, rate));
+    medium_.Occupy(start, TimeOnWire(on_wire, rate));
   } else if (network_.shared_medium) {
-    start = medium_.Grant(start, TimeOnWire(bytes, rate));
+    start = medium_.Grant(start, TimeOnWire(on_wire, rate));
   }
   // Who waits for the air has not sent yet.
   if (network_.shared_medium) passed_on = start;
   absl::Time end = start;
   if (sharing) {
-    interface.free = EndOf(passed_on, bytes, interface.options.rate_bits_per_second,
+    interface.free = EndOf(passed_on, on_wire, interface.options.rate_bits_per_second,
                            interface.options.trace.get(), &interface.trace_begin);
     end = std::max(end, interface.free);
   }
   // A trace that the interface follows is not met a second time.
   const bool followed = sharing && link.trace != nullptr && link.trace == interface.options.trace;
   if (!followed)
-    end = std::max(end, EndOf(start, bytes, rate, link.trace.get(), &state.trace_begin));
+    end = std::max(end, EndOf(start, on_wire, rate, link.trace.get(), &state.trace_begin));
+  if (link.window_bytes > 0)
+    end = std::max(end, start + TimeOnWire(bytes, network_.WindowRate(source, destination)));
   state.egress_free = end;
   if (!sharing) interface.free = std::max(interface.free, end);
 
@@ -138,7 +142,7 @@ Departure LinkModel::Depart(absl::Time handover, int source, int destination, in
   departure.last_bit = std::max(end + flight, state.last_bit);
   departure.jitter = departure.first_bit - start - delay;
   const double own = link.ingress_rate_bits_per_second;
-  departure.ingress = TimeOnWire(bytes, sharing ? ingress_[destination].options.rate_bits_per_second
+  departure.ingress = TimeOnWire(on_wire, sharing ? ingress_[destination].options.rate_bits_per_second
                                         : own > 0 ? own
                                                   : link.rate_bits_per_second);
   state.last_bit = departure.last_bit;

@@ -22,6 +22,10 @@
 // ingress_rate[d]. On a shared medium a message is sent twice, so that its airtime is
 // 8 n / up + 8 n / down.
 //
+// n is what travels: payload and headers (LinkOptions::header_share). Where a link has a window, its
+// payload takes at least a window's share of an RTT: egress_end >= egress_start + payload / (window /
+// RTT). That is the link's own time, not that of the interface or a medium.
+//
 // Cut-through, FIFO per link. "Never before": the first bit of a message comes after the last bit
 // of the one before it; what a message waits there for another's jitter counts as jitter.
 // A link's trace begins with its first message under the profile.

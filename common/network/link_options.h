@@ -1,6 +1,7 @@
 // The network as plain numbers: links, and a NetworkProfile resolved for the ranks of a run.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,7 +41,11 @@ struct LinkOptions : HopOptions {
   double rate_bits_per_second = 0;
   std::shared_ptr<const MahimahiTrace> trace;  // in place of the rate
   double ingress_rate_bits_per_second = 0;     // 0: as rate
+  double header_share = 1;  // bytes that travel for each byte of payload; rates are those of all bytes
+  double window_bytes = 0;  // of payload under way until it is acknowledged; 0: no limit
 
+  // What a payload of `bytes` takes of the link, headers included.
+  int64_t OnWire(int64_t bytes) const;
   // Of all hops together: delay of the whole way, one way.
   absl::Duration PathDelay() const {
     return second_hop == nullptr ? delay : delay + second_hop->delay;
@@ -76,6 +81,12 @@ struct NetworkOptions {
                                      // empty: no partition
 
   const LinkOptions& Link(int source, int destination) const;
+  // How fast payload goes at most because of the link's window: once per RTT, which is the delay there
+  // and back, without jitter. 0: no limit.
+  double WindowRate(int source, int destination) const;
+  // How fast the payload of a lone message goes: what link and window leave; 0: unlimited. A trace
+  // is not in it.
+  double PayloadRate(int source, int destination) const;
   bool Connected(int source, int destination) const;
   // The sending and the receiving side of every rank's interface, where it is shared by its links.
   // A trace is an interface's where all links of that side follow it.

@@ -114,6 +114,7 @@ v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& over
   // An override cannot leave a limit out that the default link has: an infinite one is none.
   if (std::isinf(link.rate_bits_per_second())) link.clear_rate_bits_per_second();
   if (std::isinf(link.ingress_rate_bits_per_second())) link.clear_ingress_rate_bits_per_second();
+  if (std::isinf(link.window_bytes())) link.clear_window_bytes();
   return link;
 }
 
@@ -136,6 +137,8 @@ LinkOptions ToLinkOptions(const v1::LinkConfig& config, const LinkOptions* base)
   link.rate_bits_per_second = config.rate_bits_per_second();
   link.trace = TraceOf(config, base);
   link.ingress_rate_bits_per_second = config.ingress_rate_bits_per_second();
+  if (config.has_header_share()) link.header_share = config.header_share();
+  link.window_bytes = std::isinf(config.window_bytes()) ? 0 : config.window_bytes();
   return link;
 }
 
@@ -166,7 +169,8 @@ DevicePath PathBetweenDevices(const v1::NetworkProfile& profile) {
   double rate = link.trace == nullptr ? link.rate_bits_per_second : link.trace->MeanBitsPerSecond();
   rate = LowerRate(rate, link.ingress_rate_bits_per_second);
   if (network.shared_medium && profile.hop() == v1::HOP_ACCESS) rate = link.rate_bits_per_second;
-  return {link.PathDelay(), LowerRate(rate, network.interface_rate_bits_per_second)};
+  rate = LowerRate(rate, network.interface_rate_bits_per_second) / link.header_share;
+  return {link.PathDelay(), LowerRate(rate, network.WindowRate(0, 1))};
 }
 
 }  // namespace edgetp

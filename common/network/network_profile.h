@@ -9,6 +9,9 @@
 
 namespace edgetp {
 
+// LinkConfig.header_share at most: a byte of payload in each of the smallest Ethernet frames.
+inline constexpr double kMaxHeaderShare = 84;
+
 // For each pair of ranks, overrides apply in order: an absent source or destination means any rank,
 // present fields replace those of the link so far, a later override wins. Ranks in no partition
 // group form a group of the rest.
@@ -30,7 +33,8 @@ LinkOptions ToLinkOptions(const v1::LinkConfig& config, const LinkOptions* base)
 // What two devices without overrides get between them, one message at a time.
 struct DevicePath {
   absl::Duration delay;             // one way; the RTT is twice that
-  double rate_bits_per_second = 0;  // 0: unlimited; of a trace, the mean
+  double rate_bits_per_second = 0;  // of payload, and at most a window per RTT; 0: unlimited; of a
+                                    // trace, the mean
 };
 DevicePath PathBetweenDevices(const v1::NetworkProfile& profile);
 

@@ -73,7 +73,7 @@ bool EmulatedNetwork::Connected(int peer) {
 
 double EmulatedNetwork::RateTo(int peer) {
   TakeUpdate();
-  return model_.network().Link(rank_, peer).rate_bits_per_second;
+  return model_.network().PayloadRate(rank_, peer);
 }
 
 absl::StatusOr<std::optional<std::vector<SegmentTimes>>> EmulatedNetwork::Stamp(

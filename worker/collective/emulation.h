@@ -53,7 +53,7 @@ class EmulatedNetwork {
 
   bool Connected(int peer);
 
-  // Of the link to a peer, in bits per second; 0: unlimited.
+  // Of payload on the link to a peer, in bits per second; 0: unlimited.
   double RateTo(int peer);
 
   // Stamps of the message's segments, in order, all from one state of the network; they share one
