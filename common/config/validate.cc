@@ -142,6 +142,8 @@ void CheckSplit(const v1::RunConfig& config, Violations* violations) {
                          .heads = model.heads(),
                          .channels = model.channels(),
                          .vocabulary = model.vocabulary()};
+  const absl::StatusOr<ReplicaOptions> replicas = ToReplicaOptions(config);
+  if (!replicas.ok() || replicas->replicated()) return;  // nothing is split
   const std::vector<int> split(config.split().begin(), config.split().end());
   const bool shares_vocabulary =
       config.parallel().vocabulary() && sound(model.vocabulary(), kMaxVocabulary);
@@ -212,6 +214,9 @@ void CheckOverlap(const v1::RunConfig& config, Violations* violations) {
   violations->Demand(field, overlap.status());
   const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), 0);
   if (pattern.ok() && HasSlack(*pattern)) CheckCores(config, "pattern", violations);
+  const absl::StatusOr<ReplicaOptions> replicas = ToReplicaOptions(config);
+  if (replicas.ok() && replicas->exchange == Replicas::kGradients && config.workers() > 1)
+    CheckCores(config, "parallel.strategy", violations);
   if (!overlap.ok() || overlap->kind == OverlapKind::kNone) return;
   if (config.train().batch() >= 1)
     violations->Demand(field, CheckRows(*overlap, config.train().batch()));
@@ -250,6 +255,7 @@ Violations CheckRun(const v1::RunConfig& config, const std::string& place) {
   CheckRunNetwork(config, place, &violations);
   CheckDevices(config, &violations);
   CheckOverlap(config, &violations);
+  CheckStrategy(config, &violations);
   return violations;
 }
 

@@ -105,4 +105,7 @@ void CheckNetwork(const v1::NetworkProfile& network, std::optional<int> world_si
 void CheckLlama(const v1::LlamaConfig& model, Violations* violations);
 void CheckBoards(const v1::BoardScenario& scenario, Violations* violations);
 
+// The rules of how a run's ranks work together (validate_strategy.cc).
+void CheckStrategy(const v1::RunConfig& config, Violations* violations);
+
 }  // namespace edgetp

@@ -54,4 +54,20 @@ class Communicator {
   virtual void EndStaging() {}
 };
 
+// That of a model which one rank has by itself: there is nobody to sum with.
+class Alone final : public Communicator {
+ public:
+  int rank() const override { return 0; }
+  int world_size() const override { return 1; }
+  absl::Status AllReduce(const CollectiveTag&, absl::Span<float>) override { return Nobody(); }
+  absl::Status Gather(const CollectiveTag&, absl::Span<const int64_t>, absl::Span<float>) override {
+    return Nobody();
+  }
+
+ private:
+  static absl::Status Nobody() {
+    return absl::InternalError("a model on one rank has nobody to exchange with");
+  }
+};
+
 }  // namespace edgetp
