@@ -1,4 +1,6 @@
 // edgetp validate: the simulator held against published measurements.
+#include "common/config/validate.h"
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,7 +10,6 @@
 #include "cli/shared/validate_tables.h"
 #include "common/base/status_macros.h"
 #include "common/config/load.h"
-#include "common/config/validate.h"
 #include "common/published/published_report.h"
 #include "common/rpc/signals.h"
 

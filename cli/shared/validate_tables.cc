@@ -50,7 +50,8 @@ std::string Reasons(const v1::ValidateSet& set) {
 }
 
 std::string SetTable(const v1::ValidateSet& set) {
-  Table table({{"", Align::kLeft}, {"network", Align::kLeft}, {"measured"}, {"predicted"}, {"error"}});
+  Table table(
+      {{"", Align::kLeft}, {"network", Align::kLeft}, {"measured"}, {"predicted"}, {"error"}});
   for (const v1::ValidateRow& row : set.rows()) {
     table.AddRow({row.label(), row.network(), Value(row.measured(), row.unit()),
                   Value(row.predicted(), row.unit()), ErrorText(row)});

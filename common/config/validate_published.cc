@@ -54,6 +54,13 @@ void CheckTraining(const v1::PublishedTraining& work, Violations* violations) {
   CheckOptionalCount("tensor", work.has_tensor(), work.tensor(), kMaxRanks, violations);
   CheckOptionalCount("data", work.has_data(), work.data(), kMaxRanks, violations);
   CheckOptionalCount("sequences", work.has_sequences(), work.sequences(), kMaxCount, violations);
+  const int heads_of = kPublishedHeadSize * std::max(1, work.tensor());
+  if (work.channels() % heads_of != 0) {
+    violations->AddGot("channels",
+                       absl::StrCat("must be a multiple of ", heads_of, ", ", kPublishedHeadSize,
+                                    " for each tensor rank"),
+                       work.channels());
+  }
   const int stages = std::max(1, work.pipeline());
   if (work.layers() % stages != 0) {
     violations->AddGot("layers", absl::StrCat("must be a multiple of the ", stages, " stages"),
@@ -119,13 +126,13 @@ void CheckMeasurement(const v1::PublishedRow& row, const WorkTraits& traits,
   const Measurement measured = MeasurementOf(row);
   violations->Positive("measured", measured.value);
   if (row.has_share()) violations->Below("share", row.share(), 0, 1);
-  const bool fits = std::find(traits.units.begin(), traits.units.end(), measured.unit) !=
-                    traits.units.end();
+  const bool fits =
+      std::find(traits.units.begin(), traits.units.end(), measured.unit) != traits.units.end();
   if (!fits) {
-    violations->AddGot("measured",
-                       absl::StrCat("of ", traits.name, " must be in ",
-                                    absl::StrJoin(traits.units, " or ")),
-                       measured.unit);
+    violations->AddGot(
+        "measured",
+        absl::StrCat("of ", traits.name, " must be in ", absl::StrJoin(traits.units, " or ")),
+        measured.unit);
   }
 }
 
@@ -139,8 +146,7 @@ void CheckRow(const v1::PublishedSet& set, const v1::PublishedRow& row, const Na
   Violations of_work = violations->OfPart(absl::StrCat(traits->name, "."));
   CheckWork(row, models, &of_work);
   violations->Append(of_work);
-  if (row.has_network())
-    CheckKnown("network", row.network(), networks, "networks", violations);
+  if (row.has_network()) CheckKnown("network", row.network(), networks, "networks", violations);
   if (row.use() == v1::PublishedRow::USE_ASIDE && row.why().empty())
     violations->Add("why", "must say why the row does not count");
   if (traits->needs_input && InputOf(set, row) == nullptr) {

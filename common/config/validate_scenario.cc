@@ -85,8 +85,9 @@ void CheckLlama(const v1::LlamaConfig& model, Violations* violations) {
   if (model.name().empty()) violations->Add("name", "must be set");
   if (model.source().empty()) violations->Add("source", "must be set");
   const std::pair<const char*, int> sizes[] = {
-      {"layers", model.layers()},     {"heads", model.heads()},   {"kv_heads", model.kv_heads()},
-      {"channels", model.channels()}, {"hidden", model.hidden()}, {"vocabulary", model.vocabulary()}};
+      {"layers", model.layers()},     {"heads", model.heads()},
+      {"kv_heads", model.kv_heads()}, {"channels", model.channels()},
+      {"hidden", model.hidden()},     {"vocabulary", model.vocabulary()}};
   for (const auto& [name, value] : sizes) CheckCount(name, value, kMaxSize, violations);
 }
 

@@ -191,8 +191,7 @@ std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape, LlamaWeights
 
 absl::StatusOr<StepPlan> BuildLlamaPlan(const LlamaOptions& options) {
   RETURN_IF_ERROR(CheckLlama(options));
-  const std::vector<ParameterSpec> parameters =
-      LlamaParameters(options.shape, options.weights);
+  const std::vector<ParameterSpec> parameters = LlamaParameters(options.shape, options.weights);
   StepPlan plan;
   plan.world_size = options.world_size;
   for (int rank = 0; rank < options.world_size; ++rank) {

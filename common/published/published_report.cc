@@ -32,10 +32,10 @@ std::string TrainingLabel(const v1::PublishedTraining& work) {
 }
 
 std::string TrafficLabel(const v1::PublishedTraffic& work) {
-  const char* const direction =
-      work.direction() == v1::PublishedTraffic::DIRECTION_SENT       ? ", sent"
-      : work.direction() == v1::PublishedTraffic::DIRECTION_RECEIVED ? ", received"
-                                                                     : "";
+  const char* const direction = work.direction() == v1::PublishedTraffic::DIRECTION_SENT ? ", sent"
+                                : work.direction() == v1::PublishedTraffic::DIRECTION_RECEIVED
+                                    ? ", received"
+                                    : "";
   return absl::StrCat(work.model(), ", ", work.boards(), " boards, ", work.wire(), direction);
 }
 
@@ -98,7 +98,9 @@ const char* NameOf(Row::Use use) {
   return use == Row::USE_ASIDE ? "aside" : "predict";
 }
 
-void FillError(v1::ValidateRow* row) { row->set_error_share(row->predicted() / row->measured() - 1); }
+void FillError(v1::ValidateRow* row) {
+  row->set_error_share(row->predicted() / row->measured() - 1);
+}
 
 absl::Status FillRow(const v1::Published& file, const v1::PublishedSet& set, const Row& row,
                      v1::ValidateRow* out) {
@@ -122,7 +124,8 @@ absl::Status FillRow(const v1::Published& file, const v1::PublishedSet& set, con
 }
 
 void FillRow(const v1::BoardRowReport& row, const std::string& network, v1::ValidateRow* out) {
-  out->set_label(absl::StrCat(row.model(), ", ", row.boards(), row.boards() == 1 ? " board" : " boards"));
+  out->set_label(
+      absl::StrCat(row.model(), ", ", row.boards(), row.boards() == 1 ? " board" : " boards"));
   out->set_network(network);
   out->set_use(row.use() == "predict" ? "predict" : "input");
   out->set_unit("s");
@@ -179,7 +182,8 @@ absl::Status AddBoards(const v1::BoardScenario& boards, v1::ValidateSource* sour
                       " us of software for a message at each end");
     }
     out->set_note(note);
-    for (const v1::BoardRowReport& row : set.rows()) FillRow(row, report.network(), out->add_rows());
+    for (const v1::BoardRowReport& row : set.rows())
+      FillRow(row, report.network(), out->add_rows());
   }
   return absl::OkStatus();
 }

@@ -1,120 +1,55 @@
 #include "common/published/training_plan.h"
 
-#include <algorithm>
+#include <string>
 #include <utility>
+#include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/config/published_rows.h"
+#include "common/plan/strategy.h"
 
 namespace edgetp {
 namespace {
 
-// In forward passes of a layer.
-constexpr double kForwardUnits = 1;
-constexpr double kBackwardUnits = 2;
-// Attention and MLP, each of which ends in an all-reduce.
-constexpr int kSubBlocks = 2;
+std::string StrategyOf(const TrainingSizes& sizes) {
+  if (sizes.ranks() == 1) return "one";
+  if (sizes.pipeline == 1) return "tensor";
+  if (sizes.tensor == 1) return "pipeline";
+  return absl::StrCat("pipeline=", sizes.pipeline, ",tensor=", sizes.tensor);
+}
 
-// Writes one rank's list.
-class RankWriter {
- public:
-  RankWriter(const v1::PublishedTraining& work, const WireFormat& wire, int stage, int place)
-      : sizes_(work),
-        recompute_(work.recompute()),
-        layers_(work.layers() / sizes_.pipeline),
-        micro_batches_(work.micro_batches()),
-        elements_(int64_t{sizes_.sequences} * work.sequence() * work.channels()),
-        wire_(wire),
-        stage_(stage),
-        place_(place) {
-    for (int i = 0; i < sizes_.tensor; ++i) tensor_group_.push_back(RankOf(stage, i));
-  }
+absl::StatusOr<StrategyOptions> OptionsOf(const v1::PublishedTraining& work) {
+  const TrainingSizes sizes(work);
+  StrategyOptions options;
+  options.strategy = StrategyOf(sizes);
+  options.schedule = work.schedule() == v1::PublishedTraining::SCHEDULE_1F1B
+                         ? PipelineSchedule::k1F1B
+                         : PipelineSchedule::kGpipe;
+  if (sizes.pipeline > 1)
+    options.stage_layers.assign(sizes.pipeline, work.layers() / sizes.pipeline);
+  PlanOptions& plan = options.plan;
+  plan.shape = {.layers = work.layers(),
+                .heads = work.channels() / kPublishedHeadSize,
+                .channels = work.channels(),
+                .sequence = work.sequence(),
+                .vocabulary = 1,
+                .tied_head = false};
+  ASSIGN_OR_RETURN(plan.pattern, Pattern::Parse(absl::StrCat("t*", work.layers()), work.layers()));
+  plan.world_size = sizes.ranks();
+  plan.batch = sizes.sequences;
+  plan.micro_batches = work.micro_batches();
+  plan.recompute = work.recompute();
+  ASSIGN_OR_RETURN(plan.wire_forward, WireFormat::Parse(work.has_wire() ? work.wire() : "fp32"));
+  plan.wire_backward = plan.wire_forward;
+  return options;
+}
 
-  std::vector<PlanStep> Steps(v1::PublishedTraining::Schedule schedule) {
-    // Micro-batches of which a stage does the forward pass before its first backward pass.
-    const bool alternates = schedule == v1::PublishedTraining::SCHEDULE_ONE_FORWARD_ONE_BACKWARD;
-    const int ahead =
-        alternates ? std::min(micro_batches_, sizes_.pipeline - 1 - stage_) : micro_batches_;
-    for (int i = 0; i < ahead; ++i) Forward();
-    for (int i = ahead; i < micro_batches_; ++i) {
-      Forward();
-      Backward();
-    }
-    for (int i = 0; i < ahead; ++i) Backward();
-    for (int64_t handle = 0; handle < started_; ++handle) {
-      CollectiveStep wait = sent_[handle];
-      wait.part = CollectivePart::kWait;
-      steps_.push_back(std::move(wait));
-    }
-    return std::move(steps_);
-  }
-
- private:
-  int RankOf(int stage, int place) const { return stage * sizes_.tensor + place; }
-  bool first() const { return stage_ == 0; }
-  bool last() const { return stage_ == sizes_.pipeline - 1; }
-
-  void Forward() {
-    if (!first()) Receive(stage_ - 1, Phase::kForward);
-    Layers(Phase::kForward, kForwardUnits);
-    if (!last()) Send(stage_ + 1, Phase::kForward);
-  }
-
-  void Backward() {
-    if (!last()) Receive(stage_ + 1, Phase::kBackward);
-    if (recompute_) Layers(Phase::kBackward, kForwardUnits);
-    Layers(Phase::kBackward, kBackwardUnits);
-    if (!first()) Send(stage_ - 1, Phase::kBackward);
-  }
-
-  void Layers(Phase phase, double units) {
-    if (sizes_.tensor == 1) return Compute(phase, layers_ * units);
-    for (int i = 0; i < layers_ * kSubBlocks; ++i) {
-      Compute(phase, units / kSubBlocks);
-      CollectiveStep sum = Exchange(phase, CollectiveKind::kAllReduce);
-      // One stage alone is all ranks.
-      if (sizes_.pipeline > 1) sum.group = tensor_group_;
-      steps_.push_back(std::move(sum));
-    }
-  }
-
-  void Compute(Phase phase, double units) {
-    steps_.push_back(ComputeStep{phase, -1, units, /*bytes_touched=*/0});
-  }
-
-  void Send(int stage, Phase phase) {
-    CollectiveStep message = Exchange(phase, CollectiveKind::kSend);
-    message.group = {RankOf(stage_, place_), RankOf(stage, place_)};
-    message.part = CollectivePart::kStart;
-    message.handle = started_++;
-    sent_.push_back(message);
-    steps_.push_back(std::move(message));
-  }
-
-  void Receive(int stage, Phase phase) {
-    CollectiveStep message = Exchange(phase, CollectiveKind::kSend);
-    message.group = {RankOf(stage, place_), RankOf(stage_, place_)};
-    steps_.push_back(std::move(message));
-  }
-
-  CollectiveStep Exchange(Phase phase, CollectiveKind kind) const {
-    const TrafficClass traffic = phase == Phase::kForward ? TrafficClass::kActivationForward
-                                                          : TrafficClass::kActivationBackward;
-    return {.tag = {traffic, phase, -1}, .elements = elements_, .wire = wire_, .kind = kind};
-  }
-
-  const TrainingSizes sizes_;
-  const bool recompute_;
-  const int layers_;  // of the stage
-  const int micro_batches_;
-  const int64_t elements_;  // activations of a micro-batch
-  const WireFormat wire_;
-  const int stage_;
-  const int place_;
-  std::vector<int> tensor_group_;
-  int64_t started_ = 0;
-  std::vector<CollectiveStep> sent_;
-  std::vector<PlanStep> steps_;
-};
+// The sum of the gradient's norm.
+bool IsScalar(const PlanStep& step) {
+  const auto* entry = std::get_if<CollectiveStep>(&step);
+  return entry != nullptr && entry->tag.traffic == TrafficClass::kScalar;
+}
 
 }  // namespace
 
@@ -125,16 +60,10 @@ TrainingSizes::TrainingSizes(const v1::PublishedTraining& work)
       sequences(work.has_sequences() ? work.sequences() : 1) {}
 
 absl::StatusOr<StepPlan> BuildTrainingPlan(const v1::PublishedTraining& work) {
-  ASSIGN_OR_RETURN(const WireFormat wire,
-                   WireFormat::Parse(work.has_wire() ? work.wire() : "fp32"));
-  const TrainingSizes sizes(work);
-  StepPlan plan;
-  plan.world_size = sizes.ranks();
-  for (int stage = 0; stage < sizes.pipeline; ++stage) {
-    for (int place = 0; place < sizes.tensor; ++place)
-      plan.steps.push_back(RankWriter(work, wire, stage, place).Steps(work.schedule()));
-  }
-  return plan;
+  ASSIGN_OR_RETURN(const StrategyOptions options, OptionsOf(work));
+  ASSIGN_OR_RETURN(StrategyPlan strategy, BuildStrategyPlan(options));
+  for (std::vector<PlanStep>& steps : strategy.plan.steps) std::erase_if(steps, IsScalar);
+  return std::move(strategy.plan);
 }
 
 }  // namespace edgetp

@@ -1,7 +1,9 @@
 // Training steps: compute time from one network, step time over another.
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
@@ -18,7 +20,7 @@ constexpr char kDefaultAlgorithm[] = "ring_sliced";
 // Messages of some MiB are one segment: how they are cut changes nothing on links of two ends.
 constexpr int64_t kSegmentBytes = 32 << 20;
 
-// A step as a function of what the forward pass of a layer takes on a rank.
+// A step as a function of what arithmetic takes.
 class TrainingStep {
  public:
   static absl::StatusOr<TrainingStep> Create(const v1::PublishedTraining& work) {
@@ -26,7 +28,7 @@ class TrainingStep {
     return TrainingStep(work, std::move(plan));
   }
 
-  absl::StatusOr<double> Seconds(const v1::NetworkProfile& network, double layer_seconds) const {
+  absl::StatusOr<double> Seconds(const v1::NetworkProfile& network, double seconds_per_flop) const {
     TimelineOptions options;
     options.world_size = plan_.world_size;
     options.algorithm = algorithm_;
@@ -34,11 +36,24 @@ class TrainingStep {
     ASSIGN_OR_RETURN(options.network, ResolveNetwork(network, plan_.world_size));
     ASSIGN_OR_RETURN(TimelineSimulator simulator, TimelineSimulator::Create(std::move(options)));
     DeviceOptions device;
-    device.flops_per_second = layer_seconds > 0 ? 1 / layer_seconds : 0;
+    device.flops_per_second = seconds_per_flop > 0 ? 1 / seconds_per_flop : 0;
     ASSIGN_OR_RETURN(const StepTimeline timeline,
                      simulator.RunStep(plan_, BuildComputeTable(plan_, {device})));
     ASSIGN_OR_RETURN(const double gradients, GradientSeconds(network));
     return absl::ToDoubleSeconds(timeline.duration) + gradients;
+  }
+
+  // Of the busiest rank.
+  double Flops() const {
+    double most = 0;
+    for (const std::vector<PlanStep>& steps : plan_.steps) {
+      double flops = 0;
+      for (const PlanStep& step : steps) {
+        if (const auto* compute = std::get_if<ComputeStep>(&step)) flops += compute->flops;
+      }
+      most = std::max(most, flops);
+    }
+    return most;
   }
 
  private:
@@ -64,20 +79,21 @@ class TrainingStep {
   std::string algorithm_;
 };
 
-// The time of a layer at which the input's step takes as long as published: a step's time is a
-// rising function of it, made of straight pieces, so that a few steps of the secant method find it.
-absl::StatusOr<double> FitLayerSeconds(const TrainingStep& step, const PublishedCase& row) {
+// The speed, as seconds per floating-point operation, at which the input's step takes as long as
+// published. A step's time is a rising function of it, made of straight pieces, so that a few steps of
+// the secant method find it.
+absl::StatusOr<double> FitSpeed(const TrainingStep& step, const PublishedCase& row) {
   constexpr double kPrecision = 1e-6;
   constexpr int kMaxSteps = 40;
   const double published = row.input->seconds();
   double low = 0;
   ASSIGN_OR_RETURN(double low_seconds, step.Seconds(row.input_network, low));
   if (low_seconds >= published) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "no compute time fits: a step takes ", low_seconds,
-        " s without computing (published: ", published, " s)"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("no compute time fits: a step takes ", low_seconds,
+                     " s without computing (published: ", published, " s)"));
   }
-  double at = published / row.row.training().layers() / row.row.training().micro_batches();
+  double at = published / step.Flops();
   for (int i = 0; i < kMaxSteps; ++i) {
     ASSIGN_OR_RETURN(const double seconds, step.Seconds(row.input_network, at));
     if (std::abs(seconds - published) <= kPrecision * published) return at;
@@ -92,7 +108,7 @@ absl::StatusOr<double> FitLayerSeconds(const TrainingStep& step, const Published
     }
     at += (published - seconds) / slope;
   }
-  return absl::InternalError(absl::StrCat("fit of a layer's time: no end after ", kMaxSteps,
+  return absl::InternalError(absl::StrCat("fit of the speed: no end after ", kMaxSteps,
                                           " steps (published: ", published, " s)"));
 }
 
@@ -100,8 +116,8 @@ absl::StatusOr<double> FitLayerSeconds(const TrainingStep& step, const Published
 
 absl::StatusOr<double> PriceTrainingRow(const PublishedCase& row) {
   ASSIGN_OR_RETURN(const TrainingStep step, TrainingStep::Create(row.row.training()));
-  ASSIGN_OR_RETURN(const double layer_seconds, FitLayerSeconds(step, row));
-  return step.Seconds(row.network, layer_seconds);
+  ASSIGN_OR_RETURN(const double seconds_per_flop, FitSpeed(step, row));
+  return step.Seconds(row.network, seconds_per_flop);
 }
 
 }  // namespace edgetp

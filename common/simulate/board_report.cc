@@ -46,8 +46,8 @@ class Boards {
 
   absl::Status Fit() {
     const v1::BoardRow* const first = RowFor(v1::BoardRow::USE_FIT_COMPUTE);
-    RETURN_IF_ERROR(Annotate(FitCompute(*first), absl::StrCat(first->model(), " on ",
-                                                              first->boards(), " boards")));
+    RETURN_IF_ERROR(Annotate(FitCompute(*first),
+                             absl::StrCat(first->model(), " on ", first->boards(), " boards")));
     const v1::BoardRow* const second = RowFor(v1::BoardRow::USE_FIT_SOFTWARE);
     return second == nullptr ? absl::OkStatus() : FitSoftware(*second);
   }
@@ -119,8 +119,7 @@ class Boards {
     options.shape = ToLlamaShape(*model);
     options.world_size = row.boards();
     options.context = scenario_.context();
-    ASSIGN_OR_RETURN(options.wire,
-                     WireFormat::Parse(set_.has_wire() ? set_.wire() : kDefaultWire));
+    ASSIGN_OR_RETURN(options.wire, WireFormat::Parse(set_.has_wire() ? set_.wire() : kDefaultWire));
     options.sync = ToLlamaSync(set_.sync());
     if (set_.weights() == v1::BoardSet::WEIGHTS_FP32) options.weights = LlamaWeights::kFloat32;
     const auto plan = BuildLlamaPlan(options);

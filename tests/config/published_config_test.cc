@@ -24,12 +24,12 @@ v1::Published Parse(const std::string& text) {
   return published;
 }
 
-constexpr char kHead[] = "name: 'x' source: 'somebody' kind: KIND_MEASURED networks { name: 'lan' } ";
+constexpr char kHead[] =
+    "name: 'x' source: 'somebody' kind: KIND_MEASURED networks { name: 'lan' } ";
 
 // What is wrong with one set of rows.
 std::string ErrorOfRows(const std::string& rows) {
-  const v1::Published published =
-      Parse(std::string(kHead) + "sets { name: 'rows' " + rows + " }");
+  const v1::Published published = Parse(std::string(kHead) + "sets { name: 'rows' " + rows + " }");
   const absl::Status status = ValidatePublished(published, "x");
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   return std::string(status.message());
@@ -88,8 +88,9 @@ TEST(PublishedRuleTest, ASourceSaysWhoMeasured) {
 }
 
 TEST(PublishedRuleTest, AFaultIsNamedWithItsRow) {
-  EXPECT_THAT(ErrorOfRows("rows { ms: 5 message { size_mib: 1 } } rows { message { size_mib: 1 } }"),
-              HasSubstr("x: sets[0].rows[1].measured: must be a finite number above 0"));
+  EXPECT_THAT(
+      ErrorOfRows("rows { ms: 5 message { size_mib: 1 } } rows { message { size_mib: 1 } }"),
+      HasSubstr("x: sets[0].rows[1].measured: must be a finite number above 0"));
   EXPECT_THAT(ErrorOfRows("rows { ms: 5 message { size_mib: 0 } }"),
               HasSubstr("sets[0].rows[0].message.size_mib: must be a finite number above 0"));
   EXPECT_THAT(ErrorOfRows("rows { ms: 5 }"), HasSubstr("sets[0].rows[0].work: must be set"));
@@ -113,10 +114,12 @@ TEST(PublishedRuleTest, WhatDoesNotCountSaysWhy) {
 }
 
 TEST(PublishedRuleTest, ATrainingStepNeedsTheComputeTimeOfTheSameWork) {
-  const std::string work = "training { model: 'm' layers: 2 channels: 8 sequence: 8 micro_batches: ";
-  EXPECT_THAT(ErrorOfRows("rows { use: USE_INPUT seconds: 1 " + work + "1 } } rows { seconds: 2 " +
-                          work + "2 } }"),
-              HasSubstr("rows[1].use: needs a row of its set with use: USE_INPUT and the same work"));
+  const std::string work =
+      "training { model: 'm' layers: 2 channels: 64 sequence: 8 micro_batches: ";
+  EXPECT_THAT(
+      ErrorOfRows("rows { use: USE_INPUT seconds: 1 " + work + "1 } } rows { seconds: 2 " + work +
+                  "2 } }"),
+      HasSubstr("rows[1].use: needs a row of its set with use: USE_INPUT and the same work"));
   EXPECT_THAT(ErrorOfRows("rows { use: USE_INPUT seconds: 1 " + work + "1 pipeline: 4 } }"),
               HasSubstr("training.layers: must be a multiple of the 4 stages (got 2)"));
 }

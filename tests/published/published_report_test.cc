@@ -15,11 +15,13 @@ using ::testing::HasSubstr;
 
 v1::Published Parse(const std::string& rows) {
   v1::Published published;
-  EXPECT_EQ(ParseTextproto("name: 'x' source: 'somebody' kind: KIND_MEASURED "
-                           "networks { name: 'lan' link { delay_us: 1000 rate_bits_per_second: 8e6 } } "
-                           "sets { name: 'rows' " + rows + " }",
-                           "text", &published),
-            absl::OkStatus());
+  EXPECT_EQ(
+      ParseTextproto("name: 'x' source: 'somebody' kind: KIND_MEASURED "
+                     "networks { name: 'lan' link { delay_us: 1000 rate_bits_per_second: 8e6 } } "
+                     "sets { name: 'rows' " +
+                         rows + " }",
+                     "text", &published),
+      absl::OkStatus());
   EXPECT_EQ(ValidatePublished(published, "x"), absl::OkStatus());
   return published;
 }
@@ -44,18 +46,19 @@ TEST(PublishedReportTest, AnAllReduceIsThatOfTheRegistry) {
 
 // Half of the exchanges.
 TEST(PublishedReportTest, OneOfTwoAllReducesTakesHalfTheTime) {
-  const v1::ValidateSource source =
-      Predicted("rows { tokens_per_second: 1 syncs { layers: 4 ranks: 2 batch: 1 letter: 'g' "
-                "blocking_tokens_per_second: 1 without_tokens_per_second: 2 } }");
+  const v1::ValidateSource source = Predicted(
+      "rows { tokens_per_second: 1 syncs { layers: 4 ranks: 2 batch: 1 letter: 'g' "
+      "blocking_tokens_per_second: 1 without_tokens_per_second: 2 } }");
   EXPECT_NEAR(source.sets(0).rows(0).predicted(), 1 / 0.75, 1e-6);
 }
 
 // What is hidden is the shorter of both, times the efficiency.
 TEST(PublishedReportTest, ExchangesUnderComputeCostWhatIsNotHidden) {
   const auto predicted = [](const std::string& efficiency) {
-    return Predicted("rows { tokens_per_second: 1 syncs { layers: 64 ranks: 2 batch: 1 letter: 'l' "
-                     "blocking_tokens_per_second: 1 without_tokens_per_second: 1.25 " +
-                     efficiency + " } }")
+    return Predicted(
+               "rows { tokens_per_second: 1 syncs { layers: 64 ranks: 2 batch: 1 letter: 'l' "
+               "blocking_tokens_per_second: 1 without_tokens_per_second: 1.25 " +
+               efficiency + " } }")
         .sets(0)
         .rows(0)
         .predicted();
@@ -65,9 +68,9 @@ TEST(PublishedReportTest, ExchangesUnderComputeCostWhatIsNotHidden) {
 }
 
 TEST(PublishedReportTest, TheShareOfComputingFollowsFromOneInput) {
-  const v1::ValidateSource source =
-      Predicted("rows { use: USE_INPUT share: 0.75 rounds { inner_steps: 9 exchange_seconds: 10 } } "
-                "rows { share: 0.6 rounds { inner_steps: 9 exchange_seconds: 30 } }");
+  const v1::ValidateSource source = Predicted(
+      "rows { use: USE_INPUT share: 0.75 rounds { inner_steps: 9 exchange_seconds: 10 } } "
+      "rows { share: 0.6 rounds { inner_steps: 9 exchange_seconds: 30 } }");
   EXPECT_NEAR(source.sets(0).rows(0).predicted(), 0.75, 1e-9);
   EXPECT_NEAR(source.sets(0).rows(1).predicted(), 0.5, 1e-9);
   EXPECT_EQ(source.predicted_rows(), 1);
@@ -88,18 +91,18 @@ TEST(PublishedReportTest, InputsAndWhatIsSetAsideDoNotCount) {
 // Tensor-parallel ranks: compute as given, and the sums of one layer, twice each way.
 TEST(PublishedReportTest, ATrainingStepIsTheInputAndItsExchanges) {
   const std::string work =
-      "training { model: 'm' layers: 1 channels: 64 sequence: 64 tensor: 2 micro_batches: 3 "
+      "training { model: 'm' layers: 1 channels: 128 sequence: 64 tensor: 2 micro_batches: 3 "
       "algorithm: 'two_phase' } }";
   const v1::ValidateSource source = Predicted("rows { use: USE_INPUT seconds: 2 " + work +
                                               "rows { network: 'lan' seconds: 2 " + work);
-  const double all_reduce_seconds = 64 * 64 * 4 / 1e6 + 0.002;
+  const double all_reduce_seconds = 64 * 128 * 4 / 1e6 + 0.002;
   EXPECT_NEAR(source.sets(0).rows(0).predicted(), 2, 1e-5);
   EXPECT_NEAR(source.sets(0).rows(1).predicted(), 2 + 3 * 4 * all_reduce_seconds, 1e-4);
 }
 
 TEST(PublishedReportTest, AnInputThatNoComputeTimeExplainsIsNamed) {
   const std::string work =
-      "training { model: 'm' layers: 1 channels: 64 sequence: 64 tensor: 2 micro_batches: 3 } }";
+      "training { model: 'm' layers: 1 channels: 128 sequence: 64 tensor: 2 micro_batches: 3 } }";
   const auto source =
       HoldAgainst(Parse("rows { use: USE_INPUT network: 'lan' seconds: 0.01 " + work));
   EXPECT_THAT(std::string(source.status().message()),
