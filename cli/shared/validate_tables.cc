@@ -12,7 +12,8 @@ namespace edgetp {
 namespace {
 
 std::string Value(double value, const std::string& unit) {
-  if (unit == "s") return FormatSeconds(value);
+  if (unit == "s")
+    return value < 1 ? absl::StrFormat("%.4g ms", 1e3 * value) : absl::StrFormat("%.4g s", value);
   if (unit == "share") return FormatPercent(value);
   if (unit == "KiB") return absl::StrFormat("%.0f KiB", value);
   return absl::StrCat(FormatNumber(value), " ", unit);

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/base/status_macros.h"
 #include "common/config/load.h"
 #include "common/config/published_rows.h"
-#include "common/config/units.h"
 #include "common/published/row_prices.h"
 #include "common/published/training_plan.h"
 #include "common/simulate/board_report.h"
@@ -175,11 +175,11 @@ absl::Status AddBoards(const v1::BoardScenario& boards, v1::ValidateSource* sour
   for (const v1::BoardSetReport& set : report.sets()) {
     v1::ValidateSet* const out = source->add_sets();
     out->set_name(set.name());
-    std::string note = absl::StrCat("fitted: ", FormatCount(set.memory_bytes_per_second()),
-                                    "B/s of weights for each board");
+    std::string note = absl::StrFormat("fitted: %.2f GB/s of weights for each board",
+                                       1e-9 * set.memory_bytes_per_second());
     if (set.message_overhead_us() > 0) {
-      absl::StrAppend(&note, ", ", FormatPlain(std::round(set.message_overhead_us())),
-                      " us of software for a message at each end");
+      absl::StrAppendFormat(&note, ", %.0f us of software for a message at each end",
+                            set.message_overhead_us());
     }
     out->set_note(note);
     for (const v1::BoardRowReport& row : set.rows())
