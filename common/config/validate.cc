@@ -122,7 +122,7 @@ void CheckCollective(const v1::CollectiveConfig& collective, Violations* violati
 
 // Rules between the model, the pattern and the workers. Sizes that are wrong by themselves have
 // been reported.
-void CheckSplit(const v1::RunConfig& config, Violations* violations) {
+void CheckWorkers(const v1::RunConfig& config, Violations* violations) {
   CheckSize("workers", config.has_workers(), config.workers(), kMaxWorkers, violations);
   if (!config.has_pattern()) {
     violations->Add("pattern", "must be set");
@@ -133,6 +133,9 @@ void CheckSplit(const v1::RunConfig& config, Violations* violations) {
     if (pattern.ok() && config.model().channels() > 0)
       violations->Demand("pattern", pattern->CheckChannels(config.model().channels()));
   }
+}
+
+void CheckSplit(const v1::RunConfig& config, Violations* violations) {
   const v1::ModelConfig& model = config.model();
   const auto sound = [](int value, int high) { return value >= 1 && value <= high; };
   if (!sound(model.heads(), kMaxChannels) || !sound(model.channels(), kMaxChannels) ||
@@ -237,13 +240,16 @@ void CheckRunNetwork(const v1::RunConfig& config, const std::string& place,
   violations->Append(of_network);
 }
 
-Violations CheckRun(const v1::RunConfig& config, const std::string& place) {
+enum class SplitRule { kEven, kOfItsOwn };
+
+Violations CheckRun(const v1::RunConfig& config, const std::string& place, SplitRule rule) {
   Violations violations(place);
   CheckName(config, &violations);
   CheckModel(config.model(), "model.", &violations);
   if (!config.model().has_vocabulary())
     violations.Add("model.vocabulary", "must be set: no data has given it");
-  CheckSplit(config, &violations);
+  CheckWorkers(config, &violations);
+  if (rule == SplitRule::kEven) CheckSplit(config, &violations);
   CheckTrain(config.train(), &violations);
   CheckCollective(config.collective(), &violations);
   if (config.has_merge() && config.merge() == v1::MERGE_UNSPECIFIED) {
@@ -311,7 +317,11 @@ absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string&
 }
 
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place) {
-  return CheckRun(config, place).ToStatus();
+  return CheckRun(config, place, SplitRule::kEven).ToStatus();
+}
+
+absl::Status ValidatePlanned(const v1::RunConfig& config, const std::string& place) {
+  return CheckRun(config, place, SplitRule::kOfItsOwn).ToStatus();
 }
 
 absl::Status ValidateBench(const v1::RunConfig& config, const std::string& place) {

@@ -46,7 +46,8 @@ struct Forecast {
   SimulatorCounts counts;
 };
 
-// `plan` is BuildStepPlan of the case: who has many networks for one plan builds it once.
+// `plan` is BuildStepPlan of the case, or another strategy's, whose ranks the devices are: who has many
+// networks for one plan builds it once.
 // `observer` sees the last step.
 // Errors: those of ResolveNetwork and TimelineSimulator; InvalidArgument for an observer of more
 //   than kMaxObservedSegments.
