@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/network/access_link.h"
+#include "common/network/topology_links.h"
 #include "common/network/trace_config.h"
 
 namespace edgetp {
@@ -67,13 +68,8 @@ void ResolveOverrides(const v1::NetworkProfile& profile, int world_size, Network
   for (int source = 0; source < world_size; ++source) {
     for (int destination = 0; destination < world_size; ++destination) {
       v1::LinkConfig link = profile.link();
-      bool changed = false;
-      for (const v1::LinkOverride& rule : profile.overrides()) {
-        if (source == destination || !Matches(rule, source, destination)) continue;
-        link = MergeLinks(link, rule.link());
-        changed = true;
-      }
-      if (changed) network->overrides[{source, destination}] = ToLinkOptions(link, &network->link);
+      if (source != destination && MergeOverrides(profile, source, destination, &link))
+        network->overrides[{source, destination}] = ToLinkOptions(link, &network->link);
     }
   }
 }
@@ -118,6 +114,17 @@ v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& over
   return link;
 }
 
+bool MergeOverrides(const v1::NetworkProfile& profile, int source, int destination,
+                    v1::LinkConfig* link) {
+  bool changed = false;
+  for (const v1::LinkOverride& rule : profile.overrides()) {
+    if (!Matches(rule, source, destination)) continue;
+    *link = MergeLinks(*link, rule.link());
+    changed = true;
+  }
+  return changed;
+}
+
 void ClearCapacity(v1::LinkConfig* link) {
   link->clear_rate_bits_per_second();
   link->clear_trace_file();
@@ -154,6 +161,10 @@ absl::StatusOr<NetworkOptions> ResolveNetwork(const v1::NetworkProfile& profile,
     ResolveAccessLinks(profile, world_size, &network);
     return network;
   }
+  if (profile.has_topology()) {
+    RETURN_IF_ERROR(ResolveTopology(profile, world_size, &network));
+    return network;
+  }
   network.link = ToLinkOptions(profile.link(), nullptr);
   ResolveOverrides(profile, world_size, &network);
   return network;
@@ -163,6 +174,7 @@ DevicePath PathBetweenDevices(const v1::NetworkProfile& profile) {
   v1::NetworkProfile every = profile;
   every.clear_overrides();
   every.clear_partition();
+  every.clear_topology();
   // Without ranks there is nothing to reject.
   const NetworkOptions network = *ResolveNetwork(every, 2);
   const LinkOptions& link = network.link;

@@ -194,8 +194,7 @@ absl::StatusOr<bool> TimelineSimulator::Engine::Send(int rank, const Action& act
                                links_.network().PayloadRate(rank, peer));
   }
   state.prepared = true;
-  // Only a shared medium makes the order of different senders matter.
-  if (links_.network().shared_medium && state.local > now) {
+  if (links_.network().SendersShare() && state.local > now) {
     events_.PushRank(state.local, rank);
     return false;
   }
