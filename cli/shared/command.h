@@ -35,6 +35,7 @@ void AddStatus(CLI::App& app, Command* command);
 void AddHealth(CLI::App& app, Command* command);
 void AddStop(CLI::App& app, Command* command);
 void AddWatch(CLI::App& app, Command* command);
+void AddValidate(CLI::App& app, Command* command);
 
 // --format=table|json into `format`, which holds the default until then.
 void AddFormatFlag(CLI::App* command, OutputFormat* format);

@@ -131,10 +131,9 @@ void ApplyNetwork(const RunFlags& flags, Faults* faults, v1::RunConfig* config) 
   const ConfigLibrary library = ConfigLibrary::Default(flags.config_path);
   if (flags.network.has_value())
     *config->mutable_network() = faults->Take(library.Network(*flags.network));
-  const LinkFlags& link = flags.link;
-  if (!link.delay && !link.jitter && !link.rate && !link.loss) return;
+  if (flags.link.empty()) return;
   if (!config->has_network()) *config->mutable_network() = UnlimitedNetwork();
-  faults->Add(ApplyLinkFlags(link, config->mutable_network()));
+  faults->Add(ApplyLinkFlags(flags.link, config->mutable_network()));
 }
 
 void ForgetStrategy(v1::RunConfig* config) {
@@ -318,6 +317,14 @@ void AddLinkFlags(CLI::App* command, LinkFlags* flags) {
   command->add_option("--jitter", flags->jitter, "standard deviation, e.g. 5ms")->group(group);
   command->add_option("--rate", flags->rate, "e.g. 20mbit, or unlimited")->group(group);
   command->add_option("--loss", flags->loss, "of packets, e.g. 1%")->group(group);
+  command
+      ->add_option("--header_share", flags->header_share,
+                   "bytes that travel for each byte of payload, e.g. 1.062 for TCP over Ethernet")
+      ->group(group);
+  command
+      ->add_option("--window", flags->window,
+                   "payload under way at most, e.g. 64KiB, or unlimited: rate <= window / RTT")
+      ->group(group);
 }
 
 void AddTrainFlags(CLI::App* command, RunFlags* flags) {

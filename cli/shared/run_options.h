@@ -66,7 +66,7 @@ void AddStrategyList(CLI::App* command, RunFlags* flags, std::vector<std::string
 void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --slice --deadline, AddWireFlags'
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags
-void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss
+void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss ...
 void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed --clock
 void AddDataFlag(CLI::App* command, RunFlags* flags);     // --data
 void AddRunNameFlag(CLI::App* command, RunFlags* flags);  // --run

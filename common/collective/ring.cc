@@ -70,7 +70,7 @@ Schedule BuildRing(int world_size, int64_t elements, int64_t granule) {
 Schedule BuildRingSliced(int world_size, int64_t elements, int64_t granule,
                          int64_t slice_elements) {
   const std::vector<ChunkRange> chunks = EvenChunks(elements, world_size, granule);
-  const int64_t slice = std::max(slice_elements, granule);
+  const int64_t slice = std::max<int64_t>(slice_elements / granule, 1) * granule;
   const int64_t wanted = (chunks.front().size() + slice - 1) / slice;
   const int64_t most = kMaxMessages / std::max<int64_t>(1, 2LL * (world_size - 1) * world_size);
   const int64_t slices = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(most, 1));

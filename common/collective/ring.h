@@ -19,7 +19,7 @@ namespace edgetp {
 
 Schedule BuildRing(int world_size, int64_t elements, int64_t granule = 1);
 
-// A slice has at most `slice_elements` (rounded up to a granule), but for an all-reduce of more than
+// A slice has at most `slice_elements`, and at least a granule, but for an all-reduce of more than
 // 4 million messages, whose slices are larger. The slices of a chunk differ by at most a granule.
 Schedule BuildRingSliced(int world_size, int64_t elements, int64_t granule, int64_t slice_elements);
 

@@ -105,6 +105,19 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   return options;
 }
 
+LlamaShape ToLlamaShape(const v1::LlamaConfig& model) {
+  return {.layers = model.layers(),
+          .heads = model.heads(),
+          .kv_heads = model.kv_heads(),
+          .channels = model.channels(),
+          .hidden = model.hidden(),
+          .vocabulary = model.vocabulary()};
+}
+
+LlamaSync ToLlamaSync(v1::BoardSet::Sync sync) {
+  return sync == v1::BoardSet::SYNC_SLICES ? LlamaSync::kSlices : LlamaSync::kSums;
+}
+
 absl::StatusOr<bool> FeedsBackGradSync(const v1::CollectiveConfig& collective) {
   constexpr int kFewBits = 4;
   if (collective.has_error_feedback_grad_sync()) return collective.error_feedback_grad_sync();

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "edgetp/v1/config.pb.h"
+#include "edgetp/v1/published.pb.h"
 
 namespace edgetp {
 
@@ -31,6 +32,9 @@ absl::Status ValidateDevice(const v1::DeviceProfile& device, const std::string& 
 
 // Published measurements of real boards. Errors of shapes are BuildLlamaPlan's.
 absl::Status ValidateScenario(const v1::BoardScenario& scenario, const std::string& place);
+
+// A source of published measurements, as ConfigLibrary::Published reads it.
+absl::Status ValidatePublished(const v1::Published& published, const std::string& place);
 
 // What a profile of this repository must also have: kind and source; a network, also hop, for each
 // of the networks of its timeline.

@@ -51,6 +51,8 @@ MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>
     blocks += kept;
     largest = std::max(largest, kept);
   }
+  // Of what is computed again, each block keeps its input, and one at a time all.
+  if (options.recompute) blocks = options.pattern.layers() * s.tokens * s.C + largest;
   MemorySizes sizes;
   sizes.parameters_bytes = kFloatBytes * RankElements(parameters, shard);
   sizes.activations_bytes = kFloatBytes * (blocks + KeptOnce(s, place));

@@ -42,6 +42,7 @@ void RankPlanner::Forward(Phase phase) {
 }
 
 void RankPlanner::BackwardPass(absl::FunctionRef<void(int)> complete) {
+  if (options_.recompute) Blocks(Phase::kBackward);
   if (place_.last) {
     for (size_t g = groups_.size(); g-- > 0;) LossBackward(groups_[g]);
     if (deferred_.empty()) complete(HeadStage(options_.shape));
@@ -98,6 +99,10 @@ void RankPlanner::Hidden(Phase phase) {
                       options_.shape.channels),
         1);
   }
+  Blocks(phase);
+}
+
+void RankPlanner::Blocks(Phase phase) {
   for (const Region& region : regions_) {
     for (const RankSizes& sizes : groups_) ForwardRound(phase, region, sizes);
     if (region.ends_chain) TakeInAll();

@@ -50,6 +50,7 @@ class RankPlanner {
   };
 
   void Hidden(Phase phase);
+  void Blocks(Phase phase);
   void Loss(Phase phase, const RankSizes& sizes);
   void LossBackward(const RankSizes& sizes);
   void ForwardRound(Phase phase, const Region& region, const RankSizes& sizes);

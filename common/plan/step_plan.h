@@ -107,6 +107,9 @@ struct PlanOptions {
   WireFormat wire_backward;
   WireFormat wire_grad_sync;
   Overlap overlap;
+  // The backward pass of a micro-batch begins with its blocks' forward pass once more, sums included;
+  // of activations, only the blocks' inputs are kept. Planned and simulated, not executed.
+  bool recompute = false;
   // Error feedback, for memory: what is lost of activations, of grad_sync.
   bool feedback_activations = false;
   bool feedback_grad_sync = false;

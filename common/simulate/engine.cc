@@ -191,11 +191,10 @@ absl::StatusOr<bool> TimelineSimulator::Engine::Send(int rank, const Action& act
     if (EncodesAt(state.schedule->actions[state.place], state.action))
       state.local += CodecTime(devices_[rank], state.collective->wire, cut.chunk_elements());
     state.local += SendingTime(devices_[rank], cut.chunk_bytes(),
-                               links_.network().Link(rank, peer).rate_bits_per_second);
+                               links_.network().PayloadRate(rank, peer));
   }
   state.prepared = true;
-  // Only a shared medium makes the order of different senders matter.
-  if (links_.network().shared_medium && state.local > now) {
+  if (links_.network().SendersShare() && state.local > now) {
     events_.PushRank(state.local, rank);
     return false;
   }

@@ -205,7 +205,7 @@ TEST(SimulateOptionsTest, ASliceIsThatOfRunsAndOfSingleAllReduces) {
   EXPECT_EQ(ResolveAllReduces(flags, &faults)[0].slice_bytes, 256 << 10);
   EXPECT_TRUE(faults.status().ok());
   flags.run.slice = "1000";
-  EXPECT_THAT(Refused(flags), HasSubstr("--slice: must be in [1.00 KiB, 1.00 GiB] (got 1000)"));
+  EXPECT_THAT(Refused(flags), HasSubstr("--slice: must be in [1 KiB, 1 GiB] (got 1000)"));
 }
 
 TEST(SimulateOptionsTest, SizesGiveAnAllReduceForEachNetworkAndWorldSize) {

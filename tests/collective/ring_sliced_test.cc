@@ -32,7 +32,7 @@ template <typename Check>
 void ForEachCut(const Check& check) {
   for (const int world_size : {1, 2, 3, 4, 5, 7, 8}) {
     for (const int64_t count : {0, 1, 7, 64, 1000}) {
-      for (const int64_t slice : {1, 3, 32, 5000}) {
+      for (const int64_t slice : {1, 3, 32, 70, 5000}) {
         SCOPED_TRACE(absl::StrCat("world_size=", world_size, " count=", count, " slice=", slice));
         check(world_size, count, slice);
       }
