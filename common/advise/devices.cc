@@ -89,7 +89,7 @@ double Multisets(const AdviseProblem& problem) {
 }  // namespace
 
 bool KnowsRanks(const v1::NetworkProfile& network) {
-  return network.overrides_size() > 0 || network.partition_size() > 0;
+  return network.overrides_size() > 0 || network.partition_size() > 0 || network.has_topology();
 }
 
 std::vector<std::vector<int>> DeviceSubsets(const AdviseProblem& problem,
