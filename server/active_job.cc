@@ -8,9 +8,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
+#include "common/config/convert.h"
 #include "common/config/network_patch.h"
 #include "common/rpc/status.h"
 #include "common/simulate/deadline.h"
+#include "server/measured_energy.h"
 
 namespace edgetp {
 namespace {
@@ -107,7 +109,7 @@ bool ActiveJob::AdvanceNetwork(absl::Time now) {
 }
 
 StepCharger ActiveJob::Charger() {
-  if (clock_ == nullptr) return nullptr;
+  if (clock_ == nullptr) return MeasuredEnergy(DevicesOf(options_.spec.config()));
   return [this](const std::vector<v1::StepReport>& reports, v1::StepRecord* record) {
     return clock_->Charge(reports, &network_, record);
   };

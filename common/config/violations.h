@@ -96,4 +96,8 @@ class Violations {
 void CheckNetwork(const v1::NetworkProfile& network, std::optional<int> world_size,
                   Violations* violations);
 
+// Those of a device's power and heat, and of its compute_factor (validate_device.cc).
+void CheckPowerAndHeat(const v1::DeviceProfile& device, const std::string& path,
+                       Violations* violations);
+
 }  // namespace edgetp

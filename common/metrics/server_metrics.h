@@ -20,6 +20,7 @@ struct RunLabels {
   std::string clock;
   int target_steps = 0;
   int sync_points = 0;  // of a forward pass
+  bool knows_energy = false;  // its steps say what each rank has taken
 };
 
 class ServerMetrics {

@@ -37,7 +37,7 @@ double Boards::FactorOf(int rank) const {
 }
 
 const ComputeTable& Boards::Compute(const ComputeTable& table) {
-  if (boards_.empty()) return table;
+  if (!draw_.has_value() && settling_time_ == absl::ZeroDuration()) return table;
   varied_ = table;
   for (size_t rank = 0; rank < boards_.size(); ++rank)
     Scale(FactorOf(static_cast<int>(rank)), &varied_[rank]);

@@ -43,6 +43,10 @@ std::optional<PowerOptions> ToPowerOptions(const v1::DeviceProfile& device) {
   return power;
 }
 
+bool KnowsEnergy(const std::vector<v1::DeviceProfile>& devices) {
+  return !devices.empty() && std::all_of(devices.begin(), devices.end(), SaysWatts);
+}
+
 absl::Status CheckPower(const std::vector<v1::DeviceProfile>& devices) {
   const auto silent = std::find_if_not(devices.begin(), devices.end(), SaysWatts);
   if (silent == devices.end()) return absl::OkStatus();
@@ -72,6 +76,20 @@ double Joules(const PowerOptions& power, const v1::Breakdown& seconds, double lo
 void AddRank(double joules, v1::StepEnergy* energy) {
   energy->add_joules_per_rank(joules);
   energy->set_joules(energy->joules() + joules);
+}
+
+void AddStep(const v1::StepEnergy& step, v1::StepEnergy* sum) {
+  const int ranks = step.joules_per_rank_size();
+  if (sum->joules_per_rank_size() < ranks)
+    sum->mutable_joules_per_rank()->Resize(ranks, 0);
+  for (int rank = 0; rank < ranks; ++rank)
+    sum->set_joules_per_rank(rank, sum->joules_per_rank(rank) + step.joules_per_rank(rank));
+  sum->set_joules(sum->joules() + step.joules());
+}
+
+void Divide(double steps, v1::StepEnergy* sum) {
+  for (double& joules : *sum->mutable_joules_per_rank()) joules /= steps;
+  sum->set_joules(sum->joules() / steps);
 }
 
 v1::Energy EnergyOf(const v1::StepEnergy& step, const EnergyBasis& basis,

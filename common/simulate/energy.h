@@ -32,7 +32,10 @@ struct PowerOptions {
 // busier state.
 std::optional<PowerOptions> ToPowerOptions(const v1::DeviceProfile& device);
 
-// Whether the energy of all of them is known.
+// Whether the energy of all of them is known; false without any.
+bool KnowsEnergy(const std::vector<v1::DeviceProfile>& devices);
+
+// The same as a demand.
 // Errors: InvalidArgument with the first device that says no watts, and how to add them.
 absl::Status CheckPower(const std::vector<v1::DeviceProfile>& devices);
 
@@ -45,6 +48,10 @@ double Joules(const PowerOptions& power, const v1::Breakdown& seconds, double lo
 
 // Puts a rank's joules behind those of the ranks before it, and into the sum.
 void AddRank(double joules, v1::StepEnergy* energy);
+
+// Sums of steps with as many ranks (an empty sum takes any), and the mean of `steps` of them.
+void AddStep(const v1::StepEnergy& step, v1::StepEnergy* sum);
+void Divide(double steps, v1::StepEnergy* sum);
 
 // What a mean step stands for.
 struct EnergyBasis {

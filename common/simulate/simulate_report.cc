@@ -10,9 +10,14 @@
 #include "common/base/quantile.h"
 #include "common/base/status_macros.h"
 #include "common/plan/plan_report.h"
+#include "common/simulate/energy.h"
 
 namespace edgetp {
 namespace {
+
+double TokensPerStep(const PlanOptions& plan) {
+  return 1.0 * plan.batch * plan.micro_batches * plan.shape.sequence;
+}
 
 void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateReport* report) {
   const std::vector<double>& seconds = forecast.step_seconds;
@@ -21,8 +26,7 @@ void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateRe
   report->set_step_seconds_p99(Quantile(seconds, 0.99));
   report->set_mean_step_seconds(std::accumulate(seconds.begin(), seconds.end(), 0.0) /
                                 static_cast<double>(seconds.size()));
-  const PlanOptions& plan = run.forecast.plan;
-  const double tokens = 1.0 * plan.batch * plan.micro_batches * plan.shape.sequence;
+  const double tokens = TokensPerStep(run.forecast.plan);
   if (report->step_seconds() > 0) report->set_tokens_per_second(tokens / report->step_seconds());
   TimeBreakdown sum;
   for (const TimeBreakdown& rank : forecast.ranks) {
@@ -31,6 +35,16 @@ void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateRe
   }
   *report->mutable_breakdown_seconds() = ToProto(sum / static_cast<int64_t>(forecast.ranks.size()));
   report->set_hidden_seconds(absl::ToDoubleSeconds(forecast.hidden));
+}
+
+// After FillTimes.
+void FillEnergy(const SimulateCase& run, const Forecast& forecast, v1::SimulateReport* report) {
+  if (forecast.heat.has_value()) *report->mutable_heat() = *forecast.heat;
+  if (!forecast.energy.has_value()) return;
+  *report->mutable_energy() =
+      EnergyOf(*forecast.energy,
+               {report->mean_step_seconds(), TokensPerStep(run.forecast.plan), run.run_steps},
+               run.forecast.devices);
 }
 
 // Of the device's memory: an accelerator (it has staging) keeps its rank's model itself.
@@ -126,6 +140,10 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObs
   report.set_sync_points_forward(options.pattern.ForwardSyncPoints());
   report.set_bytes_on_the_wire_per_rank(forecast.bytes_on_the_wire_per_rank);
   FillTimes(run, forecast, &report);
+  FillEnergy(run, forecast, &report);
+  ASSIGN_OR_RETURN(const std::optional<v1::Variation> variation,
+                   DrawSteps(run.forecast, plan, forecast, run.draws));
+  if (variation.has_value()) *report.mutable_variation() = *variation;
   FillMemory(run.forecast, plan, &report);
   const v1::DeviceProfile& device = run.forecast.devices.front();
   if (run.forecast.devices.size() == 1 && device.has_memory_bytes()) {

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/simulate/draws.h"
 #include "common/simulate/forecast.h"
 #include "edgetp/v1/report.pb.h"
 
@@ -18,8 +19,11 @@ struct SimulateCase {
   std::string device;
   // A longer step is called infeasible: at a minute, 2000 steps take 33 hours.
   absl::Duration max_step = absl::Minutes(1);
+  int run_steps = 0;  // of the run that is planned: what its energy is told of
+  DrawOptions draws;
 };
 
+// `observer` sees the last step of the boards as their profiles say.
 // Errors: those of BuildStepPlan and RunForecast.
 absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run,
                                             TimelineObserver* observer = nullptr);
