@@ -37,8 +37,7 @@ absl::Status SimulatedClock::Charge(const std::vector<v1::StepReport>& reports,
     simulator_->SetNetwork(std::move(network));
     network_ = name;
   }
-  ASSIGN_OR_RETURN(StepTimeline timeline,
-                   simulator_->RunStep(plan_, boards_->Compute(*compute)));
+  ASSIGN_OR_RETURN(StepTimeline timeline, simulator_->RunStep(plan_, boards_->Compute(*compute)));
   now_ += waited + timeline.duration;
   std::vector<TimeBreakdown> ranks;
   for (RankStep& rank : timeline.ranks) {

@@ -48,9 +48,9 @@ class SimulatedClock {
   StepPlan plan_;
   std::vector<DeviceOptions> devices_;  // empty: compute is measured
   ComputeTable compute_;
-  std::optional<Boards> boards_;                // this and the next one: from the first step on
+  std::optional<Boards> boards_;  // this and the next one: from the first step on
   std::optional<TimelineSimulator> simulator_;
-  std::string network_;                         // that it has, by name
+  std::string network_;  // that it has, by name
   absl::Time now_ = absl::UnixEpoch();
 };
 

@@ -75,12 +75,12 @@ void AddDrawCells(const EnergyRow& row, std::vector<std::string>* cells) {
 }  // namespace
 
 std::string EnergyText(const v1::Energy& energy) {
-  std::string text = absl::StrCat(
-      FormatNumber(energy.joules_per_step()), " J per step, ",
-      FormatNumber(energy.joules_per_token()), " J per token, ",
-      FormatNumber(energy.watt_hours_per_run()), " Wh for ", energy.run_steps(),
-      energy.run_steps() == 1 ? " step" : " steps");
-  if (!energy.notes().empty()) absl::StrAppend(&text, " (", absl::StrJoin(energy.notes(), "; "), ")");
+  std::string text = absl::StrCat(FormatNumber(energy.joules_per_step()), " J per step, ",
+                                  FormatNumber(energy.joules_per_token()), " J per token, ",
+                                  FormatNumber(energy.watt_hours_per_run()), " Wh for ",
+                                  energy.run_steps(), energy.run_steps() == 1 ? " step" : " steps");
+  if (!energy.notes().empty())
+    absl::StrAppend(&text, " (", absl::StrJoin(energy.notes(), "; "), ")");
   return text;
 }
 
@@ -93,7 +93,8 @@ std::string VariationText(const v1::Variation& variation) {
 }
 
 std::string HeatText(const v1::Heat& heat) {
-  std::string text = absl::StrFormat("at most %.3g K above the surroundings; ", heat.highest_kelvin());
+  std::string text =
+      absl::StrFormat("at most %.3g K above the surroundings; ", heat.highest_kelvin());
   if (!heat.has_throttled_after_seconds()) return text + "no step throttled";
   return absl::StrFormat("%s%.3g %% of the steps throttled, from %s on", text,
                          100 * heat.throttled_share(),

@@ -160,7 +160,8 @@ absl::Status VaryBoards(v1::RunConfig* config) {
   }
   const bool drawn = std::any_of(devices.begin(), devices.end(),
                                  [](const auto& device) { return device.has_compute_factor(); });
-  if (drawn) return absl::InvalidArgumentError("the boards of this run have a compute_factor already");
+  if (drawn)
+    return absl::InvalidArgumentError("the boards of this run have a compute_factor already");
   if (config->has_network()) ForgetDefaultDeadline(config);
   const auto boards = DrawBoards(devices, config->workers(), config->seed(), 0);
   config->clear_device();

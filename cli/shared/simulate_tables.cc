@@ -246,8 +246,8 @@ std::string SimulateTable(const v1::SimulateReport& report, const std::string& p
 std::string SimulateSweepTable(const v1::SimulateSweepReport& sweep,
                                const std::vector<std::string>& patterns) {
   const RowNames names(sweep, patterns);
-  return absl::StrCat(Results(sweep, names), Breakdowns(sweep, names),
-                      EnergyAndDraws(sweep, names), Notes(sweep, patterns));
+  return absl::StrCat(Results(sweep, names), Breakdowns(sweep, names), EnergyAndDraws(sweep, names),
+                      Notes(sweep, patterns));
 }
 
 std::string AllReduceTable(const v1::AllReduceReport& report) {

@@ -58,10 +58,10 @@ class Boards {
   absl::Duration settling_time_;
   ComputeTable varied_;
   int steps_ = 0;
-  absl::Duration elapsed_;   // of rank 0
-  v1::Heat heat_;            // but for the share
-  int64_t hot_steps_ = 0;    // of those below: throttled
-  int64_t heat_steps_ = 0;   // of all ranks that can throttle
+  absl::Duration elapsed_;  // of rank 0
+  v1::Heat heat_;           // but for the share
+  int64_t hot_steps_ = 0;   // of those below: throttled
+  int64_t heat_steps_ = 0;  // of all ranks that can throttle
 };
 
 }  // namespace edgetp

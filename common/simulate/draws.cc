@@ -36,8 +36,8 @@ absl::StatusOr<std::optional<v1::Variation>> DrawSteps(const ForecastCase& forec
   const double events = static_cast<double>(nominal.counts.events) * *drawn.steps * options.count /
                         static_cast<double>(nominal.step_seconds.size());
   if (options.by_default && events > kMaxDefaultDrawEvents) {
-    variation.set_note(absl::StrFormat("not drawn: about %.2g events or more; --draws=%d asks for it",
-                                       events, options.count));
+    variation.set_note(absl::StrFormat(
+        "not drawn: about %.2g events or more; --draws=%d asks for it", events, options.count));
     return variation;
   }
   std::vector<double> medians;

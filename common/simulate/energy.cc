@@ -80,8 +80,7 @@ void AddRank(double joules, v1::StepEnergy* energy) {
 
 void AddStep(const v1::StepEnergy& step, v1::StepEnergy* sum) {
   const int ranks = step.joules_per_rank_size();
-  if (sum->joules_per_rank_size() < ranks)
-    sum->mutable_joules_per_rank()->Resize(ranks, 0);
+  if (sum->joules_per_rank_size() < ranks) sum->mutable_joules_per_rank()->Resize(ranks, 0);
   for (int rank = 0; rank < ranks; ++rank)
     sum->set_joules_per_rank(rank, sum->joules_per_rank(rank) + step.joules_per_rank(rank));
   sum->set_joules(sum->joules() + step.joules());
@@ -98,8 +97,7 @@ v1::Energy EnergyOf(const v1::StepEnergy& step, const EnergyBasis& basis,
   v1::Energy energy;
   energy.set_joules_per_step(step.joules());
   *energy.mutable_joules_per_step_per_rank() = step.joules_per_rank();
-  if (basis.tokens_per_step > 0)
-    energy.set_joules_per_token(step.joules() / basis.tokens_per_step);
+  if (basis.tokens_per_step > 0) energy.set_joules_per_token(step.joules() / basis.tokens_per_step);
   if (basis.step_seconds > 0) energy.set_mean_watts(step.joules() / basis.step_seconds);
   energy.set_run_steps(basis.run_steps);
   energy.set_watt_hours_per_run(step.joules() * basis.run_steps / kJoulesPerWattHour);

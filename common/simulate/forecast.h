@@ -26,8 +26,9 @@ struct ForecastCase {
   std::string algorithm = "auto";
   int64_t segment_bytes = kDefaultSegmentBytes;
   uint64_t seed = 0;
-  std::optional<int> steps;    // absent: ForecastSteps, or until devices that throttle have settled
-  std::optional<int> draw;     // of boards that differ (variation.h); absent: all as their profiles say
+  std::optional<int> steps;  // absent: ForecastSteps, or until devices that throttle have settled
+  std::optional<int>
+      draw;  // of boards that differ (variation.h); absent: all as their profiles say
   std::function<bool()> stop;  // TimelineOptions::stop
 };
 

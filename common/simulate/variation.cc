@@ -15,8 +15,7 @@ constexpr uint64_t kBoardStream = 0x626f617264ull << 24;  // "board"
 
 double Factor(double sigma, const BoardKey& key, uint64_t number) {
   if (sigma == 0) return 1;
-  const uint64_t board =
-      (static_cast<uint64_t>(key.draw) << 32) | static_cast<uint32_t>(key.rank);
+  const uint64_t board = (static_cast<uint64_t>(key.draw) << 32) | static_cast<uint32_t>(key.rank);
   const double uniform = ToUnit(RandomBits(key.seed, kBoardStream, board, number));
   return std::exp(sigma * NormalQuantile(InsideUnit(uniform)));
 }

@@ -68,8 +68,8 @@ TEST(EnergyTableTest, HasColumnsOnlyForWhatARowKnows) {
   EXPECT_THAT(energies, HasSubstr("J per"));
   EXPECT_THAT(energies, HasSubstr("note: raspberry-pi-5: from watts alone"));
   EXPECT_THAT(energies, Not(HasSubstr("boards")));
-  const std::string both =
-      EnergyTable(names, {{{"tttt"}, &energy, &variation}, {{"sppp"}, nullptr, nullptr}}, "simulated");
+  const std::string both = EnergyTable(
+      names, {{{"tttt"}, &energy, &variation}, {{"sppp"}, nullptr, nullptr}}, "simulated");
   EXPECT_THAT(both, HasSubstr("9.12 s"));
   EXPECT_THAT(both, HasSubstr("sppp"));
 }
@@ -88,7 +88,8 @@ TEST(EnergyTableTest, SimulationsShowItWhereItIsKnown) {
   *row->mutable_variation() = Drawn();
   const std::string table = SimulateSweepTable(sweep, {"(tttt)*6", "(tttt)*6"});
   EXPECT_THAT(table, HasSubstr("J per"));
-  for (const absl::string_view line : absl::StrSplit(table, '\n')) EXPECT_LE(line.size(), 100u) << line;
+  for (const absl::string_view line : absl::StrSplit(table, '\n'))
+    EXPECT_LE(line.size(), 100u) << line;
   const std::string one = SimulateTable(sweep.rows(0), "tttt");
   EXPECT_THAT(one, HasSubstr("boards that differ"));
   EXPECT_THAT(one, HasSubstr("J per step"));

@@ -41,8 +41,9 @@ TEST(RunOptionsTest, AnOverlapIsKeptAsTypedAndCheckedByItsRules) {
   flags.overlap = "rows(1)";
   const absl::Status refused = ResolveRun(flags, {}, 65).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(refused.message(), "command line: parallel.overlap: ROWS(m): m must be in [2, 65536] "
-                               "(got 1)");
+  EXPECT_EQ(refused.message(),
+            "command line: parallel.overlap: ROWS(m): m must be in [2, 65536] "
+            "(got 1)");
 }
 
 TEST(RunOptionsTest, LinkOptionsOverrideTheProfilesDefaultLink) {
@@ -118,7 +119,8 @@ TEST(RunOptionsTest, BoardsThatDifferAreDrawnFromTheSeed) {
     EXPECT_EQ(device.SerializeAsString(), alike.device().SerializeAsString());
   }
   flags.seed = 2;
-  EXPECT_NE(Resolved(flags).devices(0).compute_factor(), Resolved(flags).devices(1).compute_factor());
+  EXPECT_NE(Resolved(flags).devices(0).compute_factor(),
+            Resolved(flags).devices(1).compute_factor());
 }
 
 TEST(RunOptionsTest, BoardsWithoutVariabilityCannotDiffer) {

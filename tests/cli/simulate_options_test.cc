@@ -246,7 +246,8 @@ TEST(SimulateOptionsTest, EnergyThatIsAskedForMustBeKnown) {
   flags.energy = true;
   EXPECT_EQ(Resolved(flags).size(), 1u);
   flags.run.set = {"device.watts=none"};
-  EXPECT_THAT(Refused(flags), HasSubstr("--energy: device raspberry-pi-5 says no watts: add watts"));
+  EXPECT_THAT(Refused(flags),
+              HasSubstr("--energy: device raspberry-pi-5 says no watts: add watts"));
 }
 
 TEST(SimulateOptionsTest, BoardsAreDrawnAsOftenAsAskedOrByDefault) {

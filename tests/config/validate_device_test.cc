@@ -31,7 +31,8 @@ TEST(ValidateDeviceTest, PowerRisesFromIdleToBusy) {
 TEST(ValidateDeviceTest, PowerIsPositiveAndKnownUnderLoad) {
   EXPECT_THAT(Says({"watts_idle=0", "watts=9"}),
               HasSubstr("pi: watts_idle: must be a finite number above 0 (got 0 W)"));
-  EXPECT_THAT(Says({"watts_busy=-1"}), HasSubstr("pi: watts_busy: must be a finite number above 0"));
+  EXPECT_THAT(Says({"watts_busy=-1"}),
+              HasSubstr("pi: watts_busy: must be a finite number above 0"));
   EXPECT_EQ(Says({"watts_exchange=2"}),
             "pi: watts_busy: must be set, or watts, where other watts are");
 }
@@ -49,7 +50,8 @@ TEST(ValidateDeviceTest, HeatIsToldInFullOrNotAtAll) {
   with_watts[3] = "throttle_factor=0.5";
   EXPECT_EQ(Says(with_watts), "pi: throttle_factor: must be in [1, 100] (got 0.5)");
   with_watts[2] = "thermal_limit_kelvin=0";
-  EXPECT_THAT(Says(with_watts), HasSubstr("thermal_limit_kelvin: must be a finite number above 0 (got 0 K)"));
+  EXPECT_THAT(Says(with_watts),
+              HasSubstr("thermal_limit_kelvin: must be a finite number above 0 (got 0 K)"));
 }
 
 TEST(ValidateDeviceTest, ABoardIsNotAHundredTimesSlowerThanItsProfile) {

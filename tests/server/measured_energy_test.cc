@@ -49,8 +49,7 @@ TEST(MeasuredEnergyTest, IsNotKnownOfHostsAndOfDevicesWithoutWatts) {
 EndedRun RunOf(const std::vector<v1::DeviceProfile>& devices) {
   StepAggregator aggregator(2, 10, 100, /*resumed=*/false, MeasuredEnergy(devices));
   for (int step = 1; step <= 3; ++step) {
-    for (int rank = 0; rank < 2; ++rank)
-      EXPECT_TRUE(aggregator.Add(rank, Report(step, rank)).ok());
+    for (int rank = 0; rank < 2; ++rank) EXPECT_TRUE(aggregator.Add(rank, Report(step, rank)).ok());
   }
   EndedRun ended{.run = "a", .spec = {}, .outcome = "done", .failure = absl::OkStatus()};
   v1::RunConfig* const config = ended.spec.mutable_config();
@@ -80,8 +79,8 @@ TEST(MeasuredEnergyTest, ARunOnTheHostSaysNothing) {
 TEST(SimulatedEnergyTest, AChargedStepTakesWhatItsSimulatedTimesSay) {
   v1::RunConfig config;
   v1::ModelConfig* const model = config.mutable_model();
-  for (const auto& set : {&v1::ModelConfig::set_layers, &v1::ModelConfig::set_heads})
-    (model->*set)(2);
+  model->set_layers(2);
+  model->set_heads(2);
   model->set_channels(8);
   model->set_sequence(4);
   model->set_vocabulary(10);

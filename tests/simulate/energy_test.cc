@@ -83,7 +83,8 @@ TEST(SimulateEnergyTest, IsEachRanksBreakdownTimesItsPower) {
   const v1::Energy& energy = report.energy();
   double sum = 0;
   for (int rank = 0; rank < 4; ++rank) {
-    const double joules = Joules(*ToPowerOptions(FullySaid()), report.breakdown_seconds_per_rank(rank));
+    const double joules =
+        Joules(*ToPowerOptions(FullySaid()), report.breakdown_seconds_per_rank(rank));
     EXPECT_NEAR(energy.joules_per_step_per_rank(rank), joules, 1e-6);
     sum += joules;
   }

@@ -66,7 +66,8 @@ TEST(SimulateHeatTest, ADeviceThatCoolsWhenItThrottlesSettlesAroundItsLimit) {
   const v1::SimulateReport report = *Simulate(testing::OneRank(HotBoard(4), 1));
   EXPECT_NEAR(report.steps(), 500, 1);  // five time constants
   EXPECT_GE(report.heat().highest_kelvin(), kLimit);
-  EXPECT_LT(report.heat().highest_kelvin(), kLimit + (kKelvinPerWatt * kWatts - kLimit) / kTimeConstant);
+  EXPECT_LT(report.heat().highest_kelvin(),
+            kLimit + (kKelvinPerWatt * kWatts - kLimit) / kTimeConstant);
   EXPECT_GT(report.heat().throttled_share(), 0.1);
   EXPECT_LT(report.heat().throttled_share(), 0.9);
 }
