@@ -37,8 +37,7 @@ struct RunFlags {
   std::optional<int> sequence;
   std::optional<uint64_t> seed;
   std::optional<std::string> clock;
-  bool vary_boards =
-      false;  // each rank has a board of its own, drawn from the devices' variability
+  bool vary_boards = false;  // each rank has a board of its own, drawn from the seed
   std::optional<std::string> run;
   std::string data = "auto";
   std::vector<std::string> set;

@@ -74,8 +74,8 @@ absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFl
   cell.run.device = device.value_or(DescribeDevices(config));
   cell.run.run_steps = config.train().steps();
   cell.run.draws = {flags.draws.value_or(kDefaultDraws), /*by_default=*/!flags.draws.has_value()};
-  cell.pattern =
-      PatternWithOverlap(run.pattern.value_or(config.pattern()), ToString(forecast.plan.overlap));
+  cell.pattern = PatternWithOverlap(run.pattern.value_or(config.pattern()),
+                                    ToString(forecast.plan.overlap));
   cell.allreduce = forecast.algorithm;
   if (flags.max_step.has_value()) {
     const auto limit = ParseDelay(*flags.max_step);

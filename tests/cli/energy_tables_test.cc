@@ -51,12 +51,12 @@ TEST(EnergyTextTest, DrawsAndHeatAreSentences) {
   none.set_note("not drawn: too many");
   EXPECT_EQ(VariationText(none), "not drawn: too many");
   v1::Heat heat;
-  heat.set_highest_kelvin(48.25);
-  EXPECT_EQ(HeatText(heat), "at most 48.2 K above the surroundings; no step throttled");
+  heat.set_highest_kelvin(48.31);
+  EXPECT_EQ(HeatText(heat), "at most 48.3 K above the surroundings; no step throttled");
   heat.set_throttled_share(0.41);
   heat.set_throttled_after_seconds(312);
   EXPECT_EQ(HeatText(heat),
-            "at most 48.2 K above the surroundings; 41 % of the steps throttled, from 5m12s on");
+            "at most 48.3 K above the surroundings; 41 % of the steps throttled, from 5m12s on");
 }
 
 TEST(EnergyTableTest, HasColumnsOnlyForWhatARowKnows) {
