@@ -6,7 +6,6 @@ namespace {
 
 // Slower or faster than that is no board of the profile's kind.
 constexpr double kMaxComputeFactor = 100;
-constexpr double kMaxThrottleFactor = 100;
 
 struct Field {
   const char* name;
@@ -37,27 +36,36 @@ void CheckPower(const v1::DeviceProfile& device, const std::string& path, Violat
 }
 
 void CheckHeat(const v1::DeviceProfile& device, const std::string& path, Violations* violations) {
-  const Field fields[] = {
-      {"thermal_time_constant_seconds", device.has_thermal_time_constant_seconds(),
-       device.thermal_time_constant_seconds()},
-      {"thermal_kelvin_per_watt", device.has_thermal_kelvin_per_watt(),
-       device.thermal_kelvin_per_watt()},
-      {"thermal_limit_kelvin", device.has_thermal_limit_kelvin(), device.thermal_limit_kelvin()},
-      {"throttle_factor", device.has_throttle_factor(), device.throttle_factor()}};
-  const Field* given = nullptr;
-  for (const Field& field : fields) {
-    if (field.present) given = &field;
+  // Ranges in which temperatures are numbers, and spans of time neither nothing nor for ever.
+  const struct {
+    Field field;
+    double low;
+    double high;
+  } rows[] = {
+      {{"thermal_time_constant_seconds", device.has_thermal_time_constant_seconds(),
+        device.thermal_time_constant_seconds()},
+       1e-3,
+       1e9},
+      {{"thermal_kelvin_per_watt", device.has_thermal_kelvin_per_watt(),
+        device.thermal_kelvin_per_watt()},
+       1e-3,
+       1e6},
+      {{"thermal_limit_kelvin", device.has_thermal_limit_kelvin(), device.thermal_limit_kelvin()},
+       1e-3,
+       1e4},
+      {{"throttle_factor", device.has_throttle_factor(), device.throttle_factor()}, 1, 100}};
+  const char* given = nullptr;
+  for (const auto& [field, low, high] : rows) {
+    if (field.present) given = field.name;
   }
   if (given == nullptr) return;
-  for (const Field& field : fields) {
-    if (!field.present) {
-      violations->Add(path + field.name, absl::StrCat("must be set where ", given->name, " is"));
+  for (const auto& [field, low, high] : rows) {
+    if (field.present) {
+      violations->InRange(path + field.name, field.value, low, high);
     } else {
-      violations->Positive(path + field.name, field.value);
+      violations->Add(path + field.name, absl::StrCat("must be set where ", given, " is"));
     }
   }
-  if (device.has_throttle_factor())
-    violations->InRange(path + "throttle_factor", device.throttle_factor(), 1, kMaxThrottleFactor);
   if (!device.has_watts() && !device.has_watts_busy())
     violations->Add(path + "watts", "must be set: power is what heats a device");
 }

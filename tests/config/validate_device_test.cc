@@ -51,7 +51,7 @@ TEST(ValidateDeviceTest, HeatIsToldInFullOrNotAtAll) {
   EXPECT_EQ(Says(with_watts), "pi: throttle_factor: must be in [1, 100] (got 0.5)");
   with_watts[2] = "thermal_limit_kelvin=0";
   EXPECT_THAT(Says(with_watts),
-              HasSubstr("thermal_limit_kelvin: must be a finite number above 0 (got 0 K)"));
+              HasSubstr("pi: thermal_limit_kelvin: must be in [0.001, 10000] K (got 0 K)"));
 }
 
 TEST(ValidateDeviceTest, ABoardIsNotAHundredTimesSlowerThanItsProfile) {
