@@ -36,6 +36,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --wire_forward=int4 --wire_backward=int8
   edgetp simulate --model=gpt2 --workers=4 --network=wifi-5 --device=raspberry-pi-5-16gb --batch=1 --micro_batches=8 \
                   --strategy=one,tensor,pipeline,data,local,data=2,tensor=2
+  edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-4 --energy --draws=50
   edgetp simulate --scenario=raspberry-pi-tp
 All patterns are compared with the first one. Nothing runs and nothing waits.)";
 
@@ -270,6 +271,12 @@ void AddSimulate(CLI::App& app, Command* command) {
                   "simulated; default: 100 where the network has jitter or loss, else 3")
       ->check(CLI::Range(1, 1000000));
   sub->add_option("--seed", simulate->run.seed, "of jitter and loss; default: 1337");
+  sub->add_option("--draws", simulate->draws,
+                  "of boards that differ, for p50 and p99 of the step time over them; default: 20 "
+                  "where a device has a variability and little is to be simulated; 0: none")
+      ->check(CLI::Range(0, 10000));
+  sub->add_flag("--energy", simulate->energy,
+                "joules and watt-hours, which are told wherever they are known, must be known");
   sub->add_option("--max_step", simulate->max_step,
                   "a longer step is called infeasible, e.g. 90s; default: 60s");
   sub->add_option("--trace", simulate->trace,

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/simulate/draws.h"
 #include "common/simulate/forecast.h"
 #include "common/simulate/strategy_case.h"
 #include "edgetp/v1/report.pb.h"
@@ -21,9 +22,11 @@ struct SimulateCase {
   std::optional<StrategyOptions> strategy;
   // A longer step is called infeasible: at a minute, 2000 steps take 33 hours.
   absl::Duration max_step = absl::Minutes(1);
+  int run_steps = 0;  // of the run that is planned: what its energy is told of
+  DrawOptions draws;
 };
 
-// Of one optimizer step.
+// Of one optimizer step. `observer` sees the last step of the boards as their profiles say.
 // Errors: those of BuildStrategyPlan and RunForecast.
 absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run,
                                             TimelineObserver* observer = nullptr);
