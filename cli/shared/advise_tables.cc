@@ -74,17 +74,20 @@ std::string Candidates(const std::vector<Named>& rows) {
                {"batch"},
                {"step\npredicted"},
                {"tokens\nper s"},
+               {"J per\ntoken"},
                {"memory,\nfullest"},
                {"limited by", Align::kLeft},
                {"loss", Align::kLeft}});
   for (const auto& [name, candidate] : rows) {
     const v1::SimulateReport& predicted = candidate.predicted();
-    table.AddRow({name, HowText(candidate), candidate.devices(),
-                  absl::StrCat(candidate.batch(), "x", candidate.micro_batches()),
-                  FormatSeconds(predicted.step_seconds()),
-                  FormatNumber(predicted.tokens_per_second()), MemoryText(candidate),
-                  absl::StrFormat("%s %.0f %%", candidate.limit(), 100 * candidate.limit_share()),
-                  LossCell(candidate.loss())});
+    table.AddRow(
+        {name, HowText(candidate), candidate.devices(),
+         absl::StrCat(candidate.batch(), "x", candidate.micro_batches()),
+         FormatSeconds(predicted.step_seconds()), FormatNumber(predicted.tokens_per_second()),
+         predicted.has_energy() ? FormatNumber(predicted.energy().joules_per_token()) : "-",
+         MemoryText(candidate),
+         absl::StrFormat("%s %.0f %%", candidate.limit(), 100 * candidate.limit_share()),
+         LossCell(candidate.loss())});
   }
   return table.Render();
 }

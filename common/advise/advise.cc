@@ -12,6 +12,7 @@
 #include "common/advise/search.h"
 #include "common/advise/verdict.h"
 #include "common/base/status_macros.h"
+#include "common/simulate/energy.h"
 
 namespace edgetp {
 namespace {
@@ -154,11 +155,13 @@ void FillNotes(const AdviseProblem& problem, v1::AdviseReport* report) {
                                      " does not say how much memory it has, and is taken to have "
                                      "enough; add `memory_bytes` to its profile"));
     }
-    if (!devices.profile.has_watts()) {
+    if (!ToPowerOptions(devices.profile).has_value()) {
       report->add_notes(absl::StrCat("device ", devices.name,
-                                     " does not say how many watts it draws, so candidates with it "
-                                     "have no joules; add `watts` to its profile"));
+                                     " says no watts, so candidates with it have no joules; add "
+                                     "`watts` to its profile"));
     }
+    for (const std::string& note : PowerNotes({devices.profile}))
+      report->add_notes(absl::StrCat("energy: ", note));
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/simulate/energy.h"
 #include "common/simulate/simulate_report.h"
 
 namespace edgetp {
@@ -53,6 +54,12 @@ AdviseCost CostOf(AdviseGoal goal, const AdviseFigures& figures, double step_sec
   return {per_token, per_token};
 }
 
+AdviseCost CostOf(AdviseGoal goal, const AdviseFigures& figures, const v1::SimulateReport& report) {
+  AdviseCost cost = CostOf(goal, figures, report.step_seconds());
+  if (goal == AdviseGoal::kEnergy) cost.value = report.energy().joules_per_token();
+  return cost;
+}
+
 AdviseFigures FiguresOf(const PlannedCandidate& planned, const ComputeTable& compute) {
   const StepPlan& plan = planned.strategy.plan;
   AdviseFigures figures;
@@ -60,11 +67,12 @@ AdviseFigures FiguresOf(const PlannedCandidate& planned, const ComputeTable& com
   for (int rank = 0; rank < plan.world_size; ++rank) {
     const v1::DeviceProfile& device = planned.run.forecast.devices[rank];
     figures.memory_bytes = std::max(figures.memory_bytes, UseOn(device, plan, rank).total_bytes());
-    figures.idle_watts += IdleWatts(device);
+    const PowerOptions power = ToPowerOptions(device).value_or(PowerOptions());
+    figures.idle_watts += power.idle;
     absl::Duration busy;
     for (const absl::Duration segment : compute[rank]) busy += segment;
     figures.compute_joules +=
-        ComputeWatts(device) * absl::ToDoubleSeconds(busy) / planned.strategy.updates;
+        (power.busy - power.idle) * absl::ToDoubleSeconds(busy) / planned.strategy.updates;
   }
   return figures;
 }
@@ -73,24 +81,17 @@ double TokensPerStep(const AdviseProblem& problem) {
   return 1.0 * problem.sequences * problem.base.plan.shape.sequence;
 }
 
-double IdleWatts(const v1::DeviceProfile& device) { return device.watts(); }
-
-double ComputeWatts(const v1::DeviceProfile&) { return 0; }
-
 absl::Status CheckGoal(const AdviseProblem& problem) {
   std::vector<std::string> faults;
   for (const AdvisedDevices& devices : problem.devices) {
-    const v1::DeviceProfile& profile = devices.profile;
-    if (problem.goal == AdviseGoal::kEnergy && !profile.has_watts()) {
-      faults.push_back(absl::StrCat("--goal=energy: device ", devices.name,
-                                    " does not say how many watts it draws: add `watts: 12` to its "
-                                    "profile, or take a file of "
-                                    "your own"));
+    if (problem.goal == AdviseGoal::kEnergy) {
+      const absl::Status power = CheckPower({devices.profile});
+      if (!power.ok()) faults.push_back(absl::StrCat("--goal=energy: ", power.message()));
     }
-    if (problem.goal == AdviseGoal::kMemory && !profile.has_memory_bytes()) {
+    if (problem.goal == AdviseGoal::kMemory && !devices.profile.has_memory_bytes()) {
       faults.push_back(absl::StrCat("--goal=memory: device ", devices.name,
-                                    " does not say how much memory it has: add `memory_bytes: 8e9` "
-                                    "to its profile, or take a file of your own"));
+                                    " does not say how much memory it has: add memory_bytes to its "
+                                    "profile"));
     }
   }
   if (faults.empty()) return absl::OkStatus();

@@ -34,18 +34,17 @@ struct AdviseFigures {
   double compute_joules = 0;  // of a step, beyond idling
 };
 
-// Of a step that takes so long. Rises with it, so a lower bound of the one is one of the other.
+// At least, of a step that takes at least so long. Energy: as if a rank that does not compute waited.
 AdviseCost CostOf(AdviseGoal goal, const AdviseFigures& figures, double step_seconds);
+
+// As it was simulated.
+AdviseCost CostOf(AdviseGoal goal, const AdviseFigures& figures, const v1::SimulateReport& report);
 
 // `compute`: of BuildComputeTable.
 AdviseFigures FiguresOf(const PlannedCandidate& planned, const ComputeTable& compute);
 
 // That every candidate has.
 double TokensPerStep(const AdviseProblem& problem);
-
-// Power while a rank waits, and what computing adds to it; 0 where the profile says no watts.
-double IdleWatts(const v1::DeviceProfile& device);
-double ComputeWatts(const v1::DeviceProfile& device);
 
 // Whether the devices have what the goal asks for.
 // Errors: InvalidArgument for each kind that has not, with how to add it.

@@ -10,6 +10,7 @@
 #include "common/advise/planned.h"
 #include "common/base/status_macros.h"
 #include "common/network/network_profile.h"
+#include "common/simulate/energy.h"
 #include "common/simulate/simulate_report.h"
 
 namespace edgetp {
@@ -83,10 +84,11 @@ absl::StatusOr<AdviseCost> AdviseSearch::GroupFloor(const AdviseGroup& group) {
   double least_compute_joules = std::numeric_limits<double>::infinity();
   for (const int device : group.devices) {
     ASSIGN_OR_RETURN(const double alone, AloneSeconds(device, group.pattern));
-    const v1::DeviceProfile& profile = problem_.devices[device].profile;
+    const PowerOptions power =
+        ToPowerOptions(problem_.devices[device].profile).value_or(PowerOptions());
     speed += 1 / alone;
-    figures.idle_watts += IdleWatts(profile);
-    least_compute_joules = std::min(least_compute_joules, alone * ComputeWatts(profile));
+    figures.idle_watts += power.idle;
+    least_compute_joules = std::min(least_compute_joules, alone * (power.busy - power.idle));
   }
   figures.compute_joules = least_compute_joules;
   ASSIGN_OR_RETURN(const double exchange, ExchangeSeconds(group));
@@ -249,7 +251,7 @@ absl::Status AdviseSearch::SimulateFully(SimulateCase run, Leaf* leaf) {
   ++counts_.simulated;
   counts_.events += leaf->report.events();
   work_ += leaf->report.events();
-  leaf->cost = CostOf(problem_.goal, leaf->figures, leaf->report.step_seconds());
+  leaf->cost = CostOf(problem_.goal, leaf->figures, leaf->report);
   leaf->level = Level::kSimulated;
   return absl::OkStatus();
 }

@@ -100,7 +100,7 @@ TEST(AdviseTest, ADeviceWithoutWhatTheGoalNeedsIsRefusedAndElsewhereTold) {
   problem.goal = AdviseGoal::kEnergy;
   const absl::Status watts = Advise(problem).status();
   EXPECT_EQ(watts.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(watts.message()), HasSubstr("device slow does not say how many watts"));
+  EXPECT_THAT(std::string(watts.message()), HasSubstr("device slow says no watts"));
   problem.goal = AdviseGoal::kMemory;
   EXPECT_THAT(std::string(Advise(problem).status().message()),
               HasSubstr("device fast does not say how much memory"));

@@ -22,6 +22,7 @@ inline v1::DeviceProfile Board(const std::string& name, double flops_per_second,
   device.set_memory_bytes(memory_bytes);
   device.set_message_overhead_us(100);
   device.set_watts(flops_per_second / 1e9);
+  device.set_watts_idle(flops_per_second / 4e9);
   return device;
 }
 
@@ -65,8 +66,7 @@ inline std::vector<AdviseCost> Exhaustive(const AdviseProblem& problem) {
       EXPECT_TRUE(report.ok()) << report.status();
       const ComputeTable compute = BuildComputeTable(
           (*planned)->strategy.plan, ToDeviceOptions((*planned)->run.forecast.devices));
-      const AdviseCost cost =
-          CostOf(problem.goal, FiguresOf(**planned, compute), report->step_seconds());
+      const AdviseCost cost = CostOf(problem.goal, FiguresOf(**planned, compute), *report);
       if (!best.has_value() || cost < *best) best = cost;
     }
     if (best.has_value()) costs.push_back(*best);
