@@ -203,7 +203,8 @@ absl::Duration StepFloor(const StepPlan& plan, const ComputeTable& compute,
 }
 
 std::optional<v1::NetworkProfile> CalmNetwork(const v1::NetworkProfile& network) {
-  if (network.overrides_size() > 0 || TraceSize(network.link()) > 0) return std::nullopt;
+  if (network.overrides_size() > 0 || network.has_topology()) return std::nullopt;
+  if (TraceSize(network.link()) > 0) return std::nullopt;
   v1::NetworkProfile calm = network;
   if (!MakeCalm(calm.mutable_link())) return std::nullopt;
   return calm;

@@ -145,7 +145,7 @@ absl::StatusOr<std::vector<AdvisedResult>> AdviseSearch::Best(int count, const W
     Group& group = groups_[queue.top().second];
     const size_t index = queue.top().second;
     queue.pop();
-    const Leaf* leaf = BestLeaf(group);
+    const Leaf* leaf = BestLeaf(&group);
     if (leaf != nullptr && leaf->level == Level::kSimulated) {
       best.push_back({leaf->candidate, leaf->report, leaf->steps});
       continue;
@@ -161,10 +161,10 @@ absl::StatusOr<std::vector<AdvisedResult>> AdviseSearch::Best(int count, const W
   return best;
 }
 
-const AdviseSearch::Leaf* AdviseSearch::BestLeaf(const Group& group) {
-  if (group.leaves.empty()) return nullptr;
+AdviseSearch::Leaf* AdviseSearch::BestLeaf(Group* group) {
+  if (group->leaves.empty()) return nullptr;
   return &*std::min_element(
-      group.leaves.begin(), group.leaves.end(),
+      group->leaves.begin(), group->leaves.end(),
       [](const Leaf& left, const Leaf& right) { return left.cost < right.cost; });
 }
 
@@ -172,14 +172,14 @@ absl::Status AdviseSearch::Refine(Group* group) {
   if (!group->expanded) {
     RETURN_IF_ERROR(Expand(group));
   } else {
-    RETURN_IF_ERROR(RefineLeaf(const_cast<Leaf*>(BestLeaf(*group))));
+    RETURN_IF_ERROR(RefineLeaf(BestLeaf(group)));
   }
   TakeCost(group);
   return absl::OkStatus();
 }
 
 void AdviseSearch::TakeCost(Group* group) {
-  const Leaf* best = BestLeaf(*group);
+  const Leaf* best = BestLeaf(group);
   group->cost = best == nullptr ? Unreachable() : best->cost;
 }
 
@@ -246,7 +246,7 @@ absl::Status AdviseSearch::SimulateCalm(SimulateCase run, Leaf* leaf) {
 }
 
 absl::Status AdviseSearch::SimulateFully(SimulateCase run, Leaf* leaf) {
-  run.forecast.steps = leaf->steps;
+  if (leaf->steps.has_value()) run.forecast.steps = leaf->steps;
   ASSIGN_OR_RETURN(leaf->report, Simulate(run));
   ++counts_.simulated;
   counts_.events += leaf->report.events();

@@ -95,7 +95,8 @@ class AdviseSearch {
   absl::Status RefineLeaf(Leaf* leaf);
   absl::Status SimulateCalm(SimulateCase run, Leaf* leaf);
   absl::Status SimulateFully(SimulateCase run, Leaf* leaf);
-  static const Leaf* BestLeaf(const Group& group);
+  // Null: it has none.
+  static Leaf* BestLeaf(Group* group);
   static void TakeCost(Group* group);
   // Of a group that nobody will look at again: only what has been simulated counts.
   static void KeepSimulated(Group* group);

@@ -53,7 +53,8 @@ inline AdviseLayout WholeBatch(const AdviseProblem& problem, const AdviseGroup& 
 }
 
 // Every layout of every group, simulated: the costs of the groups, the best first.
-inline std::vector<AdviseCost> Exhaustive(const AdviseProblem& problem) {
+inline std::vector<AdviseCost> Exhaustive(AdviseProblem problem) {
+  problem.base.choose = AlgorithmMemo().Chooser();
   const std::vector<double> speeds = DeviceSpeeds(problem).value();
   std::vector<AdviseCost> costs;
   for (const AdviseGroup& group : BuildAdviseSpace(problem, speeds).groups) {

@@ -60,7 +60,8 @@ TEST(AdviseSearchTest, TheAnswerIsThatOfSimulatingEverything) {
 TEST(AdviseSearchTest, TheAnswerIsThatOfSimulatingEverythingOverARandomSharedMedium) {
   AdviseProblem problem = TinyProblem();
   MakeWifi(&problem.base.network);
-  problem.sequences = 2;
+  problem.base.steps = 10;
+  problem.max_workers = 2;
   ExpectSameAsExhaustive(problem);
 }
 
@@ -112,6 +113,7 @@ TEST(AdviseBoundTest, NoSimulatedStepIsShorterThanItsFloor) {
   for (const v1::NetworkProfile& network : networks) {
     AdviseProblem problem = base;
     problem.base.network = network;
+    problem.base.choose = AlgorithmMemo().Chooser();
     const std::vector<double> speeds = DeviceSpeeds(problem).value();
     const auto calm = CalmNetwork(network);
     for (const AdviseGroup& group : BuildAdviseSpace(problem, speeds).groups) {
@@ -128,6 +130,7 @@ TEST(AdviseBoundTest, NoSimulatedStepIsShorterThanItsFloor) {
       EXPECT_LE(floor, simulated * (1 + 1e-9)) << name;
       if (!calm.has_value() || plan.world_size == 1) continue;
       forecast.network = *calm;
+      forecast.choose = nullptr;
       EXPECT_LE(median(), simulated) << name;
     }
   }
