@@ -113,6 +113,8 @@ std::vector<std::string> CommonWords(const AdviseFlags& flags, bool network) {
     AddOption("jitter", run.link.jitter, &words);
     AddOption("rate", run.link.rate, &words);
     AddOption("loss", run.link.loss, &words);
+    AddOption("header_share", run.link.header_share, &words);
+    AddOption("window", run.link.window, &words);
   }
   if (run.seed.has_value()) AddOption("seed", absl::StrCat(*run.seed), &words);
   for (const std::string& assignment : run.set) AddOption("set", assignment, &words);
@@ -139,12 +141,13 @@ std::vector<std::string> CandidateWords(const v1::AdvisedCandidate& candidate) {
       absl::StrCat("--workers=", candidate.workers()),
       absl::StrCat("--device=", candidate.devices()), absl::StrCat("--batch=", candidate.batch()),
       absl::StrCat("--set=train.micro_batches=", candidate.micro_batches())};
+  // Also the dense one: a preset may say another.
+  AddOption("pattern", candidate.pattern(), &words);
   if (candidate.workers() == 1) return words;
   if (candidate.strategy() != kTensor) AddOption("strategy", candidate.strategy(), &words);
   if (!candidate.schedule().empty()) AddOption("schedule", candidate.schedule(), &words);
   AddWires(candidate, &words);
   if (!SharesTensors(candidate)) return words;
-  AddOption("pattern", candidate.pattern(), &words);
   if (candidate.overlap() != "NONE")
     AddOption("overlap", absl::AsciiStrToLower(candidate.overlap()), &words);
   if (candidate.vocabulary_parallel()) words.push_back("--vocabulary_parallel");
