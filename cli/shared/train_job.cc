@@ -40,6 +40,7 @@ void AddTrainJobFlags(CLI::App* command, TrainFlags* flags) {
   AddModelFlags(command, &flags->run);
   AddParallelFlags(command, &flags->run);
   AddTrainFlags(command, &flags->run);
+  AddBoardsFlag(command, &flags->run);
   AddDataFlag(command, &flags->run);
   AddCollectiveFlags(command, &flags->run);
   AddPresetFlags(command, &flags->run);

@@ -36,6 +36,13 @@ std::vector<absl::Duration> RooflineDurations(const std::vector<PlanStep>& steps
   return durations;
 }
 
+std::vector<absl::Duration> FinerDurations(const std::vector<PlanStep>& steps,
+                                           const DeviceOptions& device) {
+  std::vector<absl::Duration> durations;
+  for (const SegmentWork& work : SegmentWorks(steps)) durations.push_back(DurationOf(work, device));
+  return durations;
+}
+
 }  // namespace
 
 DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile) {
@@ -52,6 +59,7 @@ DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile) {
   device.message_bytes_per_second = profile.message_bytes_per_second();
   if (profile.has_overlap_efficiency()) device.overlap_efficiency = profile.overlap_efficiency();
   device.codec_bytes_per_second = profile.codec_bytes_per_second();
+  if (profile.has_compute_factor()) device.compute_factor = profile.compute_factor();
   return device;
 }
 
@@ -118,11 +126,16 @@ std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps) {
 
 std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
                                              const DeviceOptions& device) {
-  if (device.elementwise_bytes_per_second == 0 || !ToldApart(steps))
-    return RooflineDurations(steps, device);
-  std::vector<absl::Duration> durations;
-  for (const SegmentWork& work : SegmentWorks(steps)) durations.push_back(DurationOf(work, device));
+  const bool finer = device.elementwise_bytes_per_second != 0 && ToldApart(steps);
+  std::vector<absl::Duration> durations =
+      finer ? FinerDurations(steps, device) : RooflineDurations(steps, device);
+  Scale(device.compute_factor, &durations);
   return durations;
+}
+
+void Scale(double factor, std::vector<absl::Duration>* durations) {
+  if (factor == 1) return;
+  for (absl::Duration& duration : *durations) duration *= factor;
 }
 
 ComputeTable BuildComputeTable(const StepPlan& plan, const std::vector<DeviceOptions>& devices) {
