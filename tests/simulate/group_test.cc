@@ -12,7 +12,6 @@
 namespace edgetp {
 namespace {
 
-using testing::AllReducePlan;
 using testing::ExpectFoldingChangesNothing;
 using testing::ExpectNear;
 using testing::kDelay;

@@ -110,11 +110,11 @@ TEST(StrategyFormsTest, OneForwardOneBackwardTakesAsLongAsGpipeOnFreeLinks) {
       StrategyOptions options = Options("pipeline", stages, m);
       options.stage_layers.assign(stages, 1);
       const StepPlan plan = PlanOf(options).plan;
-      TimelineOptions free;
-      free.world_size = stages;
-      free.algorithm = "direct";
+      TimelineOptions unlimited;
+      unlimited.world_size = stages;
+      unlimited.algorithm = "direct";
       const absl::Duration f = absl::Milliseconds(10);
-      ExpectNear(RunOnce(free, plan, BlocksAlone(plan, f)).duration, 3 * (m + stages - 1) * f);
+      ExpectNear(RunOnce(unlimited, plan, BlocksAlone(plan, f)).duration, 3 * (m + stages - 1) * f);
     }
   }
 }
