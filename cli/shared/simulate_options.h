@@ -27,6 +27,7 @@ struct SimulateFlags {
   std::optional<int> steps;
   std::optional<std::string> max_step;
   std::string trace;
+  std::string chakra;
 };
 
 struct SimulateCell {

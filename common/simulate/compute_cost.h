@@ -92,6 +92,11 @@ std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps);
 std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
                                              const DeviceOptions& device);
 
+// What each ComputeStep of the list takes by itself. A segment's overhead, which is none's, comes on
+// top.
+std::vector<absl::Duration> StepDurations(const std::vector<PlanStep>& steps,
+                                          const DeviceOptions& device);
+
 // For every rank of the plan. `devices` is by rank; a single entry stands for all ranks.
 ComputeTable BuildComputeTable(const StepPlan& plan, const std::vector<DeviceOptions>& devices);
 
