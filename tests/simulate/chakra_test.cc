@@ -112,6 +112,35 @@ TEST(ChakraTest, AFileIsItsMetadataAndThenTheNodes) {
     EXPECT_EQ(trace.nodes[i].SerializeAsString(), nodes[i].SerializeAsString());
 }
 
+// By the schema's numbers, without our own declarations of them.
+TEST(ChakraTest, BytesAreThoseOfTheSchema) {
+  const auto field = [](const std::string& tag, const std::string& value) {
+    return tag + static_cast<char>(value.size()) + value;
+  };
+  const auto attribute = [&](const std::string& name, const std::string& value) {
+    return field("\x52", field("\x0a", name) + value);  // Node.attr: AttributeProto.name
+  };
+  StepPlan plan = StepList().AllReduce(32).Plan(2);
+  for (std::vector<PlanStep>& steps : plan.steps)
+    steps.insert(steps.begin(), ComputeStep{Phase::kForward, 3, 5, 6});
+  const std::string no_cpu = attribute("is_cpu_op", std::string("\xd8\x01\x00", 3));
+  DeviceOptions device;
+  device.flops_per_second = 1e6;  // 5 us
+  const std::string compute = field("\x12", "forward 3") + "\x18\x04" + "\x38\x05" + no_cpu +
+                              attribute("num_ops", "\x48\x05") +
+                              attribute("tensor_size", "\x68\x06");
+  const std::string reduce =
+      "\x08\x01" + field("\x12", "control") + "\x18\x07" + std::string("\x2a\x01\x00", 3) + no_cpu +
+      attribute("comm_type", std::string("\x48\x00", 2)) + attribute("comm_size", "\x48\x80\x01") +
+      attribute("edgetp.traffic", field("\xea\x01", "control")) +
+      attribute("edgetp.wire", field("\xea\x01", "fp32")) +
+      attribute("edgetp.elements", "\x48\x20");
+  const std::string want = field("", field("\x0a", "0.0.4")) + field("", compute);
+  const std::string file = ChakraFile({}, ChakraNodes(plan, 0, {}, device));
+  EXPECT_EQ(file.substr(0, want.size()), want);
+  EXPECT_EQ(file.substr(file.size() - reduce.size()), reduce);
+}
+
 TEST(ChakraTest, NodesStandInTheOrderOfThePlanAndDependOnEarlierOnesAlone) {
   for (const Case& each : kCases) {
     const StepPlan plan = PlanOf(each.pattern, each.overlap, each.wire);
