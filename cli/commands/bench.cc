@@ -117,6 +117,7 @@ void AddBench(CLI::App& app, Command* command) {
   allreduce->add_option("--config_path", flags->run.config_path,
                         "folders to search for presets, separated by ':'");
   AddNetworkFlag(allreduce, &flags->run);
+  AddSliceFlag(allreduce, &flags->run);
   AddWireFlags(allreduce, &flags->run);
   AddFormatFlag(allreduce, &flags->format);
   AddClusterFlags(allreduce, &flags->cluster);

@@ -1,12 +1,17 @@
 // edgetp plan: what a run will do and need, before anything runs.
 #include <memory>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cli/shared/command.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/run_options.h"
+#include "cli/shared/strategy_flags.h"
+#include "cli/shared/strategy_tables.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
 #include "common/plan/plan_report.h"
+#include "common/plan/strategy_report.h"
 
 namespace edgetp {
 namespace {
@@ -16,10 +21,13 @@ constexpr char kExamples[] = R"(Examples:
   edgetp plan --pattern=help
   edgetp plan --model=gpt2 --pattern='t*12' --workers=2 --vocabulary_parallel
   edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json
-  edgetp plan --pattern=tttt --overlap='rows(2)')";
+  edgetp plan --pattern=tttt --overlap='rows(2)'
+  edgetp plan --model=gpt2 --workers=4 --batch=1 --micro_batches=8 --strategy=pipeline
+  edgetp plan --model=gpt2 --workers=4 --strategy=data=2,tensor=2)";
 
 struct PlanFlags {
   RunFlags run;
+  StrategyFlags strategy;
   OutputFormat format = OutputFormat::kTable;
 };
 
@@ -29,8 +37,30 @@ absl::StatusOr<v1::PlanReport> MakePlan(const RunFlags& flags) {
   return BuildPlanReport(config.model().name(), options);
 }
 
+absl::StatusOr<v1::StrategyPlanReport> MakeStrategyPlan(RunFlags run, const StrategyFlags& flags) {
+  run.plans_strategy = true;
+  ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(run));
+  const std::vector<std::string> strategies = StrategiesOf(flags, config.workers());
+  if (strategies.size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--strategy: one at a time (got ", absl::StrJoin(strategies, "; "), ")"));
+  }
+  ASSIGN_OR_RETURN(StrategyOptions options, ResolveStrategy(flags, strategies.front()));
+  ASSIGN_OR_RETURN(options.plan, ToPlanOptions(config));
+  return BuildStrategyReport(config.model().name(), options);
+}
+
+ExitCode PrintStrategy(const PlanFlags& flags) {
+  const auto plan = MakeStrategyPlan(flags.run, flags.strategy);
+  if (!plan.ok()) return Report(plan.status());
+  PrintResult(flags.format, *plan, StrategyPlanTable(*plan));
+  return kExitDone;
+}
+
 ExitCode Run(const PlanFlags& flags) {
   if (flags.run.pattern == "help") return PrintPatterns(flags.format);
+  if (flags.strategy.asked()) return PrintStrategy(flags);
+  if (const absl::Status status = CheckUnasked(flags.strategy); !status.ok()) return Report(status);
   const auto plan = MakePlan(flags.run);
   if (!plan.ok()) return Report(plan.status());
   PrintResult(flags.format, *plan, PlanTable(*plan));
@@ -45,6 +75,8 @@ void AddPlan(CLI::App& app, Command* command) {
       "plan", "Sync points, bytes, compute and memory of a run, without running it");
   AddPatternFlags(plan, &flags->run);
   AddModelFlags(plan, &flags->run);
+  plan->add_option("--micro_batches", flags->run.micro_batches, "per step, one after another");
+  AddStrategyFlags(plan, &flags->strategy);
   AddParallelFlags(plan, &flags->run);
   AddWireFlags(plan, &flags->run);
   AddOverlapFlag(plan, &flags->run);

@@ -34,7 +34,10 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --pattern=tttt --workers=4 --network=ethernet-1g --device=raspberry-pi-5 --chakra=traces
   edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-5 --overlap=none,dw,'rows(2)'
   edgetp simulate --bytes=4KiB,384KiB,36MiB --workers=2,8 --network=lte --allreduce=all
+  edgetp simulate --bytes=128MiB --workers=16 --delay=5ms --rate=2gbit --allreduce=ring,ring_sliced --slice=512KiB
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --wire_forward=int4 --wire_backward=int8
+  edgetp simulate --model=gpt2 --workers=4 --network=wifi-5 --device=raspberry-pi-5-16gb --batch=1 --micro_batches=8 \
+                  --strategy=one,tensor,pipeline,data,local,data=2,tensor=2
   edgetp simulate --scenario=raspberry-pi-tp
 All patterns are compared with the first one. Nothing runs and nothing waits.)";
 
@@ -120,7 +123,7 @@ absl::Status FindAllCrossovers(const std::vector<SimulateCell>& cells,
 
 absl::Status MaybeFindCrossovers(const SimulateFlags& flags, const std::vector<SimulateCell>& cells,
                                  v1::SimulateSweepReport* sweep) {
-  if (flags.patterns.size() < 2) return absl::OkStatus();
+  if (flags.patterns.size() < 2 || flags.strategy.asked()) return absl::OkStatus();
   double events = 0;
   for (const v1::SimulateReport& row : sweep->rows()) events += row.events();
   if (events * CrossoverEvaluations() > kMaxCrossoverEvents) {
@@ -143,9 +146,9 @@ void PrintSpeed(const v1::SimulateSweepReport& sweep, absl::Duration elapsed) {
                 FormatSeconds(seconds), FormatCount(events / seconds));
 }
 
-std::vector<std::string> DeviceNames(const ForecastCase& forecast) {
+std::vector<std::string> DeviceNames(const ForecastCase& forecast, int world_size) {
   std::vector<std::string> names;
-  for (int rank = 0; rank < forecast.plan.world_size; ++rank) {
+  for (int rank = 0; rank < world_size; ++rank) {
     names.push_back(OfRank(forecast.devices, rank).name());
   }
   return names;
@@ -154,8 +157,9 @@ std::vector<std::string> DeviceNames(const ForecastCase& forecast) {
 absl::StatusOr<v1::SimulateReport> SimulateTraced(const SimulateCell& cell,
                                                   const std::string& path) {
   const ForecastCase& forecast = cell.run.forecast;
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(forecast.plan));
-  TraceRecorder recorder(plan, DeviceNames(forecast));
+  ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(forecast, cell.run.strategy));
+  const StepPlan& plan = strategy.plan;
+  TraceRecorder recorder(plan, DeviceNames(forecast, plan.world_size));
   const auto report = Simulate(cell.run, &recorder);
   if (!report.ok()) return Annotate(report.status(), "--trace");
   RETURN_IF_ERROR(WriteWholeFile(path, recorder.Json()));
@@ -172,15 +176,16 @@ void CheckOneCombination(const char* flag, const std::string& value, size_t cell
 // Before anything starts.
 absl::Status PrepareExport(const SimulateFlags& flags, const std::vector<SimulateCell>& cells) {
   if (flags.chakra.empty() || cells.size() != 1) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(cells[0].run.forecast.plan));
-  return PrepareChakra(plan, flags.chakra);
+  ASSIGN_OR_RETURN(const StrategyPlan strategy,
+                   PlanOf(cells[0].run.forecast, cells[0].run.strategy));
+  return PrepareChakra(strategy.plan, flags.chakra);
 }
 
 absl::Status WriteChakra(const SimulateFlags& flags, const SimulateCell& cell,
                          const v1::SimulateReport& report) {
   if (flags.chakra.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(cell.run.forecast.plan));
-  return ExportChakra(cell.run.forecast, plan, report, flags.chakra);
+  ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(cell.run.forecast, cell.run.strategy));
+  return ExportChakra(cell.run.forecast, strategy.plan, report, flags.chakra);
 }
 
 absl::StatusOr<v1::SimulateSweepReport> SimulateAll(const SimulateFlags& flags,
@@ -192,7 +197,8 @@ absl::StatusOr<v1::SimulateSweepReport> SimulateAll(const SimulateFlags& flags,
                      flags.trace.empty() ? Simulate(cell.run) : SimulateTraced(cell, flags.trace));
   }
   PrintSpeed(sweep, MonotonicNow() - start);
-  FillSaved(&sweep);
+  // Strategies have different numbers of tokens in a step: the table compares tokens per second.
+  if (!flags.strategy.asked()) FillSaved(&sweep);
   RETURN_IF_ERROR(MaybeFindCrossovers(flags, cells, &sweep));
   return sweep;
 }
@@ -282,7 +288,11 @@ void AddSimulate(CLI::App& app, Command* command) {
       app.add_subcommand("simulate", "Predict a run on devices and networks that you need not own");
   AddListFlags(sub, simulate);
   AddModelFlags(sub, &simulate->run);
+  sub->add_option("--micro_batches", simulate->run.micro_batches,
+                  "per step, one after another; a pipeline has several under way");
+  AddStrategyFlags(sub, &simulate->strategy);
   AddParallelFlags(sub, &simulate->run);
+  AddSliceFlag(sub, &simulate->run);
   AddWireFlags(sub, &simulate->run);
   sub->add_option("--steps", simulate->steps,
                   "simulated; default: 100 where the network has jitter or loss, else 3")

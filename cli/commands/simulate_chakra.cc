@@ -42,6 +42,7 @@ std::vector<std::pair<std::string, std::string>> FactsOf(const v1::SimulateRepor
           {"edgetp.model", report.model()},
           {"edgetp.pattern", report.pattern()},
           {"edgetp.overlap", report.overlap()},
+          {"edgetp.strategy", report.has_strategy() ? report.strategy().name() : "tensor"},
           {"edgetp.workers", absl::StrCat(report.workers())},
           {"edgetp.device", report.device()},
           {"edgetp.network", report.network()},

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "common/base/status_macros.h"
 #include "common/base/suggest.h"
+#include "common/collective/segments.h"
 #include "common/config/units.h"
 #include "common/rpc/security_flags.h"
 
@@ -70,6 +71,15 @@ absl::StatusOr<int64_t> ParseAllReduceBytes(const std::string& text) {
   if (*bytes >= kElementBytes && *bytes % kElementBytes == 0) return *bytes;
   return absl::InvalidArgumentError(
       absl::StrCat("--bytes: must be a positive multiple of 4, a float32 (got ", text, ")"));
+}
+
+absl::StatusOr<int32_t> ParseSlice(const std::string& text) {
+  const auto bytes = ParseBytes(text);
+  if (!bytes.ok()) return Annotate(bytes.status(), "--slice");
+  if (*bytes >= kMinSliceBytes && *bytes <= kMaxSliceBytes) return static_cast<int32_t>(*bytes);
+  return absl::InvalidArgumentError(
+      absl::StrCat("--slice: must be in [", FormatBytes(kMinSliceBytes), ", ",
+                   FormatBytes(kMaxSliceBytes), "] (got ", text, ")"));
 }
 
 ExitCode Report(const absl::Status& status) {

@@ -51,6 +51,10 @@ CLI::Validator OneOf(const std::vector<std::string>& words);
 // Errors: InvalidArgument unless it is a positive multiple of a float32's size.
 absl::StatusOr<int64_t> ParseAllReduceBytes(const std::string& text);
 
+// The value of --slice, e.g. "256KiB".
+// Errors: InvalidArgument unless collective.slice_bytes may be so much.
+absl::StatusOr<int32_t> ParseSlice(const std::string& text);
+
 // "edgetp: <message>" on stderr. Returns the exit code of the status.
 ExitCode Report(const absl::Status& status);
 

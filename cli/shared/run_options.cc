@@ -70,8 +70,15 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.steps.has_value()) config->mutable_train()->set_steps(*flags.steps);
   if (flags.batch.has_value()) config->mutable_train()->set_batch(*flags.batch);
   if (flags.sequence.has_value()) config->mutable_model()->set_sequence(*flags.sequence);
+  if (flags.micro_batches.has_value())
+    config->mutable_train()->set_micro_batches(*flags.micro_batches);
   v1::CollectiveConfig* collective = config->mutable_collective();
   if (flags.allreduce.has_value()) collective->set_algorithm(*flags.allreduce);
+  if (flags.slice.has_value()) {
+    const auto slice = ParseSlice(*flags.slice);
+    faults->Add(slice.status());
+    if (slice.ok()) collective->set_slice_bytes(*slice);
+  }
   if (flags.deadline.has_value()) {
     const auto deadline = ParseDelay(*flags.deadline);
     faults->Add(Annotate(deadline.status(), "--deadline"));
@@ -92,6 +99,15 @@ void ApplyNetwork(const RunFlags& flags, Faults* faults, v1::RunConfig* config) 
   faults->Add(ApplyLinkFlags(link, config->mutable_network()));
 }
 
+void ForgetStrategy(v1::RunConfig* config) {
+  v1::ParallelConfig* const parallel = config->mutable_parallel();
+  parallel->clear_strategy();
+  parallel->clear_bucket_bytes();
+  parallel->clear_inner_steps();
+  parallel->clear_outer_learning_rate();
+  parallel->clear_outer_momentum();
+}
+
 // flags.device names at most one device.
 absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunConfig& base,
                                          const std::optional<DataVocabulary>& vocabulary) {
@@ -110,7 +126,8 @@ absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunCon
   }
   const bool has_network = config.has_network();
   FillDefaults(&config);
-  faults.Add(ValidateRun(config, kPlace));
+  if (flags.plans_strategy) ForgetStrategy(&config);
+  faults.Add(flags.plans_strategy ? ValidatePlanned(config, kPlace) : ValidateRun(config, kPlace));
   RETURN_IF_ERROR(faults.status());
   if (!has_network) {
     // The server knows the network, and what deadline it needs.
@@ -211,11 +228,17 @@ void AddWireFlags(CLI::App* command, RunFlags* flags) {
   }
 }
 
+void AddSliceFlag(CLI::App* command, RunFlags* flags) {
+  command->add_option("--slice", flags->slice,
+                      "what ring_sliced passes on at a time, e.g. 256KiB; default: 1MiB");
+}
+
 void AddCollectiveFlags(CLI::App* command, RunFlags* flags) {
   command
       ->add_option("--allreduce", flags->allreduce,
                    "algorithm; default: auto, the cheapest for size and network")
       ->check(OneOf(AlgorithmChoices()));
+  AddSliceFlag(command, flags);
   command->add_option(
       "--deadline", flags->deadline,
       "limit of one all-reduce, e.g. 5s; default: what plan and network need, at least 30s");

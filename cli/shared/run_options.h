@@ -26,7 +26,8 @@ struct RunFlags {
   std::optional<std::string> device;   // preset or file, or a mixture of them (device_mix.h)
   LinkFlags link;
   std::optional<std::string> allreduce;
-  std::optional<std::string> wire;  // of activations, both directions
+  std::optional<std::string> slice;  // of algorithms that cut their chunks
+  std::optional<std::string> wire;   // of activations, both directions
   std::optional<std::string> wire_forward;
   std::optional<std::string> wire_backward;
   std::optional<std::string> overlap;
@@ -35,6 +36,7 @@ struct RunFlags {
   std::optional<int> steps;
   std::optional<int> batch;
   std::optional<int> sequence;
+  std::optional<int> micro_batches;
   std::optional<uint64_t> seed;
   std::optional<std::string> clock;
   std::optional<std::string> run;
@@ -42,6 +44,9 @@ struct RunFlags {
   std::vector<std::string> set;
   // A run of a model: its deadline is settled as soon as its network is known. Not typed.
   bool settles_deadline = true;
+  // A strategy is planned that is named elsewhere: the config's own does not count, nor what it asks of
+  // the workers. Not typed.
+  bool plans_strategy = false;
 };
 
 // Groups of flags: each command takes those that mean something to it.
@@ -52,8 +57,9 @@ void AddOverlapFlag(CLI::App* command, RunFlags* flags);   // --overlap
 void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps);  // the same, several
 void AddParallelFlags(CLI::App* command, RunFlags* flags);  // --vocabulary_parallel
 void AddWireFlags(CLI::App* command, RunFlags* flags);      // --wire and --wire_... of each class
+void AddSliceFlag(CLI::App* command, RunFlags* flags);      // --slice
 void AddCollectiveFlags(CLI::App* command,
-                        RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags
+                        RunFlags* flags);  // --allreduce --slice --deadline, AddWireFlags'
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags
 void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss
 void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed --clock

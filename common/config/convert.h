@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/plan/data_parallel.h"
 #include "common/plan/model_shape.h"
 #include "common/plan/overlap.h"
 #include "common/plan/step_plan.h"
@@ -18,6 +19,17 @@ absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model);
 // What a run's `parallel` says; none where it says nothing.
 // Errors: those of Overlap::Parse.
 absl::StatusOr<Overlap> ToOverlap(const v1::RunConfig& config);
+
+// What `parallel.strategy` and its fields say, as far as workers can execute it.
+// Errors: InvalidArgument naming the word and those that are known.
+absl::StatusOr<ReplicaOptions> ToReplicaOptions(const v1::RunConfig& config);
+
+// "tensor", "data", "local": as a config names it.
+const char* NameOf(Replicas exchange);
+
+// Sequences that a step of the run has on all ranks together, micro-batches included: replicas have
+// batches of their own.
+double SequencesPerStep(const v1::RunConfig& config);
 
 // Whether the output matrix is the embedding: the default of an absent field.
 bool HasTiedHead(const v1::ModelConfig& model);

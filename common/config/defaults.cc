@@ -55,6 +55,7 @@ void FillDefaults(v1::CollectiveConfig* collective) {
   EDGETP_DEFAULT(collective, wire_backward, "fp32");
   EDGETP_DEFAULT(collective, wire_grad_sync, "fp32");
   EDGETP_DEFAULT(collective, segment_bytes, kDefaultSegmentBytes);
+  EDGETP_DEFAULT(collective, slice_bytes, kDefaultSliceBytes);
 }
 
 void FillDefaults(v1::NetworkProfile* network) {

@@ -15,6 +15,10 @@ namespace edgetp {
 // Errors: InvalidArgument with all violations; so for all functions here.
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place);
 
+// The same for a run that is only planned, by a strategy that says itself what ranks share
+// (common/plan/strategy.h).
+absl::Status ValidatePlanned(const v1::RunConfig& config, const std::string& place);
+
 // The same for a job that has no model, a measurement of collectives.
 absl::Status ValidateBench(const v1::RunConfig& config, const std::string& place);
 

@@ -96,4 +96,7 @@ class Violations {
 void CheckNetwork(const v1::NetworkProfile& network, std::optional<int> world_size,
                   Violations* violations);
 
+// The rules of how a run's ranks work together (validate_strategy.cc).
+void CheckStrategy(const v1::RunConfig& config, Violations* violations);
+
 }  // namespace edgetp

@@ -34,6 +34,7 @@ struct MemorySizes {
   double whole_model_bytes = 0;     // all parameters, whatever the rank's share
   double largest_tensor_bytes = 0;  // of the whole model
   double largest_slice_bytes = 0;   // of the tensors that the ranks share, the rank's part
+  double outer_bytes = 0;           // of local steps: the last common weights, and their momentum
   // Of sums of activations that may be late: those that are under way at once, and the own parts that
   // wait for them (t~k).
   double late_bytes = 0;

@@ -87,7 +87,7 @@ struct CollectiveStep {
   // The ranks of the plan that take part, each once. Of an all-reduce they rise, because it sums in
   // that order; of the others the root comes first (of a kSend: source, destination). Empty: all
   // ranks of the plan.
-  std::vector<int> group;
+  std::vector<int> group = {};
 
   int64_t wire_bytes() const { return wire.WireBytes(elements); }
 };

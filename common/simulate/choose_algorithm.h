@@ -23,6 +23,7 @@ struct AllReduceProblem {
   int64_t elements = 0;
   WireFormat wire;
   int64_t segment_bytes = kDefaultSegmentBytes;
+  int64_t slice_bytes = kDefaultSliceBytes;
   DeviceOptions device;  // what messages and encoding cost on each rank; the rest is not read
 
   int64_t wire_bytes() const { return wire.WireBytes(elements); }
@@ -46,8 +47,8 @@ inline constexpr int64_t kPriceBudget = 1 << 22;
 // loss, as many independent ones as bring the interval within 2 % of the mean, at least 32, as far
 // as the budget allows; always the same ones, so that all ranks of a run get the same answer. A
 // trace counts with its mean rate. A partition is ignored: it will be healed. Where an all-reduce
-// has more than a million segments, it is priced with larger ones, so that a choice among thousands
-// of ranks takes seconds.
+// has more than a million segments, it is priced with larger ones, and larger slices, so that a choice
+// among thousands of ranks takes seconds.
 // Errors: InvalidArgument for an unknown algorithm, one that the format cannot travel with, or a
 //   size below 1.
 absl::StatusOr<AllReduceCost> PriceAllReduce(const AllReduceProblem& problem,

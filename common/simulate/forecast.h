@@ -24,6 +24,7 @@ struct ForecastCase {
   v1::NetworkProfile network;
   std::string algorithm = "auto";
   int64_t segment_bytes = kDefaultSegmentBytes;
+  int64_t slice_bytes = kDefaultSliceBytes;
   uint64_t seed = 0;
   std::optional<int> steps;    // absent: ForecastSteps
   std::function<bool()> stop;  // TimelineOptions::stop
@@ -45,7 +46,8 @@ struct Forecast {
   SimulatorCounts counts;
 };
 
-// `plan` is BuildStepPlan of the case: who has many networks for one plan builds it once.
+// `plan` is BuildStepPlan of the case, or another strategy's, whose ranks the devices are: who has many
+// networks for one plan builds it once.
 // `observer` sees the last step.
 // Errors: those of ResolveNetwork and TimelineSimulator; InvalidArgument for an observer of more
 //   than kMaxObservedSegments.

@@ -10,19 +10,19 @@
 #include "common/base/quantile.h"
 #include "common/base/status_macros.h"
 #include "common/plan/plan_report.h"
+#include "common/plan/strategy_report.h"
 
 namespace edgetp {
 namespace {
 
-void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateReport* report) {
+// `tokens`: of a step.
+void FillTimes(const Forecast& forecast, double tokens, v1::SimulateReport* report) {
   const std::vector<double>& seconds = forecast.step_seconds;
   report->set_steps(static_cast<int>(seconds.size()));
   report->set_step_seconds(Quantile(seconds, 0.5));
   report->set_step_seconds_p99(Quantile(seconds, 0.99));
   report->set_mean_step_seconds(std::accumulate(seconds.begin(), seconds.end(), 0.0) /
                                 static_cast<double>(seconds.size()));
-  const PlanOptions& plan = run.forecast.plan;
-  const double tokens = 1.0 * plan.batch * plan.micro_batches * plan.shape.sequence;
   if (report->step_seconds() > 0) report->set_tokens_per_second(tokens / report->step_seconds());
   TimeBreakdown sum;
   for (const TimeBreakdown& rank : forecast.ranks) {
@@ -111,10 +111,14 @@ void Judge(const SimulateCase& run, v1::SimulateReport* report) {
 
 }  // namespace
 
-absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObserver* observer) {
+absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& asked, TimelineObserver* observer) {
+  ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(asked.forecast, asked.strategy));
+  const StepPlan& plan = strategy.plan;
+  SimulateCase run = asked;
+  run.forecast = OfPlan(asked.forecast, strategy);
   const PlanOptions& options = run.forecast.plan;
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
-  ASSIGN_OR_RETURN(const Forecast forecast, RunForecast(run.forecast, plan, observer));
+  ASSIGN_OR_RETURN(Forecast forecast, RunForecast(run.forecast, plan, observer));
+  PerUpdate(strategy.updates, &forecast);
   v1::SimulateReport report;
   report.set_model(run.model);
   report.set_pattern(options.pattern.Expanded());
@@ -123,12 +127,17 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObs
   report.set_network(run.forecast.network.name());
   report.set_device(run.device);
   report.set_allreduce_algorithm(forecast.algorithm);
-  report.set_sync_points_forward(options.pattern.ForwardSyncPoints());
+  if (strategy.shares_tensors) report.set_sync_points_forward(options.pattern.ForwardSyncPoints());
   report.set_bytes_on_the_wire_per_rank(forecast.bytes_on_the_wire_per_rank);
-  FillTimes(run, forecast, &report);
+  FillTimes(forecast, strategy.tokens_per_step / strategy.updates, &report);
+  if (run.strategy.has_value()) {
+    *report.mutable_strategy() = UseOf(*run.strategy, strategy);
+    report.mutable_strategy()->set_round_seconds(strategy.updates * report.step_seconds());
+  }
   FillMemory(run.forecast, plan, &report);
   const v1::DeviceProfile& device = run.forecast.devices.front();
-  if (run.forecast.devices.size() == 1 && device.has_memory_bytes()) {
+  const bool alike = run.forecast.devices.size() == 1 && device.has_memory_bytes();
+  if (alike && !run.strategy.has_value()) {
     ASSIGN_OR_RETURN(const std::optional<int> smallest, SmallestWorldSizeThatFits(options, device));
     if (smallest.has_value()) report.set_smallest_workers_that_fit(*smallest);
   }

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/simulate/forecast.h"
+#include "common/simulate/strategy_case.h"
 #include "edgetp/v1/report.pb.h"
 
 namespace edgetp {
@@ -16,11 +17,14 @@ struct SimulateCase {
   ForecastCase forecast;
   std::string model;  // names to print
   std::string device;
+  // How the devices are used; absent: they share one model. Its plan and speeds are the forecast's.
+  std::optional<StrategyOptions> strategy;
   // A longer step is called infeasible: at a minute, 2000 steps take 33 hours.
   absl::Duration max_step = absl::Minutes(1);
 };
 
-// Errors: those of BuildStepPlan and RunForecast.
+// Of one optimizer step.
+// Errors: those of BuildStrategyPlan and RunForecast.
 absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run,
                                             TimelineObserver* observer = nullptr);
 

@@ -183,7 +183,7 @@ TEST(SimulateOptionsTest, AllStandsForEveryAlgorithmOnce) {
   flags.algorithms = {"ring", "all"};
   Faults faults;
   EXPECT_THAT(ResolveAlgorithms(flags, &faults),
-              ElementsAre("ring", "direct", "two_phase", "halving_doubling", "star"));
+              ElementsAre("ring", "direct", "two_phase", "halving_doubling", "star", "ring_sliced"));
 }
 
 TEST(SimulateOptionsTest, AllMeansThoseThatTakeTheWireFormats) {
@@ -193,6 +193,18 @@ TEST(SimulateOptionsTest, AllMeansThoseThatTakeTheWireFormats) {
   Faults faults;
   EXPECT_THAT(ResolveAlgorithms(flags, &faults), ElementsAre("direct", "two_phase", "star"));
   EXPECT_TRUE(faults.status().ok());
+}
+
+TEST(SimulateOptionsTest, ASliceIsThatOfRunsAndOfSingleAllReduces) {
+  SimulateFlags flags = Flags();
+  flags.run.slice = "256KiB";
+  Faults faults;
+  EXPECT_EQ(ResolveSimulation(flags, &faults)[0].run.forecast.slice_bytes, 256 << 10);
+  flags.bytes = {"4KiB"};
+  EXPECT_EQ(ResolveAllReduces(flags, &faults)[0].slice_bytes, 256 << 10);
+  EXPECT_TRUE(faults.status().ok());
+  flags.run.slice = "1000";
+  EXPECT_THAT(Refused(flags), HasSubstr("--slice: must be in [1.00 KiB, 1.00 GiB] (got 1000)"));
 }
 
 TEST(SimulateOptionsTest, SizesGiveAnAllReduceForEachNetworkAndWorldSize) {

@@ -36,7 +36,8 @@ bool Same(const CollectiveStep& want, const CollectiveStep& got) {
   if (want.part == CollectivePart::kWait) return true;
   return want.tag.traffic == got.tag.traffic && want.tag.phase == got.tag.phase &&
          want.tag.layer == got.tag.layer && want.tag.reduction == got.tag.reduction &&
-         want.elements == got.elements && want.wire == got.wire;
+         want.kind == got.kind && want.group == got.group && want.elements == got.elements &&
+         want.wire == got.wire;
 }
 
 // Nobody waits longer for a segment than for its collective.
@@ -128,7 +129,8 @@ absl::StatusOr<const Schedule*> CollectiveGroup::ScheduleFor(const WireFormat& w
   ASSIGN_OR_RETURN(const std::string name, options_.choose(elements, wire));
   ASSIGN_OR_RETURN(const Algorithm* algorithm, FindAlgorithm(name));
   RETURN_IF_ERROR(CheckFormat(*algorithm, wire));
-  Schedule schedule = algorithm->build(world_size(), elements, wire.granule());
+  Schedule schedule = algorithm->build(world_size(), elements, wire.granule(),
+                                       SliceElements(wire, options_.slice_bytes));
   return &schedules_.emplace(key, std::move(schedule)).first->second;
 }
 

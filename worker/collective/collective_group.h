@@ -64,6 +64,7 @@ struct CollectiveGroupOptions {
   // waits for the network: there is nothing to hide, and compute is measured by itself.
   bool overlap = true;
   int64_t segment_bytes = kDefaultSegmentBytes;
+  int64_t slice_bytes = kDefaultSliceBytes;  // on the wire, of algorithms that cut slices
   NetworkOptions network;
   std::optional<DeviceOptions> device;  // what messages and staging cost in steps that are paced
   uint64_t seed = 0;                    // of jitter, loss and Hadamard signs
