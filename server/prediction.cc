@@ -31,8 +31,8 @@ absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPl
   for (size_t rank = 0; rank < ended.results.size(); ++rank) {
     const size_t want = CollectiveEntries(plan.steps[rank]).size() + 1;
     const v1::JobResult& result = ended.results[rank];
-    const auto& measured =
-        exchange ? result.exchange_compute_seconds() : result.compute_seconds();
+    const bool apart = exchange && !result.exchange_compute_seconds().empty();
+    const auto& measured = apart ? result.exchange_compute_seconds() : result.compute_seconds();
     if (static_cast<size_t>(measured.size()) != want) {
       return absl::InternalError(
           absl::StrCat("measured compute segments do not fit the plan (rank=", rank, " want=", want,
@@ -155,7 +155,8 @@ absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended, const TimeIsUp& t
     if (network == ended.networks.end())
       return absl::InternalError(absl::StrCat("predict: no profile is named ", name));
     if (time_is_up(1)) break;
-    ASSIGN_OR_RETURN(TimelineSimulator simulator, SimulatorOf(ended, plans.fullest(), network->second));
+    ASSIGN_OR_RETURN(TimelineSimulator simulator,
+                     SimulatorOf(ended, plans.fullest(), network->second));
     share += count / total;
     // A profile with few of the run's steps gets one at least.
     ASSIGN_OR_RETURN(

@@ -46,9 +46,9 @@ class SimulatedClock {
                                                 NetworkSchedule* schedule);
 
   const v1::RunConfig& config_;
-  std::optional<RunPlans> plans_;       // from the first step on
-  std::vector<DeviceOptions> devices_;  // empty: compute is measured
-  std::vector<ComputeTable> compute_;   // by plan
+  std::optional<RunPlans> plans_;               // from the first step on
+  std::vector<DeviceOptions> devices_;          // empty: compute is measured
+  std::vector<ComputeTable> compute_;           // by plan
   std::optional<TimelineSimulator> simulator_;  // from the first step on
   std::string network_;                         // that it has, by name
   absl::Time now_ = absl::UnixEpoch();

@@ -13,8 +13,8 @@
 namespace edgetp {
 namespace {
 
-// By what waits in its stream a rank can be ahead of another, and by the steps until they meet in an
-// all-reduce.
+// By what waits in its stream a rank can be ahead of another, and by the steps until they meet in
+// an all-reduce.
 constexpr int kMaxAhead = 1000;
 constexpr size_t kMaxNetworkNameBytes = 1024;
 // Seconds, or bytes: so much that sums of them stay finite, so little that only nonsense exceeds
@@ -34,7 +34,10 @@ absl::Status CheckNumbers(const char* what, std::initializer_list<double> number
 struct RunningMean {
   double value = 0;
   int count = 0;
-  void Add(double next) { value += (next - value) / ++count; }
+  void Add(double next) {
+    ++count;
+    if (next != value) value += (next - value) / count;
+  }
 };
 
 }  // namespace

@@ -88,7 +88,7 @@ absl::StatusOr<JobOutcome> Evaluate(const EvalFlags& flags, const EvalInputs& in
                    cluster.remote().PutBlob(inputs.checkpoint.weights));
   v1::EvalTask* eval = spec.mutable_eval();
   if (flags.windows.has_value()) eval->set_windows(*flags.windows);
-  Progress progress("", v1::TrainConfig());
+  Progress progress("", v1::RunConfig());
   return RunJob(cluster.remote(), spec, cluster.local(),
                 [&](const v1::RunEvent& event) { progress.Show(event); });
 }

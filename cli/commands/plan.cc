@@ -1,5 +1,6 @@
 // edgetp plan: what a run will do and need, before anything runs.
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -31,40 +32,48 @@ struct PlanFlags {
   OutputFormat format = OutputFormat::kTable;
 };
 
-absl::StatusOr<v1::PlanReport> MakePlan(const RunFlags& flags) {
-  ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(flags));
+absl::StatusOr<v1::PlanReport> MakePlan(const v1::RunConfig& config) {
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
   return BuildPlanReport(config.model().name(), options);
 }
 
-absl::StatusOr<v1::StrategyPlanReport> MakeStrategyPlan(RunFlags run, const StrategyFlags& flags) {
-  run.plans_strategy = true;
-  ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(run));
+// Absent: the workers share one model, and nobody asked.
+absl::StatusOr<std::optional<StrategyOptions>> AskedStrategy(const StrategyFlags& flags,
+                                                             const v1::RunConfig& config) {
+  RETURN_IF_ERROR(CheckUnasked(flags));
+  if (!flags.asked()) return StrategyOf(config);
   const std::vector<std::string> strategies = StrategiesOf(flags, config.workers());
-  if (strategies.size() != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--strategy: one at a time (got ", absl::StrJoin(strategies, "; "), ")"));
-  }
-  ASSIGN_OR_RETURN(StrategyOptions options, ResolveStrategy(flags, strategies.front()));
+  if (strategies.size() == 1) return ResolveStrategy(flags, strategies.front());
+  return absl::InvalidArgumentError(
+      absl::StrCat("--strategy: one at a time (got ", absl::StrJoin(strategies, "; "), ")"));
+}
+
+absl::StatusOr<v1::StrategyPlanReport> MakeStrategyPlan(const v1::RunConfig& config,
+                                                        StrategyOptions options) {
   ASSIGN_OR_RETURN(options.plan, ToPlanOptions(config));
+  for (const v1::DeviceProfile& device : config.devices())
+    options.speeds.push_back(device.flops_per_second());
   return BuildStrategyReport(config.model().name(), options);
 }
 
-ExitCode PrintStrategy(const PlanFlags& flags) {
-  const auto plan = MakeStrategyPlan(flags.run, flags.strategy);
+template <typename Plan, typename MakeTable>
+ExitCode Show(OutputFormat format, const absl::StatusOr<Plan>& plan, MakeTable table) {
   if (!plan.ok()) return Report(plan.status());
-  PrintResult(flags.format, *plan, StrategyPlanTable(*plan));
+  PrintResult(format, *plan, table(*plan));
   return kExitDone;
 }
 
 ExitCode Run(const PlanFlags& flags) {
   if (flags.run.pattern == "help") return PrintPatterns(flags.format);
-  if (flags.strategy.asked()) return PrintStrategy(flags);
-  if (const absl::Status status = CheckUnasked(flags.strategy); !status.ok()) return Report(status);
-  const auto plan = MakePlan(flags.run);
-  if (!plan.ok()) return Report(plan.status());
-  PrintResult(flags.format, *plan, PlanTable(*plan));
-  return kExitDone;
+  RunFlags run = flags.run;
+  run.plans_strategy = flags.strategy.asked();
+  const auto config = ResolvePlan(run);
+  if (!config.ok()) return Report(config.status());
+  const auto strategy = AskedStrategy(flags.strategy, *config);
+  if (!strategy.ok()) return Report(strategy.status());
+  if (strategy->has_value())
+    return Show(flags.format, MakeStrategyPlan(*config, **strategy), StrategyPlanTable);
+  return Show(flags.format, MakePlan(*config), PlanTable);
 }
 
 }  // namespace
@@ -76,7 +85,7 @@ void AddPlan(CLI::App& app, Command* command) {
   AddPatternFlags(plan, &flags->run);
   AddModelFlags(plan, &flags->run);
   plan->add_option("--micro_batches", flags->run.micro_batches, "per step, one after another");
-  AddStrategyFlags(plan, &flags->strategy);
+  AddPlannedStrategyFlags(plan, &flags->strategy);
   AddParallelFlags(plan, &flags->run);
   AddWireFlags(plan, &flags->run);
   AddOverlapFlag(plan, &flags->run);

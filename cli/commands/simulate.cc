@@ -290,7 +290,7 @@ void AddSimulate(CLI::App& app, Command* command) {
   AddModelFlags(sub, &simulate->run);
   sub->add_option("--micro_batches", simulate->run.micro_batches,
                   "per step, one after another; a pipeline has several under way");
-  AddStrategyFlags(sub, &simulate->strategy);
+  AddPlannedStrategyFlags(sub, &simulate->strategy);
   AddParallelFlags(sub, &simulate->run);
   AddSliceFlag(sub, &simulate->run);
   AddWireFlags(sub, &simulate->run);

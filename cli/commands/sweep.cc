@@ -26,6 +26,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5,lte --steps=200
   edgetp sweep --patterns=tttt,sppp --networks=none --workers=1,2,4 --steps=100 --format=json
   edgetp sweep --patterns=tttt --networks=ethernet-1g --overlap=none,dw --steps=100
+  edgetp sweep --patterns=tttt --networks=ethernet-1g,lte --strategy=tensor,data,local --inner_steps=10 --steps=100
 All patterns are compared with the first one.)";
 
 struct SweepFlags {
@@ -33,11 +34,12 @@ struct SweepFlags {
   std::vector<std::string> patterns;
   std::vector<std::string> networks;  // none named: what the cluster has
   std::vector<int> workers = {2};
-  std::vector<std::string> overlaps;  // none named: what the config says
+  std::vector<std::string> overlaps;    // none named: what the config says
+  std::vector<std::string> strategies;  // likewise
 };
 
 struct Cell {
-  std::string pattern;  // as typed, and what overlaps
+  std::string pattern;  // as typed, what overlaps, and a strategy that is not tensor
   v1::RunConfig config;
 };
 
@@ -67,7 +69,9 @@ std::vector<Cell> ResolveCells(const SweepFlags& flags, const TrainInputs& input
     }
     if (!config.ok()) return;
     const auto overlap = ToOverlap(*config);  // valid: the config is
-    cells.push_back({PatternWithOverlap(*run.pattern, ToString(*overlap)), *std::move(config)});
+    const std::string name = PatternWithStrategy(
+        PatternWithOverlap(*run.pattern, ToString(*overlap)), config->parallel().strategy());
+    cells.push_back({name, *std::move(config)});
   };
   RunFlags run = flags.train.run;
   for (const std::optional<std::string>& network : OrUnnamed(flags.networks)) {
@@ -78,7 +82,8 @@ std::vector<Cell> ResolveCells(const SweepFlags& flags, const TrainInputs& input
         run.pattern = pattern;
         for (const std::optional<std::string>& overlap : OrUnnamed(flags.overlaps)) {
           run.overlap = overlap;
-          resolve(run);
+          for (const std::optional<std::string>& strategy : OrUnnamed(flags.strategies))
+            resolve(WithStrategy(run, strategy, flags.strategies));
         }
       }
     }
@@ -109,7 +114,7 @@ class SweepCluster {
   absl::StatusOr<JobOutcome> Run(const Cell& cell, const std::string& label, const SweepEta& eta) {
     if (!sound_) RETURN_IF_ERROR(Reopen());
     *spec_.mutable_config() = cell.config;
-    Progress progress(label, cell.config.train(), &eta);
+    Progress progress(label, cell.config, &eta);
     auto outcome = RunJob(cluster_.remote(), spec_, cluster_.local(),
                           [&](const v1::RunEvent& event) { progress.Show(event); });
     sound_ = outcome.ok() && outcome->status.ok();
@@ -197,6 +202,7 @@ void AddSweep(CLI::App& app, Command* command) {
   sweep->add_option("--workers", flags->workers, "one or more world sizes; default: 2")
       ->delimiter(',');
   AddOverlapList(sweep, &flags->overlaps);
+  AddStrategyList(sweep, &flags->train.run, &flags->strategies);
   AddLinkFlags(sweep, &flags->train.run.link);
   AddTrainJobFlags(sweep, &flags->train);
   sweep->footer(kExamples);

@@ -17,6 +17,8 @@ constexpr char kExamples[] = R"(Examples:
   edgetp train --model=minigpt --pattern=tttt --workers=4 --delay=5ms --rate=100mbit --data=my.txt
   edgetp train --pattern=ssss --set train.learning_rate=5e-4 --set model.init=torch --run=ssss-torch
   edgetp train --pattern=tttt --network=ethernet-1g --overlap=dw --steps=200
+  edgetp train --strategy=data --network=ethernet-1g --batch=6 --steps=200
+  edgetp train --strategy=local --inner_steps=20 --network=lte --batch=6 --steps=200
   edgetp train --resume=ssss-torch --steps=4000)";
 
 absl::StatusOr<JobOutcome> Train(const TrainFlags& flags, const v1::RunConfig& config,
@@ -24,7 +26,7 @@ absl::StatusOr<JobOutcome> Train(const TrainFlags& flags, const v1::RunConfig& c
   auto spec = UploadTrainInputs(flags, inputs, cluster.remote());
   if (!spec.ok()) return spec.status();
   *spec->mutable_config() = config;
-  Progress progress("", config.train());
+  Progress progress("", config);
   return RunJob(cluster.remote(), *spec, cluster.local(),
                 [&](const v1::RunEvent& event) { progress.Show(event); });
 }
@@ -61,6 +63,7 @@ void AddTrain(CLI::App& app, Command* command) {
   AddPatternFlags(train, &flags->run);
   AddNetworkFlag(train, &flags->run);
   AddOverlapFlag(train, &flags->run);
+  AddStrategyFlag(train, &flags->run);
   AddRunNameFlag(train, &flags->run);
   AddTrainJobFlags(train, flags.get());
   train

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/config/calendar.h"
 #include "edgetp/v1/config.pb.h"
 #include "edgetp/v1/report.pb.h"
 
@@ -16,7 +17,9 @@ namespace edgetp {
 class RunEta {
  public:
   // Of `train`: steps, eval_interval and checkpoint_interval; absent: none but after the last step.
-  explicit RunEta(v1::TrainConfig train) : train_(std::move(train)) {}
+  // `round`: the ranks are one model once in so many steps (Calendar).
+  explicit RunEta(v1::TrainConfig train, int round = 1)
+      : train_(std::move(train)), calendar_(train_.steps(), round) {}
 
   // After each step, in order.
   void Add(const v1::StepRecord& record);
@@ -39,6 +42,7 @@ class RunEta {
   int CheckpointsFrom(int step) const;
 
   v1::TrainConfig train_;
+  Calendar calendar_;
   std::optional<v1::StepRecord> last_;
   Mean step_;        // from one step's end to the next one's, with nothing else between
   Mean evaluation_;  // what comes on top

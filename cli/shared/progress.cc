@@ -84,10 +84,10 @@ std::optional<double> ActivityPace::SecondsLeft(absl::Time now, const v1::JobPro
   return absl::ToDoubleSeconds(now - begin_) / moved * left;
 }
 
-Progress::Progress(std::string label, const v1::TrainConfig& train, const SweepEta* sweep)
+Progress::Progress(std::string label, const v1::RunConfig& config, const SweepEta* sweep)
     : label_(std::move(label)),
-      steps_(train.steps()),
-      eta_(train),
+      steps_(config.train().steps()),
+      eta_(config.train(), Calendar(config).round()),
       sweep_(sweep),
       terminal_(isatty(STDERR_FILENO)),
       begin_(MonotonicNow()),

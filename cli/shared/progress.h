@@ -39,9 +39,9 @@ class ActivityPace {
 
 class Progress {
  public:
-  // `label` precedes every line: which cell of a sweep this is. `sweep` may be null, and outlives
-  // this.
-  Progress(std::string label, const v1::TrainConfig& train, const SweepEta* sweep = nullptr);
+  // `label` precedes every line: which cell of a sweep this is. Of `config` only what RunEta and
+  // Calendar read. `sweep` may be null, and outlives this.
+  Progress(std::string label, const v1::RunConfig& config, const SweepEta* sweep = nullptr);
   // Ends a line that is still open.
   ~Progress();
   Progress(const Progress&) = delete;

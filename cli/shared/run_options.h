@@ -22,6 +22,9 @@ struct RunFlags {
   std::optional<std::string> pattern;
   std::optional<int> workers;
   bool vocabulary_parallel = false;
+  std::optional<std::string> strategy;
+  std::optional<std::string> bucket;   // of strategy data
+  std::optional<int> inner_steps;      // of strategy local
   std::optional<std::string> network;  // preset or file
   std::optional<std::string> device;   // preset or file, or a mixture of them (device_mix.h)
   LinkFlags link;
@@ -58,6 +61,8 @@ void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps);  // 
 void AddParallelFlags(CLI::App* command, RunFlags* flags);  // --vocabulary_parallel
 void AddWireFlags(CLI::App* command, RunFlags* flags);      // --wire and --wire_... of each class
 void AddSliceFlag(CLI::App* command, RunFlags* flags);      // --slice
+void AddStrategyFlag(CLI::App* command, RunFlags* flags);   // --strategy --bucket --inner_steps
+void AddStrategyList(CLI::App* command, RunFlags* flags, std::vector<std::string>* strategies);
 void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --slice --deadline, AddWireFlags'
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags
@@ -65,6 +70,11 @@ void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --
 void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed --clock
 void AddDataFlag(CLI::App* command, RunFlags* flags);     // --data
 void AddRunNameFlag(CLI::App* command, RunFlags* flags);  // --run
+
+// The flags of one of several strategies (absent: what presets say): without --bucket and
+// --inner_steps where they belong to another one of `all`.
+RunFlags WithStrategy(RunFlags flags, const std::optional<std::string>& strategy,
+                      const std::vector<std::string>& all);
 
 // How large a vocabulary the data has, and whether that can be believed.
 struct DataVocabulary {

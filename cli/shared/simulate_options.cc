@@ -69,8 +69,11 @@ bool SharesTensors(const std::string& strategy) { return absl::StrContains(strat
 
 // Its plan is built once here, so that what is wrong with it is told with all other faults.
 absl::Status AddStrategy(const SimulateFlags& flags, const std::optional<std::string>& strategy,
-                         SimulateCell* cell) {
-  if (!strategy.has_value()) return absl::OkStatus();
+                         const v1::RunConfig& config, SimulateCell* cell) {
+  if (!strategy.has_value()) {
+    ASSIGN_OR_RETURN(cell->run.strategy, StrategyOf(config));
+    return absl::OkStatus();
+  }
   ASSIGN_OR_RETURN(cell->run.strategy, ResolveStrategy(flags.strategy, *strategy));
   const bool several = flags.patterns.size() > 1 || flags.overlaps.size() > 1;
   cell->pattern =
@@ -96,7 +99,7 @@ absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFl
   cell.pattern =
       PatternWithOverlap(run.pattern.value_or(config.pattern()), ToString(forecast.plan.overlap));
   cell.allreduce = forecast.algorithm;
-  RETURN_IF_ERROR(AddStrategy(flags, strategy, &cell));
+  RETURN_IF_ERROR(AddStrategy(flags, strategy, config, &cell));
   if (flags.max_step.has_value()) {
     const auto limit = ParseDelay(*flags.max_step);
     if (!limit.ok()) return Annotate(limit.status(), "--max_step");
@@ -164,7 +167,9 @@ void AddCells(const SimulateFlags& flags, const RunFlags& run,
   };
   const bool first_of_all =
       first(run.pattern, flags.patterns) && first(run.overlap, flags.overlaps);
-  for (const auto& strategy : OrNone(StrategiesOf(flags.strategy, WorkersOf(run)))) {
+  std::vector<std::string> strategies;
+  if (flags.strategy.asked()) strategies = StrategiesOf(flags.strategy, WorkersOf(run));
+  for (const auto& strategy : OrNone(strategies)) {
     if (strategy.has_value() && !SharesTensors(*strategy) && !first_of_all) continue;
     auto cell = ResolveCell(flags, run, device, strategy);
     faults->Add(cell.status());

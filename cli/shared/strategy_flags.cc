@@ -1,13 +1,16 @@
 #include "cli/shared/strategy_flags.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "cli/shared/command.h"
 #include "common/base/status_macros.h"
+#include "common/config/convert.h"
 #include "common/config/units.h"
 
 namespace edgetp {
 
-void AddStrategyFlags(CLI::App* command, StrategyFlags* flags) {
+void AddPlannedStrategyFlags(CLI::App* command, StrategyFlags* flags) {
   std::string help = "how the workers train one model: ";
   for (const StrategyRow& row : Strategies())
     absl::StrAppend(&help, row.name, " (", row.what, "), ");
@@ -74,6 +77,16 @@ absl::Status CheckUnasked(const StrategyFlags& flags) {
           absl::StrCat(name, ": belongs to --strategy, which is absent"));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<StrategyOptions>> StrategyOf(const v1::RunConfig& config) {
+  ASSIGN_OR_RETURN(const ReplicaOptions replicas, ToReplicaOptions(config));
+  if (!replicas.replicated()) return std::nullopt;
+  StrategyOptions options;
+  options.strategy = NameOf(replicas.exchange);
+  options.bucket_bytes = replicas.bucket_bytes;
+  options.inner_steps = replicas.inner_steps;
+  return options;
 }
 
 }  // namespace edgetp

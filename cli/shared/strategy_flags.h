@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/plan/strategy.h"
+#include "edgetp/v1/config.pb.h"
 
 namespace edgetp {
 
@@ -22,7 +23,7 @@ struct StrategyFlags {
   bool asked() const { return !strategies.empty(); }
 };
 
-void AddStrategyFlags(CLI::App* command, StrategyFlags* flags);
+void AddPlannedStrategyFlags(CLI::App* command, StrategyFlags* flags);
 
 // The strategies of all texts that were typed, for so many workers.
 std::vector<std::string> StrategiesOf(const StrategyFlags& flags, int workers);
@@ -32,5 +33,8 @@ std::vector<std::string> StrategiesOf(const StrategyFlags& flags, int workers);
 absl::StatusOr<StrategyOptions> ResolveStrategy(const StrategyFlags& flags,
                                                 const std::string& strategy);
 absl::Status CheckUnasked(const StrategyFlags& flags);
+
+// What a config says by itself, likewise; absent: the workers share one model.
+absl::StatusOr<std::optional<StrategyOptions>> StrategyOf(const v1::RunConfig& config);
 
 }  // namespace edgetp

@@ -1,5 +1,7 @@
 #include "common/config/calendar.h"
 
+#include <algorithm>
+
 #include "common/config/convert.h"
 
 namespace edgetp {
@@ -8,7 +10,7 @@ namespace {
 int RoundOf(const v1::RunConfig& config) {
   const absl::StatusOr<ReplicaOptions> replicas = ToReplicaOptions(config);
   const bool local = replicas.ok() && replicas->exchange == Replicas::kWeights;
-  return local ? replicas->inner_steps : 1;
+  return local ? std::min(replicas->inner_steps, config.train().steps()) : 1;
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 
 namespace edgetp {
 
-// Replicas that train by themselves for some steps are one model only after they have exchanged what
-// they learned: what is due in between comes after the next exchange. Steps are counted by the
+// Replicas that train by themselves for some steps are one model only after they have exchanged
+// what they learned: what is due in between comes after the next exchange. Steps are counted by the
 // updates made: 1 is after the first one.
 class Calendar {
  public:

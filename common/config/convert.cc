@@ -14,10 +14,9 @@ absl::StatusOr<Replicas> ParseStrategy(const std::string& name) {
   for (const Replicas exchange : kExchanges) {
     if (name == NameOf(exchange)) return exchange;
   }
-  const std::string known =
-      absl::StrJoin(kExchanges, ", ", [](std::string* out, Replicas exchange) {
-        absl::StrAppend(out, NameOf(exchange));
-      });
+  const std::string known = absl::StrJoin(
+      kExchanges, ", ",
+      [](std::string* out, Replicas exchange) { absl::StrAppend(out, NameOf(exchange)); });
   return absl::InvalidArgumentError(
       absl::StrCat("\"", name, "\" is not a strategy that workers execute: they are ", known));
 }

@@ -11,6 +11,7 @@ namespace edgetp {
 absl::StatusOr<RunPlans> RunPlans::Build(const v1::RunConfig& config) {
   ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
   ASSIGN_OR_RETURN(const ReplicaOptions replicas, ToReplicaOptions(config));
+  const Calendar calendar(config);
   std::vector<StepPlan> plans;
   switch (replicas.exchange) {
     case Replicas::kNone: {
@@ -23,11 +24,12 @@ absl::StatusOr<RunPlans> RunPlans::Build(const v1::RunConfig& config) {
     }
     case Replicas::kWeights: {
       ASSIGN_OR_RETURN(LocalPlans local, BuildLocalPlans(options));
-      plans = {std::move(local.inner), std::move(local.outer)};
+      if (calendar.round() > 1) plans.push_back(std::move(local.inner));
+      plans.push_back(std::move(local.outer));
       break;
     }
   }
-  return RunPlans(std::move(plans), Calendar(config));
+  return RunPlans(std::move(plans), calendar);
 }
 
 const CollectiveStep* MainAllReduce(const std::vector<PlanStep>& steps) {

@@ -39,7 +39,8 @@ class RunPlans {
 // exchange. Null: the plan has none.
 const CollectiveStep* MainAllReduce(const std::vector<PlanStep>& steps);
 
-// What a rank is planned by that evaluates or samples: where it has a replica, it does so by itself.
+// What a rank is planned by that evaluates or samples: where it has a replica, it does so by
+// itself.
 // Errors: those of ToPlanOptions and ToReplicaOptions.
 absl::StatusOr<PlanOptions> ToInferenceOptions(const v1::RunConfig& config);
 

@@ -77,9 +77,8 @@ void CheckReplica(const v1::RunConfig& config, const std::string& strategy,
                        ToString(*overlap));
   }
   const v1::CollectiveConfig& wire = config.collective();
-  for (const auto& [field, format] :
-       {std::pair("wire_forward", &wire.wire_forward()),
-        std::pair("wire_backward", &wire.wire_backward())}) {
+  for (const auto& [field, format] : {std::pair("wire_forward", &wire.wire_forward()),
+                                      std::pair("wire_backward", &wire.wire_backward())}) {
     if (*format == "fp32") continue;
     violations->AddGot(absl::StrCat("collective.", field),
                        absl::StrCat("must be fp32 with strategy ", strategy,

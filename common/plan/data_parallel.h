@@ -41,11 +41,11 @@ int64_t ElementsPerBucket(int64_t bucket_bytes);
 // (ParameterSpec::stage), the head's first: rising, the last one is all that the specs own.
 std::vector<int64_t> CompletedElements(const std::vector<ParameterSpec>& specs);
 
-// One step of `data`. options: those of a rank (batch, micro-batches), and how many ranks there are;
-// blocks of t alone, nothing shared or overlapped. In the last micro-batch's backward pass a bucket
-// is started when the stage ends that completes it; all are waited for before the optimizer. They
-// have class grad_sync, Phase::kBackward, layer -1. One bucket costs the time of an all-reduce of
-// all parameters, after the backward pass.
+// One step of `data`. options: those of a rank (batch, micro-batches), and how many ranks there
+// are; blocks of t alone, nothing shared or overlapped. In the last micro-batch's backward pass a
+// bucket is started when the stage ends that completes it; all are waited for before the optimizer.
+// They have class grad_sync, Phase::kBackward, layer -1. One bucket costs the time of an all-reduce
+// of all parameters, after the backward pass.
 // Errors: InvalidArgument for what replicas do not do, or a bucket below one element; those of
 //   BuildStepPlan.
 absl::StatusOr<StepPlan> BuildDataPlan(const PlanOptions& options, int64_t bucket_bytes);
@@ -60,8 +60,8 @@ struct LocalPlans {
 // Options and errors as for BuildDataPlan.
 absl::StatusOr<LocalPlans> BuildLocalPlans(const PlanOptions& options);
 
-// What a rank of `options` does where it has no part in the others' model: evaluations and samples of
-// a replica.
+// What a rank of `options` does where it has no part in the others' model: evaluations and samples
+// of a replica.
 PlanOptions OfOneReplica(PlanOptions options);
 
 }  // namespace edgetp

@@ -18,8 +18,8 @@ double KeptByBlock(const RankSizes& s, const BlockTraits& traits) {
          2 * s.tokens * s.columns;
 }
 
-// Late sums of a run: with a slack of k stages, k of them are under way at once. t~k keeps as many own
-// parts, which wait for theirs.
+// Late sums of a run: with a slack of k stages, k of them are under way at once. t~k keeps as many
+// own parts, which wait for theirs.
 double LateElements(const RankSizes& s, const Pattern& pattern) {
   double most = 0;
   int stages = 0;  // of the run so far

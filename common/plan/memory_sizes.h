@@ -1,5 +1,5 @@
-// A rank's share of a model in bytes: what its memory follows from (memory.h). Used by the step plan
-// and by plans of other strategies. Pure.
+// A rank's share of a model in bytes: what its memory follows from (memory.h). Used by the step
+// plan and by plans of other strategies. Pure.
 #pragma once
 
 #include <vector>
@@ -11,8 +11,8 @@
 
 namespace edgetp {
 
-// Of a rank that has `parameters`, with the activations of one micro-batch. options.shape and pattern
-// are those of the place; whole_model_bytes are the bytes of `parameters`, too.
+// Of a rank that has `parameters`, with the activations of one micro-batch. options.shape and
+// pattern are those of the place; whole_model_bytes are the bytes of `parameters`, too.
 MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
                     const Shard& shard, const Place& place = {});
 

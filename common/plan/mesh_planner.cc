@@ -230,7 +230,7 @@ absl::StatusOr<std::vector<ModelStage>> CutModel(const StrategyOptions& options,
   return stages;
 }
 
-// `steps`: of one update.
+// `steps`: of one update. `kept`: micro-batches whose activations are kept.
 MemorySizes SizesOfRank(const StrategyOptions& options, Replicas exchange, const ModelStage& stage,
                         const Shard& shard, int kept, const std::vector<PlanStep>& steps) {
   MemorySizes sizes = SizesOf(stage.options, stage.parameters, shard, stage.place);
@@ -240,6 +240,7 @@ MemorySizes SizesOfRank(const StrategyOptions& options, Replicas exchange, const
   for (const ParameterSpec& spec : whole)
     sizes.largest_tensor_bytes =
         std::max(sizes.largest_tensor_bytes, kFloatBytes * spec.elements());
+  if (stage.options.world_size == 1) sizes.largest_slice_bytes = 0;  // nothing is cut
   if (exchange == Replicas::kWeights) sizes.outer_bytes = 2 * sizes.parameters_bytes;
   sizes.residual_bytes = ResidualBytes(options.plan, steps);
   sizes.all_residual_bytes = options.plan.world_size * sizes.residual_bytes;
@@ -253,13 +254,18 @@ absl::StatusOr<StepPlan> BuildMeshPlan(const StrategyOptions& options, const Mes
   const int updates = exchange == Replicas::kWeights ? options.inner_steps : 1;
   RETURN_IF_ERROR(CheckSizes(options.plan));
   RETURN_IF_ERROR(CheckSteps(options.plan, updates));
+  const double elements = FullElements(Gpt2Parameters(options.plan.shape));
+  if (exchange == Replicas::kGradients) {
+    const auto per_bucket = static_cast<double>(ElementsPerBucket(options.bucket_bytes));
+    RETURN_IF_ERROR(CheckStepCount(2 * mesh.ranks() * elements / per_bucket));
+  }
   ASSIGN_OR_RETURN(const std::vector<Shard> shards,
                    BuildShardMap(options.plan.shape, mesh.size(MeshAxis::kShard),
                                  options.plan.split, options.plan.vocabulary_parallel));
   ASSIGN_OR_RETURN(const std::vector<ModelStage> stages, CutModel(options, mesh, stage_layers));
   StepPlan plan;
   plan.world_size = mesh.ranks();
-  plan.total_parameters = FullElements(Gpt2Parameters(options.plan.shape));
+  plan.total_parameters = elements;
   plan.position_parameters =
       static_cast<double>(options.plan.shape.sequence) * options.plan.shape.channels;
   for (int rank = 0; rank < mesh.ranks(); ++rank) {
@@ -270,11 +276,13 @@ absl::StatusOr<StepPlan> BuildMeshPlan(const StrategyOptions& options, const Mes
       return MeshRank(options, mesh, exchange, stages, shard, rank).Steps(count);
     };
     plan.steps.push_back(steps(updates));
+    const std::vector<PlanStep> once = updates > 1 ? steps(1) : std::vector<PlanStep>();
     const int kept = MicroBatchesKept(options.schedule, static_cast<int>(stages.size()), number,
                                       options.plan.micro_batches);
     // A model that is not cut keeps one micro-batch at a time.
-    plan.memory_sizes.push_back(
-        SizesOfRank(options, exchange, stage, shard, stages.size() == 1 ? 1 : kept, steps(1)));
+    plan.memory_sizes.push_back(SizesOfRank(options, exchange, stage, shard,
+                                            stages.size() == 1 ? 1 : kept,
+                                            updates > 1 ? once : plan.steps.back()));
     plan.memory.push_back(TrainingMemory(plan.memory_sizes.back(), /*gathers=*/rank == 0));
     plan.parameters.push_back(RankElements(stage.parameters, shard));
   }

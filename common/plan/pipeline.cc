@@ -1,7 +1,6 @@
 #include "common/plan/pipeline.h"
 
 #include <algorithm>
-#include <compare>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -13,17 +12,6 @@ namespace {
 int WarmUp(PipelineSchedule schedule, int stages, int stage, int micro_batches) {
   if (schedule == PipelineSchedule::kGpipe) return micro_batches;
   return std::min(stages - stage, micro_batches);
-}
-
-// How good a cut is: lower is better.
-struct CutCost {
-  double slowest = 0;
-  double squares = 0;  // of all stages: the sum is smallest where they are alike
-  auto operator<=>(const CutCost& other) const = default;
-};
-
-CutCost With(const CutCost& cost, double stage) {
-  return {std::max(cost.slowest, stage), cost.squares + stage * stage};
 }
 
 }  // namespace
@@ -57,37 +45,27 @@ int MicroBatchesKept(PipelineSchedule schedule, int stages, int stage, int micro
   return WarmUp(schedule, stages, stage, micro_batches);
 }
 
-// best[s][n]: the first s stages have n layers.
+// Layer by layer, to the stage that is the fastest with one more: no other cut has a faster slowest
+// stage, because the time of a stage grows with its layers and with nothing else.
 absl::StatusOr<std::vector<int>> CutLayers(int layers, const std::vector<double>& speeds,
                                            const StageExtras& extras) {
-  const int stages = static_cast<int>(speeds.size());
-  if (stages > layers) {
+  const size_t stages = speeds.size();
+  if (static_cast<size_t>(layers) < stages) {
     return absl::InvalidArgumentError(absl::StrCat("pipeline: ", stages,
                                                    " stages, but the model has ", layers,
                                                    " layers: every stage needs one"));
   }
-  const auto time = [&](int stage, int own) {
+  std::vector<int> cut(stages, 1);
+  const auto with_one_more = [&](size_t stage) {
     const double extra = (stage == 0 ? extras.first : 0) + (stage == stages - 1 ? extras.last : 0);
-    return (own + extra) / speeds[stage];
+    return (cut[stage] + 1 + extra) / speeds[stage];
   };
-  std::vector<std::vector<CutCost>> best(stages + 1, std::vector<CutCost>(layers + 1));
-  std::vector<std::vector<int>> own_layers(stages + 1, std::vector<int>(layers + 1, 0));
-  for (int stage = 0; stage < stages; ++stage) {
-    for (int all = stage + 1; all <= layers - (stages - stage - 1); ++all) {
-      for (int own = 1; own <= all - stage; ++own) {
-        if (stage == 0 && own != all) continue;
-        const CutCost cost = With(best[stage][all - own], time(stage, own));
-        int& known = own_layers[stage + 1][all];
-        if (known != 0 && !(cost < best[stage + 1][all])) continue;
-        best[stage + 1][all] = cost;
-        known = own;
-      }
+  for (size_t given = stages; given < static_cast<size_t>(layers); ++given) {
+    size_t fastest = 0;
+    for (size_t stage = 1; stage < stages; ++stage) {
+      if (with_one_more(stage) < with_one_more(fastest)) fastest = stage;
     }
-  }
-  std::vector<int> cut(stages);
-  for (int stage = stages, left = layers; stage > 0; --stage) {
-    cut[stage - 1] = own_layers[stage][left];
-    left -= cut[stage - 1];
+    ++cut[fastest];
   }
   return cut;
 }

@@ -28,8 +28,8 @@ struct PipelinePass {
   bool operator==(const PipelinePass& other) const = default;
 };
 
-// What stage `stage` does in a step, in order. Both schedules do each micro-batch's passes in the order
-// of the micro-batches.
+// What stage `stage` does in a step, in order. Both schedules do each micro-batch's passes in the
+// order of the micro-batches.
 std::vector<PipelinePass> PassesOf(PipelineSchedule schedule, int stages, int stage,
                                    int micro_batches);
 
@@ -43,8 +43,8 @@ struct StageExtras {
   double last = 0;
 };
 
-// How many layers each stage has, at least one: those for which the slowest stage is as fast as it can
-// be, by `speeds` of the stages (in proportion); of such cuts one that is as even as can be.
+// How many layers each stage has, at least one: those for which the slowest stage is as fast as it
+// can be, by `speeds` of the stages (in proportion). Earlier stages win ties.
 // Errors: InvalidArgument for more stages than layers.
 absl::StatusOr<std::vector<int>> CutLayers(int layers, const std::vector<double>& speeds,
                                            const StageExtras& extras);

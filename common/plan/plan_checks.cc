@@ -9,6 +9,8 @@
 namespace edgetp {
 namespace {
 
+constexpr double kMaxSteps = 1 << 25;
+
 // How many steps a block has at most in each direction.
 int StepsOf(const PatternBlock& block, const Overlap& overlap) {
   const bool none = overlap.kind == OverlapKind::kNone;
@@ -59,7 +61,6 @@ absl::Status CheckSizes(const PlanOptions& options) {
 }
 
 absl::Status CheckSteps(const PlanOptions& options, int updates) {
-  constexpr double kMaxSteps = 1 << 25;
   int most = 4;
   for (const PatternBlock& block : options.pattern.blocks())
     most = std::max(most, StepsOf(block, options.overlap));
@@ -69,6 +70,12 @@ absl::Status CheckSteps(const PlanOptions& options, int updates) {
   return absl::InvalidArgumentError(absl::StrCat("step plan: too large to be kept: ", 2 * most,
                                                  " * layers * micro_batches * workers = ", steps,
                                                  ": must be at most 2^25"));
+}
+
+absl::Status CheckStepCount(double steps) {
+  if (steps <= kMaxSteps) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "step plan: too large to be kept: steps of all ranks = ", steps, ": must be at most 2^25"));
 }
 
 }  // namespace edgetp

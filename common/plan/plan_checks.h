@@ -1,5 +1,5 @@
-// What every plan is checked for before it is built: sizes that can be, and lists that fit into memory.
-// Pure.
+// What every plan is checked for before it is built: sizes that can be, and lists that fit into
+// memory. Pure.
 #pragma once
 
 #include "absl/status/status.h"
@@ -14,5 +14,7 @@ absl::Status CheckSizes(const PlanOptions& options);
 // `updates`: that the plan has.
 // Errors: InvalidArgument naming the bound.
 absl::Status CheckSteps(const PlanOptions& options, int updates = 1);
+// The same of a plan that has so many, of all ranks together.
+absl::Status CheckStepCount(double steps);
 
 }  // namespace edgetp

@@ -31,8 +31,8 @@ bool Same(const CollectiveStep& a, const CollectiveStep& b) {
          a.tag.traffic == b.tag.traffic && a.tag.reduction == b.tag.reduction;
 }
 
-// Goes through the lists of all ranks together, without times: who comes to a collective waits until
-// its whole group has come; a message waits for its receiver.
+// Goes through the lists of all ranks together, without times: who comes to a collective waits
+// until its whole group has come; a message waits for its receiver.
 class Rendezvous {
  public:
   explicit Rendezvous(const StepPlan& plan)

@@ -12,6 +12,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/suggest.h"
 #include "common/plan/mesh_planner.h"
+#include "common/plan/plan_checks.h"
 #include "common/plan/work.h"
 
 namespace edgetp {
@@ -34,8 +35,8 @@ absl::StatusOr<PlanOptions> Dense(PlanOptions options) {
   return options;
 }
 
-// What stands alone and is executed by workers is planned as it is executed. `options.plan` is dense
-// but for tensor.
+// What stands alone and is executed by workers is planned as it is executed. `options.plan` is
+// dense but for tensor.
 absl::StatusOr<StrategyPlan> PlanOne(const StrategyOptions& options) {
   StrategyPlan strategy;
   ASSIGN_OR_RETURN(strategy.plan, BuildStepPlan(OfOneReplica(options.plan)));
@@ -59,6 +60,8 @@ absl::StatusOr<StrategyPlan> PlanLocal(const StrategyOptions& options) {
   ASSIGN_OR_RETURN(LocalPlans plans, BuildLocalPlans(options.plan));
   StrategyPlan strategy;
   strategy.updates = options.inner_steps;
+  RETURN_IF_ERROR(CheckStepCount(1.0 * options.inner_steps * plans.inner.world_size *
+                                 static_cast<double>(plans.inner.steps[0].size())));
   for (size_t rank = 0; rank < plans.inner.steps.size(); ++rank) {
     const std::vector<PlanStep>& inner = plans.inner.steps[rank];
     std::vector<PlanStep>& outer = plans.outer.steps[rank];
@@ -247,13 +250,16 @@ absl::StatusOr<std::vector<int>> LayersOf(const StrategyOptions& options, const 
 
 absl::Status CheckOptions(const StrategyOptions& options) {
   constexpr int kMaxInnerSteps = 1 << 20;
+  if (options.plan.world_size < 1 || options.plan.world_size > kMaxAxis)
+    return Refuse(options, absl::StrCat("workers=", options.plan.world_size, ": must be in [1, ",
+                                        kMaxAxis, "]"));
   if (options.bucket_bytes < int64_t{sizeof(float)})
     return Refuse(options,
                   absl::StrCat("bucket_bytes=", options.bucket_bytes, ": must be at least 4"));
   if (options.inner_steps < 1 || options.inner_steps > kMaxInnerSteps)
     return Refuse(options, absl::StrCat("inner_steps=", options.inner_steps, ": must be in [1, ",
                                         kMaxInnerSteps, "]"));
-  const auto workers = static_cast<size_t>(std::max(0, options.plan.world_size));
+  const auto workers = static_cast<size_t>(options.plan.world_size);
   if (!options.speeds.empty() && options.speeds.size() != workers)
     return Refuse(options, absl::StrCat("speeds of ", options.speeds.size(),
                                         " ranks, but workers=", workers));
@@ -323,6 +329,7 @@ absl::StatusOr<StrategyPlan> BuildStrategyPlan(const StrategyOptions& options) {
   if (!SharesTensors(parsed)) {
     ASSIGN_OR_RETURN(own.plan, Dense(options.plan));
   }
+  RETURN_IF_ERROR(CheckSizes(own.plan));
   const bool by_itself = parsed.alone != nullptr && parsed.alone->alone != nullptr;
   ASSIGN_OR_RETURN(StrategyPlan strategy,
                    by_itself ? parsed.alone->alone(own) : PlanMesh(own, parsed));

@@ -1,6 +1,6 @@
-// Ways to train one model on the same devices and links: one device alone, tensor, data and pipeline
-// parallelism, local steps, and meshes of them. A strategy is a StepPlan, so simulator, trace and
-// reports take all of them alike. A new one is one row of kRows in strategy.cc. Pure.
+// Ways to train one model on the same devices and links: one device alone, tensor, data and
+// pipeline parallelism, local steps, and meshes of them. A strategy is a StepPlan, so simulator,
+// trace and reports take all of them alike. A new one is one row of kRows in strategy.cc. Pure.
 //
 // A strategy is written as axes with their sizes, the last one counting fastest over the ranks:
 // "data=2,tensor=4" is two replicas of four ranks each: 0 to 3, and 4 to 7. An axis alone has all
@@ -21,16 +21,16 @@ namespace edgetp {
 
 struct StrategyOptions {
   // world_size: of all workers. Batch and micro-batches are those of one replica: with `data` and
-  // `local`, each has its own. Pattern, split, vocabulary and overlap are those of `tensor`, the split
-  // of as many ranks as share a tensor; who has whole tensors computes the dense model (t). A
+  // `local`, each has its own. Pattern, split, vocabulary and overlap are those of `tensor`, the
+  // split of as many ranks as share a tensor; who has whole tensors computes the dense model (t). A
   // `pipeline` cuts the pattern: a run of letters ends where a stage does.
   PlanOptions plan;
   std::string strategy = "tensor";
   int64_t bucket_bytes = kDefaultBucketBytes;  // of `data`: gradients that are summed together
   int inner_steps = 100;                       // of `local`: H
   PipelineSchedule schedule = PipelineSchedule::k1F1B;
-  // By rank, how fast the devices are in proportion; empty: all alike. A pipeline is cut so that its
-  // slowest stage is as fast as can be, head and embedding counted.
+  // By rank, how fast the devices are in proportion; empty: all alike. A pipeline is cut so that
+  // its slowest stage is as fast as can be, head and embedding counted.
   std::vector<double> speeds;
   std::vector<int> stage_layers;  // instead: how many layers each stage has
 };
@@ -59,10 +59,10 @@ std::string StrategyNames();  // "one, tensor, ...": for messages
 std::vector<std::string> SplitStrategies(const std::string& text, int workers);
 
 // Memory is that of training, like BuildStepPlan's: of a pipeline with the activations of as many
-// micro-batches as a stage keeps (MicroBatchesKept); of a tied head the last stage has a copy, whose
-// gradient it sums with the first stage's once per step.
-// Errors: InvalidArgument for an unknown name or axis, an axis twice, replicas of two kinds, sizes whose
-//   product is not the workers, more stages than layers, a cut that does not fit; those of
+// micro-batches as a stage keeps (MicroBatchesKept); of a tied head the last stage has a copy,
+// whose gradient it sums with the first stage's once per step.
+// Errors: InvalidArgument for an unknown name or axis, an axis twice, replicas of two kinds, sizes
+//   whose product is not the workers, more stages than layers, a cut that does not fit; those of
 //   BuildStepPlan.
 absl::StatusOr<StrategyPlan> BuildStrategyPlan(const StrategyOptions& options);
 

@@ -16,8 +16,8 @@ namespace edgetp {
 namespace {
 
 constexpr absl::Duration kLeastDeadline = absl::Seconds(30);
-// By which steps without an exchange may let one rank fall behind another on devices that nobody has
-// described.
+// By which steps without an exchange may let one rank fall behind another on devices that nobody
+// has described.
 constexpr absl::Duration kApartPerStep = absl::Seconds(1);
 // Ranks may come later than their compute says, and a tail may be longer than the longest draw.
 constexpr int kSafety = 3;

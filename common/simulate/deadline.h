@@ -16,8 +16,8 @@ struct CollectiveNeeds {
   absl::Duration slowest;       // mean of the slowest collective on the profile as it begins
   std::string what;             // that one: "an all-reduce of 384 KiB between 2 workers over lte"
   absl::Duration network_step;  // all collectives of a mean step, means, as the profile begins
-  // For all that the profile's timeline brings: at least 30 s, and 1 s for each step that local replicas
-  // make without an exchange.
+  // For all that the profile's timeline brings: at least 30 s, and 1 s for each step that local
+  // replicas make without an exchange.
   absl::Duration deadline;
 };
 

@@ -29,10 +29,11 @@ std::string TimelineSimulator::Engine::ChosenName(const ScheduleKey& key,
   problem.network = links_.network();
   problem.elements = key.elements;
   problem.wire = key.wire;
-  if (group.id == everybody_->id) return ChooseAlgorithm(problem);
-  problem.network = NetworkOfRanks(problem.network, group.members);
-  problem.world_size = group.size();
-  if (!options_.devices.empty()) problem.device = OfRank(options_.devices, group.members.front());
+  if (group.id != everybody_->id) {
+    problem.network = NetworkOfRanks(problem.network, group.members);
+    problem.world_size = group.size();
+    if (!options_.devices.empty()) problem.device = OfRank(options_.devices, group.members.front());
+  }
   return ChooseAlgorithm(problem);
 }
 

@@ -28,6 +28,7 @@ void TryAsPreset(const std::string& text) {
 // A config that the rules let pass means something to everybody who reads it.
 void ExpectUsable(const v1::RunConfig& config) {
   FUZZ_EXPECT(ToPlanOptions(config).ok());
+  FUZZ_EXPECT(ToReplicaOptions(config).ok());
   FUZZ_EXPECT(ResolveNetwork(config.network(), config.workers()).ok());
   v1::RunConfig again;
   FUZZ_EXPECT(ParseTextproto(ToTextproto(config), "again", &again).ok());

@@ -288,8 +288,8 @@ void Job::Abandon(const absl::Status& status) {
 
 absl::StatusOr<std::string> Job::MainAlgorithm() {
   TrafficClass traffic = TrafficClass::kActivationForward;
-  int64_t elements = int64_t{config_.train().batch()} * config_.model().sequence() *
-                     config_.model().channels();
+  int64_t elements =
+      int64_t{config_.train().batch()} * config_.model().sequence() * config_.model().channels();
   ASSIGN_OR_RETURN(const ReplicaOptions replicas, ToReplicaOptions(config_));
   if (assign_.spec().has_train() && replicas.replicated()) {
     ASSIGN_OR_RETURN(const RunPlans plans, RunPlans::Build(config_));

@@ -29,8 +29,8 @@ class RunRecorder : public CollectiveObserver {
 
   // Sets compute_seconds, message_overhead_us and staging_bytes_per_second of a typical step:
   // averages over the middle half of the steps by compute time, so that neither warm-up nor a
-  // hiccup of the host counts. Where steps are of two kinds, also exchange_compute_seconds, of those
-  // that have more compute segments.
+  // hiccup of the host counts. Where steps are of two kinds, also exchange_compute_seconds, of
+  // those that have more compute segments.
   void FillResult(v1::JobResult* result) const;
 
  private:

@@ -40,8 +40,7 @@ absl::StatusOr<Expectations> Expect(const v1::RunConfig& config, int rank) {
   for (const StepPlan& plan : plans.all()) {
     ExpectedStep& step = expected.steps.emplace_back();
     step.collectives = CollectiveEntries(plan.steps[rank]);
-    if (!devices.empty())
-      step.compute = SegmentDurations(plan.steps[rank], OfRank(devices, rank));
+    if (!devices.empty()) step.compute = SegmentDurations(plan.steps[rank], OfRank(devices, rank));
   }
   return expected;
 }
@@ -81,8 +80,9 @@ class TrainLoop {
  private:
   bool reports() const { return parts_.group->rank() == 0; }
 
-  // A step that ends with the replicas' exchange of weights has a plan of its own.
-  bool ExchangesWeights(int done) const { return expected_.steps.size() > 1 && calendar_.Meets(done); }
+  bool ExchangesWeights(int done) const {
+    return expected_.replicas.exchange == Replicas::kWeights && calendar_.Meets(done);
+  }
 
   // Replicas read one part each of the micro-batch that they have together.
   std::vector<TokenBatch> DrawBatches(int step) const {
@@ -119,7 +119,7 @@ class TrainLoop {
     const std::vector<TokenBatch> batches = DrawBatches(step);
     const double learning_rate = LearningRate(train_, step);
     const bool exchanges = ExchangesWeights(step + 1);
-    const ExpectedStep& expected = expected_.steps[exchanges ? 1 : 0];
+    const ExpectedStep& expected = exchanges ? expected_.steps.back() : expected_.steps.front();
     parts_.group->BeginStep(step, expected.collectives, expected.compute);
     ASSIGN_OR_RETURN(const StepResult result,
                      parts_.trainer->TrainStep(step, batches, learning_rate));

@@ -1,6 +1,7 @@
-// The sum over replicas of a step's gradients (strategy `data`): bucket by bucket, while the backward
-// pass of the last micro-batch goes on. The planner does the same (common/plan/data_parallel). One
-// per step; used by one thread at a time, autograd's during backward().
+// The sum over replicas of a step's gradients (strategy `data`): bucket by bucket, while the
+// backward pass of the last micro-batch goes on. The planner does the same
+// (common/plan/data_parallel). One per step; used by one thread at a time, autograd's during
+// backward().
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,8 @@ namespace edgetp {
 class GradientBuckets {
  public:
   // `gradients`: flat, in the order in which the pass completes them. `completed`: how many of them
-  // are complete when it leaves each stage (CompletedElements). `ranks` have a replica each. What is
-  // passed must outlive this.
+  // are complete when it leaves each stage (CompletedElements). `ranks` have a replica each. What
+  // is passed must outlive this.
   GradientBuckets(const torch::Tensor& gradients, const std::vector<int64_t>& completed,
                   int64_t elements_per_bucket, ParallelContext* ranks)
       : gradients_(gradients),
@@ -25,8 +26,8 @@ class GradientBuckets {
         per_bucket_(elements_per_bucket),
         ranks_(*ranks) {}
 
-  // The pass has left its next stage, the head first: starts the buckets that this completes. Throws
-  // CollectiveError.
+  // The pass has left its next stage, the head first: starts the buckets that this completes.
+  // Throws CollectiveError.
   void LeaveStage();
 
   // After the pass, which ends with its last stage. Blocks until: all gradients are summed. Throws
@@ -43,7 +44,8 @@ class GradientBuckets {
   std::vector<std::unique_ptr<SumUnderWay>> under_way_;
 };
 
-// x, as the stage reads it whose end in the backward pass is to be told to `buckets`. Null: x itself.
+// x, as the stage reads it whose end in the backward pass is to be told to `buckets`. Null: x
+// itself.
 // Shapes: any -> same.
 torch::Tensor EnterStage(const torch::Tensor& x, GradientBuckets* buckets);
 

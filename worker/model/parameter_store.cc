@@ -55,8 +55,7 @@ Placement PlaceInBackwardOrder(const std::vector<ParameterSpec>& owned) {
   std::vector<size_t> order(owned.size());
   std::iota(order.begin(), order.end(), size_t{0});
   const auto key = [&](size_t i) { return std::tuple(-owned[i].stage, !owned[i].decays()); };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return key(a) < key(b); });
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return key(a) < key(b); });
   Placement place{{}, std::vector<int64_t>(owned.size())};
   for (const size_t i : order) {
     if (place.ranges.empty() || !BelongsTo(owned[i], place.ranges.back()))
@@ -75,8 +74,8 @@ ParameterStore::ParameterStore(const std::vector<ParameterSpec>& specs, const Sh
   std::vector<ParameterSpec> owned;
   std::copy_if(specs.begin(), specs.end(), std::back_inserter(owned),
                [](const ParameterSpec& spec) { return spec.owned; });
-  const Placement place = replicas == Replicas::kNone ? PlaceByKind(owned, shard)
-                                                      : PlaceInBackwardOrder(owned);
+  const Placement place =
+      replicas == Replicas::kNone ? PlaceByKind(owned, shard) : PlaceInBackwardOrder(owned);
   ranges_ = place.ranges;
   std::vector<torch::Tensor*> flats = {&values_, &gradients_, &exp_avg_, &exp_avg_sq_};
   if (replicas == Replicas::kWeights) flats.insert(flats.end(), {&common_, &outer_momentum_});

@@ -37,8 +37,8 @@ struct ParameterRange {
 
 class ParameterStore {
  public:
-  // What `specs` own, all zeros. `replicas`: what the ranks exchange if each has all of it (specs are
-  // Replicated then). Throws what LibTorch throws.
+  // What `specs` own, all zeros. `replicas`: what the ranks exchange if each has all of it (specs
+  // are Replicated then). Throws what LibTorch throws.
   ParameterStore(const std::vector<ParameterSpec>& specs, const Shard& shard,
                  const torch::Device& device, Replicas replicas = Replicas::kNone);
 

@@ -363,8 +363,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& o
   RETURN_IF_ERROR(CheckOptions(options));
   ASSIGN_OR_RETURN(const torch::Device device, ParseDevice(options.device));
   if (!device.is_cpu()) ComputeDeterministically();
-  ASSIGN_OR_RETURN(const std::vector<Shard> shards,
-                   ShardsOf(options, communicator->world_size()));
+  ASSIGN_OR_RETURN(const std::vector<Shard> shards, ShardsOf(options, communicator->world_size()));
   using Result = absl::StatusOr<std::unique_ptr<Trainer>>;
   return Guard<Result>("building the model", nullptr, [&]() -> Result {
     return std::make_unique<GptTrainer>(options, shards, device, communicator);

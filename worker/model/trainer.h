@@ -42,8 +42,8 @@ struct TrainerOptions {
   std::string device = "cpu";  // cpu, cuda:0
   AdamWOptions adamw;
   double clip_norm = 0;  // 0: no clipping
-  // Where every rank has a replica of the whole model: what they exchange. Blocks of t alone, without
-  // split, overlap or shared vocabulary.
+  // Where every rank has a replica of the whole model: what they exchange. Blocks of t alone,
+  // without split, overlap or shared vocabulary.
   ReplicaOptions replicas;
 };
 
@@ -68,14 +68,14 @@ class Trainer {
                                                          Communicator* communicator);
 
   // One optimizer update over all micro-batches. All-reduces in exactly the order of BuildStepPlan;
-  // replicas in that of BuildDataPlan, or not at all. A replica's micro-batches are its part of those of
-  // the step: rows from rank * batch on.
+  // replicas in that of BuildDataPlan, or not at all. A replica's micro-batches are its part of
+  // those of the step: rows from rank * batch on.
   // `step` (0-based) keys dropout and the optimizer's bias correction.
   virtual absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
                                                double learning_rate) = 0;
 
-  // Where replicas exchange weights: what they have moved since the last time becomes one step of the
-  // outer optimizer, after which all have the same weights. One all-reduce (BuildLocalPlans).
+  // Where replicas exchange weights: what they have moved since the last time becomes one step of
+  // the outer optimizer, after which all have the same weights. One all-reduce (BuildLocalPlans).
   // Errors: FailedPrecondition for other ranks.
   virtual absl::Status OuterStep() {
     return absl::FailedPreconditionError("outer step: the ranks exchange no weights");
@@ -99,8 +99,8 @@ class Trainer {
 
   // Gathers full tensors (slices of class control; every rank must call, rank 0 gets them, others an
   // empty list). With `optimizer_state` also "optimizer.exp_avg.<name>" and
-  // "optimizer.exp_avg_sq.<name>", of the outer optimizer "optimizer.outer_momentum.<name>". Of replicas
-  // those of rank 0; nothing travels. What a block does not own is written as zeros,
+  // "optimizer.exp_avg_sq.<name>", of the outer optimizer "optimizer.outer_momentum.<name>". Of
+  // replicas those of rank 0; nothing travels. What a block does not own is written as zeros,
   // a norm's weight as ones.
   // `progress` counts the bytes of the full tensors.
   virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state,
