@@ -31,6 +31,7 @@ struct SimulateFlags {
   std::optional<int> draws;  // of boards that differ
   bool energy = false;       // asked for: it must be known
   std::string trace;
+  std::string chakra;
 };
 
 struct SimulateCell {
