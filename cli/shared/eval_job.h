@@ -1,4 +1,4 @@
-// What an evaluation is: from weights and flags to the job that measures their loss.
+// What eval and search share: from weights and flags to the job that measures their loss.
 #pragma once
 
 #include <optional>

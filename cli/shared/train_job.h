@@ -1,4 +1,4 @@
-// What train and sweep share: from flags to the job of one run, and from its outcome to the row of
+// What train, sweep and search share: from flags to the job of one run, and from its outcome to the row of
 // a table.
 #pragma once
 
