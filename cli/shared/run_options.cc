@@ -354,6 +354,9 @@ void AddTrainFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--steps", flags->steps, "optimizer updates; default: 2000");
   command->add_option("--seed", flags->seed,
                       "of weights, batches, dropout and the network; default: 1337");
+}
+
+void AddClockFlag(CLI::App* command, RunFlags* flags) {
   command
       ->add_option(
           "--clock", flags->clock,

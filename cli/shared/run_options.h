@@ -68,7 +68,8 @@ void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --slice --deadline, AddWireFlags'
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags
 void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss ...
-void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed --clock
+void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed
+void AddClockFlag(CLI::App* command, RunFlags* flags);    // --clock
 void AddBoardsFlag(CLI::App* command, RunFlags* flags);   // --vary_boards
 void AddDataFlag(CLI::App* command, RunFlags* flags);     // --data
 void AddRunNameFlag(CLI::App* command, RunFlags* flags);  // --run

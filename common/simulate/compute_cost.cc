@@ -133,13 +133,8 @@ std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps) {
 
 std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
                                              const DeviceOptions& device) {
-  std::vector<absl::Duration> durations;
-  if (Finer(steps, device)) {
-    for (const SegmentWork& work : SegmentWorks(steps))
-      durations.push_back(DurationOf(work, device));
-  } else {
-    durations = RooflineDurations(steps, device);
-  }
+  std::vector<absl::Duration> durations =
+      Finer(steps, device) ? FinerDurations(steps, device) : RooflineDurations(steps, device);
   Scale(device.compute_factor, &durations);
   return durations;
 }
