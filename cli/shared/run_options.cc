@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/collective/codec.h"
 #include "common/collective/registry.h"
+#include "common/config/convert.h"
 #include "common/config/defaults.h"
 #include "common/config/device_mix.h"
 #include "common/config/load.h"
@@ -16,6 +17,7 @@
 #include "common/config/validate.h"
 #include "common/plan/pattern.h"
 #include "common/simulate/deadline.h"
+#include "common/simulate/variation.h"
 
 namespace edgetp {
 namespace {
@@ -108,8 +110,15 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.steps.has_value()) config->mutable_train()->set_steps(*flags.steps);
   if (flags.batch.has_value()) config->mutable_train()->set_batch(*flags.batch);
   if (flags.sequence.has_value()) config->mutable_model()->set_sequence(*flags.sequence);
+  if (flags.micro_batches.has_value())
+    config->mutable_train()->set_micro_batches(*flags.micro_batches);
   v1::CollectiveConfig* collective = config->mutable_collective();
   if (flags.allreduce.has_value()) collective->set_algorithm(*flags.allreduce);
+  if (flags.slice.has_value()) {
+    const auto slice = ParseSlice(*flags.slice);
+    faults->Add(slice.status());
+    if (slice.ok()) collective->set_slice_bytes(*slice);
+  }
   if (flags.deadline.has_value()) {
     const auto deadline = ParseDelay(*flags.deadline);
     faults->Add(Annotate(deadline.status(), "--deadline"));
@@ -124,10 +133,18 @@ void ApplyNetwork(const RunFlags& flags, Faults* faults, v1::RunConfig* config) 
   const ConfigLibrary library = ConfigLibrary::Default(flags.config_path);
   if (flags.network.has_value())
     *config->mutable_network() = faults->Take(library.Network(*flags.network));
-  const LinkFlags& link = flags.link;
-  if (!link.delay && !link.jitter && !link.rate && !link.loss) return;
+  if (flags.link.empty()) return;
   if (!config->has_network()) *config->mutable_network() = UnlimitedNetwork();
-  faults->Add(ApplyLinkFlags(link, config->mutable_network()));
+  faults->Add(ApplyLinkFlags(flags.link, config->mutable_network()));
+}
+
+void ForgetStrategy(v1::RunConfig* config) {
+  v1::ParallelConfig* const parallel = config->mutable_parallel();
+  parallel->clear_strategy();
+  parallel->clear_bucket_bytes();
+  parallel->clear_inner_steps();
+  parallel->clear_outer_learning_rate();
+  parallel->clear_outer_momentum();
 }
 
 // flags.device names at most one device.
@@ -148,7 +165,8 @@ absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunCon
   }
   const bool has_network = config.has_network();
   FillDefaults(&config);
-  faults.Add(ValidateRun(config, kPlace));
+  if (flags.plans_strategy) ForgetStrategy(&config);
+  faults.Add(flags.plans_strategy ? ValidatePlanned(config, kPlace) : ValidateRun(config, kPlace));
   RETURN_IF_ERROR(faults.status());
   if (!has_network) {
     // The server knows the network, and what deadline it needs.
@@ -184,6 +202,27 @@ absl::StatusOr<v1::RunConfig> Resolve(RunFlags flags, const v1::RunConfig& base,
   config.clear_device();
   *config.mutable_devices() = {devices.begin(), devices.end()};
   return config;
+}
+
+// Draw 0 of the boards, and a deadline that bears with the slowest of them.
+absl::Status VaryBoards(v1::RunConfig* config) {
+  const std::vector<v1::DeviceProfile> devices = DevicesOf(*config);
+  if (LargestVariability(devices) == 0) {
+    return absl::InvalidArgumentError(
+        "no device profile of this run has a variability: name one with --device, or "
+        "--set device.variability=0.2");
+  }
+  const bool drawn = std::any_of(devices.begin(), devices.end(),
+                                 [](const auto& device) { return device.has_compute_factor(); });
+  if (drawn)
+    return absl::InvalidArgumentError("the boards of this run have a compute_factor already");
+  if (config->has_network()) ForgetDefaultDeadline(config);
+  const auto boards = DrawBoards(devices, config->workers(), config->seed(), 0);
+  config->clear_device();
+  *config->mutable_devices() = {boards.begin(), boards.end()};
+  if (!config->has_network()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const CollectiveNeeds needs, NeedsOfStep(*config));
+  return ResolveDeadline(needs, config);
 }
 
 }  // namespace
@@ -271,11 +310,17 @@ void AddWireFlags(CLI::App* command, RunFlags* flags) {
   }
 }
 
+void AddSliceFlag(CLI::App* command, RunFlags* flags) {
+  command->add_option("--slice", flags->slice,
+                      "what ring_sliced passes on at a time, e.g. 256KiB; default: 1MiB");
+}
+
 void AddCollectiveFlags(CLI::App* command, RunFlags* flags) {
   command
       ->add_option("--allreduce", flags->allreduce,
                    "algorithm; default: auto, the cheapest for size and network")
       ->check(OneOf(AlgorithmChoices()));
+  AddSliceFlag(command, flags);
   command->add_option(
       "--deadline", flags->deadline,
       "limit of one all-reduce, e.g. 5s; default: what plan and network need, at least 30s");
@@ -295,18 +340,35 @@ void AddLinkFlags(CLI::App* command, LinkFlags* flags) {
   command->add_option("--jitter", flags->jitter, "standard deviation, e.g. 5ms")->group(group);
   command->add_option("--rate", flags->rate, "e.g. 20mbit, or unlimited")->group(group);
   command->add_option("--loss", flags->loss, "of packets, e.g. 1%")->group(group);
+  command
+      ->add_option("--header_share", flags->header_share,
+                   "bytes that travel for each byte of payload, e.g. 1.062 for TCP over Ethernet")
+      ->group(group);
+  command
+      ->add_option("--window", flags->window,
+                   "payload under way at most, e.g. 64KiB, or unlimited: rate <= window / RTT")
+      ->group(group);
 }
 
 void AddTrainFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--steps", flags->steps, "optimizer updates; default: 2000");
   command->add_option("--seed", flags->seed,
                       "of weights, batches, dropout and the network; default: 1337");
+}
+
+void AddClockFlag(CLI::App* command, RunFlags* flags) {
   command
       ->add_option(
           "--clock", flags->clock,
           "emulated: real waiting (default); simulated: no waiting, every step is charged what "
           "the simulator says")
       ->check(OneOf({kEmulated, kSimulated}));
+}
+
+void AddBoardsFlag(CLI::App* command, RunFlags* flags) {
+  command->add_flag("--vary_boards", flags->vary_boards,
+                    "boards of one kind differ, as their profile's variability says: each rank's "
+                    "compute is a little slower or faster, drawn from --seed");
 }
 
 void AddDataFlag(CLI::App* command, RunFlags* flags) {
@@ -323,7 +385,9 @@ void AddRunNameFlag(CLI::App* command, RunFlags* flags) {
 
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
                                          const std::optional<DataVocabulary>& vocabulary) {
-  return Resolve(flags, base, vocabulary);
+  ASSIGN_OR_RETURN(v1::RunConfig config, Resolve(flags, base, vocabulary));
+  if (flags.vary_boards) RETURN_IF_ERROR(Annotate(VaryBoards(&config), "--vary_boards"));
+  return config;
 }
 
 absl::StatusOr<v1::RunConfig> ResolvePlan(const RunFlags& flags) {

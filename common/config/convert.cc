@@ -100,7 +100,22 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   ASSIGN_OR_RETURN(options.wire_forward, WireFormat::Parse(wire.wire_forward()));
   ASSIGN_OR_RETURN(options.wire_backward, WireFormat::Parse(wire.wire_backward()));
   ASSIGN_OR_RETURN(options.wire_grad_sync, WireFormat::Parse(wire.wire_grad_sync()));
+  options.feedback_activations = wire.error_feedback_activations();
+  ASSIGN_OR_RETURN(options.feedback_grad_sync, FeedsBackGradSync(wire));
   return options;
+}
+
+LlamaShape ToLlamaShape(const v1::LlamaConfig& model) {
+  return {.layers = model.layers(),
+          .heads = model.heads(),
+          .kv_heads = model.kv_heads(),
+          .channels = model.channels(),
+          .hidden = model.hidden(),
+          .vocabulary = model.vocabulary()};
+}
+
+LlamaSync ToLlamaSync(v1::BoardSet::Sync sync) {
+  return sync == v1::BoardSet::SYNC_SLICES ? LlamaSync::kSlices : LlamaSync::kSums;
 }
 
 absl::StatusOr<bool> FeedsBackGradSync(const v1::CollectiveConfig& collective) {

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/plan/data_parallel.h"
+#include "common/plan/llama_plan.h"
 #include "common/plan/model_shape.h"
 #include "common/plan/overlap.h"
 #include "common/plan/step_plan.h"
@@ -37,6 +38,11 @@ bool HasTiedHead(const v1::ModelConfig& model);
 // Of a run whose defaults are filled.
 // Errors: those of ToModelShape, Pattern::Parse, WireFormat::Parse and ToOverlap.
 absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config);
+
+// A Llama of published measurements, and what its program exchanges. They keep the rules of
+// ValidateScenario.
+LlamaShape ToLlamaShape(const v1::LlamaConfig& model);
+LlamaSync ToLlamaSync(v1::BoardSet::Sync sync);
 
 // Whether what encoding takes away from grad_sync is kept for the next step: what the config says,
 // else where the format has 4 bits or fewer.

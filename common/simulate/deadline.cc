@@ -28,6 +28,7 @@ constexpr absl::Duration kStep = absl::Seconds(10);
 constexpr int kMaxPricedRanks = 64;
 constexpr int kMaxPricedStates = 32;
 constexpr int kMaxSegmentsPerMessage = 16;
+constexpr int kMaxSlicesPerChunk = 4;  // fewer slices take longer: the deadline is on the safe side
 constexpr int64_t kBudget = 1 << 14;
 
 struct Size {
@@ -67,12 +68,15 @@ absl::StatusOr<Priced> PriceOn(const v1::NetworkProfile& network, const v1::RunC
                                const Workload& workload) {
   ASSIGN_OR_RETURN(NetworkOptions links, ResolveNetwork(network, config.workers()));
   AllReduceProblem problem = ProblemOf(ToTimelineOptions(config, std::move(links)));
+  const int64_t slice_bytes = problem.slice_bytes;
   Priced priced;
   for (const auto& [size, count] : workload.sizes) {
     problem.elements = size.elements;
     problem.wire = size.wire;
     problem.segment_bytes = std::max<int64_t>(config.collective().segment_bytes(),
                                               problem.wire_bytes() / kMaxSegmentsPerMessage);
+    problem.slice_bytes = std::max<int64_t>(
+        slice_bytes, problem.wire_bytes() / config.workers() / kMaxSlicesPerChunk);
     for (const std::string& algorithm : workload.algorithms) {
       ASSIGN_OR_RETURN(const AllReduceCost cost, Price(problem, algorithm));
       priced.sum += cost.mean * count;

@@ -23,6 +23,11 @@ void TryAsPreset(const std::string& text) {
     if (const absl::Status status = ValidateDevice(device, "fuzz"); !status.ok())
       ExpectGoodError(status);
   }
+  v1::Published published;
+  if (ParseTextproto(text, "fuzz", &published).ok()) {
+    if (const absl::Status status = ValidatePublished(published, "fuzz"); !status.ok())
+      ExpectGoodError(status);
+  }
 }
 
 // A config that the rules let pass means something to everybody who reads it.

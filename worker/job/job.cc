@@ -190,6 +190,8 @@ absl::Status Job::Connect(absl::Time deadline) {
   options.emulate_all = config_.collective().emulate_all() ||
                         !(spec.has_train() || spec.has_eval() || spec.has_bench());
   options.segment_bytes = config_.collective().segment_bytes();
+  if (config_.collective().has_slice_bytes())
+    options.slice_bytes = config_.collective().slice_bytes();
   options.seed = config_.seed();
   options.medium = &medium_;
   options.observer = &recorder_;
@@ -236,6 +238,8 @@ absl::Status Job::LoadWeights() {
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
   if (!spec.has_train() || !spec.train().resume()) return absl::OkStatus();
   first_step_ = checkpoint.step;
+  RETURN_IF_ERROR(
+      group_->feedback().Restore(checkpoint.residuals, group_->rank(), group_->world_size()));
   return trainer_->LoadOptimizerState(checkpoint.optimizer_state);
 }
 

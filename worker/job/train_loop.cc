@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cmath>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -149,11 +150,21 @@ class TrainLoop {
     return absl::OkStatus();
   }
 
+  // Of a checkpoint, on rank 0.
+  absl::StatusOr<std::vector<NamedTensor>> CollectTensors() {
+    ASSIGN_OR_RETURN(
+        std::vector<NamedTensor> tensors,
+        parts_.trainer->ExportWeights(/*optimizer_state=*/true, Bytes("collecting weights")));
+    ASSIGN_OR_RETURN(std::vector<NamedTensor> residuals,
+                     parts_.group->feedback().Gather(parts_.group));
+    std::move(residuals.begin(), residuals.end(), std::back_inserter(tensors));
+    return tensors;
+  }
+
   // What cannot be saved ends no run: the one before it is still there, and the next may succeed.
   absl::Status SaveAfter(int done) {
     const bool last = done == train_.steps();
-    auto tensors =
-        parts_.trainer->ExportWeights(/*optimizer_state=*/true, Bytes("collecting weights"));
+    auto tensors = CollectTensors();
     RETURN_IF_ERROR(parts_.control->aborted());
     if (!tensors.ok()) {
       outcome_.checkpoint = AnnotateBlame(tensors.status(), "save checkpoint");

@@ -1,5 +1,9 @@
 // The model's only way out: reduce a buffer over all ranks, or bring its parts to rank 0. Implemented
 // by worker/ over gRPC and by tests in one process.
+// Of what a plan can say (CollectiveStep), workers execute the all-reduces of all ranks. Groups and
+// messages are simulated alone, because no model needs them yet. A model that did would lack: a group
+// in these calls, the number of a collective within its group on the wire (now within the job), and a
+// buffer that a message fills in place of one that is summed.
 #pragma once
 
 #include "absl/status/status.h"

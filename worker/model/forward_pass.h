@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "common/plan/step_plan.h"
 
 namespace edgetp {
 
+class DropoutMasks;
 class GradientBuckets;
 
 struct ForwardPass {
@@ -20,6 +22,7 @@ struct ForwardPass {
   // `first_row` on, of the `all_rows` of its micro-batch. 0: all of them.
   int64_t first_row = 0;
   int64_t all_rows = 0;
+  std::shared_ptr<DropoutMasks> masks;  // of a group of rows: those of all groups
   GradientBuckets* buckets = nullptr;  // told when the backward pass leaves a stage; may be null
 };
 

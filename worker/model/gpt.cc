@@ -1,6 +1,7 @@
 #include "worker/model/gpt.h"
 
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -59,6 +60,7 @@ Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelCon
 std::vector<RowGroup> Gpt::Embedded(const torch::Tensor& tokens, const ForwardPass& pass) const {
   const int count = pass.phase == Phase::kForward ? groups_ : 1;
   std::vector<RowGroup> groups;
+  const auto masks = std::make_shared<DropoutMasks>();
   for (int i = 0; i < count; ++i) {
     const Range rows = RowsOfGroup(static_cast<int>(pass.batch), count, i);
     RowGroup group{pass};
@@ -67,6 +69,7 @@ std::vector<RowGroup> Gpt::Embedded(const torch::Tensor& tokens, const ForwardPa
       group.pass.batch = rows.size();
       group.pass.first_row = rows.begin;
       group.pass.all_rows = pass.batch;
+      group.pass.masks = masks;
     }
     const torch::Tensor embedded =
         vocabulary_.Embed(tokens.narrow(0, rows.begin, rows.size()), group.pass);
