@@ -126,6 +126,16 @@ TEST(DataPlanTest, GradientsTravelInTheirFormat) {
   EXPECT_EQ(bytes, kAll + 2 * ((kAll + 31) / 32));  // a scale for each group
 }
 
+TEST(DataPlanTest, WhatErrorFeedbackKeepsCountsOnceForEachGradient) {
+  PlanOptions options = Options();
+  options.wire_grad_sync = *WireFormat::Parse("int4");
+  const double without = DataPlan(options, 2000).memory[1].kept_bytes();
+  options.feedback_grad_sync = true;
+  EXPECT_EQ(DataPlan(options, 2000).memory[1].kept_bytes(), without + 4.0 * kAll);
+  EXPECT_EQ(DataPlan(options, 2000).memory_sizes[0].all_residual_bytes, 2 * 4.0 * kAll);
+  EXPECT_EQ(BuildLocalPlans(options)->inner.memory_sizes[0].residual_bytes, 4.0 * kAll);
+}
+
 TEST(DataPlanTest, WhatReplicasDoNotHaveIsRefused) {
   const auto message = [](const PlanOptions& options, int64_t bucket_bytes = 4096) {
     return std::string(BuildDataPlan(options, bucket_bytes).status().message());
