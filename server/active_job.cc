@@ -13,6 +13,7 @@
 #include "common/config/network_patch.h"
 #include "common/rpc/status.h"
 #include "common/simulate/deadline.h"
+#include "server/measured_energy.h"
 
 namespace edgetp {
 namespace {
@@ -109,7 +110,7 @@ bool ActiveJob::AdvanceNetwork(absl::Time now) {
 }
 
 StepCharger ActiveJob::Charger() {
-  if (clock_ == nullptr) return nullptr;
+  if (clock_ == nullptr) return MeasuredEnergy(DevicesOf(options_.spec.config()));
   return [this](const std::vector<v1::StepReport>& reports, v1::StepRecord* record) {
     return clock_->Charge(reports, &network_, record);
   };

@@ -40,14 +40,19 @@ absl::Status SimulatedClock::Charge(const std::vector<v1::StepReport>& reports,
     simulator_->SetNetwork(std::move(network));
     network_ = name;
   }
-  ASSIGN_OR_RETURN(const StepTimeline timeline, simulator_->RunStep(plan, *compute));
+  ASSIGN_OR_RETURN(StepTimeline timeline, simulator_->RunStep(plan, boards_->Compute(*compute)));
   now_ += waited + timeline.duration;
-  TimeBreakdown terms = timeline.MeanBreakdown();
-  terms.queueing += waited;
+  std::vector<TimeBreakdown> ranks;
+  for (RankStep& rank : timeline.ranks) {
+    rank.breakdown.queueing += waited;
+    ranks.push_back(rank.breakdown);
+  }
+  if (const auto energy = boards_->Pass(ranks); energy.has_value())
+    *record->mutable_energy() = *energy;
   record->set_host_seconds(record->wall_seconds());
   record->set_wall_seconds(absl::ToDoubleSeconds(now_ - absl::UnixEpoch()));
   record->set_step_seconds(timeline.MeanSeconds() + absl::ToDoubleSeconds(waited));
-  *record->mutable_breakdown_seconds() = ToProto(terms);
+  *record->mutable_breakdown_seconds() = ToProto(timeline.MeanBreakdown());
   record->set_hidden_seconds(absl::ToDoubleSeconds(timeline.MeanHidden()));
   record->set_network(network_);
   return absl::OkStatus();
@@ -59,6 +64,7 @@ absl::Status SimulatedClock::Prepare(const NetworkOptions& network) {
   compute_.resize(plans_->all().size());
   for (size_t kind = 0; kind < compute_.size() && !devices_.empty(); ++kind)
     compute_[kind] = BuildComputeTable(plans_->all()[kind], devices_);
+  boards_.emplace(DevicesOf(config_), config_.workers());
   TimelineOptions timeline = ToTimelineOptions(config_, network);
   timeline.network.partition_group.clear();  // `auto` chooses for the time after it
   ASSIGN_OR_RETURN(simulator_, TimelineSimulator::Create(std::move(timeline)));

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/config/run_plans.h"
+#include "common/simulate/boards.h"
 #include "common/simulate/timeline.h"
 #include "edgetp/v1/cluster.pb.h"
 #include "edgetp/v1/config.pb.h"
@@ -27,8 +28,8 @@ class SimulatedClock {
   // So much simulated time after the epoch as has been charged.
   absl::Time now() const { return now_; }
 
-  // Replaces the times of a step's record, which are the host's, by simulated ones. The step runs
-  // under the network in force when it begins; one that is cut off waits for `schedule` to join it
+  // Replaces the times of a step's record, which are the host's, by simulated ones, and says what it
+  // takes of electricity where the devices' profiles know. The step runs under the network in force when it begins; one that is cut off waits for `schedule` to join it
   // again. `reports` are by rank.
   // Errors: DeadlineExceeded if a partition lasts longer than a collective may; Internal if
   // measured compute does not fit the plan, InvalidArgument if it is no time; those of
@@ -49,7 +50,8 @@ class SimulatedClock {
   std::optional<RunPlans> plans_;               // from the first step on
   std::vector<DeviceOptions> devices_;          // empty: compute is measured
   std::vector<ComputeTable> compute_;           // by plan
-  std::optional<TimelineSimulator> simulator_;  // from the first step on
+  std::optional<Boards> boards_;                // this and the next one: from the first step on
+  std::optional<TimelineSimulator> simulator_;
   std::string network_;                         // that it has, by name
   absl::Time now_ = absl::UnixEpoch();
 };

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/network/attribution.h"
+#include "common/simulate/energy.h"
 
 namespace edgetp {
 namespace {
@@ -69,11 +70,12 @@ StepAggregator::StepAggregator(int world_size, int steps, double tokens_per_step
                                StepCharger charge, int round)
     : steps_(steps),
       max_ahead_(kMaxAhead + round - 1),
-      tokens_per_step_(tokens_per_step),
       begin_is_open_(resumed),
       last_step_(world_size, 0),
       began_(world_size, false),
-      charge_(std::move(charge)) {}
+      charge_(std::move(charge)) {
+  statistics_.tokens_per_step = tokens_per_step;
+}
 
 absl::Status StepAggregator::Check(int rank, const v1::StepReport& report) const {
   if (report.step() < 0 || report.step() > steps_) {
@@ -121,7 +123,7 @@ absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
   v1::StepRecord record = Combine(reports);
   if (charge_ != nullptr) RETURN_IF_ERROR(charge_(reports, &record));
   if (record.step_seconds() > 0)
-    record.set_tokens_per_second(tokens_per_step_ / record.step_seconds());
+    record.set_tokens_per_second(statistics_.tokens_per_step / record.step_seconds());
   Count(record, reports);
   return record;
 }
@@ -172,6 +174,7 @@ void StepAggregator::Count(const v1::StepRecord& record,
     s.networks.push_back({record.network(), 0});
   ++s.networks.back().steps;
   if (record.has_host_seconds()) s.host_seconds = record.host_seconds();
+  if (record.has_energy()) AddStep(record.energy(), &s.energy_sum);
 }
 
 void StepAggregator::SetValLoss(const v1::StepReport& report) {

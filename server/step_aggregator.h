@@ -34,9 +34,12 @@ struct StepStatistics {
   int val_windows = 0;                 // of val_loss
   std::vector<NetworkSpan> networks;   // in force at the end of each step
   std::optional<double> host_seconds;  // under the simulated clock
+  double tokens_per_step = 0;
+  v1::StepEnergy energy_sum;  // no ranks: not known
 };
 
-// Gives a record of a step other times than those that its reports, by rank, have measured.
+// Gives a record of a step what its reports, by rank, do not say by themselves: simulated times
+// instead of the measured ones, or energy.
 using StepCharger =
     std::function<absl::Status(const std::vector<v1::StepReport>& reports, v1::StepRecord* record)>;
 
@@ -68,7 +71,6 @@ class StepAggregator {
 
   const int steps_;
   const int max_ahead_;  // in steps
-  double tokens_per_step_;
   bool begin_is_open_;                                    // until the first report
   std::vector<int> last_step_;                            // by rank
   std::vector<bool> began_;                               // by rank: has reported step 0

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/commands/simulate_boards.h"
+#include "cli/commands/simulate_chakra.h"
 #include "cli/shared/command.h"
 #include "cli/shared/format.h"
 #include "cli/shared/simulate_options.h"
@@ -30,12 +31,14 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --patterns=tttt,ssss,sppp --networks=ethernet-1g,wifi-5 --workers=2,4 --device=raspberry-pi-4
   edgetp simulate --pattern=sppp --workers=3 --device='raspberry-pi-5*2+raspberry-pi-4' --set split=1,1,2
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --trace=step.json
+  edgetp simulate --pattern=tttt --workers=4 --network=ethernet-1g --device=raspberry-pi-5 --chakra=traces
   edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-5 --overlap=none,dw,'rows(2)'
   edgetp simulate --bytes=4KiB,384KiB,36MiB --workers=2,8 --network=lte --allreduce=all
   edgetp simulate --bytes=128MiB --workers=16 --delay=5ms --rate=2gbit --allreduce=ring,ring_sliced --slice=512KiB
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --wire_forward=int4 --wire_backward=int8
   edgetp simulate --model=gpt2 --workers=4 --network=wifi-5 --device=raspberry-pi-5-16gb --batch=1 --micro_batches=8 \
                   --strategy=one,tensor,pipeline,data,local,data=2,tensor=2
+  edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-4 --energy --draws=50
   edgetp simulate --scenario=raspberry-pi-tp
 All patterns are compared with the first one. Nothing runs and nothing waits.)";
 
@@ -164,6 +167,28 @@ absl::StatusOr<v1::SimulateReport> SimulateTraced(const SimulateCell& cell,
   return *report;
 }
 
+// What is written of a run takes one combination: which of several is meant?
+void CheckOneCombination(const char* flag, const std::string& value, size_t cells, Faults* faults) {
+  if (value.empty() || cells <= 1) return;
+  faults->Add(absl::InvalidArgumentError(
+      absl::StrCat(flag, ": one combination at a time (got ", cells, ")")));
+}
+
+// Before anything starts.
+absl::Status PrepareExport(const SimulateFlags& flags, const std::vector<SimulateCell>& cells) {
+  if (flags.chakra.empty() || cells.size() != 1) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const StrategyPlan strategy,
+                   PlanOf(cells[0].run.forecast, cells[0].run.strategy));
+  return PrepareChakra(strategy.plan, flags.chakra);
+}
+
+absl::Status WriteChakra(const SimulateFlags& flags, const SimulateCell& cell,
+                         const v1::SimulateReport& report) {
+  if (flags.chakra.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(cell.run.forecast, cell.run.strategy));
+  return ExportChakra(cell.run.forecast, strategy.plan, report, flags.chakra);
+}
+
 absl::StatusOr<v1::SimulateSweepReport> SimulateAll(const SimulateFlags& flags,
                                                     const std::vector<SimulateCell>& cells) {
   v1::SimulateSweepReport sweep;
@@ -182,14 +207,15 @@ absl::StatusOr<v1::SimulateSweepReport> SimulateAll(const SimulateFlags& flags,
 ExitCode RunModel(const Flags& flags) {
   Faults faults;
   const std::vector<SimulateCell> cells = ResolveSimulation(flags.simulate, &faults);
-  if (!flags.simulate.trace.empty() && cells.size() > 1) {
-    faults.Add(absl::InvalidArgumentError(
-        absl::StrCat("--trace: one combination at a time (got ", cells.size(), ")")));
-  }
+  CheckOneCombination("--trace", flags.simulate.trace, cells.size(), &faults);
+  CheckOneCombination("--chakra", flags.simulate.chakra, cells.size(), &faults);
+  if (faults.status().ok()) faults.Add(PrepareExport(flags.simulate, cells));
   if (!faults.status().ok()) return Report(faults.status());
   const auto sweep = SimulateAll(flags.simulate, cells);
   if (!sweep.ok()) return Report(sweep.status());
   if (cells.size() == 1) {
+    const absl::Status written = WriteChakra(flags.simulate, cells[0], sweep->rows(0));
+    if (!written.ok()) return Report(written);
     PrintResult(flags.format, sweep->rows(0), SimulateTable(sweep->rows(0), cells[0].pattern));
     return kExitDone;
   }
@@ -206,6 +232,9 @@ ExitCode RunAllReduces(const Flags& flags) {
   const std::vector<AllReduceProblem> problems = ResolveAllReduces(flags.simulate, &faults);
   if (!flags.simulate.trace.empty()) {
     faults.Add(absl::InvalidArgumentError("--trace: traces a step of a model, not --bytes"));
+  }
+  if (!flags.simulate.chakra.empty()) {
+    faults.Add(absl::InvalidArgumentError("--chakra: exports a step of a model, not --bytes"));
   }
   if (!faults.status().ok()) return Report(faults.status());
   v1::AllReduceReport report;
@@ -270,10 +299,19 @@ void AddSimulate(CLI::App& app, Command* command) {
                   "simulated; default: 100 where the network has jitter or loss, else 3")
       ->check(CLI::Range(1, 1000000));
   sub->add_option("--seed", simulate->run.seed, "of jitter and loss; default: 1337");
+  sub->add_option("--draws", simulate->draws,
+                  "of boards that differ, for p50 and p99 of the step time over them; default: 20 "
+                  "where a device has a variability and little is to be simulated; 0: none")
+      ->check(CLI::Range(0, 10000));
+  sub->add_flag("--energy", simulate->energy,
+                "joules and watt-hours, which are told wherever they are known, must be known");
   sub->add_option("--max_step", simulate->max_step,
                   "a longer step is called infeasible, e.g. 90s; default: 60s");
   sub->add_option("--trace", simulate->trace,
                   "file for the last step as a Chrome trace (opens in Perfetto)");
+  sub->add_option("--chakra", simulate->chakra,
+                  "folder for the step as Chakra execution traces, one per rank, with ASTRA-sim's "
+                  "files (docs/simulation.md)");
   sub->add_option("--scenario", flags->scenario,
                   "published measurements of real boards (configs/scenarios) or file, beside "
                   "predictions");

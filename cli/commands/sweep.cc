@@ -10,7 +10,6 @@
 #include "absl/strings/str_format.h"
 #include "cli/shared/command.h"
 #include "cli/shared/format.h"
-#include "cli/shared/progress.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/slow_network.h"
 #include "cli/shared/train_job.h"
@@ -97,53 +96,14 @@ struct SweepResult {
   ExitCode code = kExitDone;
 };
 
-// The cluster of a sweep: one for all cells, as long as it is sound.
-class SweepCluster {
- public:
-  SweepCluster(const SweepFlags& flags, const TrainInputs& inputs)
-      : flags_(flags), inputs_(inputs) {}
-
-  absl::Status Open() {
-    ASSIGN_OR_RETURN(
-        cluster_, Cluster::Open(flags_.train.cluster,
-                                *std::max_element(flags_.workers.begin(), flags_.workers.end())));
-    ASSIGN_OR_RETURN(spec_, UploadTrainInputs(flags_.train, inputs_, cluster_.remote()));
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<JobOutcome> Run(const Cell& cell, const std::string& label, const SweepEta& eta) {
-    if (!sound_) RETURN_IF_ERROR(Reopen());
-    *spec_.mutable_config() = cell.config;
-    Progress progress(label, cell.config, &eta);
-    auto outcome = RunJob(cluster_.remote(), spec_, cluster_.local(),
-                          [&](const v1::RunEvent& event) { progress.Show(event); });
-    sound_ = outcome.ok() && outcome->status.ok();
-    return outcome;
-  }
-
- private:
-  // After a failure our own processes may be gone or stuck; a running cluster is its owner's.
-  absl::Status Reopen() {
-    if (cluster_.local() == nullptr) return absl::OkStatus();
-    cluster_.KeepLogs();
-    cluster_ = Cluster();
-    return Open();
-  }
-
-  const SweepFlags& flags_;
-  const TrainInputs& inputs_;
-  Cluster cluster_;
-  v1::JobSpec spec_;
-  bool sound_ = true;
-};
-
-SweepResult RunCells(const std::vector<Cell>& cells, SweepCluster& cluster) {
+SweepResult RunCells(const SweepFlags& flags, const std::vector<Cell>& cells, JobSeries& series) {
   SweepResult result;
   SweepEta eta(static_cast<int>(cells.size()));
   for (size_t i = 0; i < cells.size() && ShutdownSignal() == 0; ++i) {
     const std::string label = LabelOf(cells[i], i, cells.size());
     const absl::Time begin = MonotonicNow();
-    const absl::StatusOr<JobOutcome> outcome = cluster.Run(cells[i], label, eta);
+    const absl::StatusOr<JobOutcome> outcome =
+        series.RunShown(TrainSpec(flags.train, cells[i].config), label, &eta);
     eta.CellEnded(absl::ToDoubleSeconds(MonotonicNow() - begin));
     const v1::RunSummary summary = SummaryOf(cells[i].config, outcome);
     *result.report.add_rows() = summary;
@@ -179,9 +139,10 @@ ExitCode Run(const SweepFlags& flags) {
   if (!faults.status().ok()) return Report(faults.status());
 
   NoteSlowNetworks(cells);
-  SweepCluster cluster(flags, inputs);
-  if (const absl::Status opened = cluster.Open(); !opened.ok()) return Report(opened);
-  const SweepResult result = RunCells(cells, cluster);
+  const int workers = *std::max_element(flags.workers.begin(), flags.workers.end());
+  auto series = JobSeries::Open(flags.train.cluster, workers, TrainBlobs(inputs));
+  if (!series.ok()) return Report(series.status());
+  const SweepResult result = RunCells(flags, cells, *series);
   PrintResult(flags.train.format, result.report, SweepTable(result.report, result.patterns));
   return result.code;
 }
@@ -205,6 +166,7 @@ void AddSweep(CLI::App& app, Command* command) {
   AddStrategyList(sweep, &flags->train.run, &flags->strategies);
   AddLinkFlags(sweep, &flags->train.run.link);
   AddTrainJobFlags(sweep, &flags->train);
+  AddClockFlag(sweep, &flags->train.run);
   sweep->footer(kExamples);
   sweep->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }

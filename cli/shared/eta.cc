@@ -51,14 +51,20 @@ std::optional<double> RunEta::Seconds() const {
          checkpoint_.value() * CheckpointsFrom(last_->step());
 }
 
+void SweepEta::CellBegins(double amount, double left) {
+  amount_ = amount;
+  left_ = left;
+}
+
 void SweepEta::CellEnded(double seconds) {
-  ++ended_;
+  ended_ += amount_;
   ended_seconds_ += seconds;
+  left_ = std::max(0.0, left_ - amount_);
 }
 
 double SweepEta::Seconds(double passed, double left) const {
-  const double mean = (ended_seconds_ + passed + left) / (ended_ + 1);
-  return left + mean * std::max(0, cells_ - ended_ - 1);
+  const double mean = (ended_seconds_ + passed + left) / (ended_ + amount_);
+  return left + mean * left_;
 }
 
 }  // namespace edgetp

@@ -1,4 +1,4 @@
-// How long a run and a sweep still take, judged by what they have taken so far. Used by the progress
+// How long a run and a sweep, or a search, still take, judged by what they have taken so far. Used by the progress
 // line. Pure: times are those of the records, or arguments.
 #pragma once
 
@@ -49,19 +49,26 @@ class RunEta {
   Mean checkpoint_;
 };
 
-// Over all cells of a sweep: those to come take as long as the mean of the others.
+// Over all jobs of a command: those to come take as long as the mean of the others.
 class SweepEta {
  public:
-  explicit SweepEta(int cells) : cells_(cells) {}
+  explicit SweepEta(int cells) : left_(cells - 1) {}
+  // Of jobs that are not alike. `name`: of the command, for the progress line.
+  explicit SweepEta(const char* name) : name_(name) {}
 
+  // How much the job that begins has to do (steps, windows), and all those after it.
+  void CellBegins(double amount, double left);
   void CellEnded(double seconds);
 
-  // While the cell under way has taken `passed` seconds, and takes `left` more.
+  // While the job under way has taken `passed` seconds, and takes `left` more.
   double Seconds(double passed, double left) const;
+  const char* name() const { return name_; }
 
  private:
-  int cells_;
-  int ended_ = 0;
+  const char* name_ = "sweep";
+  double amount_ = 1;  // of the job under way
+  double left_ = 0;    // of those after it
+  double ended_ = 0;   // of those before it
   double ended_seconds_ = 0;
 };
 

@@ -14,7 +14,8 @@ namespace edgetp {
 // What is left, in seconds, as far as it is known.
 struct Remaining {
   std::optional<double> run;
-  std::optional<double> sweep;  // all cells, this one included
+  std::optional<double> sweep;  // all jobs of the command, this one included
+  const char* command = "sweep";
 };
 
 // "step 120/2000  loss 2.4512  val 2.5130  98.2 ms/step  7.82K tokens/s  ETA 3m05s  wifi-5". Pure.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/shared/energy_tables.h"
 #include "cli/shared/format.h"
 #include "cli/shared/pattern_tables.h"
 #include "cli/shared/replica_tables.h"
@@ -283,6 +284,7 @@ std::string TrainTable(const v1::RunSummary& run) {
   table.AddRow(
       {"a mean step", absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "),
                                    HiddenText(run.hidden_seconds()))});
+  if (run.has_energy()) table.AddRow({"energy", EnergyText(run.energy())});
   table.AddRow({"verdict", Outcome(run)});
   if (!run.checkpoint_error().empty())
     table.AddRow({"checkpoint", "NOT SAVED: " + run.checkpoint_error()});
@@ -291,7 +293,8 @@ std::string TrainTable(const v1::RunSummary& run) {
 
 std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::string>& patterns) {
   return absl::StrCat(SweepResults(sweep, patterns), SweepBreakdown(sweep, patterns),
-                      StrategyNotes(sweep, patterns), SweepNotes(sweep, patterns));
+                      SweepEnergyTable(sweep, patterns), StrategyNotes(sweep, patterns),
+                      SweepNotes(sweep, patterns));
 }
 
 std::string PlanTable(const v1::PlanReport& plan) {

@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/collective/codec.h"
 #include "common/collective/registry.h"
+#include "common/config/convert.h"
 #include "common/config/defaults.h"
 #include "common/config/device_mix.h"
 #include "common/config/load.h"
@@ -16,6 +17,7 @@
 #include "common/config/validate.h"
 #include "common/plan/pattern.h"
 #include "common/simulate/deadline.h"
+#include "common/simulate/variation.h"
 
 namespace edgetp {
 namespace {
@@ -202,6 +204,27 @@ absl::StatusOr<v1::RunConfig> Resolve(RunFlags flags, const v1::RunConfig& base,
   return config;
 }
 
+// Draw 0 of the boards, and a deadline that bears with the slowest of them.
+absl::Status VaryBoards(v1::RunConfig* config) {
+  const std::vector<v1::DeviceProfile> devices = DevicesOf(*config);
+  if (LargestVariability(devices) == 0) {
+    return absl::InvalidArgumentError(
+        "no device profile of this run has a variability: name one with --device, or "
+        "--set device.variability=0.2");
+  }
+  const bool drawn = std::any_of(devices.begin(), devices.end(),
+                                 [](const auto& device) { return device.has_compute_factor(); });
+  if (drawn)
+    return absl::InvalidArgumentError("the boards of this run have a compute_factor already");
+  if (config->has_network()) ForgetDefaultDeadline(config);
+  const auto boards = DrawBoards(devices, config->workers(), config->seed(), 0);
+  config->clear_device();
+  *config->mutable_devices() = {boards.begin(), boards.end()};
+  if (!config->has_network()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const CollectiveNeeds needs, NeedsOfStep(*config));
+  return ResolveDeadline(needs, config);
+}
+
 }  // namespace
 
 void Faults::Add(const absl::Status& status) {
@@ -331,12 +354,21 @@ void AddTrainFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--steps", flags->steps, "optimizer updates; default: 2000");
   command->add_option("--seed", flags->seed,
                       "of weights, batches, dropout and the network; default: 1337");
+}
+
+void AddClockFlag(CLI::App* command, RunFlags* flags) {
   command
       ->add_option(
           "--clock", flags->clock,
           "emulated: real waiting (default); simulated: no waiting, every step is charged what "
           "the simulator says")
       ->check(OneOf({kEmulated, kSimulated}));
+}
+
+void AddBoardsFlag(CLI::App* command, RunFlags* flags) {
+  command->add_flag("--vary_boards", flags->vary_boards,
+                    "boards of one kind differ, as their profile's variability says: each rank's "
+                    "compute is a little slower or faster, drawn from --seed");
 }
 
 void AddDataFlag(CLI::App* command, RunFlags* flags) {
@@ -353,7 +385,9 @@ void AddRunNameFlag(CLI::App* command, RunFlags* flags) {
 
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
                                          const std::optional<DataVocabulary>& vocabulary) {
-  return Resolve(flags, base, vocabulary);
+  ASSIGN_OR_RETURN(v1::RunConfig config, Resolve(flags, base, vocabulary));
+  if (flags.vary_boards) RETURN_IF_ERROR(Annotate(VaryBoards(&config), "--vary_boards"));
+  return config;
 }
 
 absl::StatusOr<v1::RunConfig> ResolvePlan(const RunFlags& flags) {

@@ -42,6 +42,7 @@ struct RunFlags {
   std::optional<int> micro_batches;
   std::optional<uint64_t> seed;
   std::optional<std::string> clock;
+  bool vary_boards = false;  // each rank has a board of its own, drawn from the seed
   std::optional<std::string> run;
   std::string data = "auto";
   std::vector<std::string> set;
@@ -67,7 +68,9 @@ void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --slice --deadline, AddWireFlags'
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags
 void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss ...
-void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed --clock
+void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed
+void AddClockFlag(CLI::App* command, RunFlags* flags);    // --clock
+void AddBoardsFlag(CLI::App* command, RunFlags* flags);   // --vary_boards
 void AddDataFlag(CLI::App* command, RunFlags* flags);     // --data
 void AddRunNameFlag(CLI::App* command, RunFlags* flags);  // --run
 

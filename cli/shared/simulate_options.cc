@@ -18,6 +18,7 @@
 #include "common/network/network_profile.h"
 #include "common/network/scenario.h"
 #include "common/rpc/signals.h"
+#include "common/simulate/energy.h"
 #include "common/simulate/simulated_run.h"
 
 namespace edgetp {
@@ -92,10 +93,13 @@ absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFl
   ForecastCase& forecast = cell.run.forecast;
   ASSIGN_OR_RETURN(forecast, ToForecastCase(config));
   if (forecast.devices.empty()) return NoDevice(run);
+  if (flags.energy) RETURN_IF_ERROR(Annotate(CheckPower(forecast.devices), "--energy"));
   forecast.steps = flags.steps;
   forecast.stop = [] { return ShutdownSignal() != 0; };
   cell.run.model = config.model().name();
   cell.run.device = device.value_or(DescribeDevices(config));
+  cell.run.run_steps = config.train().steps();
+  cell.run.draws = {flags.draws.value_or(kDefaultDraws), /*by_default=*/!flags.draws.has_value()};
   cell.pattern =
       PatternWithOverlap(run.pattern.value_or(config.pattern()), ToString(forecast.plan.overlap));
   cell.allreduce = forecast.algorithm;

@@ -28,7 +28,10 @@ struct SimulateFlags {
   std::vector<std::string> bytes;  // not empty: all-reduces of these sizes, instead of a model
   std::optional<int> steps;
   std::optional<std::string> max_step;
+  std::optional<int> draws;  // of boards that differ
+  bool energy = false;       // asked for: it must be known
   std::string trace;
+  std::string chakra;
 };
 
 struct SimulateCell {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/shared/energy_tables.h"
 #include "cli/shared/format.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/strategy_tables.h"
@@ -202,6 +203,16 @@ std::string Breakdowns(const v1::SimulateSweepReport& sweep, const RowNames& nam
                       " (simulated, mean over ranks):\n\n", table.Render());
 }
 
+std::string EnergyAndDraws(const v1::SimulateSweepReport& sweep, const RowNames& names) {
+  std::vector<EnergyRow> rows;
+  for (int i = 0; i < sweep.rows_size(); ++i) {
+    const v1::SimulateReport& row = sweep.rows(i);
+    rows.push_back({names.Cells(row, i), row.has_energy() ? &row.energy() : nullptr,
+                    row.has_variation() ? &row.variation() : nullptr});
+  }
+  return EnergyTable(names.columns(), rows, "simulated");
+}
+
 std::string Paragraph(const std::string& text) {
   return absl::StrCat(absl::StrJoin(WrapWords(text, Table::kMaxWidth - 2), "\n  "), "\n");
 }
@@ -269,6 +280,10 @@ std::string SimulateTable(const v1::SimulateReport& report, const std::string& p
   }
   table.AddRow({"a mean step",
                 absl::StrCat(absl::StrJoin(terms, ", "), HiddenText(report.hidden_seconds()))});
+  if (report.has_variation())
+    table.AddRow({"boards that differ", VariationText(report.variation())});
+  if (report.has_heat()) table.AddRow({"heat", HeatText(report.heat())});
+  if (report.has_energy()) table.AddRow({"energy", EnergyText(report.energy())});
   table.AddRow({"memory, largest rank", MemoryText(LargestMemory(report))});
   table.AddRow({"fits", FitText(report)});
   table.AddRow({"feasible", report.feasible() ? "yes" : absl::StrCat("no, ", report.reason())});
@@ -278,7 +293,8 @@ std::string SimulateTable(const v1::SimulateReport& report, const std::string& p
 std::string SimulateSweepTable(const v1::SimulateSweepReport& sweep,
                                const std::vector<std::string>& patterns) {
   const RowNames names(sweep, patterns);
-  return absl::StrCat(Results(sweep, names), Breakdowns(sweep, names), Notes(sweep, patterns));
+  return absl::StrCat(Results(sweep, names), Breakdowns(sweep, names), EnergyAndDraws(sweep, names),
+                      Notes(sweep, patterns));
 }
 
 std::string AllReduceTable(const v1::AllReduceReport& report) {

@@ -173,7 +173,7 @@ void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Viola
            device.message_bytes_per_second());
   positive(device.has_codec_bytes_per_second(), "codec_bytes_per_second",
            device.codec_bytes_per_second());
-  positive(device.has_watts(), "watts", device.watts());
+  CheckPowerAndHeat(device, path, violations);
   violations->NotNegative(path + "message_overhead_us", device.message_overhead_us());
   violations->NotNegative(path + "operation_overhead_us", device.operation_overhead_us());
   violations->NotNegative(path + "segment_overhead_us", device.segment_overhead_us());

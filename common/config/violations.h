@@ -107,5 +107,8 @@ void CheckBoards(const v1::BoardScenario& scenario, Violations* violations);
 
 // The rules of how a run's ranks work together (validate_strategy.cc).
 void CheckStrategy(const v1::RunConfig& config, Violations* violations);
+// Those of a device's power and heat, and of its compute_factor (validate_device.cc).
+void CheckPowerAndHeat(const v1::DeviceProfile& device, const std::string& path,
+                       Violations* violations);
 
 }  // namespace edgetp

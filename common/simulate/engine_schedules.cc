@@ -34,7 +34,7 @@ std::string TimelineSimulator::Engine::ChosenName(const ScheduleKey& key,
     problem.world_size = group.size();
     if (!options_.devices.empty()) problem.device = OfRank(options_.devices, group.members.front());
   }
-  return ChooseAlgorithm(problem);
+  return options_.choose ? options_.choose(problem) : ChooseAlgorithm(problem);
 }
 
 std::string TimelineSimulator::Engine::AllReduceName(const ScheduleKey& key, const Group& group) {

@@ -11,6 +11,7 @@
 #include "common/base/status_macros.h"
 #include "common/plan/plan_report.h"
 #include "common/plan/strategy_report.h"
+#include "common/simulate/energy.h"
 
 namespace edgetp {
 namespace {
@@ -33,15 +34,27 @@ void FillTimes(const Forecast& forecast, double tokens, v1::SimulateReport* repo
   report->set_hidden_seconds(absl::ToDoubleSeconds(forecast.hidden));
 }
 
-// Of the device's memory: an accelerator (it has staging) keeps its rank's model itself.
-MemoryUse UseOn(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
-  if (device.staging_bytes_per_second() == 0) return plan.memory[rank];
-  return AcceleratedTrainingMemory(plan.memory_sizes[rank], /*gathers=*/rank == 0).accelerator;
+// After FillTimes. `tokens`: of a step.
+void FillEnergy(const SimulateCase& run, const Forecast& forecast, double tokens,
+                v1::SimulateReport* report) {
+  if (forecast.heat.has_value()) *report->mutable_heat() = *forecast.heat;
+  if (!forecast.energy.has_value()) return;
+  *report->mutable_energy() =
+      EnergyOf(*forecast.energy,
+               {report->mean_step_seconds(), tokens, run.run_steps},
+               run.forecast.devices);
 }
 
-bool Fits(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
-  return !device.has_memory_bytes() ||
-         UseOn(device, plan, rank).total_bytes() <= device.memory_bytes();
+// Over draws of boards, of one update. `rounds`: of all that the plan has.
+absl::StatusOr<std::optional<v1::Variation>> DrawUpdates(const SimulateCase& run,
+                                                         const StrategyPlan& strategy,
+                                                         const Forecast& rounds) {
+  ASSIGN_OR_RETURN(std::optional<v1::Variation> variation,
+                   DrawSteps(run.forecast, strategy.plan, rounds, run.draws));
+  if (!variation.has_value() || strategy.updates == 1) return variation;
+  variation->set_step_seconds_p50(variation->step_seconds_p50() / strategy.updates);
+  variation->set_step_seconds_p99(variation->step_seconds_p99() / strategy.updates);
+  return variation;
 }
 
 void FillMemory(const ForecastCase& forecast, const StepPlan& plan, v1::SimulateReport* report) {
@@ -111,6 +124,16 @@ void Judge(const SimulateCase& run, v1::SimulateReport* report) {
 
 }  // namespace
 
+MemoryUse UseOn(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
+  if (device.staging_bytes_per_second() == 0) return plan.memory[rank];
+  return AcceleratedTrainingMemory(plan.memory_sizes[rank], /*gathers=*/rank == 0).accelerator;
+}
+
+bool Fits(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
+  return !device.has_memory_bytes() ||
+         UseOn(device, plan, rank).total_bytes() <= device.memory_bytes();
+}
+
 absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& asked, TimelineObserver* observer) {
   ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(asked.forecast, asked.strategy));
   const StepPlan& plan = strategy.plan;
@@ -118,6 +141,7 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& asked, TimelineO
   run.forecast = OfPlan(asked.forecast, strategy);
   const PlanOptions& options = run.forecast.plan;
   ASSIGN_OR_RETURN(Forecast forecast, RunForecast(run.forecast, plan, observer));
+  ASSIGN_OR_RETURN(std::optional<v1::Variation> variation, DrawUpdates(run, strategy, forecast));
   PerUpdate(strategy.updates, &forecast);
   v1::SimulateReport report;
   report.set_model(run.model);
@@ -129,7 +153,10 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& asked, TimelineO
   report.set_allreduce_algorithm(forecast.algorithm);
   if (strategy.shares_tensors) report.set_sync_points_forward(options.pattern.ForwardSyncPoints());
   report.set_bytes_on_the_wire_per_rank(forecast.bytes_on_the_wire_per_rank);
-  FillTimes(forecast, strategy.tokens_per_step / strategy.updates, &report);
+  const double tokens = strategy.tokens_per_step / strategy.updates;
+  FillTimes(forecast, tokens, &report);
+  FillEnergy(run, forecast, tokens, &report);
+  if (variation.has_value()) *report.mutable_variation() = *std::move(variation);
   if (run.strategy.has_value()) {
     *report.mutable_strategy() = UseOf(*run.strategy, strategy);
     report.mutable_strategy()->set_round_seconds(strategy.updates * report.step_seconds());

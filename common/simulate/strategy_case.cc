@@ -1,5 +1,7 @@
 #include "common/simulate/strategy_case.h"
 
+#include "common/simulate/energy.h"
+
 namespace edgetp {
 
 absl::StatusOr<StrategyPlan> PlanOf(const ForecastCase& forecast,
@@ -27,6 +29,7 @@ void PerUpdate(int updates, Forecast* forecast) {
   for (double& seconds : forecast->step_seconds) seconds /= updates;
   for (TimeBreakdown& rank : forecast->ranks) rank = rank / updates;
   forecast->hidden /= updates;
+  if (forecast->energy.has_value()) Divide(updates, &*forecast->energy);
   forecast->bytes_on_the_wire_per_rank /= updates;
 }
 

@@ -22,6 +22,8 @@
 
 namespace edgetp {
 
+struct AllReduceProblem;  // choose_algorithm.h
+
 struct TimelineOptions {
   int world_size = 1;
   NetworkOptions network;
@@ -38,6 +40,8 @@ struct TimelineOptions {
   // Takes the timeline of an all-reduce from an identical one before, where the network is
   // deterministic (fold.h). Changes no result; only tests turn it off.
   bool fold = true;
+  // What `auto` asks; absent: ChooseAlgorithm.
+  std::function<std::string(const AllReduceProblem&)> choose;
   // Asked now and then while a step is simulated, where there is one: true ends it.
   std::function<bool()> stop;
 };

@@ -297,5 +297,23 @@ TEST(SimulateOptionsTest, FaultsOfStrategiesAreTold) {
   EXPECT_THAT(Refused(flags), HasSubstr("--bucket"));
 }
 
+TEST(SimulateOptionsTest, EnergyThatIsAskedForMustBeKnown) {
+  SimulateFlags flags = Flags();
+  flags.energy = true;
+  EXPECT_EQ(Resolved(flags).size(), 1u);
+  flags.run.set = {"device.watts=none"};
+  EXPECT_THAT(Refused(flags),
+              HasSubstr("--energy: device raspberry-pi-5 says no watts: add watts"));
+}
+
+TEST(SimulateOptionsTest, BoardsAreDrawnAsOftenAsAskedOrByDefault) {
+  SimulateFlags flags = Flags();
+  EXPECT_EQ(Resolved(flags)[0].run.draws.count, kDefaultDraws);
+  EXPECT_TRUE(Resolved(flags)[0].run.draws.by_default);
+  flags.draws = 3;
+  EXPECT_EQ(Resolved(flags)[0].run.draws.count, 3);
+  EXPECT_FALSE(Resolved(flags)[0].run.draws.by_default);
+}
+
 }  // namespace
 }  // namespace edgetp

@@ -63,11 +63,23 @@ v1::RunConfig AnyConfig(FuzzInput* input) {
   const std::string pattern = input->Text(64);
   if (!pattern.empty()) config.set_pattern(pattern);
   config.mutable_parallel()->set_overlap(AnyOverlap(input));
+  const uint8_t choices = input->Byte();
   const std::string wire = input->Text(24);
-  if (!wire.empty()) config.mutable_collective()->set_wire_forward(wire);
+  v1::CollectiveConfig* const collective = config.mutable_collective();
+  if (!wire.empty()) collective->set_wire_forward(wire);
+  if (choices & 1) collective->set_wire_backward(collective->wire_forward());
+  if (choices & 2) collective->set_wire_grad_sync(collective->wire_forward());
+  collective->set_error_feedback_activations(choices & 4);
+  config.mutable_parallel()->set_vocabulary(choices & 8);
   AnyStrategy(input, config.mutable_parallel());
   FillDefaults(&config);
   return config;
+}
+
+double Elements(const std::vector<PlanStep>& steps) {
+  double elements = 0;
+  for (const CollectiveStep& step : Collectives(steps)) elements += step.elements;
+  return elements;
 }
 
 // All ranks do the same, and what they exchange is the whole model, once at most.
@@ -91,18 +103,25 @@ void ExpectSound(const PlanOptions& options, const StepPlan& plan) {
   const size_t world_size = static_cast<size_t>(options.world_size);
   FUZZ_EXPECT(plan.steps.size() == world_size && plan.memory.size() == world_size);
   const std::vector<CollectiveStep> first = CollectiveEntries(plan.steps[0]);
-  const size_t activations = 2 * static_cast<size_t>(options.pattern.ForwardSyncPoints()) *
-                             options.micro_batches * options.overlap.GroupsOf(options.world_size);
+  const size_t groups = static_cast<size_t>(options.micro_batches) *
+                        options.overlap.GroupsOf(options.world_size);
+  // Of a shared vocabulary: the embedding, three for the softmax, the head's gradient.
+  const size_t activations =
+      groups * (2 * options.pattern.ForwardSyncPoints() + (options.vocabulary_parallel ? 5 : 0));
   if (world_size == 1) {
     FUZZ_EXPECT(first.empty());
   } else {
     const size_t sums = Collectives(plan.steps[0]).size();
     FUZZ_EXPECT(sums >= activations && sums <= activations + 2);
     FUZZ_EXPECT(CheckHandles(plan.steps[0]).ok());
+    FUZZ_EXPECT(CheckGroups(plan).ok());
   }
   for (size_t rank = 0; rank < world_size; ++rank) {
     FUZZ_EXPECT(CollectiveEntries(plan.steps[rank]).size() == first.size());
     FUZZ_EXPECT(std::isfinite(plan.memory[rank].total_bytes()) && plan.parameters[rank] > 0);
+    FUZZ_EXPECT(plan.memory_sizes[rank].late_bytes >= 0);
+    FUZZ_EXPECT(plan.memory_sizes[rank].residual_bytes <=
+                sizeof(float) * Elements(plan.steps[rank]));
   }
   for (const CollectiveStep& step : first) FUZZ_EXPECT(step.elements > 0 && step.wire_bytes() > 0);
 }
