@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Draws docs/images/allreduce_phases.svg: the cheapest all-reduce for each size and delay.
 
-Every cell is one row of `edgetp simulate --bytes --allreduce=all --format=json`: the picture shows
-what the simulator says, and nothing else. Needs matplotlib (Debian: python3-matplotlib).
+Every cell is one row of `edgetp simulate --bytes --allreduce=... --format=json`: the picture shows
+what the simulator says, and nothing else. Of the rings it has the one that passes whole chunks on.
+Needs matplotlib (Debian: python3-matplotlib).
 
   scripts/draw_phase_diagram.py --edgetp=build/bin/edgetp --out=docs/images/allreduce_phases.svg
 """
@@ -52,7 +53,7 @@ def prices(edgetp: str, scene: list[str], delay_us: float, rate: str) -> list[di
         "simulate",
         f"--bytes={sizes}",
         f"--workers={','.join(map(str, WORKERS))}",
-        "--allreduce=all",
+        f"--allreduce={','.join(COLOURS)}",
         f"--delay={delay_us:.3f}us",
         f"--rate={rate}",
         "--format=json",

@@ -1,5 +1,5 @@
 // What the streams beside the Cluster stream need to know of the running job, and nothing else: its
-// name, and the one arbiter of its shared medium. Thread-safe: streams ask at their own pace, the
+// name, and the one arbiter of its shared medium and of its trunks. Thread-safe: streams ask at their own pace, the
 // server's loop sets.
 #pragma once
 
@@ -9,7 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/base/status_macros.h"
 #include "common/network/medium_arbiter.h"
+#include "common/network/trunks.h"
 
 namespace edgetp {
 
@@ -19,6 +21,7 @@ class ActiveRun {
     const std::lock_guard<std::mutex> lock(mutex_);
     run_ = run;
     medium_ = MediumArbiter();
+    trunks_.Clear();
   }
 
   // Nothing happens if another run has begun meanwhile.
@@ -37,15 +40,29 @@ class ActiveRun {
   absl::StatusOr<absl::Time> Grant(const std::string& run, absl::Time handover,
                                    absl::Duration airtime) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (run.empty() || run_ != run)
-      return absl::NotFoundError(absl::StrCat("reserve medium: run ", run, " is not running"));
+    RETURN_IF_ERROR(CheckRuns(run));
     return medium_.Grant(handover, airtime);
   }
 
+  // How long a piece that leaves from `start` on waits on its trunks (Trunks::Pass).
+  // Errors: as Grant.
+  absl::StatusOr<absl::Duration> Pass(const std::string& run, absl::Time start, absl::Duration span,
+                                      absl::Span<const TrunkPassage> passages) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    RETURN_IF_ERROR(CheckRuns(run));
+    return trunks_.Pass(start, span, passages);
+  }
+
  private:
+  absl::Status CheckRuns(const std::string& run) const {
+    if (!run.empty() && run_ == run) return absl::OkStatus();
+    return absl::NotFoundError(absl::StrCat("reserve medium: run ", run, " is not running"));
+  }
+
   mutable std::mutex mutex_;
   std::string run_;
   MediumArbiter medium_;
+  Trunks trunks_;
 };
 
 }  // namespace edgetp

@@ -6,10 +6,12 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/network/topology.h"
 #include "common/rpc/status.h"
 #include "server/sink.h"
 #include "server/write_queue.h"
@@ -23,6 +25,9 @@ constexpr size_t kMaxQueued = 1024;
 // An hour: no message takes as long, and nobody asks so long before it sends. What was granted once
 // keeps all others waiting.
 constexpr double kMaxAirtimeNs = 3.6e12;
+// Of one topology, and of one way through it (common/network/topology.h).
+constexpr int kMaxTrunks = 2 * kMaxTopologyLinks;
+constexpr size_t kMaxPassages = kMaxSwitches + 1;
 
 // One worker's stream. gRPC, the loop and the dispatcher share it; it holds itself until gRPC is
 // done with it.
@@ -139,11 +144,7 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
 
  private:
   absl::StatusOr<v1::MediumGrant> Answer() {
-    if (!(request_.airtime_ns() >= 0 && request_.airtime_ns() <= kMaxAirtimeNs)) {
-      return absl::InvalidArgumentError(absl::StrCat("reserve medium: airtime_ns must be in [0, ",
-                                                     kMaxAirtimeNs, "] (got ",
-                                                     request_.airtime_ns(), ")"));
-    }
+    RETURN_IF_ERROR(CheckSpan("airtime_ns", request_.airtime_ns()));
     // From the worker's clock, if that is not everybody's, to this one and back.
     const absl::Duration shift =
         request_.has_sent_ns() ? MonotonicNow() - ToTime(request_.sent_ns()) : absl::ZeroDuration();
@@ -153,15 +154,45 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
           absl::StrCat("reserve medium: handover_ns is more than an hour ahead (got ",
                        request_.handover_ns(), ")"));
     }
-    const absl::Duration airtime = absl::Nanoseconds(request_.airtime_ns());
-    const absl::StatusOr<absl::Time> start =
-        options_.active_run->Grant(request_.job(), handover, airtime);
-    if (!start.ok()) return start.status();
-    options_.metrics->MediumGrant(request_.job(), absl::ToDoubleSeconds(airtime),
-                                  absl::ToDoubleSeconds(*start - handover));
+    ASSIGN_OR_RETURN(const absl::Time start,
+                     request_.passages().empty() ? Reserve(handover) : Pass(handover));
     v1::MediumGrant grant;
-    grant.set_start_ns(absl::ToInt64Nanoseconds(*start - shift - absl::UnixEpoch()));
+    grant.set_start_ns(absl::ToInt64Nanoseconds(start - shift - absl::UnixEpoch()));
     return grant;
+  }
+
+  static absl::Status CheckSpan(const char* field, double ns) {
+    if (ns >= 0 && ns <= kMaxAirtimeNs) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("reserve medium: ", field, " must be in [0, ",
+                                                   kMaxAirtimeNs, "] (got ", ns, ")"));
+  }
+
+  absl::StatusOr<absl::Time> Reserve(absl::Time handover) {
+    const absl::Duration airtime = absl::Nanoseconds(request_.airtime_ns());
+    ASSIGN_OR_RETURN(const absl::Time start,
+                     options_.active_run->Grant(request_.job(), handover, airtime));
+    options_.metrics->MediumGrant(request_.job(), absl::ToDoubleSeconds(airtime),
+                                  absl::ToDoubleSeconds(start - handover));
+    return start;
+  }
+
+  absl::StatusOr<absl::Time> Pass(absl::Time start) {
+    std::vector<TrunkPassage> passages;
+    for (const v1::TrunkPassage& asked : request_.passages()) {
+      RETURN_IF_ERROR(CheckSpan("passages.offset_ns", asked.offset_ns()));
+      RETURN_IF_ERROR(CheckSpan("passages.airtime_ns", asked.airtime_ns()));
+      if (asked.trunk() < 0 || asked.trunk() >= kMaxTrunks || passages.size() >= kMaxPassages) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "reserve medium: passages must be at most ", kMaxPassages, ", of trunks below ",
+            kMaxTrunks, " (got ", request_.passages_size(), ", trunk ", asked.trunk(), ")"));
+      }
+      passages.push_back({asked.trunk(), absl::Nanoseconds(asked.offset_ns()),
+                          absl::Nanoseconds(asked.airtime_ns())});
+    }
+    ASSIGN_OR_RETURN(const absl::Duration waits,
+                     options_.active_run->Pass(
+                         request_.job(), start, absl::Nanoseconds(request_.airtime_ns()), passages));
+    return start + waits;
   }
 
   const ClusterServiceOptions options_;

@@ -14,8 +14,8 @@
 namespace edgetp {
 namespace {
 
-// Each step has an all-reduce in which the ranks meet: one can be ahead of another only by what
-// waits in its stream.
+// By what waits in its stream a rank can be ahead of another, and by the steps until they meet in
+// an all-reduce.
 constexpr int kMaxAhead = 1000;
 constexpr size_t kMaxNetworkNameBytes = 1024;
 // Seconds, or bytes: so much that sums of them stay finite, so little that only nonsense exceeds
@@ -30,6 +30,16 @@ absl::Status CheckNumbers(const char* what, std::initializer_list<double> number
   }
   return absl::OkStatus();
 }
+
+// Of what those ranks report that have a number of their own. Exact where all say the same.
+struct RunningMean {
+  double value = 0;
+  int count = 0;
+  void Add(double next) {
+    ++count;
+    if (next != value) value += (next - value) / count;
+  }
+};
 
 }  // namespace
 
@@ -57,8 +67,9 @@ double Total(const v1::TrafficBytes& bytes) {
 }
 
 StepAggregator::StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed,
-                               StepCharger charge)
+                               StepCharger charge, int round)
     : steps_(steps),
+      max_ahead_(kMaxAhead + round - 1),
       begin_is_open_(resumed),
       last_step_(world_size, 0),
       began_(world_size, false),
@@ -98,7 +109,7 @@ absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
                                             last_step_[rank] + 1, " got=", report.step(), ")"));
   }
   const int slowest = *std::min_element(last_step_.begin(), last_step_.end());
-  if (report.step() > slowest + kMaxAhead) {
+  if (report.step() > slowest + max_ahead_) {
     return absl::InternalError(absl::StrCat("step report too far ahead (rank=", rank, " step=",
                                             report.step(), " slowest rank's step=", slowest, ")"));
   }
@@ -124,6 +135,7 @@ std::optional<int> StepAggregator::LastStep(int rank) const {
 
 v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& reports) const {
   v1::StepRecord record;
+  RunningMean train_loss, gradient_norm;
   record.set_step(reports.front().step());
   for (const v1::StepReport& report : reports) {
     record.set_wall_seconds(std::max(record.wall_seconds(), report.end_seconds()));
@@ -134,12 +146,14 @@ v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& report
     Accumulate(report.breakdown_seconds(), 1.0 / reports.size(),
                record.mutable_breakdown_seconds());
     record.set_hidden_seconds(record.hidden_seconds() + report.hidden_seconds() / reports.size());
-    if (report.has_train_loss()) record.set_train_loss(report.train_loss());
+    if (report.has_train_loss()) train_loss.Add(report.train_loss());
     if (report.has_val_loss()) record.set_val_loss(report.val_loss());
     if (report.has_learning_rate()) record.set_learning_rate(report.learning_rate());
-    if (report.has_gradient_norm()) record.set_gradient_norm(report.gradient_norm());
+    if (report.has_gradient_norm()) gradient_norm.Add(report.gradient_norm());
     if (record.network().empty()) record.set_network(report.network());
   }
+  if (train_loss.count > 0) record.set_train_loss(train_loss.value);
+  if (gradient_norm.count > 0) record.set_gradient_norm(gradient_norm.value);
   return record;
 }
 

@@ -46,9 +46,10 @@ using StepCharger =
 class StepAggregator {
  public:
   // `steps`: those that the run has. A resumed run begins where its checkpoint ended: its first
-  // report says where. `charge` may be null: measured times count.
+  // report says where. `charge` may be null: measured times count. `round`:
+  // the ranks meet once in so many steps.
   StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed,
-                 StepCharger charge = nullptr);
+                 StepCharger charge = nullptr, int round = 1);
 
   // The record of the step if this was the last rank to report it; a report of step 0, of which
   // each rank has one, is a record by itself. What is kept of reports that others have not sent yet
@@ -69,6 +70,7 @@ class StepAggregator {
   absl::Status Check(int rank, const v1::StepReport& report) const;
 
   const int steps_;
+  const int max_ahead_;  // in steps
   bool begin_is_open_;                                    // until the first report
   std::vector<int> last_step_;                            // by rank
   std::vector<bool> began_;                               // by rank: has reported step 0

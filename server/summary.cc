@@ -147,6 +147,11 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   }
   if (const absl::StatusOr<Overlap> overlap = ToOverlap(config); overlap.ok())
     summary.set_overlap(ToString(*overlap));
+  if (const absl::StatusOr<ReplicaOptions> replicas = ToReplicaOptions(config); replicas.ok()) {
+    summary.set_strategy(NameOf(replicas->exchange));
+    if (replicas->replicated()) summary.set_sync_points_forward(0);  // within one device
+  }
+  summary.set_tokens_per_step(SequencesPerStep(config) * config.model().sequence());
   summary.set_workers(config.workers());
   summary.set_network(config.network().name());
   summary.set_clock(config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated");

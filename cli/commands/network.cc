@@ -12,6 +12,7 @@
 #include "cli/shared/remote.h"
 #include "cli/shared/run_options.h"
 #include "cli/shared/table.h"
+#include "cli/shared/topology_table.h"
 #include "common/base/status_macros.h"
 #include "common/config/load.h"
 #include "common/config/units.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   edgetp network list
   edgetp network show wifi-5
+  edgetp network show two-sites
   edgetp network get --server=127.0.0.1:50051
   edgetp network set lte
   edgetp network set --link=0:1 --delay=200ms
@@ -66,7 +68,9 @@ ExitCode List(const Flags& flags) {
     if (!profile.ok()) return Report(profile.status());
     const bool has_kind = profile->kind() != v1::KIND_UNSPECIFIED;
     const char* changes = profile->events_size() > 0 ? "; changes over time" : "";
-    table.AddRow({name, HopName(*profile), DescribeLink(profile->link()) + changes,
+    const std::string links = profile->has_topology() ? DescribeTopology(profile->topology())
+                                                      : DescribeLink(profile->link());
+    table.AddRow({name, HopName(*profile), links + changes,
                   DescribePath(*profile),
                   has_kind ? v1::Kind_Name(profile->kind()).substr(5) : ""});
     documents.push_back(ToJson(*profile));
@@ -79,7 +83,11 @@ ExitCode List(const Flags& flags) {
 }
 
 ExitCode ShowPreset(const Flags& flags) {
-  return Show(flags, ConfigLibrary::Default(flags.config_path).Network(flags.name));
+  const auto profile = ConfigLibrary::Default(flags.config_path).Network(flags.name);
+  if (!profile.ok()) return Report(profile.status());
+  // What a topology collapses to cannot be shown of a wrong one.
+  const absl::Status sound = ValidateNetwork(*profile, std::nullopt, flags.name);
+  return sound.ok() ? Show(flags, profile) : Report(sound);
 }
 
 ExitCode Get(const Flags& flags) {
@@ -113,7 +121,8 @@ absl::Status ParseLinks(const Flags& flags, v1::NetworkPatch* patch) {
   if (change.ByteSizeLong() == 0) {
     if (flags.link.empty()) return absl::OkStatus();
     return absl::InvalidArgumentError(
-        absl::StrCat("--link ", flags.link, ": needs one of --delay, --jitter, --rate, --loss"));
+        absl::StrCat("--link ", flags.link, ": needs one of --delay, --jitter, --rate, --loss, "
+                     "--header_share, --window"));
   }
   v1::LinkOverride* const link = patch->add_links();
   *link->mutable_link() = change;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/shared/format.h"
 #include "cli/shared/table.h"
+#include "cli/shared/topology_table.h"
 #include "common/config/units.h"
 #include "common/network/mahimahi_trace.h"
 #include "common/network/network_profile.h"
@@ -73,6 +74,19 @@ std::string InterfaceOf(const v1::NetworkProfile& profile) {
                           : ", as fast as the fastest of them");
 }
 
+std::string WhatFiguresDescribe(const v1::NetworkProfile& profile) {
+  if (profile.has_topology())
+    return absl::StrCat("a topology of ", DescribeTopology(profile.topology()));
+  return profile.hop() == v1::HOP_ACCESS ? "the access link between a device and its network"
+                                         : "the link between two devices";
+}
+
+// What `link` of the profile is about.
+std::string EveryLink(const v1::NetworkProfile& profile) {
+  if (profile.has_topology()) return "every path, besides";
+  return profile.hop() == v1::HOP_ACCESS ? "every access link" : "every link";
+}
+
 // Of a preset or file: since the profile took effect. Of what a server says: from now.
 std::string Timeline(const v1::NetworkProfile& profile) {
   if (profile.events_size() == 0) return "";
@@ -89,10 +103,12 @@ std::string Timeline(const v1::NetworkProfile& profile) {
 }  // namespace
 
 std::string HopName(const v1::NetworkProfile& profile) {
+  if (profile.has_topology()) return "topology";
   return profile.hop() == v1::HOP_ACCESS ? "access link" : "direct link";
 }
 
 std::string DescribePath(const v1::NetworkProfile& profile) {
+  if (profile.has_topology()) return DescribeHostPaths(profile);
   const DevicePath path = PathBetweenDevices(profile);
   std::vector<std::string> terms;
   if (path.delay > absl::ZeroDuration()) terms.push_back(DescribeDelay(path.delay));
@@ -126,15 +142,20 @@ std::string DescribeLink(const v1::LinkConfig& link) {
   if (link.has_ingress_rate_bits_per_second()) {
     terms.push_back("ingress " + FormatRate(link.ingress_rate_bits_per_second()));
   }
+  if (link.has_header_share())
+    terms.push_back(absl::StrCat("headers ", FormatNumber(100 * (link.header_share() - 1)), " %"));
+  if (link.has_window_bytes()) {
+    const bool limited = std::isfinite(link.window_bytes());
+    terms.push_back(limited ? "window " + FormatBytes(link.window_bytes()) : "no window");
+  }
   return terms.empty() ? "no limits" : absl::StrJoin(terms, ", ");
 }
 
 std::string NetworkTable(const v1::NetworkProfile& profile) {
   Table table({{profile.name(), Align::kLeft}, {"", Align::kLeft}});
   const bool access = profile.hop() == v1::HOP_ACCESS;
-  table.AddRow({"figures describe", access ? "the access link between a device and its network"
-                                           : "the link between two devices"});
-  table.AddRow({access ? "every access link" : "every link", DescribeLink(profile.link())});
+  table.AddRow({"figures describe", WhatFiguresDescribe(profile)});
+  table.AddRow({EveryLink(profile), DescribeLink(profile.link())});
   table.AddRow({"between two devices",
                 absl::StrCat(DescribePath(profile), access ? "; one hop up, one hop down" : "")});
   for (const v1::LinkOverride& change : profile.overrides())
@@ -148,7 +169,7 @@ std::string NetworkTable(const v1::NetworkProfile& profile) {
   if (profile.kind() != v1::KIND_UNSPECIFIED)
     table.AddRow({"figures", v1::Kind_Name(profile.kind()).substr(5)});
   if (!profile.source().empty()) table.AddRow({"source", profile.source()});
-  return table.Render() + Timeline(profile);
+  return table.Render() + TopologyTable(profile) + Timeline(profile);
 }
 
 }  // namespace edgetp

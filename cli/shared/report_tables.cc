@@ -12,6 +12,7 @@
 #include "cli/shared/energy_tables.h"
 #include "cli/shared/format.h"
 #include "cli/shared/pattern_tables.h"
+#include "cli/shared/replica_tables.h"
 #include "cli/shared/table.h"
 #include "cli/shared/term_columns.h"
 #include "common/config/units.h"
@@ -77,7 +78,7 @@ const v1::RunSummary* Baseline(const v1::SweepReport& sweep, const v1::RunSummar
 std::string TimeSaved(const v1::SweepReport& sweep, const v1::RunSummary& run) {
   const v1::RunSummary* baseline = Baseline(sweep, run);
   if (baseline == nullptr || !HasSteps(run) || baseline == &run) return "-";
-  return FormatPercent(1 - run.step_seconds().median() / baseline->step_seconds().median());
+  return FormatPercent(1 - StepRatio(run, *baseline));
 }
 
 bool SeveralWorldSizes(const v1::SweepReport& sweep) {
@@ -261,6 +262,7 @@ std::string TrainTable(const v1::RunSummary& run) {
                 absl::StrCat(run.model(), ", ", PatternWithOverlap(run.pattern(), run.overlap()))});
   table.AddRow({"workers, network",
                 absl::StrCat(run.workers(), ", ", run.network(), " (", run.clock(), ")")});
+  if (!StrategyText(run).empty()) table.AddRow({"strategy", StrategyText(run)});
   if (!run.device().empty()) table.AddRow({"device", run.device()});
   table.AddRow({"steps", StepsOf(run)});
   table.AddRow({"loss", absl::StrCat("train ", TrainLoss(run), ", validation ", ValLoss(run),
@@ -291,7 +293,8 @@ std::string TrainTable(const v1::RunSummary& run) {
 
 std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::string>& patterns) {
   return absl::StrCat(SweepResults(sweep, patterns), SweepBreakdown(sweep, patterns),
-                      SweepEnergyTable(sweep, patterns), SweepNotes(sweep, patterns));
+                      SweepEnergyTable(sweep, patterns), StrategyNotes(sweep, patterns),
+                      SweepNotes(sweep, patterns));
 }
 
 std::string PlanTable(const v1::PlanReport& plan) {

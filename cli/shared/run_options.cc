@@ -26,14 +26,30 @@ constexpr char kDefaultModel[] = "minigpt";
 constexpr char kPlace[] = "command line";
 constexpr char kEmulated[] = "emulated";
 constexpr char kSimulated[] = "simulated";
+constexpr char kData[] = "data";
+constexpr char kLocal[] = "local";
 constexpr char kOverlapText[] =
     "what runs under compute: dw, the all-reduces of gradients under weight gradients; 'rows(2)', "
     "those of one half of the rows under the other; none (default)";
+
+constexpr char kStrategyText[] =
+    "tensor: the workers share one model (default); data: a replica on each, with batches of its "
+    "own, "
+    "whose gradients are summed in every step; local: replicas that exchange what they have "
+    "learned "
+    "every --inner_steps";
 
 CLI::Validator IsWireFormat() {
   return CLI::Validator(
       [](std::string& text) { return std::string(WireFormat::Parse(text).status().message()); }, "",
       "wire_format");
+}
+
+void AddReplicaFlags(CLI::App* command, RunFlags* flags) {
+  command->add_option("--bucket", flags->bucket,
+                      "of data: gradients that are summed together; default: 25MiB");
+  command->add_option("--inner_steps", flags->inner_steps,
+                      "of local: steps from one exchange to the next; default: 100");
 }
 
 // Presets: the run's own, then the parts that are named beside it.
@@ -60,6 +76,27 @@ void ApplyWire(const RunFlags& flags, v1::CollectiveConfig* collective) {
   if (flags.wire_grad_sync.has_value()) collective->set_wire_grad_sync(*flags.wire_grad_sync);
 }
 
+// A strategy that is typed leaves the other ones' fields of a preset behind.
+void ApplyStrategy(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
+  if (!flags.strategy && !flags.bucket && !flags.inner_steps) return;
+  v1::ParallelConfig* const parallel = config->mutable_parallel();
+  if (flags.strategy.has_value()) {
+    parallel->set_strategy(*flags.strategy);
+    if (*flags.strategy != kData) parallel->clear_bucket_bytes();
+    if (*flags.strategy != kLocal) {
+      parallel->clear_inner_steps();
+      parallel->clear_outer_learning_rate();
+      parallel->clear_outer_momentum();
+    }
+  }
+  if (flags.bucket.has_value()) {
+    const auto bytes = ParseBytes(*flags.bucket);
+    faults->Add(Annotate(bytes.status(), "--bucket"));
+    if (bytes.ok()) parallel->set_bucket_bytes(*bytes);
+  }
+  if (flags.inner_steps.has_value()) parallel->set_inner_steps(*flags.inner_steps);
+}
+
 void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.run.has_value()) config->set_name(*flags.run);
   if (flags.seed.has_value()) config->set_seed(*flags.seed);
@@ -69,11 +106,19 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.pattern.has_value()) config->set_pattern(*flags.pattern);
   if (flags.workers.has_value()) config->set_workers(*flags.workers);
   if (flags.vocabulary_parallel) config->mutable_parallel()->set_vocabulary(true);
+  ApplyStrategy(flags, faults, config);
   if (flags.steps.has_value()) config->mutable_train()->set_steps(*flags.steps);
   if (flags.batch.has_value()) config->mutable_train()->set_batch(*flags.batch);
   if (flags.sequence.has_value()) config->mutable_model()->set_sequence(*flags.sequence);
+  if (flags.micro_batches.has_value())
+    config->mutable_train()->set_micro_batches(*flags.micro_batches);
   v1::CollectiveConfig* collective = config->mutable_collective();
   if (flags.allreduce.has_value()) collective->set_algorithm(*flags.allreduce);
+  if (flags.slice.has_value()) {
+    const auto slice = ParseSlice(*flags.slice);
+    faults->Add(slice.status());
+    if (slice.ok()) collective->set_slice_bytes(*slice);
+  }
   if (flags.deadline.has_value()) {
     const auto deadline = ParseDelay(*flags.deadline);
     faults->Add(Annotate(deadline.status(), "--deadline"));
@@ -88,10 +133,18 @@ void ApplyNetwork(const RunFlags& flags, Faults* faults, v1::RunConfig* config) 
   const ConfigLibrary library = ConfigLibrary::Default(flags.config_path);
   if (flags.network.has_value())
     *config->mutable_network() = faults->Take(library.Network(*flags.network));
-  const LinkFlags& link = flags.link;
-  if (!link.delay && !link.jitter && !link.rate && !link.loss) return;
+  if (flags.link.empty()) return;
   if (!config->has_network()) *config->mutable_network() = UnlimitedNetwork();
-  faults->Add(ApplyLinkFlags(link, config->mutable_network()));
+  faults->Add(ApplyLinkFlags(flags.link, config->mutable_network()));
+}
+
+void ForgetStrategy(v1::RunConfig* config) {
+  v1::ParallelConfig* const parallel = config->mutable_parallel();
+  parallel->clear_strategy();
+  parallel->clear_bucket_bytes();
+  parallel->clear_inner_steps();
+  parallel->clear_outer_learning_rate();
+  parallel->clear_outer_momentum();
 }
 
 // flags.device names at most one device.
@@ -112,7 +165,8 @@ absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunCon
   }
   const bool has_network = config.has_network();
   FillDefaults(&config);
-  faults.Add(ValidateRun(config, kPlace));
+  if (flags.plans_strategy) ForgetStrategy(&config);
+  faults.Add(flags.plans_strategy ? ValidatePlanned(config, kPlace) : ValidateRun(config, kPlace));
   RETURN_IF_ERROR(faults.status());
   if (!has_network) {
     // The server knows the network, and what deadline it needs.
@@ -214,6 +268,28 @@ void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps) {
       ->delimiter(',');
 }
 
+void AddStrategyFlag(CLI::App* command, RunFlags* flags) {
+  command->add_option("--strategy", flags->strategy, kStrategyText);
+  AddReplicaFlags(command, flags);
+}
+
+void AddStrategyList(CLI::App* command, RunFlags* flags, std::vector<std::string>* strategies) {
+  command->add_option("--strategy", *strategies, absl::StrCat(kStrategyText, "; separated by ','"))
+      ->delimiter(',');
+  AddReplicaFlags(command, flags);
+}
+
+RunFlags WithStrategy(RunFlags flags, const std::optional<std::string>& strategy,
+                      const std::vector<std::string>& all) {
+  const auto belongs_to_another = [&](const char* name) {
+    return strategy != name && std::find(all.begin(), all.end(), name) != all.end();
+  };
+  flags.strategy = strategy;
+  if (belongs_to_another(kData)) flags.bucket.reset();
+  if (belongs_to_another(kLocal)) flags.inner_steps.reset();
+  return flags;
+}
+
 void AddParallelFlags(CLI::App* command, RunFlags* flags) {
   command->add_flag("--vocabulary_parallel", flags->vocabulary_parallel,
                     "each worker holds rows of the embedding and of the output matrix");
@@ -234,11 +310,17 @@ void AddWireFlags(CLI::App* command, RunFlags* flags) {
   }
 }
 
+void AddSliceFlag(CLI::App* command, RunFlags* flags) {
+  command->add_option("--slice", flags->slice,
+                      "what ring_sliced passes on at a time, e.g. 256KiB; default: 1MiB");
+}
+
 void AddCollectiveFlags(CLI::App* command, RunFlags* flags) {
   command
       ->add_option("--allreduce", flags->allreduce,
                    "algorithm; default: auto, the cheapest for size and network")
       ->check(OneOf(AlgorithmChoices()));
+  AddSliceFlag(command, flags);
   command->add_option(
       "--deadline", flags->deadline,
       "limit of one all-reduce, e.g. 5s; default: what plan and network need, at least 30s");
@@ -258,12 +340,23 @@ void AddLinkFlags(CLI::App* command, LinkFlags* flags) {
   command->add_option("--jitter", flags->jitter, "standard deviation, e.g. 5ms")->group(group);
   command->add_option("--rate", flags->rate, "e.g. 20mbit, or unlimited")->group(group);
   command->add_option("--loss", flags->loss, "of packets, e.g. 1%")->group(group);
+  command
+      ->add_option("--header_share", flags->header_share,
+                   "bytes that travel for each byte of payload, e.g. 1.062 for TCP over Ethernet")
+      ->group(group);
+  command
+      ->add_option("--window", flags->window,
+                   "payload under way at most, e.g. 64KiB, or unlimited: rate <= window / RTT")
+      ->group(group);
 }
 
 void AddTrainFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--steps", flags->steps, "optimizer updates; default: 2000");
   command->add_option("--seed", flags->seed,
                       "of weights, batches, dropout and the network; default: 1337");
+}
+
+void AddClockFlag(CLI::App* command, RunFlags* flags) {
   command
       ->add_option(
           "--clock", flags->clock,

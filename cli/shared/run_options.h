@@ -22,11 +22,15 @@ struct RunFlags {
   std::optional<std::string> pattern;
   std::optional<int> workers;
   bool vocabulary_parallel = false;
+  std::optional<std::string> strategy;
+  std::optional<std::string> bucket;   // of strategy data
+  std::optional<int> inner_steps;      // of strategy local
   std::optional<std::string> network;  // preset or file
   std::optional<std::string> device;   // preset or file, or a mixture of them (device_mix.h)
   LinkFlags link;
   std::optional<std::string> allreduce;
-  std::optional<std::string> wire;  // of activations, both directions
+  std::optional<std::string> slice;  // of algorithms that cut their chunks
+  std::optional<std::string> wire;   // of activations, both directions
   std::optional<std::string> wire_forward;
   std::optional<std::string> wire_backward;
   std::optional<std::string> overlap;
@@ -35,6 +39,7 @@ struct RunFlags {
   std::optional<int> steps;
   std::optional<int> batch;
   std::optional<int> sequence;
+  std::optional<int> micro_batches;
   std::optional<uint64_t> seed;
   std::optional<std::string> clock;
   bool vary_boards = false;  // each rank has a board of its own, drawn from the seed
@@ -43,6 +48,9 @@ struct RunFlags {
   std::vector<std::string> set;
   // A run of a model: its deadline is settled as soon as its network is known. Not typed.
   bool settles_deadline = true;
+  // A strategy is planned that is named elsewhere: the config's own does not count, nor what it asks of
+  // the workers. Not typed.
+  bool plans_strategy = false;
 };
 
 // Groups of flags: each command takes those that mean something to it.
@@ -53,14 +61,23 @@ void AddOverlapFlag(CLI::App* command, RunFlags* flags);   // --overlap
 void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps);  // the same, several
 void AddParallelFlags(CLI::App* command, RunFlags* flags);  // --vocabulary_parallel
 void AddWireFlags(CLI::App* command, RunFlags* flags);      // --wire and --wire_... of each class
+void AddSliceFlag(CLI::App* command, RunFlags* flags);      // --slice
+void AddStrategyFlag(CLI::App* command, RunFlags* flags);   // --strategy --bucket --inner_steps
+void AddStrategyList(CLI::App* command, RunFlags* flags, std::vector<std::string>* strategies);
 void AddCollectiveFlags(CLI::App* command,
-                        RunFlags* flags);  // --allreduce --deadline and those of AddWireFlags
+                        RunFlags* flags);  // --allreduce --slice --deadline, AddWireFlags'
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags
-void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss
-void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed --clock
+void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss ...
+void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed
+void AddClockFlag(CLI::App* command, RunFlags* flags);    // --clock
 void AddBoardsFlag(CLI::App* command, RunFlags* flags);   // --vary_boards
 void AddDataFlag(CLI::App* command, RunFlags* flags);     // --data
 void AddRunNameFlag(CLI::App* command, RunFlags* flags);  // --run
+
+// The flags of one of several strategies (absent: what presets say): without --bucket and
+// --inner_steps where they belong to another one of `all`.
+RunFlags WithStrategy(RunFlags flags, const std::optional<std::string>& strategy,
+                      const std::vector<std::string>& all);
 
 // How large a vocabulary the data has, and whether that can be believed.
 struct DataVocabulary {

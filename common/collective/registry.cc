@@ -46,6 +46,8 @@ const std::vector<Algorithm>& Algorithms() {
        false, true, "Rabenseifner, ICCS 2004"},
       {"star", &BuildStar, [](int p) { return NoneIfAlone(p, 2); }, &Everything, true, false,
        "parameter server"},
+      {"ring_sliced", &BuildRingSliced, [](int p) { return 2 * (p - 1); }, &Optimal, false, true,
+       "NCCL's ring; Patarasuk and Yuan, JPDC 2009"},
   };
   return *kAlgorithms;
 }

@@ -8,13 +8,36 @@
 
 #include "absl/status/statusor.h"
 #include "common/collective/schedule.h"
+#include "common/collective/segments.h"
 
 namespace edgetp {
 
+// The builder of an algorithm. Chunks begin at multiples of `granule`: of the wire format's. Where
+// the algorithm cuts its chunks into slices, a slice has at most `slice_elements` (SliceElements).
+class Builder {
+ public:
+  using OfChunks = Schedule (*)(int world_size, int64_t elements, int64_t granule);
+  using OfSlices = Schedule (*)(int world_size, int64_t elements, int64_t granule,
+                                int64_t slice_elements);
+  // Not explicit: a row of the registry names a function.
+  Builder(OfChunks build) : of_chunks_(build) {}
+  Builder(OfSlices build) : of_slices_(build) {}
+
+  Schedule operator()(int world_size, int64_t elements, int64_t granule,
+                      int64_t slice_elements = SliceElements(WireFormat(),
+                                                             kDefaultSliceBytes)) const {
+    return of_slices_ != nullptr ? of_slices_(world_size, elements, granule, slice_elements)
+                                 : of_chunks_(world_size, elements, granule);
+  }
+
+ private:
+  OfChunks of_chunks_ = nullptr;
+  OfSlices of_slices_ = nullptr;
+};
+
 struct Algorithm {
   const char* name;
-  // Chunks begin at multiples of `granule`: of the wire format's.
-  Schedule (*build)(int world_size, int64_t elements, int64_t granule);
+  Builder build;
   // Promises, asserted by tests for every world size.
   int (*dependent_steps)(int world_size);
   double (*elements_sent_per_element)(

@@ -18,6 +18,17 @@ inline constexpr int64_t kDefaultSegmentBytes = 512 * 1024;
 // With its header, it stays within gRPC's default message limit of 4 MiB.
 inline constexpr int64_t kMaxSegmentBytes = (4 << 20) - 4096;
 
+// Of a chunk that is passed on slice by slice: what NCCL's simple protocol takes at a time.
+inline constexpr int64_t kDefaultSliceBytes = 1 << 20;
+inline constexpr int64_t kMinSliceBytes = 1 << 10;
+inline constexpr int64_t kMaxSliceBytes = 1 << 30;
+
+// How many elements a slice of at most so many bytes on the wire has: whole granules, at least one.
+inline int64_t SliceElements(const WireFormat& format, int64_t slice_bytes) {
+  const int64_t granules = slice_bytes / format.WireBytes(format.granule());
+  return std::max<int64_t>(granules, 1) * format.granule();
+}
+
 struct SegmentRange {
   int64_t offset_bytes = 0;  // within the chunk
   int64_t size_bytes = 0;

@@ -14,7 +14,6 @@ namespace edgetp {
 namespace {
 
 void FillLink(v1::LinkConfig* link) {
-  EDGETP_DEFAULT(link, delay_us, 0);
   EDGETP_DEFAULT(link, jitter_us, 0);
   EDGETP_DEFAULT(link, distribution, v1::LinkConfig::DISTRIBUTION_NORMAL);
   EDGETP_DEFAULT(link, correlation, 0);
@@ -55,6 +54,7 @@ void FillDefaults(v1::CollectiveConfig* collective) {
   EDGETP_DEFAULT(collective, wire_backward, "fp32");
   EDGETP_DEFAULT(collective, wire_grad_sync, "fp32");
   EDGETP_DEFAULT(collective, segment_bytes, kDefaultSegmentBytes);
+  EDGETP_DEFAULT(collective, slice_bytes, kDefaultSliceBytes);
 }
 
 void FillDefaults(v1::NetworkProfile* network) {
@@ -62,6 +62,8 @@ void FillDefaults(v1::NetworkProfile* network) {
   EDGETP_DEFAULT(network, interface_sharing, true);
   EDGETP_DEFAULT(network, shared_medium, false);
   EDGETP_DEFAULT(network, hop, v1::HOP_DIRECT);
+  // Where there is a topology, a delay would replace those of its paths.
+  if (!network->has_topology()) EDGETP_DEFAULT(network->mutable_link(), delay_us, 0);
   FillLink(network->mutable_link());
   for (v1::NetworkEvent& event : *network->mutable_events()) {
     // Without a link it is the name of a preset that nobody has looked up: validation says so.

@@ -13,7 +13,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kUnlimitedRate[] = "unlimited";
+constexpr char kUnlimited[] = "unlimited";
 
 absl::Status SetDelay(const std::string& text, v1::LinkConfig* change) {
   ASSIGN_OR_RETURN(const absl::Duration delay, ParseDelay(text));
@@ -29,7 +29,7 @@ absl::Status SetJitter(const std::string& text, v1::LinkConfig* change) {
 
 absl::Status SetRate(const std::string& text, v1::LinkConfig* change) {
   change->set_rate_bits_per_second(std::numeric_limits<double>::infinity());
-  if (text == kUnlimitedRate) return absl::OkStatus();
+  if (text == kUnlimited) return absl::OkStatus();
   ASSIGN_OR_RETURN(const double rate, ParseRate(text));
   change->set_rate_bits_per_second(rate);
   return absl::OkStatus();
@@ -38,6 +38,29 @@ absl::Status SetRate(const std::string& text, v1::LinkConfig* change) {
 absl::Status SetLoss(const std::string& text, v1::LinkConfig* change) {
   ASSIGN_OR_RETURN(const double loss, ParsePercent(text));
   change->set_loss(loss);
+  return absl::OkStatus();
+}
+
+absl::Status SetHeaderShare(const std::string& text, v1::LinkConfig* change) {
+  double share = 0;
+  if (!absl::SimpleAtod(text, &share) || !(share >= 1 && share <= kMaxHeaderShare)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\": bytes that travel for each byte of payload, in [1, ",
+                     kMaxHeaderShare, "], e.g. 1.062"));
+  }
+  change->set_header_share(share);
+  return absl::OkStatus();
+}
+
+absl::Status SetWindow(const std::string& text, v1::LinkConfig* change) {
+  change->set_window_bytes(std::numeric_limits<double>::infinity());
+  if (text == kUnlimited) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const int64_t bytes, ParseBytes(text));
+  if (bytes < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\": must be at least a byte, e.g. 64KiB, or unlimited"));
+  }
+  change->set_window_bytes(static_cast<double>(bytes));
   return absl::OkStatus();
 }
 
@@ -51,7 +74,9 @@ absl::StatusOr<v1::LinkConfig> ParseLinkFlags(const LinkFlags& flags) {
   } rows[] = {{"--delay", flags.delay, &SetDelay},
               {"--jitter", flags.jitter, &SetJitter},
               {"--rate", flags.rate, &SetRate},
-              {"--loss", flags.loss, &SetLoss}};
+              {"--loss", flags.loss, &SetLoss},
+              {"--header_share", flags.header_share, &SetHeaderShare},
+              {"--window", flags.window, &SetWindow}};
   v1::LinkConfig change;
   for (const auto& row : rows) {
     if (row.text.has_value()) RETURN_IF_ERROR(Annotate(row.set(*row.text, &change), row.name));

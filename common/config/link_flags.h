@@ -1,5 +1,5 @@
-// The link options of the command line (--delay --jitter --rate --loss), applied to a profile.
-// Pure.
+// The link options of the command line (--delay --jitter --rate --loss --header_share --window),
+// applied to a profile. Pure.
 #pragma once
 
 #include <optional>
@@ -17,10 +17,16 @@ struct LinkFlags {
   std::optional<std::string> jitter;  // "5ms"
   std::optional<std::string> rate;    // "20mbit", or "unlimited"
   std::optional<std::string> loss;    // "1%"
+  std::optional<std::string> header_share;  // "1.062"
+  std::optional<std::string> window;        // "64KiB", or "unlimited"
+
+  bool empty() const {
+    return !delay && !jitter && !rate && !loss && !header_share && !window;
+  }
 };
 
-// What the flags change, as ChangeLink takes it: only their fields are present, and an unlimited
-// rate is infinite.
+// What the flags change, as ChangeLink takes it: only their fields are present, and what is unlimited
+// is infinite.
 // Errors: InvalidArgument naming the flag, its value and the rule.
 absl::StatusOr<v1::LinkConfig> ParseLinkFlags(const LinkFlags& flags);
 

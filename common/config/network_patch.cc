@@ -36,10 +36,15 @@ std::string InUnits(double value, const Unit (&units)[kCount]) {
 }
 
 constexpr Unit kTimes[] = {{"us", 1}, {"ms", 1e3}, {"s", 1e6}};
+constexpr Unit kSizes[] = {{"b", 1}, {"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}};
 constexpr Unit kRates[] = {{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}};
 
 std::string RateWord(double bits_per_second) {
   return std::isinf(bits_per_second) ? "unlimited" : InUnits(bits_per_second, kRates);
+}
+
+std::string WindowWord(double bytes) {
+  return std::isinf(bytes) ? "unlimited" : InUnits(bytes, kSizes);
 }
 
 // What is changed, and to what: {"delay", "200ms"}.
@@ -53,11 +58,16 @@ Words WordsOf(const v1::LinkConfig& change) {
     words.emplace_back("rate", RateWord(change.rate_bits_per_second()));
   if (change.has_loss())
     words.emplace_back("loss", absl::StrCat(absl::StrFormat("%.10g", change.loss() * 100), "pct"));
+  if (change.has_header_share())
+    words.emplace_back("headers", absl::StrFormat("%.10g", change.header_share()));
+  if (change.has_window_bytes()) words.emplace_back("window", WindowWord(change.window_bytes()));
   v1::LinkConfig rest = change;
   rest.clear_delay_us();
   rest.clear_jitter_us();
   rest.clear_rate_bits_per_second();
   rest.clear_loss();
+  rest.clear_header_share();
+  rest.clear_window_bytes();
   if (rest.ByteSizeLong() > 0) words.emplace_back("link", "changed");
   return words;
 }
@@ -149,7 +159,7 @@ v1::LinkConfig AsOverride(const v1::LinkConfig& change, const v1::LinkConfig& be
   return link;
 }
 
-// Of two overrides of the same links; an infinite rate stays one, it still has a limit to lift.
+// Of two overrides of the same links; an infinite limit stays one, it still has another to lift.
 v1::LinkConfig MergeRules(const v1::LinkConfig& rule, const v1::LinkConfig& later) {
   v1::LinkConfig merged = MergeLinks(rule, later);
   const double rate = later.has_rate_bits_per_second() || TraceSize(later) > 0
@@ -160,6 +170,8 @@ v1::LinkConfig MergeRules(const v1::LinkConfig& rule, const v1::LinkConfig& late
                              ? later.ingress_rate_bits_per_second()
                              : rule.ingress_rate_bits_per_second();
   if (std::isinf(ingress)) merged.set_ingress_rate_bits_per_second(ingress);
+  const double window = later.has_window_bytes() ? later.window_bytes() : rule.window_bytes();
+  if (std::isinf(window)) merged.set_window_bytes(window);
   return merged;
 }
 

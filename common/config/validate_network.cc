@@ -9,6 +9,7 @@
 #include "common/network/mahimahi_trace.h"
 #include "common/network/network_profile.h"
 #include "common/network/scenario.h"
+#include "common/network/topology.h"
 #include "common/network/trace_config.h"
 
 namespace edgetp {
@@ -27,6 +28,8 @@ constexpr int kMaxEvents = 4096;
 constexpr int64_t kMaxUnrolled = 1 << 18;
 // A link that overrides change is worked out with its trace, once for each of them: seconds.
 constexpr int64_t kMaxTraceWork = 1 << 28;
+// Paths of all topologies together are looked for once per host, over all links: a second.
+constexpr int64_t kMaxTopologyWork = 1 << 20;
 
 void CheckQuantiles(const v1::LinkConfig& link, const std::string& path, Violations* violations) {
   const bool wanted = link.distribution() == v1::LinkConfig::DISTRIBUTION_QUANTILES;
@@ -86,6 +89,9 @@ void CheckLink(const v1::LinkConfig& link, const std::string& path, Violations* 
     violations->Positive(path + ".ingress_rate_bits_per_second",
                          link.ingress_rate_bits_per_second());
   }
+  if (link.has_header_share())
+    violations->InRange(path + ".header_share", link.header_share(), 1, kMaxHeaderShare);
+  if (link.has_window_bytes()) violations->Positive(path + ".window_bytes", link.window_bytes());
   if (link.has_distribution() && link.distribution() == v1::LinkConfig::DISTRIBUTION_UNSPECIFIED) {
     violations->Add(path + ".distribution", "must be one of UNIFORM, NORMAL, PARETO, QUANTILES");
   }
@@ -201,10 +207,30 @@ void CheckEnds(const v1::NetworkProfile& network, const std::string& path, Viola
   }
 }
 
+// What a profile with a topology must not have, and that there are hosts enough. `path` as below.
+void CheckTopology(const v1::NetworkProfile& network, const std::string& path,
+                   std::optional<int> world_size, Violations* violations) {
+  if (!network.has_topology()) return;
+  const absl::StatusOr<TopologyPaths> paths = TopologyPaths::Find(network.topology());
+  violations->Demand(path + "topology", paths.status());
+  if (paths.ok() && world_size.value_or(0) > paths->hosts()) {
+    violations->AddGot(path + "topology.hosts",
+                       absl::StrCat("each of workers=", *world_size, " needs a host"),
+                       paths->hosts());
+  }
+  if (network.hop() == v1::HOP_ACCESS)
+    violations->Add(path + "hop", "must be HOP_DIRECT where there is a topology");
+  if (network.shared_medium())
+    violations->Add(path + "shared_medium", "must be false where there is a topology");
+  if (network.has_interface_sharing() && !network.interface_sharing())
+    violations->Add(path + "interface_sharing", "must not be false where there is a topology");
+}
+
 // The rules of a profile but for its timeline; `path` is put before every field.
 void CheckState(const v1::NetworkProfile& network, const std::string& path,
                 std::optional<int> world_size, Violations* violations) {
   CheckEnds(network, path, violations);
+  CheckTopology(network, path, world_size, violations);
   CheckLink(network.link(), path + "link", violations);
   for (int i = 0; i < network.overrides_size(); ++i) {
     const v1::LinkOverride& override = network.overrides(i);
@@ -306,6 +332,15 @@ int64_t TraceWork(const v1::NetworkProfile& network) {
   return traces * changes;
 }
 
+int64_t TopologyWork(const v1::NetworkProfile& network) {
+  const auto of = [](const v1::Topology& topology) {
+    return static_cast<int64_t>(topology.hosts_size()) * topology.links_size();
+  };
+  int64_t work = of(network.topology());
+  for (const v1::NetworkEvent& event : network.events()) work += of(event.network().topology());
+  return work;
+}
+
 // How many overrides the states of the timeline have together.
 int64_t UnrolledOverrides(const v1::NetworkProfile& network) {
   int64_t in_force = Weight(network);
@@ -333,7 +368,8 @@ bool CheckCounts(const v1::NetworkProfile& network, Violations* violations) {
   good = good && at_most("events: overrides and traces of all states", kMaxUnrolled,
                          UnrolledOverrides(network));
   return good &&
-         at_most("overrides and events times times of traces", kMaxTraceWork, TraceWork(network));
+         at_most("overrides and events times times of traces", kMaxTraceWork, TraceWork(network)) &&
+         at_most("hosts times links of topologies", kMaxTopologyWork, TopologyWork(network));
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ struct AccessHop {
   HopOptions hop;
   double loss = 0;
   InterfaceOptions capacity;
+  double header_share = 1;
+  double window_bytes = 0;
 };
 
 AccessHop Uplink(const v1::LinkConfig& config, const LinkOptions& base,
@@ -21,7 +23,9 @@ AccessHop Uplink(const v1::LinkConfig& config, const LinkOptions& base,
   const LinkOptions link = ToLinkOptions(config, &base);
   return {link,
           link.loss,
-          {LowerRate(link.rate_bits_per_second, interface_rate_bits_per_second), link.trace}};
+          {LowerRate(link.rate_bits_per_second, interface_rate_bits_per_second), link.trace},
+          link.header_share,
+          link.window_bytes};
 }
 
 AccessHop Downlink(const v1::LinkConfig& config, const LinkOptions& base,
@@ -29,7 +33,11 @@ AccessHop Downlink(const v1::LinkConfig& config, const LinkOptions& base,
   const LinkOptions link = ToLinkOptions(config, &base);
   const double own = link.ingress_rate_bits_per_second;
   const double rate = own > 0 ? own : link.rate_bits_per_second;
-  return {link, link.loss, {LowerRate(rate, interface_rate_bits_per_second), nullptr}};
+  return {link,
+          link.loss,
+          {LowerRate(rate, interface_rate_bits_per_second), nullptr},
+          link.header_share,
+          link.window_bytes};
 }
 
 LinkOptions Compose(const AccessHop& up, const AccessHop& down, bool shared_medium) {
@@ -40,6 +48,9 @@ LinkOptions Compose(const AccessHop& up, const AccessHop& down, bool shared_medi
   path.trace = up.capacity.trace;
   path.rate_bits_per_second = up.capacity.rate_bits_per_second;
   path.ingress_rate_bits_per_second = down.capacity.rate_bits_per_second;
+  // One connection from end to end.
+  path.header_share = std::max(up.header_share, down.header_share);
+  path.window_bytes = LowerRate(up.window_bytes, down.window_bytes);
   if (!shared_medium) return path;
   // The two hops take turns on the air: together they are as slow as one link of this rate.
   const double up_rate = up.capacity.rate_bits_per_second;
@@ -71,6 +82,8 @@ LinkOptions ChangePath(const LinkOptions& path, const v1::LinkConfig& change) {
   }
   out.second_hop = std::make_shared<HopOptions>(second);
   if (change.has_loss()) out.loss = changed.loss;
+  if (change.has_header_share()) out.header_share = changed.header_share;
+  if (change.has_window_bytes()) out.window_bytes = changed.window_bytes;
   if (change.has_rate_bits_per_second() || TraceSize(change) > 0) {
     out.rate_bits_per_second = changed.rate_bits_per_second;
     out.trace = changed.trace;

@@ -6,6 +6,7 @@
 //   loss       on either hop, repaired from end to end
 //   rate       up: the sender's rate (or trace); down: the receiver's ingress rate, absent: its
 //              rate, or no limit where it has a trace. The lower one is the path's
+//   headers    of the hop that adds more; window: the smaller one, over the RTT of both hops
 //   medium     one that is shared carries each message twice, packet by packet: 8 n / up + 8 n / down
 //
 // Overrides: with a source alone, that rank's uplink; with a destination alone, its downlink, whose

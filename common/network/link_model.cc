@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+
 namespace edgetp {
 namespace {
 
@@ -41,6 +42,8 @@ LinkModel::LinkModel(int world_size, NetworkOptions network, uint64_t seed)
 }
 
 void LinkModel::SetNetwork(NetworkOptions network) {
+  // Numbers mean other trunks then.
+  if (network.trunks != network_.trunks) trunks_.Clear();
   network_ = std::move(network);
   for (auto& links : links_) {
     for (auto& [destination, state] : links) state.trace_begin.reset();
@@ -93,13 +96,24 @@ double LinkModel::LinkRate(int source, int destination, const LinkOptions& link)
 }
 
 absl::Duration LinkModel::Airtime(int source, int destination, int64_t bytes) const {
-  return TimeOnWire(bytes, LinkRate(source, destination, network_.Link(source, destination)));
+  const LinkOptions& link = network_.Link(source, destination);
+  return TimeOnWire(link.OnWire(bytes), LinkRate(source, destination, link));
 }
 
-Departure LinkModel::Depart(absl::Time handover, int source, int destination, int64_t bytes,
-                            const Impairment& impairment, std::optional<absl::Time> granted_start) {
-  if (!network_.Connected(source, destination)) return NeverArrives(handover);
+std::vector<TrunkPassage> LinkModel::PassagesOf(int source, int destination, int64_t bytes) const {
   const LinkOptions& link = network_.Link(source, destination);
+  std::vector<TrunkPassage> passages;
+  for (const TrunkUse& use : link.trunks) {
+    passages.push_back(
+        {use.trunk, use.offset, TimeOnWire(link.OnWire(bytes), use.rate_bits_per_second)});
+  }
+  return passages;
+}
+
+LinkModel::Egress LinkModel::Leave(absl::Time handover, int source, int destination, int64_t bytes,
+                                   std::optional<absl::Time> granted_start) {
+  const LinkOptions& link = network_.Link(source, destination);
+  const int64_t on_wire = link.OnWire(bytes);
   LinkState& state = State(source, destination);
   const double rate = LinkRate(source, destination, link);
   const bool sharing = network_.interface_sharing;
@@ -109,38 +123,60 @@ Departure LinkModel::Depart(absl::Time handover, int source, int destination, in
   absl::Time start = std::max(passed_on, state.egress_free);
   if (granted_start) {
     start = std::max(start, *granted_start);
-    medium_.Occupy(start, TimeOnWire(bytes, rate));
+    medium_.Occupy(start, TimeOnWire(on_wire, rate));
   } else if (network_.shared_medium) {
-    start = medium_.Grant(start, TimeOnWire(bytes, rate));
+    start = medium_.Grant(start, TimeOnWire(on_wire, rate));
   }
   // Who waits for the air has not sent yet.
   if (network_.shared_medium) passed_on = start;
   absl::Time end = start;
   if (sharing) {
-    interface.free = EndOf(passed_on, bytes, interface.options.rate_bits_per_second,
+    interface.free = EndOf(passed_on, on_wire, interface.options.rate_bits_per_second,
                            interface.options.trace.get(), &interface.trace_begin);
     end = std::max(end, interface.free);
   }
   // A trace that the interface follows is not met a second time.
   const bool followed = sharing && link.trace != nullptr && link.trace == interface.options.trace;
   if (!followed)
-    end = std::max(end, EndOf(start, bytes, rate, link.trace.get(), &state.trace_begin));
+    end = std::max(end, EndOf(start, on_wire, rate, link.trace.get(), &state.trace_begin));
+  if (link.window_bytes > 0)
+    end = std::max(end, start + TimeOnWire(bytes, network_.WindowRate(source, destination)));
   state.egress_free = end;
   if (!sharing) interface.free = std::max(interface.free, end);
+  return {handover, start, end};
+}
 
+Departure LinkModel::Depart(absl::Time handover, int source, int destination, int64_t bytes,
+                            const Impairment& impairment, std::optional<absl::Time> granted_start) {
+  if (!network_.Connected(source, destination)) return NeverArrives(handover);
+  const Egress egress = Leave(handover, source, destination, bytes, granted_start);
+  absl::Duration waited;
+  if (!network_.Link(source, destination).trunks.empty()) {
+    waited = trunks_.Pass(egress.start, egress.end - egress.start,
+                          PassagesOf(source, destination, bytes));
+  }
+  return Fly(egress, source, destination, bytes, impairment, waited);
+}
+
+Departure LinkModel::Fly(const Egress& egress, int source, int destination, int64_t bytes,
+                         const Impairment& impairment, absl::Duration trunk_wait) {
+  const LinkOptions& link = network_.Link(source, destination);
+  LinkState& state = State(source, destination);
   Departure departure;
-  departure.handover = handover;
-  departure.egress_start = start;
-  departure.egress_end = end;
+  departure.handover = egress.handover;
+  departure.egress_start = egress.start + trunk_wait;
+  departure.egress_end = egress.end + trunk_wait;
   const absl::Duration delay = link.PathDelay();
   const absl::Duration flight = delay + impairment.jitter + impairment.retransmission;
-  departure.first_bit = std::max(start + flight, state.last_bit);
-  departure.last_bit = std::max(end + flight, state.last_bit);
-  departure.jitter = departure.first_bit - start - delay;
+  departure.first_bit = std::max(departure.egress_start + flight, state.last_bit);
+  departure.last_bit = std::max(departure.egress_end + flight, state.last_bit);
+  departure.jitter = departure.first_bit - departure.egress_start - delay;
   const double own = link.ingress_rate_bits_per_second;
-  departure.ingress = TimeOnWire(bytes, sharing ? ingress_[destination].options.rate_bits_per_second
-                                        : own > 0 ? own
-                                                  : link.rate_bits_per_second);
+  departure.ingress =
+      TimeOnWire(link.OnWire(bytes), network_.interface_sharing
+                                         ? ingress_[destination].options.rate_bits_per_second
+                                     : own > 0 ? own
+                                               : link.rate_bits_per_second);
   state.last_bit = departure.last_bit;
   busy_until_ = std::max(busy_until_, departure.last_bit);
   return departure;

@@ -22,6 +22,14 @@
 // ingress_rate[d]. On a shared medium a message is sent twice, so that its airtime is
 // 8 n / up + 8 n / down.
 //
+// n is what travels: payload and headers (LinkOptions::header_share). Where a link has a window, its
+// payload takes at least a window's share of an RTT: egress_end >= egress_start + payload / (window /
+// RTT). That is the link's own time, not that of the interface or a medium.
+//
+// Where a link's way leads over trunks (trunks.h), a piece waits at each of them until those that
+// were there before have passed; its sender does not notice. All of that counts as if it had waited
+// before egress_start.
+//
 // Cut-through, FIFO per link. "Never before": the first bit of a message comes after the last bit
 // of the one before it; what a message waits there for another's jitter counts as jitter.
 // A link's trace begins with its first message under the profile.
@@ -37,6 +45,7 @@
 #include "common/network/impairment.h"
 #include "common/network/link_options.h"
 #include "common/network/medium_arbiter.h"
+#include "common/network/trunks.h"
 
 namespace edgetp {
 
@@ -75,10 +84,24 @@ class LinkModel {
   absl::Duration Airtime(int source, int destination, int64_t bytes) const;
 
   // Hands a segment to the link and advances its queues. On a shared medium, `granted_start` is the
-  // arbiter's answer; without it, this model is the arbiter.
+  // arbiter's answer; without it, this model is the arbiter, as it is of the trunks.
   Departure Depart(absl::Time handover, int source, int destination, int64_t bytes,
                    const Impairment& impairment,
                    std::optional<absl::Time> granted_start = std::nullopt);
+
+  // The same in two steps, where another arbiter says between them what the segment waits for on its
+  // trunks: it leaves, and it flies. The ranks are connected.
+  struct Egress {
+    absl::Time handover;
+    absl::Time start;
+    absl::Time end;
+  };
+  Egress Leave(absl::Time handover, int source, int destination, int64_t bytes,
+               std::optional<absl::Time> granted_start = std::nullopt);
+  Departure Fly(const Egress& egress, int source, int destination, int64_t bytes,
+                const Impairment& impairment, absl::Duration trunk_wait);
+  // What it passes; empty where the link's way has no trunk.
+  std::vector<TrunkPassage> PassagesOf(int source, int destination, int64_t bytes) const;
 
   // When the receiver has the segment; advances the queue of its interface. Call in the order of
   // Depart per link.
@@ -118,6 +141,7 @@ class LinkModel {
   std::vector<InterfaceState> ingress_;  // by rank: the receiving side
   absl::Time busy_until_ = absl::InfinitePast();
   MediumArbiter medium_;
+  Trunks trunks_;
 };
 
 }  // namespace edgetp

@@ -1,6 +1,7 @@
 #include "common/network/link_options.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 namespace edgetp {
@@ -67,6 +68,24 @@ bool LinkOptions::Random() const {
 bool LinkOptions::Unlimited() const {
   return PathDelay() <= absl::ZeroDuration() && !Random() && rate_bits_per_second == 0 &&
          trace == nullptr && ingress_rate_bits_per_second == 0;
+}
+
+int64_t LinkOptions::OnWire(int64_t bytes) const {
+  return header_share == 1 ? bytes : std::llround(static_cast<double>(bytes) * header_share);
+}
+
+double NetworkOptions::WindowRate(int source, int destination) const {
+  const LinkOptions& forth = Link(source, destination);
+  if (forth.window_bytes == 0) return 0;
+  const absl::Duration rtt = forth.PathDelay() + Link(destination, source).PathDelay();
+  if (rtt <= absl::ZeroDuration()) return 0;
+  return 8 * forth.window_bytes / absl::ToDoubleSeconds(rtt);
+}
+
+double NetworkOptions::PayloadRate(int source, int destination) const {
+  const LinkOptions& forth = Link(source, destination);
+  return LowerRate(forth.rate_bits_per_second / forth.header_share,
+                   WindowRate(source, destination));
 }
 
 const LinkOptions& NetworkOptions::Link(int source, int destination) const {

@@ -21,6 +21,17 @@ absl::Time MediumArbiter::Grant(absl::Time handover, absl::Duration airtime) {
   return start;
 }
 
+absl::Time MediumArbiter::Fill(absl::Time handover, absl::Duration airtime) {
+  absl::Time begin = std::max(handover, forgotten_);
+  auto next = taken_.upper_bound(begin);
+  if (next != taken_.begin()) begin = std::max(begin, std::prev(next)->second);
+  absl::Time end = begin + airtime;
+  // What others have of that time is added at its end.
+  for (; next != taken_.end() && next->first < end; ++next) end += next->second - next->first;
+  Occupy(begin, end - begin);
+  return end;
+}
+
 void MediumArbiter::Occupy(absl::Time start, absl::Duration airtime) {
   if (airtime <= absl::ZeroDuration()) return;
   absl::Time end = start + airtime;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/network/access_link.h"
+#include "common/network/topology_links.h"
 #include "common/network/trace_config.h"
 
 namespace edgetp {
@@ -67,13 +68,8 @@ void ResolveOverrides(const v1::NetworkProfile& profile, int world_size, Network
   for (int source = 0; source < world_size; ++source) {
     for (int destination = 0; destination < world_size; ++destination) {
       v1::LinkConfig link = profile.link();
-      bool changed = false;
-      for (const v1::LinkOverride& rule : profile.overrides()) {
-        if (source == destination || !Matches(rule, source, destination)) continue;
-        link = MergeLinks(link, rule.link());
-        changed = true;
-      }
-      if (changed) network->overrides[{source, destination}] = ToLinkOptions(link, &network->link);
+      if (source != destination && MergeOverrides(profile, source, destination, &link))
+        network->overrides[{source, destination}] = ToLinkOptions(link, &network->link);
     }
   }
 }
@@ -114,7 +110,19 @@ v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& over
   // An override cannot leave a limit out that the default link has: an infinite one is none.
   if (std::isinf(link.rate_bits_per_second())) link.clear_rate_bits_per_second();
   if (std::isinf(link.ingress_rate_bits_per_second())) link.clear_ingress_rate_bits_per_second();
+  if (std::isinf(link.window_bytes())) link.clear_window_bytes();
   return link;
+}
+
+bool MergeOverrides(const v1::NetworkProfile& profile, int source, int destination,
+                    v1::LinkConfig* link) {
+  bool changed = false;
+  for (const v1::LinkOverride& rule : profile.overrides()) {
+    if (!Matches(rule, source, destination)) continue;
+    *link = MergeLinks(*link, rule.link());
+    changed = true;
+  }
+  return changed;
 }
 
 void ClearCapacity(v1::LinkConfig* link) {
@@ -136,6 +144,8 @@ LinkOptions ToLinkOptions(const v1::LinkConfig& config, const LinkOptions* base)
   link.rate_bits_per_second = config.rate_bits_per_second();
   link.trace = TraceOf(config, base);
   link.ingress_rate_bits_per_second = config.ingress_rate_bits_per_second();
+  if (config.has_header_share()) link.header_share = config.header_share();
+  link.window_bytes = std::isinf(config.window_bytes()) ? 0 : config.window_bytes();
   return link;
 }
 
@@ -151,6 +161,10 @@ absl::StatusOr<NetworkOptions> ResolveNetwork(const v1::NetworkProfile& profile,
     ResolveAccessLinks(profile, world_size, &network);
     return network;
   }
+  if (profile.has_topology()) {
+    RETURN_IF_ERROR(ResolveTopology(profile, world_size, &network));
+    return network;
+  }
   network.link = ToLinkOptions(profile.link(), nullptr);
   ResolveOverrides(profile, world_size, &network);
   return network;
@@ -160,13 +174,15 @@ DevicePath PathBetweenDevices(const v1::NetworkProfile& profile) {
   v1::NetworkProfile every = profile;
   every.clear_overrides();
   every.clear_partition();
+  every.clear_topology();
   // Without ranks there is nothing to reject.
   const NetworkOptions network = *ResolveNetwork(every, 2);
   const LinkOptions& link = network.link;
   double rate = link.trace == nullptr ? link.rate_bits_per_second : link.trace->MeanBitsPerSecond();
   rate = LowerRate(rate, link.ingress_rate_bits_per_second);
   if (network.shared_medium && profile.hop() == v1::HOP_ACCESS) rate = link.rate_bits_per_second;
-  return {link.PathDelay(), LowerRate(rate, network.interface_rate_bits_per_second)};
+  rate = LowerRate(rate, network.interface_rate_bits_per_second) / link.header_share;
+  return {link.PathDelay(), LowerRate(rate, network.WindowRate(0, 1))};
 }
 
 }  // namespace edgetp

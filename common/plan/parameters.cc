@@ -49,16 +49,19 @@ class Gpt2Table {
   void Block(int layer, const BlockTraits& traits) {
     const std::string prefix = absl::StrCat("h.", layer, ".");
     const bool partial = traits.partial_norms;
+    ++stage_;
     Norm(prefix + "ln_1", partial, true);
     Column(prefix + "attn.c_attn", 3 * C_, Split::kQkv, 3 * head_size_);
     Row(prefix + "attn.c_proj", C_, Split::kHeadRows, head_size_, traits,
         traits.partial_attention_bias);
+    ++stage_;
     Norm(prefix + "ln_2", partial, traits.second_norm);
     Column(prefix + "mlp.c_fc", 4 * C_, Split::kColumns, 1);
     Row(prefix + "mlp.c_proj", 4 * C_, Split::kColumnRows, 1, traits, traits.partial_mlp_bias);
   }
 
   void Head() {
+    ++stage_;
     Norm("ln_f", false, true);
     if (shape_.tied_head) return;
     Add({.name = "lm_head.weight",
@@ -71,7 +74,10 @@ class Gpt2Table {
   std::vector<ParameterSpec> Take() { return std::move(specs_); }
 
  private:
-  void Add(ParameterSpec spec) { specs_.push_back(std::move(spec)); }
+  void Add(ParameterSpec spec) {
+    spec.stage = stage_;
+    specs_.push_back(std::move(spec));
+  }
 
   void Norm(const std::string& name, bool partial, bool owned) {
     Add({.name = name + ".weight",
@@ -126,6 +132,7 @@ class Gpt2Table {
   const int64_t C_;
   const int64_t head_size_;
   const Split vocabulary_;
+  int stage_ = 0;
   std::vector<ParameterSpec> specs_;
 };
 
@@ -156,6 +163,14 @@ std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape) {
     table.Block(layer, TraitsOf(BlockKind::kTensorParallel));
   table.Head();
   return table.Take();
+}
+
+std::vector<ParameterSpec> Replicated(std::vector<ParameterSpec> specs) {
+  for (ParameterSpec& spec : specs) {
+    spec.split = Split::kReplicated;
+    spec.partial_gradient = false;
+  }
+  return specs;
 }
 
 int SharedAxis(const ParameterSpec& spec) {

@@ -49,6 +49,10 @@ struct ParameterSpec {
   // every pattern.
   bool owned = true;
   double element_bytes = sizeof(float);  // in memory
+  // Which stage of the forward pass has it: 0 the embedding, then attention and MLP of each block,
+  // last the head. The backward pass completes its gradient when it leaves that stage; of an output
+  // matrix that is the embedding, too, at the embedding.
+  int stage = 0;
 
   bool sharded() const { return split != Split::kReplicated; }
   bool decays() const { return full_shape.size() >= 2; }
@@ -63,6 +67,9 @@ std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape, const Pattern
 // The same of the model that files hold, whatever the pattern: t's blocks, which own everything.
 // shape.heads may be 0 (unknown): then nobody may ask for shards.
 std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape);
+
+// The same where every rank has all of them, and no rank sees a part of a gradient: of replicas.
+std::vector<ParameterSpec> Replicated(std::vector<ParameterSpec> specs);
 
 // The axis of the full tensor that ranks share: 0, the last one, or -1 where it is replicated.
 int SharedAxis(const ParameterSpec& spec);

@@ -25,14 +25,14 @@ constexpr double kInterval = 1.96;
 // What did not come up in n draws has, with 95 % confidence, a probability below 3 / n.
 constexpr double kRuleOfThree = 3;
 
-// Segments stay as they are up to about a million; beyond it, the price is one of larger segments.
-int64_t SegmentBytes(const AllReduceProblem& problem, const Algorithm& algorithm) {
-  constexpr double kMaxSegments = 1 << 20;
-  const double bytes = static_cast<double>(problem.wire_bytes()) *
-                       algorithm.elements_sent_per_element(problem.world_size) * problem.world_size;
-  const double segments = bytes / static_cast<double>(problem.segment_bytes);
-  if (!(segments > kMaxSegments)) return problem.segment_bytes;
-  return static_cast<int64_t>(bytes / kMaxSegments);
+// Pieces (segments, slices) stay as they are up to about a million; beyond it, the price is one of
+// larger ones.
+int64_t PricedPiece(const AllReduceProblem& problem, const Algorithm& algorithm, int64_t bytes) {
+  constexpr double kMaxPieces = 1 << 20;
+  const double sent = static_cast<double>(problem.wire_bytes()) *
+                      algorithm.elements_sent_per_element(problem.world_size) * problem.world_size;
+  const double pieces = sent / static_cast<double>(bytes);
+  return pieces > kMaxPieces ? static_cast<int64_t>(sent / kMaxPieces) : bytes;
 }
 
 // The price shall hold for the whole run, and a trace changes from second to second.
@@ -152,10 +152,12 @@ absl::Status CheckProblem(const AllReduceProblem& problem) {
     return absl::InvalidArgumentError(
         absl::StrCat("price all_reduce: bad size (elements=", problem.elements, ")"));
   }
-  if (problem.world_size < 1 || problem.segment_bytes < 1) {
+  if (problem.world_size < 1 || problem.segment_bytes < 1 || problem.slice_bytes < 1) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "price all_reduce: world_size and segment_bytes must be at least 1 (world_size=",
-        problem.world_size, " segment_bytes=", problem.segment_bytes, ")"));
+        "price all_reduce: world_size, segment_bytes and slice_bytes must be at least 1 "
+        "(world_size=",
+        problem.world_size, " segment_bytes=", problem.segment_bytes,
+        " slice_bytes=", problem.slice_bytes, ")"));
   }
   return absl::OkStatus();
 }
@@ -172,7 +174,8 @@ absl::StatusOr<AllReduceCost> PriceAllReduce(const AllReduceProblem& problem,
   options.network = PricedNetwork(problem.network);
   options.seed = kPricingSeed;
   options.algorithm = algorithm;
-  options.segment_bytes = SegmentBytes(problem, *row);
+  options.segment_bytes = PricedPiece(problem, *row, problem.segment_bytes);
+  options.slice_bytes = PricedPiece(problem, *row, problem.slice_bytes);
   DeviceOptions device;
   device.message_overhead = problem.device.message_overhead;
   device.message_bytes_per_second = problem.device.message_bytes_per_second;
@@ -211,6 +214,18 @@ std::string ChooseAlgorithm(const AllReduceProblem& problem) {
     }
   }
   return best.empty() ? Algorithms().front().name : best;
+}
+
+std::function<std::string(const AllReduceProblem&)> AlgorithmMemo::Chooser() const {
+  return [known = known_](const AllReduceProblem& problem) {
+    const DeviceOptions& device = problem.device;
+    const Key key(problem.world_size, problem.elements, problem.wire, problem.segment_bytes,
+                  device.message_overhead, device.message_bytes_per_second,
+                  device.codec_bytes_per_second);
+    const auto found = known->find(key);
+    if (found != known->end()) return found->second;
+    return (*known)[key] = ChooseAlgorithm(problem);
+  };
 }
 
 }  // namespace edgetp

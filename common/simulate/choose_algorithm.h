@@ -3,7 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <string>
+#include <tuple>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -23,6 +27,7 @@ struct AllReduceProblem {
   int64_t elements = 0;
   WireFormat wire;
   int64_t segment_bytes = kDefaultSegmentBytes;
+  int64_t slice_bytes = kDefaultSliceBytes;
   DeviceOptions device;  // what messages and encoding cost on each rank; the rest is not read
 
   int64_t wire_bytes() const { return wire.WireBytes(elements); }
@@ -46,8 +51,8 @@ inline constexpr int64_t kPriceBudget = 1 << 22;
 // loss, as many independent ones as bring the interval within 2 % of the mean, at least 32, as far
 // as the budget allows; always the same ones, so that all ranks of a run get the same answer. A
 // trace counts with its mean rate. A partition is ignored: it will be healed. Where an all-reduce
-// has more than a million segments, it is priced with larger ones, so that a choice among thousands
-// of ranks takes seconds.
+// has more than a million segments, it is priced with larger ones, and larger slices, so that a choice
+// among thousands of ranks takes seconds.
 // Errors: InvalidArgument for an unknown algorithm, one that the format cannot travel with, or a
 //   size below 1.
 absl::StatusOr<AllReduceCost> PriceAllReduce(const AllReduceProblem& problem,
@@ -61,5 +66,18 @@ bool ClearlyCheaper(absl::Duration price, absl::Duration than);
 // elementwise format they have equal bits, so that the choice changes times and never losses. Of
 // equally cheap ones, the first of the registry.
 std::string ChooseAlgorithm(const AllReduceProblem& problem);
+
+// What ChooseAlgorithm said, remembered for many runs over one network whose links are alike: the
+// network is no part of the question then.
+class AlgorithmMemo {
+ public:
+  // Answers as ChooseAlgorithm does; outlives the memo.
+  std::function<std::string(const AllReduceProblem&)> Chooser() const;
+
+ private:
+  using Key = std::tuple<int, int64_t, WireFormat, int64_t, absl::Duration, double, double>;
+  std::shared_ptr<std::map<Key, std::string>> known_ =
+      std::make_shared<std::map<Key, std::string>>();
+};
 
 }  // namespace edgetp

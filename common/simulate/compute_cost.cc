@@ -23,6 +23,18 @@ bool ToldApart(const std::vector<PlanStep>& steps) {
   });
 }
 
+// Whether the finer model prices the list on the device.
+bool Finer(const std::vector<PlanStep>& steps, const DeviceOptions& device) {
+  return device.elementwise_bytes_per_second != 0 && ToldApart(steps);
+}
+
+void Add(const ComputeStep& step, SegmentWork* work) {
+  work->product_flops += step.product_flops;
+  work->elementwise_bytes += step.elementwise_bytes;
+  work->operations += step.operations;
+  if (step.phase == Phase::kOptimizer) work->optimizer_bytes += step.bytes_touched;
+}
+
 std::vector<absl::Duration> RooflineDurations(const std::vector<PlanStep>& steps,
                                               const DeviceOptions& device) {
   std::vector<absl::Duration> durations(1);
@@ -114,21 +126,30 @@ std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps) {
       works.push_back({.beside_collective = entry->part != CollectivePart::kStart});
       continue;
     }
-    const auto* compute = std::get_if<ComputeStep>(&step);
-    SegmentWork& work = works.back();
-    work.product_flops += compute->product_flops;
-    work.elementwise_bytes += compute->elementwise_bytes;
-    work.operations += compute->operations;
-    if (compute->phase == Phase::kOptimizer) work.optimizer_bytes += compute->bytes_touched;
+    Add(std::get<ComputeStep>(step), &works.back());
   }
   return works;
 }
 
 std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
                                              const DeviceOptions& device) {
-  const bool finer = device.elementwise_bytes_per_second != 0 && ToldApart(steps);
   std::vector<absl::Duration> durations =
-      finer ? FinerDurations(steps, device) : RooflineDurations(steps, device);
+      Finer(steps, device) ? FinerDurations(steps, device) : RooflineDurations(steps, device);
+  Scale(device.compute_factor, &durations);
+  return durations;
+}
+
+std::vector<absl::Duration> StepDurations(const std::vector<PlanStep>& steps,
+                                          const DeviceOptions& device) {
+  const bool finer = Finer(steps, device);
+  std::vector<absl::Duration> durations;
+  for (const PlanStep& step : steps) {
+    const auto* compute = std::get_if<ComputeStep>(&step);
+    if (compute == nullptr) continue;
+    SegmentWork work;
+    Add(*compute, &work);
+    durations.push_back(finer ? DurationOf(work, device) : RooflineOf(*compute, device));
+  }
   Scale(device.compute_factor, &durations);
   return durations;
 }

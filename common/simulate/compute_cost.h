@@ -98,6 +98,11 @@ std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
 // Each of them takes `factor` times as long. Exactly nothing changes at 1.
 void Scale(double factor, std::vector<absl::Duration>* durations);
 
+// What each ComputeStep of the list takes by itself. A segment's overhead, which is none's, comes on
+// top.
+std::vector<absl::Duration> StepDurations(const std::vector<PlanStep>& steps,
+                                          const DeviceOptions& device);
+
 // For every rank of the plan. `devices` is by rank; a single entry stands for all ranks.
 ComputeTable BuildComputeTable(const StepPlan& plan, const std::vector<DeviceOptions>& devices);
 

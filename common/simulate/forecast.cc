@@ -21,15 +21,17 @@ constexpr char kNoAlgorithm[] = "none";
 // Where devices throttle: a settled temperature may be far away.
 constexpr int kMaxHeatSteps = 1000;
 
-absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast,
+absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast, int world_size,
                                                 NetworkOptions network) {
   TimelineOptions options;
-  options.world_size = forecast.plan.world_size;
+  options.world_size = world_size;
   options.network = std::move(network);
   options.seed = forecast.seed;
   options.algorithm = forecast.algorithm;
   options.segment_bytes = forecast.segment_bytes;
+  options.slice_bytes = forecast.slice_bytes;
   options.stop = forecast.stop;
+  options.choose = forecast.choose;
   options.devices = ToDeviceOptions(forecast.devices);
   return TimelineSimulator::Create(std::move(options));
 }
@@ -41,11 +43,14 @@ absl::Status CheckObservable(int64_t segments) {
       "; take fewer layers, workers or micro-batches, or larger collective.segment_bytes"));
 }
 
-std::string ActivationAlgorithm(TimelineSimulator& simulator, const StepPlan& plan) {
-  for (const PlanStep& step : plan.steps.front()) {
-    const auto* reduce = std::get_if<CollectiveStep>(&step);
-    if (reduce == nullptr || reduce->tag.traffic != TrafficClass::kActivationForward) continue;
-    return simulator.AlgorithmFor(reduce->elements, reduce->wire);
+// Of activations, or where nobody sums them, of gradients.
+std::string MainAlgorithm(TimelineSimulator& simulator, const StepPlan& plan) {
+  for (const TrafficClass traffic : {TrafficClass::kActivationForward, TrafficClass::kGradSync}) {
+    for (const PlanStep& step : plan.steps.front()) {
+      const auto* reduce = std::get_if<CollectiveStep>(&step);
+      if (reduce == nullptr || reduce->kind != CollectiveKind::kAllReduce) continue;
+      if (reduce->tag.traffic == traffic) return simulator.AlgorithmFor(*reduce);
+    }
   }
   return kNoAlgorithm;
 }
@@ -96,7 +101,8 @@ absl::StatusOr<Forecast> RunForecast(const ForecastCase& forecast, const StepPla
                                      TimelineObserver* observer) {
   ASSIGN_OR_RETURN(NetworkOptions network, ResolveNetwork(forecast.network, plan.world_size));
   int steps = forecast.steps.value_or(ForecastSteps(network));
-  ASSIGN_OR_RETURN(TimelineSimulator simulator, MakeSimulator(forecast, std::move(network)));
+  ASSIGN_OR_RETURN(TimelineSimulator simulator,
+                   MakeSimulator(forecast, plan.world_size, std::move(network)));
   if (observer != nullptr) RETURN_IF_ERROR(CheckObservable(simulator.Segments(plan)));
   const ComputeTable compute =
       BuildComputeTable(plan, ToDeviceOptions(BoardsOf(forecast, plan.world_size)));
@@ -112,7 +118,7 @@ absl::StatusOr<Forecast> RunForecast(const ForecastCase& forecast, const StepPla
   }
   FinishMeans(steps, &result);
   result.heat = boards.heat();
-  result.algorithm = ActivationAlgorithm(simulator, plan);
+  result.algorithm = MainAlgorithm(simulator, plan);
   result.bytes_on_the_wire_per_rank = simulator.BytesOnTheWirePerRank(plan);
   result.counts = simulator.counts();
   return result;

@@ -25,11 +25,13 @@ struct ForecastCase {
   v1::NetworkProfile network;
   std::string algorithm = "auto";
   int64_t segment_bytes = kDefaultSegmentBytes;
+  int64_t slice_bytes = kDefaultSliceBytes;
   uint64_t seed = 0;
   std::optional<int> steps;  // absent: ForecastSteps, or until devices that throttle have settled
   std::optional<int>
       draw;  // of boards that differ (variation.h); absent: all as their profiles say
   std::function<bool()> stop;  // TimelineOptions::stop
+  std::function<std::string(const AllReduceProblem&)> choose;  // TimelineOptions::choose
 };
 
 // Steps that are simulated where nobody says how many: enough for a p99 where the network is
@@ -50,7 +52,8 @@ struct Forecast {
   std::optional<v1::Heat> heat;          // absent where no device can throttle
 };
 
-// `plan` is BuildStepPlan of the case: who has many networks for one plan builds it once.
+// `plan` is BuildStepPlan of the case, or another strategy's, whose ranks the devices are: who has many
+// networks for one plan builds it once.
 // `observer` sees the last step.
 // Errors: those of ResolveNetwork and TimelineSimulator; InvalidArgument for an observer of more
 //   than kMaxObservedSegments.

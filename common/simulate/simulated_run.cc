@@ -19,6 +19,8 @@ TimelineOptions ToTimelineOptions(const v1::RunConfig& config, NetworkOptions ne
   options.seed = config.seed();
   options.algorithm = config.collective().algorithm();
   options.segment_bytes = config.collective().segment_bytes();
+  if (config.collective().has_slice_bytes())
+    options.slice_bytes = config.collective().slice_bytes();
   options.devices = DeviceOptionsOf(config);
   if (options.devices.empty())
     options.devices = {DeviceOptions{.message_overhead = kHostMessageOverhead}};
@@ -32,6 +34,8 @@ absl::StatusOr<ForecastCase> ToForecastCase(const v1::RunConfig& config) {
   forecast.network = config.has_network() ? config.network() : UnlimitedNetwork();
   forecast.algorithm = config.collective().algorithm();
   forecast.segment_bytes = config.collective().segment_bytes();
+  if (config.collective().has_slice_bytes())
+    forecast.slice_bytes = config.collective().slice_bytes();
   forecast.seed = config.seed();
   return forecast;
 }
@@ -41,6 +45,7 @@ AllReduceProblem ProblemOf(const TimelineOptions& options) {
   problem.network = options.network;
   problem.world_size = options.world_size;
   problem.segment_bytes = options.segment_bytes;
+  problem.slice_bytes = options.slice_bytes;
   if (!options.devices.empty()) problem.device = OfRank(options.devices, 0);
   return problem;
 }

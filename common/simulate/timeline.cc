@@ -26,10 +26,11 @@ absl::Duration StepTimeline::MeanHidden() const {
 }
 
 absl::StatusOr<TimelineSimulator> TimelineSimulator::Create(TimelineOptions options) {
-  if (options.world_size < 1 || options.segment_bytes < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("simulator: world_size and segment_bytes must be at least 1 (world_size=",
-                     options.world_size, " segment_bytes=", options.segment_bytes, ")"));
+  if (options.world_size < 1 || options.segment_bytes < 1 || options.slice_bytes < 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "simulator: world_size, segment_bytes and slice_bytes must be at least 1 (world_size=",
+        options.world_size, " segment_bytes=", options.segment_bytes,
+        " slice_bytes=", options.slice_bytes, ")"));
   }
   const size_t devices = options.devices.size();
   if (devices > 1 && devices != static_cast<size_t>(options.world_size)) {
@@ -57,21 +58,23 @@ void TimelineSimulator::SetNetwork(NetworkOptions network) {
 }
 
 std::string TimelineSimulator::AlgorithmFor(int64_t elements, const WireFormat& wire) {
-  return engine_->AllReduceSchedule(elements, wire).algorithm;
+  return AlgorithmFor(CollectiveStep{CollectiveTag{}, elements, wire});
+}
+
+std::string TimelineSimulator::AlgorithmFor(const CollectiveStep& collective) {
+  return engine_->ScheduleOf(collective).algorithm;
 }
 
 double TimelineSimulator::BytesOnTheWirePerRank(const StepPlan& plan) {
   double bytes = 0;
-  for (const CollectiveStep& step : Collectives(plan.steps.front()))
-    bytes += engine_->BytesSent(step);
+  ForEachCollective(plan, [&](const CollectiveStep& step) { bytes += engine_->BytesSent(step); });
   return bytes / plan.world_size;
 }
 
 int64_t TimelineSimulator::Segments(const StepPlan& plan) {
   int64_t segments = 0;
-  for (const CollectiveStep& step : Collectives(plan.steps.front())) {
-    segments += engine_->SegmentsOf(step);
-  }
+  ForEachCollective(plan,
+                    [&](const CollectiveStep& step) { segments += engine_->SegmentsOf(step); });
   return segments;
 }
 

@@ -22,12 +22,15 @@
 
 namespace edgetp {
 
+struct AllReduceProblem;  // choose_algorithm.h
+
 struct TimelineOptions {
   int world_size = 1;
   NetworkOptions network;
   uint64_t seed = 0;               // of the run: the key of jitter and loss
   std::string algorithm = "auto";  // a row of the registry, or auto: ChooseAlgorithm for each size
   int64_t segment_bytes = kDefaultSegmentBytes;
+  int64_t slice_bytes = kDefaultSliceBytes;  // on the wire, of algorithms that cut slices
   // Messages, encoding, staging and overlap_efficiency of each rank; a single entry stands for all.
   // Empty: software costs nothing.
   std::vector<DeviceOptions> devices;
@@ -37,6 +40,8 @@ struct TimelineOptions {
   // Takes the timeline of an all-reduce from an identical one before, where the network is
   // deterministic (fold.h). Changes no result; only tests turn it off.
   bool fold = true;
+  // What `auto` asks; absent: ChooseAlgorithm.
+  std::function<std::string(const AllReduceProblem&)> choose;
   // Asked now and then while a step is simulated, where there is one: true ends it.
   std::function<bool()> stop;
 };
@@ -67,7 +72,7 @@ struct SimulatorCounts {
 
 class TimelineSimulator {
  public:
-  // Errors: InvalidArgument for an unknown algorithm, a world size or segment size below 1, or a
+  // Errors: InvalidArgument for an unknown algorithm, a world size, segment or slice below 1, or a
   //   number of devices that is not 0, 1 or the world size.
   static absl::StatusOr<TimelineSimulator> Create(TimelineOptions options);
   TimelineSimulator(TimelineSimulator&&) noexcept;
@@ -80,7 +85,8 @@ class TimelineSimulator {
   // A rank starts when it has ended the call before; queues, message
   // numbers and clocks carry over. The plan may differ from call to call (training, evaluation).
   // Errors:
-  //   InvalidArgument    plan or compute do not fit the world size or one another, or CheckHandles
+  //   InvalidArgument    plan or compute do not fit the world size or one another; CheckHandles, and
+  //                      CheckGroups where the plan has groups
   //   Unavailable        a partition separates ranks that must talk
   //   ResourceExhausted  too many segments are under way at once
   //   Cancelled          `stop` said so
@@ -95,6 +101,8 @@ class TimelineSimulator {
 
   // The algorithm that all-reduces of this size use: what `auto` became.
   std::string AlgorithmFor(int64_t elements, const WireFormat& wire);
+  // The same of a group; of what is no all-reduce, the name of its schedule.
+  std::string AlgorithmFor(const CollectiveStep& collective);
 
   // Payload that a rank sends in one step of the plan, mean over ranks; and the segments of all
   // ranks.

@@ -182,8 +182,9 @@ TEST(SimulateOptionsTest, AllStandsForEveryAlgorithmOnce) {
   SimulateFlags flags = Flags();
   flags.algorithms = {"ring", "all"};
   Faults faults;
-  EXPECT_THAT(ResolveAlgorithms(flags, &faults),
-              ElementsAre("ring", "direct", "two_phase", "halving_doubling", "star"));
+  EXPECT_THAT(
+      ResolveAlgorithms(flags, &faults),
+      ElementsAre("ring", "direct", "two_phase", "halving_doubling", "star", "ring_sliced"));
 }
 
 TEST(SimulateOptionsTest, AllMeansThoseThatTakeTheWireFormats) {
@@ -193,6 +194,18 @@ TEST(SimulateOptionsTest, AllMeansThoseThatTakeTheWireFormats) {
   Faults faults;
   EXPECT_THAT(ResolveAlgorithms(flags, &faults), ElementsAre("direct", "two_phase", "star"));
   EXPECT_TRUE(faults.status().ok());
+}
+
+TEST(SimulateOptionsTest, ASliceIsThatOfRunsAndOfSingleAllReduces) {
+  SimulateFlags flags = Flags();
+  flags.run.slice = "256KiB";
+  Faults faults;
+  EXPECT_EQ(ResolveSimulation(flags, &faults)[0].run.forecast.slice_bytes, 256 << 10);
+  flags.bytes = {"4KiB"};
+  EXPECT_EQ(ResolveAllReduces(flags, &faults)[0].slice_bytes, 256 << 10);
+  EXPECT_TRUE(faults.status().ok());
+  flags.run.slice = "1000";
+  EXPECT_THAT(Refused(flags), HasSubstr("--slice: must be in [1 KiB, 1 GiB] (got 1000)"));
 }
 
 TEST(SimulateOptionsTest, SizesGiveAnAllReduceForEachNetworkAndWorldSize) {
@@ -239,6 +252,49 @@ TEST(SimulateOptionsTest, EveryShippedDeviceAndNetworkCanBeSimulated) {
     const auto report = Simulate(cell.run);
     EXPECT_TRUE(report.ok()) << cell.run.device << ": " << report.status();
   }
+}
+
+TEST(SimulateOptionsTest, StrategiesAreRowsOfTheSamePlace) {
+  SimulateFlags flags = Flags();
+  flags.workers = {4};
+  flags.strategy.strategies = {"one,tensor,data=2,tensor=2,pipeline"};
+  flags.run.micro_batches = 8;
+  const std::vector<SimulateCell> cells = Resolved(flags);
+  ASSERT_EQ(cells.size(), 4u);
+  EXPECT_EQ(cells[2].pattern, "data=2,tensor=2");
+  EXPECT_EQ(cells[2].run.strategy->strategy, "data=2,tensor=2");
+  EXPECT_EQ(cells[2].run.forecast.plan.micro_batches, 8);
+}
+
+TEST(SimulateOptionsTest, PatternsAreRowsOfStrategiesThatShareTensors) {
+  SimulateFlags flags = Flags();
+  flags.patterns = {"tttt", "sppp"};
+  flags.strategy.strategies = {"tensor,data"};
+  std::vector<std::string> names;
+  for (const SimulateCell& cell : Resolved(flags)) names.push_back(cell.pattern);
+  EXPECT_THAT(names, ElementsAre("tensor tttt", "data", "tensor sppp"));
+}
+
+// MiniGPT has four heads.
+TEST(SimulateOptionsTest, WorkersNeedNotDivideWhatTheyDoNotShare) {
+  SimulateFlags flags = Flags();
+  flags.workers = {6};
+  flags.strategy.strategies = {"data"};
+  EXPECT_EQ(Resolved(flags).size(), 1u);
+  flags.strategy.strategies = {"tensor"};
+  EXPECT_THAT(Refused(flags), HasSubstr("heads=4"));
+}
+
+TEST(SimulateOptionsTest, FaultsOfStrategiesAreTold) {
+  SimulateFlags flags = Flags();
+  flags.strategy.schedule = "gpipe";
+  EXPECT_THAT(Refused(flags), HasSubstr("--schedule: belongs to --strategy, which is absent"));
+  flags.strategy.strategies = {"data=3,tensor=2"};
+  EXPECT_THAT(Refused(flags), HasSubstr("3 * 2 = 6 ranks, but workers=2"));
+  flags.strategy = {.strategies = {"pipeline"}, .schedule = "2f2b"};
+  EXPECT_THAT(Refused(flags), HasSubstr("--schedule: pipeline schedule: unknown name"));
+  flags.strategy = {.strategies = {"data"}, .bucket = "many"};
+  EXPECT_THAT(Refused(flags), HasSubstr("--bucket"));
 }
 
 TEST(SimulateOptionsTest, EnergyThatIsAskedForMustBeKnown) {

@@ -88,6 +88,7 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"collective.deadline_seconds=0", "collective.deadline_seconds: must be"},
         Rule{"collective.segment_bytes=4194304",
              "collective.segment_bytes: must be in [1024, 4190208] bytes (got 4194304 bytes)"},
+        Rule{"collective.slice_bytes=1000", "collective.slice_bytes: must be in [1024, "},
         Rule{"network.link.rate_bits_per_second=-5",
              "network.link.rate_bits_per_second: must be a finite number above 0 (got -5 bit/s)"},
         Rule{"network.link.delay_us=-1", "network.link.delay_us: must be in [0, "},
@@ -403,6 +404,7 @@ TEST(ConvertTest, ARunBecomesPlanOptions) {
   EXPECT_EQ(options->wire_forward.name(), "bf16");
   EXPECT_EQ(options->wire_backward.name(), "fp32");
   EXPECT_EQ(options->micro_batches, 2);
+  EXPECT_FALSE(options->feedback_activations || options->feedback_grad_sync);
   EXPECT_EQ(options->split, (std::vector<int>{3, 1}));
   EXPECT_THAT(ErrorOf(ToPlanOptions(CompleteRun({"model.vocabulary=none"})).status()),
               HasSubstr("model.vocabulary: must be set"));

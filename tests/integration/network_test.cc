@@ -131,5 +131,29 @@ TEST_F(ChangingNetworkTest, WithoutANetworkNothingIsJudged) {
   EXPECT_THAT(verdict["reason"].get<std::string>(), HasSubstr("not judged"));
 }
 
+// 16 KiB take 65.5 ms of the middle, which four messages of each direction pass: 262 ms and the
+// delay, where pairs with links of their own would take 66 ms. The coordinator keeps the queue.
+TEST_F(ChangingNetworkTest, AllThatCrossATopologyWaitForOneAnother) {
+  std::string sites = "name: 'sites' topology { switches { name: 'a' } switches { name: 'b' } ";
+  for (const char* link : {"['h0', 'a']", "['h1', 'a']", "['h2', 'b']", "['h3', 'b']"}) {
+    absl::StrAppend(&sites, "links { between: ", link, " rate_bits_per_second: 1e9 } ");
+  }
+  for (const char* host : {"h0", "h1", "h2", "h3"})
+    absl::StrAppend(&sites, "hosts { name: '", host, "' } ");
+  absl::StrAppend(&sites,
+                  "links { between: ['a', 'b'] delay_us: 5000 rate_bits_per_second: 2e6 } }");
+  std::ofstream(folder_ + "/net.textproto") << sites;
+  const CommandResult bench =
+      RunEdgetp(folder_, {"bench", "allreduce", "--bytes=16KiB", "--iterations=3", "--workers=4",
+                          "--allreduce=direct", "--network=./net.textproto", "--format=json"});
+  ASSERT_EQ(bench.code, 0) << bench.err;
+  const nlohmann::json report = nlohmann::json::parse(bench.out);
+  EXPECT_GE(report["rows"][0]["median_us"].get<double>(), 4 * 65'536 + 5'000);
+  const CommandResult crowded =
+      RunEdgetp(folder_, {"bench", "allreduce", "--workers=5", "--network=./net.textproto"});
+  EXPECT_EQ(crowded.code, 2);
+  EXPECT_THAT(crowded.err, HasSubstr("topology.hosts: each of workers=5 needs a host (got 4)"));
+}
+
 }  // namespace
 }  // namespace edgetp

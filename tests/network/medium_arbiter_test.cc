@@ -27,6 +27,19 @@ TEST(MediumArbiterTest, ALateRequestTakesTheFirstGapThatIsLongEnough) {
             start + absl::Milliseconds(6));
 }
 
+TEST(MediumArbiterTest, PacketsFillWhateverIsFree) {
+  MediumArbiter arbiter;
+  const absl::Time start = absl::UnixEpoch();
+  const auto at = [start](int ms) { return start + absl::Milliseconds(ms); };
+  arbiter.Occupy(at(2), absl::Milliseconds(2));
+  arbiter.Occupy(at(7), absl::Milliseconds(2));
+  EXPECT_EQ(arbiter.Fill(at(3), absl::Milliseconds(1)), at(5));   // from 4 on
+  EXPECT_EQ(arbiter.Fill(start, absl::Milliseconds(4)), at(7));   // 0 to 2 and 5 to 7
+  EXPECT_EQ(arbiter.Fill(start, absl::Milliseconds(3)), at(12));  // nothing is left before 9
+  EXPECT_EQ(arbiter.Fill(at(20), absl::ZeroDuration()), at(20));
+  EXPECT_EQ(arbiter.Grant(start, absl::Milliseconds(1)), at(12));
+}
+
 TEST(MediumArbiterTest, WhatIsLongPastIsForgottenAndNotGrantedAgain) {
   MediumArbiter arbiter;
   const absl::Time start = absl::UnixEpoch();

@@ -172,6 +172,42 @@ TEST_F(ServerTest, TheMediumIsGrantedInTurnToTheRunningJobOnly) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(ServerTest, TrunksAreSharedByAllWorkersOfTheRunningJob) {
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  StartRun(&first, &second);
+  const auto cluster = v1::Cluster::NewStub(channel_);
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  const auto stream = cluster->ReserveMedium(&context);
+  v1::MediumRequest request;
+  request.set_job("a");
+  request.set_handover_ns(1000);
+  request.set_airtime_ns(500);
+  for (const int trunk : {3, 4}) {
+    v1::TrunkPassage* const passage = request.add_passages();
+    passage->set_trunk(trunk);
+    passage->set_offset_ns(10 * trunk);
+    passage->set_airtime_ns(500);
+  }
+  v1::MediumGrant grant;
+  for (const int64_t start_ns : {1000, 1500, 2000}) {
+    stream->Write(request);
+    ASSERT_TRUE(stream->Read(&grant));
+    EXPECT_EQ(grant.start_ns(), start_ns);
+  }
+  request.mutable_passages(1)->set_trunk(5);
+  request.mutable_passages()->SwapElements(0, 1);
+  request.mutable_passages()->RemoveLast();
+  stream->Write(request);
+  ASSERT_TRUE(stream->Read(&grant));
+  EXPECT_EQ(grant.start_ns(), 1000) << "nobody was on that one";
+  request.mutable_passages(0)->set_trunk(-1);
+  stream->Write(request);
+  EXPECT_FALSE(stream->Read(&grant));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(ServerTest, AMediumIsGrantedOnTheClockOfAWorkerThatSaysItsTime) {
   FakeWorker first(server_->address());
   FakeWorker second(server_->address());

@@ -39,10 +39,22 @@ TEST(AllReduceReportTest, OneOfARowsGroupIsTheCheapest) {
   for (const v1::AllReducePrice& row : report.rows()) {
     if (!row.cheapest()) continue;
     ++cheapest;
-    EXPECT_EQ(row.algorithm(), row.bytes() < 1000 ? "direct" : "two_phase");
-    EXPECT_TRUE(row.chosen_by_auto());
+    EXPECT_EQ(row.algorithm(), row.bytes() < 1000 ? "direct" : "ring_sliced");
   }
   EXPECT_EQ(cheapest, 2);
+}
+
+// A sliced ring is a delay faster, and sums in another order.
+TEST(AllReduceReportTest, AutoTakesTheCheapestThatSumsInRankOrder) {
+  v1::AllReduceReport report;
+  std::vector<std::string> names;
+  for (const Algorithm& algorithm : Algorithms()) names.push_back(algorithm.name);
+  ASSERT_TRUE(AppendPrices(Problem(10), names, &report).ok());
+  ASSERT_TRUE(AppendPrices(Problem(10'000'000), names, &report).ok());
+  for (const v1::AllReducePrice& row : report.rows()) {
+    EXPECT_EQ(row.chosen_by_auto(),
+              row.algorithm() == std::string(row.bytes() < 1000 ? "direct" : "two_phase"));
+  }
 }
 
 TEST(AllReduceReportTest, AutoIsTheOneThatItChooses) {

@@ -1,6 +1,7 @@
 // Closed forms: what all-reduces take on uniform links, derived by hand, to a microsecond.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "common/network/network_profile.h"
@@ -50,6 +51,28 @@ TEST(ClosedFormTest, Ring) {
     ExpectNear(OneAllReduce(UniformOptions(p, "ring")),
                2 * (p - 1) * (kDelay + OnWire(1.0 * kElements / p)));
   }
+}
+
+// m slices for each of P chunks, w = w(n/P/m) for one. The first m leave one after another, by m w.
+// Slice k of a step is there d later than it leaves, and goes on at once, unless the interface still
+// sends slices of the step before: so a step begins max(m w, w + d) after the one before it, and the
+// last of 2 (P-1) takes m w + d. T = (2 (P-1) - 1) max(m w, w + d) + m w + d.
+TEST(ClosedFormTest, RingSliced) {
+  for (const int p : {2, 3, 4, 5, 7, 8}) {
+    for (const int m : {1, 2, 4, 16}) {
+      TimelineOptions options = UniformOptions(p, "ring_sliced");
+      options.slice_bytes = 4 * kElements / p / m;
+      const absl::Duration w = OnWire(1.0 * kElements / p / m);
+      ExpectNear(OneAllReduce(options),
+                 (2 * (p - 1) - 1) * std::max(m * w, w + kDelay) + m * w + kDelay);
+    }
+  }
+}
+
+TEST(ClosedFormTest, OneSlicePerChunkIsTheRing) {
+  TimelineOptions options = UniformOptions(4, "ring_sliced");
+  options.slice_bytes = 4 * kElements;
+  EXPECT_EQ(OneAllReduce(options), OneAllReduce(UniformOptions(4, "ring")));
 }
 
 // Q ranks, a power of two. Halving round i = 1 .. log2 Q exchanges n/2^i bytes with one partner,

@@ -52,6 +52,7 @@ class AllReduceTest : public ::testing::TestWithParam<std::tuple<int, std::strin
     CollectiveGroupOptions options;
     options.choose = FixedAlgorithm(algorithm().name);
     options.segment_bytes = 100'000;  // several segments, and a last one that is shorter
+    options.slice_bytes = 120'000;    // several slices of several segments
     return options;
   }
 };

@@ -162,6 +162,71 @@ TEST(EmulationTest, ASharedMediumIsReservedOncePerMessage) {
   EXPECT_EQ(air.reservations, 6);
 }
 
+// The trunks of all ranks of a test.
+class SharedTrunks final : public MediumReservation {
+ public:
+  absl::StatusOr<absl::Time> Reserve(absl::Time, absl::Duration) override {
+    return absl::InternalError("there is no medium");
+  }
+  absl::StatusOr<absl::Duration> Pass(absl::Time start, absl::Duration span,
+                                      absl::Span<const TrunkPassage> passages) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++pieces;
+    return trunks_.Pass(start, span, passages);
+  }
+  int pieces = 0;
+
+ private:
+  std::mutex mutex_;
+  Trunks trunks_;
+};
+
+// 0 and 1 are on one side of a trunk, 2 and 3 on the other.
+NetworkOptions OverATrunk() {
+  NetworkOptions network = DelayOf(absl::Milliseconds(1));
+  network.link.rate_bits_per_second = 8e6;
+  network.trunks = {"there", "back"};
+  for (const int here : {0, 1}) {
+    for (const int there : {2, 3}) {
+      for (const auto& [pair, trunk] :
+           {std::pair(std::pair(here, there), 0), std::pair(std::pair(there, here), 1)}) {
+        network.overrides[pair] = network.link;
+        network.overrides[pair].trunks = {{trunk, absl::ZeroDuration(), 8e6}};
+      }
+    }
+  }
+  return network;
+}
+
+TEST(EmulationTest, TrunksAreAskedForOncePerSegmentThatPassesThem) {
+  LocalCluster cluster(4);
+  SharedTrunks trunks;
+  CollectiveGroupOptions options = Over(OverATrunk());
+  options.choose = FixedAlgorithm("direct");
+  options.medium = &trunks;
+  ExpectAllOk(cluster.OnEachGroup(options, [](CollectiveGroup& group) {
+    std::vector<float> data(500, 1.0f);  // two segments
+    return group.AllReduce(kForwardTag, absl::MakeSpan(data));
+  }));
+  EXPECT_EQ(trunks.pieces, 8 * 2);
+}
+
+TEST(StampTest, WhoWaitsOnATrunkIsStampedLaterAndLeavesAtOnce) {
+  SharedTrunks trunks;
+  EmulatedNetwork first(0, 4, OverATrunk(), 42, &trunks);
+  EmulatedNetwork second(1, 4, OverATrunk(), 42, &trunks);
+  const OutgoingMessage across{2, absl::FromUnixSeconds(1000), {1000, 1000}};
+  const OutgoingMessage inside{0, absl::FromUnixSeconds(1000), {1000}};
+  const std::vector<SegmentTimes> one = **first.Stamp(across);
+  const std::vector<SegmentTimes> other = **second.Stamp(across);
+  const std::vector<SegmentTimes> near = **second.Stamp(inside);
+  EXPECT_EQ(other[0].first_bit_ns - one[0].first_bit_ns, 2'000'000);
+  EXPECT_EQ(other[1].last_bit_ns - one[1].last_bit_ns, 2'000'000);
+  EXPECT_EQ(near[0].egress_start_ns - near[0].handover_ns, 2'000'000) << "behind its own alone";
+  EmulatedNetwork none(3, 4, OverATrunk(), 42, nullptr);
+  EXPECT_TRUE(none.Stamp({0, absl::FromUnixSeconds(1000), {1000}}).ok()) << "its own arbiter";
+}
+
 class RefusedAir final : public MediumReservation {
  public:
   absl::StatusOr<absl::Time> Reserve(absl::Time, absl::Duration) override {
@@ -181,6 +246,16 @@ TEST(EmulationTest, AnArbiterThatFailsEndsTheCollective) {
       cluster.OnEachGroup(options, [](CollectiveGroup& group) { return OneStep(group, 10); });
   for (const absl::Status& status : results)
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+}
+
+TEST(EmulationTest, AnArbiterWithoutTrunksEndsTheCollective) {
+  LocalCluster cluster(4);
+  RefusedAir air;
+  CollectiveGroupOptions options = Over(OverATrunk());
+  options.medium = &air;
+  const auto results =
+      cluster.OnEachGroup(options, [](CollectiveGroup& group) { return OneStep(group, 10); });
+  for (const absl::Status& status : results) EXPECT_FALSE(status.ok());
 }
 
 TEST(StampTest, TheSegmentsOfAMessageShareOneDraw) {

@@ -22,6 +22,11 @@ SegmentTimes ToTimes(const Departure& departure) {
 
 }  // namespace
 
+absl::StatusOr<absl::Duration> MediumReservation::Pass(absl::Time, absl::Duration,
+                                                       absl::Span<const TrunkPassage>) {
+  return absl::UnimplementedError("reserve medium: this arbiter knows no trunks");
+}
+
 Departure ToDeparture(const SegmentTimes& times) {
   Departure departure;
   departure.handover = absl::FromUnixNanos(times.handover_ns);
@@ -73,7 +78,7 @@ bool EmulatedNetwork::Connected(int peer) {
 
 double EmulatedNetwork::RateTo(int peer) {
   TakeUpdate();
-  return model_.network().Link(rank_, peer).rate_bits_per_second;
+  return model_.network().PayloadRate(rank_, peer);
 }
 
 absl::StatusOr<std::optional<std::vector<SegmentTimes>>> EmulatedNetwork::Stamp(
@@ -91,11 +96,24 @@ absl::StatusOr<std::optional<std::vector<SegmentTimes>>> EmulatedNetwork::Stamp(
   }
   std::vector<SegmentTimes> result;
   for (const int64_t size : segment_bytes) {
-    const Departure d = model_.Depart(handover, rank_, peer, size, impairment, granted);
+    ASSIGN_OR_RETURN(const Departure d, Depart(message, size, impairment, granted));
     if (granted.has_value()) *granted += model_.Airtime(rank_, peer, size);
     result.push_back(ToTimes(d));
   }
   return result;
+}
+
+absl::StatusOr<Departure> EmulatedNetwork::Depart(const OutgoingMessage& message, int64_t bytes,
+                                                  const Impairment& impairment,
+                                                  std::optional<absl::Time> granted) {
+  const int peer = message.peer;
+  const std::vector<TrunkPassage> passages = model_.PassagesOf(rank_, peer, bytes);
+  if (medium_ == nullptr || passages.empty())
+    return model_.Depart(message.handover, rank_, peer, bytes, impairment, granted);
+  const LinkModel::Egress egress = model_.Leave(message.handover, rank_, peer, bytes);
+  ASSIGN_OR_RETURN(const absl::Duration waits,
+                   medium_->Pass(egress.start, egress.end - egress.start, passages));
+  return model_.Fly(egress, rank_, peer, bytes, impairment, waits);
 }
 
 absl::Time EmulatedNetwork::Arrive(int source, const SegmentTimes& times) {

@@ -18,13 +18,18 @@
 
 namespace edgetp {
 
-// Asks the arbiter of a shared medium, who is one for all ranks of a job, for the next free time.
+// Asks the arbiter of what several ranks share, who is one for all ranks of a job, for the next free
+// time.
 class MediumReservation {
  public:
   virtual ~MediumReservation() = default;
   // The start of `airtime` on the medium, not before `handover`. All times are MonotonicNow's.
   // Blocks until: the answer is there; has a deadline of its own.
   virtual absl::StatusOr<absl::Time> Reserve(absl::Time handover, absl::Duration airtime) = 0;
+  // How long a piece of a message waits on the trunks of its way (Trunks::Pass). As Reserve; an
+  // arbiter may have a medium alone.
+  virtual absl::StatusOr<absl::Duration> Pass(absl::Time start, absl::Duration span,
+                                              absl::Span<const TrunkPassage> passages);
 };
 
 Departure ToDeparture(const SegmentTimes& times);
@@ -53,7 +58,7 @@ class EmulatedNetwork {
 
   bool Connected(int peer);
 
-  // Of the link to a peer, in bits per second; 0: unlimited.
+  // Of payload on the link to a peer, in bits per second; 0: unlimited.
   double RateTo(int peer);
 
   // Stamps of the message's segments, in order, all from one state of the network; they share one
@@ -71,6 +76,9 @@ class EmulatedNetwork {
 
  private:
   void TakeUpdate();
+  // When a segment of a message moves, the arbiter asked where its way has trunks.
+  absl::StatusOr<Departure> Depart(const OutgoingMessage& message, int64_t bytes,
+                                   const Impairment& impairment, std::optional<absl::Time> granted);
 
   const int rank_;
   LinkModel model_;

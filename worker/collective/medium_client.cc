@@ -21,12 +21,32 @@ MediumClient::~MediumClient() {
 }
 
 absl::StatusOr<absl::Time> MediumClient::Reserve(absl::Time handover, absl::Duration airtime) {
-  RETURN_IF_ERROR(failed_);
-  if (stream_ == nullptr) stream_ = stub_->ReserveMedium(&context_);
   v1::MediumRequest request;
-  request.set_job(job_);
   request.set_handover_ns(absl::ToUnixNanos(handover));
   request.set_airtime_ns(absl::ToDoubleNanoseconds(airtime));
+  return Ask(std::move(request));
+}
+
+absl::StatusOr<absl::Duration> MediumClient::Pass(absl::Time start, absl::Duration span,
+                                                  absl::Span<const TrunkPassage> passages) {
+  v1::MediumRequest request;
+  request.set_handover_ns(absl::ToUnixNanos(start));
+  request.set_airtime_ns(absl::ToDoubleNanoseconds(span));
+  for (const TrunkPassage& passage : passages) {
+    v1::TrunkPassage* const asked = request.add_passages();
+    asked->set_trunk(passage.trunk);
+    asked->set_offset_ns(absl::ToDoubleNanoseconds(passage.offset));
+    asked->set_airtime_ns(absl::ToDoubleNanoseconds(passage.airtime));
+  }
+  ASSIGN_OR_RETURN(const absl::Time granted, Ask(std::move(request)));
+  // In whole nanoseconds, as the request was.
+  return granted - absl::FromUnixNanos(absl::ToUnixNanos(start));
+}
+
+absl::StatusOr<absl::Time> MediumClient::Ask(v1::MediumRequest request) {
+  RETURN_IF_ERROR(failed_);
+  if (stream_ == nullptr) stream_ = stub_->ReserveMedium(&context_);
+  request.set_job(job_);
   if (!one_clock_) request.set_sent_ns(absl::ToUnixNanos(MonotonicNow()));
   v1::MediumGrant grant;
   if (!stream_->Write(request) || !stream_->Read(&grant)) {

@@ -1,5 +1,5 @@
-// Reserves time on a shared medium from the coordinator, over the job's ReserveMedium stream.
-// Reserve is called by the job's thread; Cancel by any thread.
+// Reserves time on a shared medium or on trunks from the coordinator, over the job's ReserveMedium
+// stream. Reserve and Pass are called by the job's thread; Cancel by any thread.
 #pragma once
 
 #include <memory>
@@ -23,10 +23,15 @@ class MediumClient : public MediumReservation {
   // Blocks until: the coordinator's grant, Cancel, or the loss of the connection (keepalive).
   // Errors: Unavailable or what the server says; Cancelled after Cancel.
   absl::StatusOr<absl::Time> Reserve(absl::Time handover, absl::Duration airtime) override;
+  absl::StatusOr<absl::Duration> Pass(absl::Time start, absl::Duration span,
+                                      absl::Span<const TrunkPassage> passages) override;
 
   void Cancel() { context_.TryCancel(); }
 
  private:
+  // Fills in whose request it is and when it was sent.
+  absl::StatusOr<absl::Time> Ask(v1::MediumRequest request);
+
   const std::string job_;
   const bool one_clock_;
   std::unique_ptr<v1::Cluster::Stub> stub_;

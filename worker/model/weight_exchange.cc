@@ -15,6 +15,7 @@ namespace edgetp {
 const TensorSet kWeightSet = {"", &Parameter::value};
 const TensorSet kMomentSets[2] = {{"optimizer.exp_avg.", &Parameter::exp_avg},
                                   {"optimizer.exp_avg_sq.", &Parameter::exp_avg_sq}};
+const TensorSet kOuterSet = {"optimizer.outer_momentum.", &Parameter::outer_momentum};
 
 namespace {
 
@@ -98,6 +99,9 @@ absl::Status WeightExchange::Check(const std::vector<NamedTensor>& tensors,
     }
     for (const ParameterSpec& spec : unused_) index.erase(set.prefix + spec.name);
   }
+  // Of a run with another strategy.
+  std::erase_if(index,
+                [](const auto& entry) { return entry.first.rfind(kOuterSet.prefix, 0) == 0; });
   if (index.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("tensor ", index.begin()->first, " is none of this model's"));
