@@ -67,7 +67,7 @@ class Gpt2Table {
     Add({.name = "lm_head.weight",
          .full_shape = {shape_.vocabulary, C_},
          .split = vocabulary_,
-         .role = Role::kHead,
+         .role = ParameterRole::kHead,
          .fan_in = C_});
   }
 
@@ -82,13 +82,13 @@ class Gpt2Table {
   void Norm(const std::string& name, bool partial, bool owned) {
     Add({.name = name + ".weight",
          .full_shape = {C_},
-         .role = Role::kNormWeight,
+         .role = ParameterRole::kNormWeight,
          .partial_gradient = partial,
          .owned = owned});
     if (!shape_.biases) return;
     Add({.name = name + ".bias",
          .full_shape = {C_},
-         .role = Role::kNormBias,
+         .role = ParameterRole::kNormBias,
          .partial_gradient = partial,
          .owned = owned});
   }
@@ -99,14 +99,14 @@ class Gpt2Table {
          .full_shape = {C_, out},
          .split = split,
          .unit = unit,
-         .role = Role::kLinearWeight,
+         .role = ParameterRole::kLinearWeight,
          .fan_in = C_});
     if (!shape_.biases) return;
     Add({.name = name + ".bias",
          .full_shape = {out},
          .split = split,
          .unit = unit,
-         .role = Role::kLinearBias,
+         .role = ParameterRole::kLinearBias,
          .fan_in = C_});
   }
 
@@ -117,12 +117,12 @@ class Gpt2Table {
          .full_shape = {in, C_},
          .split = split,
          .unit = unit,
-         .role = Role::kResidualWeight,
+         .role = ParameterRole::kResidualWeight,
          .fan_in = in});
     if (!shape_.biases) return;
     Add({.name = name + ".bias",
          .full_shape = {C_},
-         .role = Role::kLinearBias,
+         .role = ParameterRole::kLinearBias,
          .fan_in = in,
          .partial_gradient = partial_bias,
          .owned = traits.output_biases});

@@ -26,7 +26,7 @@ enum class Split {
 };
 
 // What initialisation needs to know of a tensor.
-enum class Role {
+enum class ParameterRole {
   kEmbedding,
   kNormWeight,
   kNormBias,
@@ -41,7 +41,7 @@ struct ParameterSpec {
   std::vector<int64_t> full_shape;
   Split split = Split::kReplicated;
   int64_t unit = 1;  // of the shared axis: what one head, column or row takes
-  Role role = Role::kEmbedding;
+  ParameterRole role = ParameterRole::kEmbedding;
   int64_t fan_in = 0;             // of the linear that it belongs to; 0 elsewhere
   bool partial_gradient = false;  // replicated, but each rank sees only part of its gradient
   // False: the model that files hold has it, and this block's letter does not (BlockTraits). Such a

@@ -56,7 +56,7 @@ double FullBytes(const ParameterSpec& spec) { return sizeof(float) * spec.elemen
 // What is written of a parameter that the pattern has no use for: a norm that changes nothing, no
 // bias, no moments.
 torch::Tensor Unused(const ParameterSpec& spec, const TensorSet& set) {
-  const bool scales = spec.role == Role::kNormWeight && set.prefix == kWeightSet.prefix;
+  const bool scales = spec.role == ParameterRole::kNormWeight && set.prefix == kWeightSet.prefix;
   return torch::full(spec.full_shape, scales ? 1.0f : 0.0f);
 }
 
