@@ -142,7 +142,7 @@ torch::Tensor WeightExchange::GatherSlices(const ParameterSpec& spec, const torc
   context_->Gather({TrafficClass::kControl, Phase::kOptimizer, -1}, counts, whole);
   if (context_->rank() != 0) return {};
   // Shares of the first axis lie one after another, but for those of q, k and v.
-  if (SharedAxis(spec) == 0 && spec.split != Split::kQkv) return whole.view(spec.full_shape);
+  if (SharedAxis(spec) == 0 && spec.split != ParameterSplit::kQkv) return whole.view(spec.full_shape);
   const torch::Tensor full = torch::empty(spec.full_shape);
   for (size_t rank = 0; rank < shards_.size(); ++rank) {
     const torch::Tensor part = ShardView(full, spec, shards_[rank]);
