@@ -28,9 +28,9 @@ Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted.)";
 
 // One row per subcommand, in the order of the help page.
 constexpr void (*kCommands[])(CLI::App&, Command*) = {
-    &AddTrain,     &AddSweep,   &AddPlan,  &AddPatterns, &AddSimulate,
-    &AddCalibrate, &AddNetwork, &AddBench, &AddEval,     &AddSample,
-    &AddUp,        &AddStatus,  &AddWatch, &AddStop,     &AddHealth};
+    &AddTrain,    &AddSweep,     &AddSearch,  &AddPlan,  &AddPatterns, &AddSimulate,
+    &AddAdvise,   &AddValidate,  &AddCalibrate, &AddNetwork, &AddBench, &AddEval,
+    &AddSample,   &AddUp,        &AddStatus,  &AddWatch, &AddStop,     &AddHealth};
 
 // The exit code of a command whose output may have been lost.
 int Finish(int code) {

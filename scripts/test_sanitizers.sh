@@ -11,14 +11,14 @@ source "$(dirname "$0")/lib.sh"
 # its thousands of ranks).
 asan_ci=(collective_test config_test coordinator_test data_test metrics_test network_schedule_test network_test
   plan_test rpc_test run_files_test server_limits_test server_test server_threads_test summary_test fuzz_config
-  fuzz_coordinator fuzz_corpus fuzz_flags fuzz_job fuzz_network fuzz_pattern fuzz_plan fuzz_safetensors fuzz_segment
-  fuzz_trace fuzz_weights)
+  fuzz_coordinator fuzz_corpus fuzz_flags fuzz_format fuzz_job fuzz_network fuzz_pattern fuzz_plan fuzz_safetensors
+  fuzz_segment fuzz_trace fuzz_weights)
 
 # TSan sees only code that it has instrumented. Debian's gRPC is not: what its threads hand to ours looks like a race
 # (hundreds of reports in a test of one call), so that only what runs without them means anything.
 tsan_ci=(coordinator_test metrics_test network_schedule_test rpc_test server_threads_test)
 tsan_all=("${tsan_ci[@]}" edgetp_worker_test transport_test)
-transport_without_grpc='BackgroundRunnerTest.*:DeliveryLogTest.*:HoldingTransportTest.*:LostTimeTest.*:SegmentCodecTest.*:TransportHandoverTest.*'
+transport_without_grpc='ArrivalBookTest.*:BackgroundRunnerTest.*:DeliveryLogTest.*:ForgiveHiddenTest.*:HoldingTransportTest.*:LostTimeTest.*:SegmentCodecTest.*:TransportHandoverTest.*'
 
 presets=()
 ci=false

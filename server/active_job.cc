@@ -8,16 +8,18 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
+#include "common/config/calendar.h"
+#include "common/config/convert.h"
 #include "common/config/network_patch.h"
 #include "common/rpc/status.h"
 #include "common/simulate/deadline.h"
+#include "server/measured_energy.h"
 
 namespace edgetp {
 namespace {
 
 double TokensPerStep(const v1::RunConfig& config) {
-  return static_cast<double>(config.train().batch()) * config.train().micro_batches() *
-         config.model().sequence();
+  return SequencesPerStep(config) * config.model().sequence();
 }
 
 // It goes to every worker, watcher and file: the first pages of it say enough.
@@ -60,7 +62,8 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
                  ? std::make_unique<SimulatedClock>(&options_.spec.config())
                  : nullptr),
       aggregator_(static_cast<int>(workers.size()), options_.spec.config().train().steps(),
-                  TokensPerStep(options_.spec.config()), options_.spec.train().resume(), Charger()),
+                  TokensPerStep(options_.spec.config()), options_.spec.train().resume(), Charger(),
+                  Calendar(options_.spec.config()).round()),
       deadline_(absl::Seconds(options_.spec.config().collective().deadline_seconds())) {
   for (const Worker* worker : workers) {
     workers_.push_back(worker->id);
@@ -107,7 +110,7 @@ bool ActiveJob::AdvanceNetwork(absl::Time now) {
 }
 
 StepCharger ActiveJob::Charger() {
-  if (clock_ == nullptr) return nullptr;
+  if (clock_ == nullptr) return MeasuredEnergy(DevicesOf(options_.spec.config()));
   return [this](const std::vector<v1::StepReport>& reports, v1::StepRecord* record) {
     return clock_->Charge(reports, &network_, record);
   };

@@ -103,6 +103,7 @@ class ActiveJob {
   // The failure that tells the most when every one of them blames somebody else.
   absl::Status BestEcho() const;
   void End(const std::string& outcome, const absl::Status& failure);
+  // What a record gets beside the mean of the reports: simulated times, or measured energy.
   StepCharger Charger();
   // What the network's timeline goes by: simulated time, where there is such a clock.
   absl::Time NetworkTime(absl::Time now) const { return clock_ ? clock_->now() : now; }

@@ -13,11 +13,13 @@
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/config/convert.h"
 #include "common/config/defaults.h"
 #include "common/config/units.h"
 #include "common/config/validate.h"
 #include "common/plan/pattern.h"
 #include "common/rpc/status.h"
+#include "common/simulate/energy.h"
 #include "server/job_check.h"
 #include "server/loop.h"
 #include "server/summary.h"
@@ -290,7 +292,8 @@ void Dispatcher::Begin(const std::string& run) {
                 .workers = config.workers(),
                 .clock = config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated",
                 .target_steps = spec.has_train() ? config.train().steps() : 0,
-                .sync_points = pattern.ok() ? pattern->ForwardSyncPoints() : 0});
+                .sync_points = pattern.ok() ? pattern->ForwardSyncPoints() : 0,
+                .knows_energy = KnowsEnergy(DevicesOf(config))});
 }
 
 void Dispatcher::LogNetwork(const std::string& whose, const std::string& profile) {

@@ -11,6 +11,7 @@
 #include "common/base/quantile.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
+#include "common/config/run_plans.h"
 #include "common/network/network_profile.h"
 #include "common/plan/step_plan.h"
 #include "common/simulate/predicted_steps.h"
@@ -19,12 +20,19 @@
 namespace edgetp {
 namespace {
 
-// Warm-up steps are slower than the model, but a median does not see them.
-absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPlan& plan) {
+// What the steps of each plan compute for how long.
+using ComputeTables = std::vector<ComputeTable>;
+
+// Warm-up steps are slower than the model, but a median does not see them. `exchange`: of the steps
+// that have the run's second plan.
+absl::StatusOr<ComputeTable> MeasuredCompute(const EndedRun& ended, const StepPlan& plan,
+                                             bool exchange) {
   ComputeTable table;
   for (size_t rank = 0; rank < ended.results.size(); ++rank) {
     const size_t want = CollectiveEntries(plan.steps[rank]).size() + 1;
-    const auto& measured = ended.results[rank].compute_seconds();
+    const v1::JobResult& result = ended.results[rank];
+    const bool apart = exchange && !result.exchange_compute_seconds().empty();
+    const auto& measured = apart ? result.exchange_compute_seconds() : result.compute_seconds();
     if (static_cast<size_t>(measured.size()) != want) {
       return absl::InternalError(
           absl::StrCat("measured compute segments do not fit the plan (rank=", rank, " want=", want,
@@ -57,29 +65,30 @@ absl::StatusOr<TimelineSimulator> MakeSimulator(const EndedRun& ended,
 
 // With the algorithms that the run used. `auto` is decided in each place from what is known there:
 // workers chose before the first message, we know what a message costs and each network. Where
-// the two differ for activations, which are nearly all of the traffic, the workers' choice counts.
+// the two differ for what is nearly all of the traffic, the workers' choice counts.
 absl::StatusOr<TimelineSimulator> SimulatorOf(const EndedRun& ended, const StepPlan& plan,
                                               const v1::NetworkProfile& network) {
   const std::string& asked = ended.spec.config().collective().algorithm();
   ASSIGN_OR_RETURN(TimelineSimulator simulator, MakeSimulator(ended, network, asked));
   const std::string& used = ended.results[0].allreduce_algorithm();
-  if (asked != "auto" || used.empty()) return simulator;
-  for (const CollectiveStep& step : Collectives(plan.steps[0])) {
-    if (step.tag.traffic != TrafficClass::kActivationForward) continue;
-    if (simulator.AlgorithmFor(step.elements, step.wire) == used) return simulator;
-    return MakeSimulator(ended, network, used);
-  }
-  return simulator;
+  const CollectiveStep* const main = MainAllReduce(plan.steps[0]);
+  if (asked != "auto" || used.empty() || main == nullptr ||
+      simulator.AlgorithmFor(main->elements, main->wire) == used)
+    return simulator;
+  return MakeSimulator(ended, network, used);
 }
 
 // Durations of at most `count` steps, averaged over the ranks as measured ones are: a rank's step
 // begins where its last one ended.
 absl::StatusOr<std::vector<double>> SimulateSteps(TimelineSimulator& simulator,
-                                                  const StepPlan& plan, const ComputeTable& compute,
-                                                  int count, const std::function<bool()>& is_over) {
+                                                  const RunPlans& plans,
+                                                  const ComputeTables& compute, int count,
+                                                  const std::function<bool()>& is_over) {
   std::vector<double> seconds;
   for (int step = 0; step < count && (step == 0 || !is_over()); ++step) {
-    ASSIGN_OR_RETURN(const StepTimeline timeline, simulator.RunStep(plan, compute));
+    const size_t kind = plans.IndexOf(step + 1);
+    ASSIGN_OR_RETURN(const StepTimeline timeline,
+                     simulator.RunStep(plans.all()[kind], compute[kind]));
     seconds.push_back(timeline.MeanSeconds());
   }
   return seconds;
@@ -105,10 +114,17 @@ double WeightedMedian(std::vector<Sample> samples) {
   return 0;
 }
 
-absl::StatusOr<ComputeTable> ComputeOf(const EndedRun& ended, const StepPlan& plan) {
+absl::StatusOr<ComputeTables> ComputeOf(const EndedRun& ended, const RunPlans& plans) {
   const std::vector<DeviceOptions> devices = DeviceOptionsOf(ended.spec.config());
-  if (devices.empty()) return MeasuredCompute(ended, plan);
-  return BuildComputeTable(plan, devices);
+  ComputeTables tables;
+  for (const StepPlan& plan : plans.all()) {
+    if (devices.empty()) {
+      ASSIGN_OR_RETURN(tables.emplace_back(), MeasuredCompute(ended, plan, !tables.empty()));
+    } else {
+      tables.push_back(BuildComputeTable(plan, devices));
+    }
+  }
+  return tables;
 }
 
 // How many of the run's steps ended under each profile.
@@ -125,9 +141,8 @@ absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended, const TimeIsUp& t
   if (!ended.spec.has_train() || static_cast<int>(ended.results.size()) != world_size) {
     return absl::FailedPreconditionError("predict: the run has not finished training");
   }
-  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(ended.spec.config()));
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
-  ASSIGN_OR_RETURN(const ComputeTable compute, ComputeOf(ended, plan));
+  ASSIGN_OR_RETURN(const RunPlans plans, RunPlans::Build(ended.spec.config()));
+  ASSIGN_OR_RETURN(const ComputeTables compute, ComputeOf(ended, plans));
   const std::map<std::string, int> steps = StepsByNetwork(ended.statistics);
   double total = 0;
   for (const auto& [name, count] : steps) total += count;
@@ -140,12 +155,13 @@ absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended, const TimeIsUp& t
     if (network == ended.networks.end())
       return absl::InternalError(absl::StrCat("predict: no profile is named ", name));
     if (time_is_up(1)) break;
-    ASSIGN_OR_RETURN(TimelineSimulator simulator, SimulatorOf(ended, plan, network->second));
+    ASSIGN_OR_RETURN(TimelineSimulator simulator,
+                     SimulatorOf(ended, plans.fullest(), network->second));
     share += count / total;
     // A profile with few of the run's steps gets one at least.
     ASSIGN_OR_RETURN(
         const std::vector<double> seconds,
-        SimulateSteps(simulator, plan, compute,
+        SimulateSteps(simulator, plans, compute,
                       std::max(1, static_cast<int>(std::lround(scale * count))),
                       [&time_is_up, share] { return time_is_up(std::min(share, 1.0)); }));
     for (const double each : seconds)

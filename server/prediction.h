@@ -26,7 +26,7 @@ using TimeIsUp = std::function<bool(double share)>;
 // step is not simulated, nor is the wait for the end of a partition. When time is up, the steps so
 // far count; a profile that has none then is without a prediction, and so is the whole run.
 // Errors: FailedPrecondition if the run is not finished training; Internal if the measured compute
-//   times do not fit the plan, or a step names an unknown profile; those of ToPlanOptions,
+//   times do not fit the plan, or a step names an unknown profile; those of RunPlans::Build,
 //   ResolveNetwork and TimelineSimulator.
 absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended, const TimeIsUp& time_is_up);
 

@@ -27,9 +27,12 @@ absl::Status SimulatedClock::Charge(const std::vector<v1::StepReport>& reports,
                                     NetworkSchedule* schedule, v1::StepRecord* record) {
   ASSIGN_OR_RETURN(NetworkOptions network, ResolveNetwork(schedule->current(), config_.workers()));
   if (!simulator_.has_value()) RETURN_IF_ERROR(Prepare(network));
-  ASSIGN_OR_RETURN(const ComputeTable* const compute, Compute(reports));
+  const size_t kind = plans_->IndexOf(record->step());
+  const StepPlan& plan = plans_->all()[kind];
+  ASSIGN_OR_RETURN(const ComputeTable* const compute, Compute(reports, kind));
   absl::Duration waited;
-  if (CutsOff(network)) {
+  const bool meets = compute->front().size() > 1;  // in a collective
+  if (meets && CutsOff(network)) {
     ASSIGN_OR_RETURN(waited, AwaitConnected(record->step(), *compute, schedule));
     ASSIGN_OR_RETURN(network, ResolveNetwork(schedule->current(), config_.workers()));
   }
@@ -37,24 +40,31 @@ absl::Status SimulatedClock::Charge(const std::vector<v1::StepReport>& reports,
     simulator_->SetNetwork(std::move(network));
     network_ = name;
   }
-  ASSIGN_OR_RETURN(const StepTimeline timeline, simulator_->RunStep(plan_, *compute));
+  ASSIGN_OR_RETURN(StepTimeline timeline, simulator_->RunStep(plan, boards_->Compute(*compute)));
   now_ += waited + timeline.duration;
-  TimeBreakdown terms = timeline.MeanBreakdown();
-  terms.queueing += waited;
+  std::vector<TimeBreakdown> ranks;
+  for (RankStep& rank : timeline.ranks) {
+    rank.breakdown.queueing += waited;
+    ranks.push_back(rank.breakdown);
+  }
+  if (const auto energy = boards_->Pass(ranks); energy.has_value())
+    *record->mutable_energy() = *energy;
   record->set_host_seconds(record->wall_seconds());
   record->set_wall_seconds(absl::ToDoubleSeconds(now_ - absl::UnixEpoch()));
   record->set_step_seconds(timeline.MeanSeconds() + absl::ToDoubleSeconds(waited));
-  *record->mutable_breakdown_seconds() = ToProto(terms);
+  *record->mutable_breakdown_seconds() = ToProto(timeline.MeanBreakdown());
   record->set_hidden_seconds(absl::ToDoubleSeconds(timeline.MeanHidden()));
   record->set_network(network_);
   return absl::OkStatus();
 }
 
 absl::Status SimulatedClock::Prepare(const NetworkOptions& network) {
-  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config_));
-  ASSIGN_OR_RETURN(plan_, BuildStepPlan(options));
+  ASSIGN_OR_RETURN(plans_, RunPlans::Build(config_));
   devices_ = DeviceOptionsOf(config_);
-  if (!devices_.empty()) compute_ = BuildComputeTable(plan_, devices_);
+  compute_.resize(plans_->all().size());
+  for (size_t kind = 0; kind < compute_.size() && !devices_.empty(); ++kind)
+    compute_[kind] = BuildComputeTable(plans_->all()[kind], devices_);
+  boards_.emplace(DevicesOf(config_), config_.workers());
   TimelineOptions timeline = ToTimelineOptions(config_, network);
   timeline.network.partition_group.clear();  // `auto` chooses for the time after it
   ASSIGN_OR_RETURN(simulator_, TimelineSimulator::Create(std::move(timeline)));
@@ -62,12 +72,14 @@ absl::Status SimulatedClock::Prepare(const NetworkOptions& network) {
 }
 
 absl::StatusOr<const ComputeTable*> SimulatedClock::Compute(
-    const std::vector<v1::StepReport>& reports) {
-  if (!devices_.empty()) return &compute_;
-  compute_.assign(reports.size(), {});
+    const std::vector<v1::StepReport>& reports, size_t kind) {
+  ComputeTable& compute = compute_[kind];
+  if (!devices_.empty()) return &compute;
+  const StepPlan& plan = plans_->all()[kind];
+  compute.assign(reports.size(), {});
   for (size_t rank = 0; rank < reports.size(); ++rank) {
     const auto& measured = reports[rank].compute_seconds();
-    const int want = static_cast<int>(CollectiveEntries(plan_.steps[rank]).size()) + 1;
+    const int want = static_cast<int>(CollectiveEntries(plan.steps[rank]).size()) + 1;
     if (measured.size() != want) {
       return absl::InternalError(
           absl::StrCat("measured compute segments do not fit the plan (rank=", rank, " want=", want,
@@ -79,10 +91,10 @@ absl::StatusOr<const ComputeTable*> SimulatedClock::Compute(
             absl::StrCat("invalid measured compute; must be finite and >= 0 (rank=", rank,
                          " seconds=", seconds, ")"));
       }
-      compute_[rank].push_back(absl::Seconds(seconds));
+      compute[rank].push_back(absl::Seconds(seconds));
     }
   }
-  return &compute_;
+  return &compute;
 }
 
 // Ranks compute until their first collective, partition or not.

@@ -9,12 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/network/attribution.h"
+#include "common/simulate/energy.h"
 
 namespace edgetp {
 namespace {
 
-// Each step has an all-reduce in which the ranks meet: one can be ahead of another only by what
-// waits in its stream.
+// By what waits in its stream a rank can be ahead of another, and by the steps until they meet in
+// an all-reduce.
 constexpr int kMaxAhead = 1000;
 constexpr size_t kMaxNetworkNameBytes = 1024;
 // Seconds, or bytes: so much that sums of them stay finite, so little that only nonsense exceeds
@@ -29,6 +30,16 @@ absl::Status CheckNumbers(const char* what, std::initializer_list<double> number
   }
   return absl::OkStatus();
 }
+
+// Of what those ranks report that have a number of their own. Exact where all say the same.
+struct RunningMean {
+  double value = 0;
+  int count = 0;
+  void Add(double next) {
+    ++count;
+    if (next != value) value += (next - value) / count;
+  }
+};
 
 }  // namespace
 
@@ -56,13 +67,15 @@ double Total(const v1::TrafficBytes& bytes) {
 }
 
 StepAggregator::StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed,
-                               StepCharger charge)
+                               StepCharger charge, int round)
     : steps_(steps),
-      tokens_per_step_(tokens_per_step),
+      max_ahead_(kMaxAhead + round - 1),
       begin_is_open_(resumed),
       last_step_(world_size, 0),
       began_(world_size, false),
-      charge_(std::move(charge)) {}
+      charge_(std::move(charge)) {
+  statistics_.tokens_per_step = tokens_per_step;
+}
 
 absl::Status StepAggregator::Check(int rank, const v1::StepReport& report) const {
   if (report.step() < 0 || report.step() > steps_) {
@@ -96,7 +109,7 @@ absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
                                             last_step_[rank] + 1, " got=", report.step(), ")"));
   }
   const int slowest = *std::min_element(last_step_.begin(), last_step_.end());
-  if (report.step() > slowest + kMaxAhead) {
+  if (report.step() > slowest + max_ahead_) {
     return absl::InternalError(absl::StrCat("step report too far ahead (rank=", rank, " step=",
                                             report.step(), " slowest rank's step=", slowest, ")"));
   }
@@ -110,7 +123,7 @@ absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
   v1::StepRecord record = Combine(reports);
   if (charge_ != nullptr) RETURN_IF_ERROR(charge_(reports, &record));
   if (record.step_seconds() > 0)
-    record.set_tokens_per_second(tokens_per_step_ / record.step_seconds());
+    record.set_tokens_per_second(statistics_.tokens_per_step / record.step_seconds());
   Count(record, reports);
   return record;
 }
@@ -122,6 +135,7 @@ std::optional<int> StepAggregator::LastStep(int rank) const {
 
 v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& reports) const {
   v1::StepRecord record;
+  RunningMean train_loss, gradient_norm;
   record.set_step(reports.front().step());
   for (const v1::StepReport& report : reports) {
     record.set_wall_seconds(std::max(record.wall_seconds(), report.end_seconds()));
@@ -132,12 +146,14 @@ v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& report
     Accumulate(report.breakdown_seconds(), 1.0 / reports.size(),
                record.mutable_breakdown_seconds());
     record.set_hidden_seconds(record.hidden_seconds() + report.hidden_seconds() / reports.size());
-    if (report.has_train_loss()) record.set_train_loss(report.train_loss());
+    if (report.has_train_loss()) train_loss.Add(report.train_loss());
     if (report.has_val_loss()) record.set_val_loss(report.val_loss());
     if (report.has_learning_rate()) record.set_learning_rate(report.learning_rate());
-    if (report.has_gradient_norm()) record.set_gradient_norm(report.gradient_norm());
+    if (report.has_gradient_norm()) gradient_norm.Add(report.gradient_norm());
     if (record.network().empty()) record.set_network(report.network());
   }
+  if (train_loss.count > 0) record.set_train_loss(train_loss.value);
+  if (gradient_norm.count > 0) record.set_gradient_norm(gradient_norm.value);
   return record;
 }
 
@@ -158,6 +174,7 @@ void StepAggregator::Count(const v1::StepRecord& record,
     s.networks.push_back({record.network(), 0});
   ++s.networks.back().steps;
   if (record.has_host_seconds()) s.host_seconds = record.host_seconds();
+  if (record.has_energy()) AddStep(record.energy(), &s.energy_sum);
 }
 
 void StepAggregator::SetValLoss(const v1::StepReport& report) {

@@ -34,18 +34,22 @@ struct StepStatistics {
   int val_windows = 0;                 // of val_loss
   std::vector<NetworkSpan> networks;   // in force at the end of each step
   std::optional<double> host_seconds;  // under the simulated clock
+  double tokens_per_step = 0;
+  v1::StepEnergy energy_sum;  // no ranks: not known
 };
 
-// Gives a record of a step other times than those that its reports, by rank, have measured.
+// Gives a record of a step what its reports, by rank, do not say by themselves: simulated times
+// instead of the measured ones, or energy.
 using StepCharger =
     std::function<absl::Status(const std::vector<v1::StepReport>& reports, v1::StepRecord* record)>;
 
 class StepAggregator {
  public:
   // `steps`: those that the run has. A resumed run begins where its checkpoint ended: its first
-  // report says where. `charge` may be null: measured times count.
+  // report says where. `charge` may be null: measured times count. `round`:
+  // the ranks meet once in so many steps.
   StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed,
-                 StepCharger charge = nullptr);
+                 StepCharger charge = nullptr, int round = 1);
 
   // The record of the step if this was the last rank to report it; a report of step 0, of which
   // each rank has one, is a record by itself. What is kept of reports that others have not sent yet
@@ -66,7 +70,7 @@ class StepAggregator {
   absl::Status Check(int rank, const v1::StepReport& report) const;
 
   const int steps_;
-  double tokens_per_step_;
+  const int max_ahead_;  // in steps
   bool begin_is_open_;                                    // until the first report
   std::vector<int> last_step_;                            // by rank
   std::vector<bool> began_;                               // by rank: has reported step 0

@@ -15,6 +15,7 @@
 #include "common/network/network_profile.h"
 #include "common/network/verdict.h"
 #include "common/plan/pattern.h"
+#include "common/simulate/energy.h"
 
 namespace edgetp {
 namespace {
@@ -58,6 +59,18 @@ void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
   Accumulate(statistics.breakdown_sum, 1 / count, summary->mutable_breakdown_seconds());
   summary->set_hidden_seconds(statistics.hidden_sum / count);
   summary->set_bytes_on_the_wire_per_rank(statistics.bytes_sum / count);
+}
+
+// Of a mean step, and of all; nothing where it is not known. After FillSteps.
+void FillEnergy(const EndedRun& ended, v1::RunSummary* summary) {
+  const StepStatistics& statistics = ended.statistics;
+  if (statistics.energy_sum.joules_per_rank().empty()) return;
+  const auto steps = static_cast<int>(statistics.step_seconds.size());
+  v1::StepEnergy mean = statistics.energy_sum;
+  Divide(steps, &mean);
+  *summary->mutable_energy() =
+      EnergyOf(mean, {summary->mean_step_seconds(), statistics.tokens_per_step, steps},
+               DevicesOf(ended.spec.config()));
 }
 
 // One row for each profile under which steps ended, in the order in which they came into force.
@@ -134,6 +147,11 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   }
   if (const absl::StatusOr<Overlap> overlap = ToOverlap(config); overlap.ok())
     summary.set_overlap(ToString(*overlap));
+  if (const absl::StatusOr<ReplicaOptions> replicas = ToReplicaOptions(config); replicas.ok()) {
+    summary.set_strategy(NameOf(replicas->exchange));
+    if (replicas->replicated()) summary.set_sync_points_forward(0);  // within one device
+  }
+  summary.set_tokens_per_step(SequencesPerStep(config) * config.model().sequence());
   summary.set_workers(config.workers());
   summary.set_network(config.network().name());
   summary.set_clock(config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated");
@@ -142,6 +160,7 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   summary.set_wire(
       absl::StrCat(wire.wire_forward(), "/", wire.wire_backward(), "/", wire.wire_grad_sync()));
   FillSteps(ended.statistics, &summary);
+  FillEnergy(ended, &summary);
   FillFidelity(ended, &summary);
   FillNetworks(ended.statistics, prediction, &summary);
   summary.set_predicted_step_seconds(prediction.step_seconds);

@@ -2,9 +2,8 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "cli/shared/cluster.h"
 #include "cli/shared/command.h"
-#include "cli/shared/job.h"
+#include "cli/shared/job_series.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/run_options.h"
 #include "common/base/status_macros.h"
@@ -80,14 +79,10 @@ absl::StatusOr<v1::JobSpec> MakeJob(const BenchFlags& flags) {
 ExitCode Run(const BenchFlags& flags) {
   const auto spec = MakeJob(flags);
   if (!spec.ok()) return Report(spec.status());
-  auto cluster = Cluster::Open(flags.cluster, spec->config().workers());
-  if (!cluster.ok()) return Report(cluster.status());
-  const auto outcome =
-      RunJob(cluster->remote(), *spec, cluster->local(), [](const v1::RunEvent&) {});
-  if (!outcome.ok()) return Report(outcome.status());
-  if (!outcome->status.ok()) return ReportFailure(*outcome, *cluster);
-  PrintResult(flags.format, outcome->result->bench(), BenchTable(outcome->result->bench()));
-  return kExitDone;
+  return RunSingleJob(flags.cluster, *spec, {}, ShowProgress::kNo, [&](const auto& result) {
+    PrintResult(flags.format, result.bench(), BenchTable(result.bench()));
+    return kExitDone;
+  });
 }
 
 }  // namespace

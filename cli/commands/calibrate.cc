@@ -8,10 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
-#include "cli/shared/cluster.h"
 #include "cli/shared/command.h"
 #include "cli/shared/format.h"
-#include "cli/shared/job.h"
+#include "cli/shared/job_series.h"
 #include "cli/shared/run_options.h"
 #include "cli/shared/table.h"
 #include "common/base/files.h"
@@ -159,18 +158,10 @@ std::string CalibrateTable(const v1::CalibrateReport& report) {
   return table.Render();
 }
 
-ExitCode Run(const CalibrateFlags& flags) {
-  const auto spec = MakeJob(flags);
-  if (!spec.ok()) return Report(spec.status());
-  auto cluster = Cluster::Open(flags.cluster, spec->config().workers());
-  if (!cluster.ok()) return Report(cluster.status());
-  const auto outcome =
-      RunJob(cluster->remote(), *spec, cluster->local(), [](const v1::RunEvent&) {});
-  if (!outcome.ok()) return Report(outcome.status());
-  if (!outcome->status.ok()) return ReportFailure(*outcome, *cluster);
-  const v1::CalibrateReport& report = outcome->result->calibrate();
+ExitCode Publish(const CalibrateFlags& flags, const v1::RunConfig& config,
+                 const v1::CalibrateReport& report) {
   PrintResult(flags.format, report, CalibrateTable(report));
-  const std::string text = ToTextproto(ProfileOf(flags, spec->config(), report));
+  const std::string text = ToTextproto(ProfileOf(flags, config, report));
   if (flags.out.empty()) {
     absl::FPrintF(stderr, "no --out: nothing was written. The profile would be:\n%s", text);
     return kExitDone;
@@ -179,6 +170,14 @@ ExitCode Run(const CalibrateFlags& flags) {
   if (!written.ok()) return Report(written);
   absl::FPrintF(stderr, "device profile: %s\n", flags.out);
   return kExitDone;
+}
+
+ExitCode Run(const CalibrateFlags& flags) {
+  const auto spec = MakeJob(flags);
+  if (!spec.ok()) return Report(spec.status());
+  return RunSingleJob(flags.cluster, *spec, {}, ShowProgress::kNo, [&](const auto& result) {
+    return Publish(flags, spec->config(), result.calibrate());
+  });
 }
 
 }  // namespace

@@ -2,12 +2,12 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cli/shared/checkpoint.h"
-#include "cli/shared/cluster.h"
 #include "cli/shared/command.h"
-#include "cli/shared/job.h"
+#include "cli/shared/job_series.h"
 #include "cli/shared/run_options.h"
 #include "common/base/status_macros.h"
 
@@ -78,21 +78,15 @@ absl::StatusOr<v1::JobSpec> MakeJob(const SampleFlags& flags, const Checkpoint& 
 }
 
 ExitCode Run(const SampleFlags& flags) {
-  const auto checkpoint = LoadCheckpoint(flags.cluster, flags.of_run);
+  auto checkpoint = LoadCheckpoint(flags.cluster, flags.of_run);
   if (!checkpoint.ok()) return Report(checkpoint.status());
-  auto spec = MakeJob(flags, *checkpoint);
+  const auto spec = MakeJob(flags, *checkpoint);
   if (!spec.ok()) return Report(spec.status());
-  auto cluster = Cluster::Open(flags.cluster, spec->config().workers());
-  if (!cluster.ok()) return Report(cluster.status());
-  const auto weights = cluster->remote().PutBlob(checkpoint->weights);
-  if (!weights.ok()) return Report(weights.status());
-  spec->set_weights_blob(*weights);
-  const auto outcome =
-      RunJob(cluster->remote(), *spec, cluster->local(), [](const v1::RunEvent&) {});
-  if (!outcome.ok()) return Report(outcome.status());
-  if (!outcome->status.ok()) return ReportFailure(*outcome, *cluster);
-  PrintResult(flags.format, outcome->result->sample(), outcome->result->sample().text() + "\n");
-  return kExitDone;
+  return RunSingleJob(flags.cluster, *spec, {.weights = std::move(checkpoint->weights)},
+                      ShowProgress::kNo, [&](const v1::JobResult& result) {
+                        PrintResult(flags.format, result.sample(), result.sample().text() + "\n");
+                        return kExitDone;
+                      });
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/commands/simulate_boards.h"
+#include "cli/commands/simulate_chakra.h"
 #include "cli/shared/command.h"
 #include "cli/shared/format.h"
 #include "cli/shared/simulate_options.h"
@@ -30,10 +31,14 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --patterns=tttt,ssss,sppp --networks=ethernet-1g,wifi-5 --workers=2,4 --device=raspberry-pi-4
   edgetp simulate --pattern=sppp --workers=3 --device='raspberry-pi-5*2+raspberry-pi-4' --set split=1,1,2
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --trace=step.json
+  edgetp simulate --pattern=tttt --workers=4 --network=ethernet-1g --device=raspberry-pi-5 --chakra=traces
   edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-5 --overlap=none,dw,'rows(2)'
   edgetp simulate --bytes=4KiB,384KiB,36MiB --workers=2,8 --network=lte --allreduce=all
   edgetp simulate --bytes=128MiB --workers=16 --delay=5ms --rate=2gbit --allreduce=ring,ring_sliced --slice=512KiB
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --wire_forward=int4 --wire_backward=int8
+  edgetp simulate --model=gpt2 --workers=4 --network=wifi-5 --device=raspberry-pi-5-16gb --batch=1 --micro_batches=8 \
+                  --strategy=one,tensor,pipeline,data,local,data=2,tensor=2
+  edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-4 --energy --draws=50
   edgetp simulate --scenario=raspberry-pi-tp
 All patterns are compared with the first one. Nothing runs and nothing waits.)";
 
@@ -119,7 +124,7 @@ absl::Status FindAllCrossovers(const std::vector<SimulateCell>& cells,
 
 absl::Status MaybeFindCrossovers(const SimulateFlags& flags, const std::vector<SimulateCell>& cells,
                                  v1::SimulateSweepReport* sweep) {
-  if (flags.patterns.size() < 2) return absl::OkStatus();
+  if (flags.patterns.size() < 2 || flags.strategy.asked()) return absl::OkStatus();
   double events = 0;
   for (const v1::SimulateReport& row : sweep->rows()) events += row.events();
   if (events * CrossoverEvaluations() > kMaxCrossoverEvents) {
@@ -142,9 +147,9 @@ void PrintSpeed(const v1::SimulateSweepReport& sweep, absl::Duration elapsed) {
                 FormatSeconds(seconds), FormatCount(events / seconds));
 }
 
-std::vector<std::string> DeviceNames(const ForecastCase& forecast) {
+std::vector<std::string> DeviceNames(const ForecastCase& forecast, int world_size) {
   std::vector<std::string> names;
-  for (int rank = 0; rank < forecast.plan.world_size; ++rank) {
+  for (int rank = 0; rank < world_size; ++rank) {
     names.push_back(OfRank(forecast.devices, rank).name());
   }
   return names;
@@ -153,12 +158,35 @@ std::vector<std::string> DeviceNames(const ForecastCase& forecast) {
 absl::StatusOr<v1::SimulateReport> SimulateTraced(const SimulateCell& cell,
                                                   const std::string& path) {
   const ForecastCase& forecast = cell.run.forecast;
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(forecast.plan));
-  TraceRecorder recorder(plan, DeviceNames(forecast));
+  ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(forecast, cell.run.strategy));
+  const StepPlan& plan = strategy.plan;
+  TraceRecorder recorder(plan, DeviceNames(forecast, plan.world_size));
   const auto report = Simulate(cell.run, &recorder);
   if (!report.ok()) return Annotate(report.status(), "--trace");
   RETURN_IF_ERROR(WriteWholeFile(path, recorder.Json()));
   return *report;
+}
+
+// What is written of a run takes one combination: which of several is meant?
+void CheckOneCombination(const char* flag, const std::string& value, size_t cells, Faults* faults) {
+  if (value.empty() || cells <= 1) return;
+  faults->Add(absl::InvalidArgumentError(
+      absl::StrCat(flag, ": one combination at a time (got ", cells, ")")));
+}
+
+// Before anything starts.
+absl::Status PrepareExport(const SimulateFlags& flags, const std::vector<SimulateCell>& cells) {
+  if (flags.chakra.empty() || cells.size() != 1) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const StrategyPlan strategy,
+                   PlanOf(cells[0].run.forecast, cells[0].run.strategy));
+  return PrepareChakra(strategy.plan, flags.chakra);
+}
+
+absl::Status WriteChakra(const SimulateFlags& flags, const SimulateCell& cell,
+                         const v1::SimulateReport& report) {
+  if (flags.chakra.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(cell.run.forecast, cell.run.strategy));
+  return ExportChakra(cell.run.forecast, strategy.plan, report, flags.chakra);
 }
 
 absl::StatusOr<v1::SimulateSweepReport> SimulateAll(const SimulateFlags& flags,
@@ -170,7 +198,8 @@ absl::StatusOr<v1::SimulateSweepReport> SimulateAll(const SimulateFlags& flags,
                      flags.trace.empty() ? Simulate(cell.run) : SimulateTraced(cell, flags.trace));
   }
   PrintSpeed(sweep, MonotonicNow() - start);
-  FillSaved(&sweep);
+  // Strategies have different numbers of tokens in a step: the table compares tokens per second.
+  if (!flags.strategy.asked()) FillSaved(&sweep);
   RETURN_IF_ERROR(MaybeFindCrossovers(flags, cells, &sweep));
   return sweep;
 }
@@ -178,14 +207,15 @@ absl::StatusOr<v1::SimulateSweepReport> SimulateAll(const SimulateFlags& flags,
 ExitCode RunModel(const Flags& flags) {
   Faults faults;
   const std::vector<SimulateCell> cells = ResolveSimulation(flags.simulate, &faults);
-  if (!flags.simulate.trace.empty() && cells.size() > 1) {
-    faults.Add(absl::InvalidArgumentError(
-        absl::StrCat("--trace: one combination at a time (got ", cells.size(), ")")));
-  }
+  CheckOneCombination("--trace", flags.simulate.trace, cells.size(), &faults);
+  CheckOneCombination("--chakra", flags.simulate.chakra, cells.size(), &faults);
+  if (faults.status().ok()) faults.Add(PrepareExport(flags.simulate, cells));
   if (!faults.status().ok()) return Report(faults.status());
   const auto sweep = SimulateAll(flags.simulate, cells);
   if (!sweep.ok()) return Report(sweep.status());
   if (cells.size() == 1) {
+    const absl::Status written = WriteChakra(flags.simulate, cells[0], sweep->rows(0));
+    if (!written.ok()) return Report(written);
     PrintResult(flags.format, sweep->rows(0), SimulateTable(sweep->rows(0), cells[0].pattern));
     return kExitDone;
   }
@@ -202,6 +232,9 @@ ExitCode RunAllReduces(const Flags& flags) {
   const std::vector<AllReduceProblem> problems = ResolveAllReduces(flags.simulate, &faults);
   if (!flags.simulate.trace.empty()) {
     faults.Add(absl::InvalidArgumentError("--trace: traces a step of a model, not --bytes"));
+  }
+  if (!flags.simulate.chakra.empty()) {
+    faults.Add(absl::InvalidArgumentError("--chakra: exports a step of a model, not --bytes"));
   }
   if (!faults.status().ok()) return Report(faults.status());
   v1::AllReduceReport report;
@@ -256,6 +289,9 @@ void AddSimulate(CLI::App& app, Command* command) {
       app.add_subcommand("simulate", "Predict a run on devices and networks that you need not own");
   AddListFlags(sub, simulate);
   AddModelFlags(sub, &simulate->run);
+  sub->add_option("--micro_batches", simulate->run.micro_batches,
+                  "per step, one after another; a pipeline has several under way");
+  AddPlannedStrategyFlags(sub, &simulate->strategy);
   AddParallelFlags(sub, &simulate->run);
   AddSliceFlag(sub, &simulate->run);
   AddWireFlags(sub, &simulate->run);
@@ -263,10 +299,19 @@ void AddSimulate(CLI::App& app, Command* command) {
                   "simulated; default: 100 where the network has jitter or loss, else 3")
       ->check(CLI::Range(1, 1000000));
   sub->add_option("--seed", simulate->run.seed, "of jitter and loss; default: 1337");
+  sub->add_option("--draws", simulate->draws,
+                  "of boards that differ, for p50 and p99 of the step time over them; default: 20 "
+                  "where a device has a variability and little is to be simulated; 0: none")
+      ->check(CLI::Range(0, 10000));
+  sub->add_flag("--energy", simulate->energy,
+                "joules and watt-hours, which are told wherever they are known, must be known");
   sub->add_option("--max_step", simulate->max_step,
                   "a longer step is called infeasible, e.g. 90s; default: 60s");
   sub->add_option("--trace", simulate->trace,
                   "file for the last step as a Chrome trace (opens in Perfetto)");
+  sub->add_option("--chakra", simulate->chakra,
+                  "folder for the step as Chakra execution traces, one per rank, with ASTRA-sim's "
+                  "files (docs/simulation.md)");
   sub->add_option("--scenario", flags->scenario,
                   "published measurements of real boards (configs/scenarios) or file, beside "
                   "predictions");

@@ -10,7 +10,6 @@
 #include "absl/strings/str_format.h"
 #include "cli/shared/command.h"
 #include "cli/shared/format.h"
-#include "cli/shared/progress.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/slow_network.h"
 #include "cli/shared/train_job.h"
@@ -26,6 +25,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5,lte --steps=200
   edgetp sweep --patterns=tttt,sppp --networks=none --workers=1,2,4 --steps=100 --format=json
   edgetp sweep --patterns=tttt --networks=ethernet-1g --overlap=none,dw --steps=100
+  edgetp sweep --patterns=tttt --networks=ethernet-1g,lte --strategy=tensor,data,local --inner_steps=10 --steps=100
 All patterns are compared with the first one.)";
 
 struct SweepFlags {
@@ -33,11 +33,12 @@ struct SweepFlags {
   std::vector<std::string> patterns;
   std::vector<std::string> networks;  // none named: what the cluster has
   std::vector<int> workers = {2};
-  std::vector<std::string> overlaps;  // none named: what the config says
+  std::vector<std::string> overlaps;    // none named: what the config says
+  std::vector<std::string> strategies;  // likewise
 };
 
 struct Cell {
-  std::string pattern;  // as typed, and what overlaps
+  std::string pattern;  // as typed, what overlaps, and a strategy that is not tensor
   v1::RunConfig config;
 };
 
@@ -67,7 +68,9 @@ std::vector<Cell> ResolveCells(const SweepFlags& flags, const TrainInputs& input
     }
     if (!config.ok()) return;
     const auto overlap = ToOverlap(*config);  // valid: the config is
-    cells.push_back({PatternWithOverlap(*run.pattern, ToString(*overlap)), *std::move(config)});
+    const std::string name = PatternWithStrategy(
+        PatternWithOverlap(*run.pattern, ToString(*overlap)), config->parallel().strategy());
+    cells.push_back({name, *std::move(config)});
   };
   RunFlags run = flags.train.run;
   for (const std::optional<std::string>& network : OrUnnamed(flags.networks)) {
@@ -78,7 +81,8 @@ std::vector<Cell> ResolveCells(const SweepFlags& flags, const TrainInputs& input
         run.pattern = pattern;
         for (const std::optional<std::string>& overlap : OrUnnamed(flags.overlaps)) {
           run.overlap = overlap;
-          resolve(run);
+          for (const std::optional<std::string>& strategy : OrUnnamed(flags.strategies))
+            resolve(WithStrategy(run, strategy, flags.strategies));
         }
       }
     }
@@ -92,53 +96,14 @@ struct SweepResult {
   ExitCode code = kExitDone;
 };
 
-// The cluster of a sweep: one for all cells, as long as it is sound.
-class SweepCluster {
- public:
-  SweepCluster(const SweepFlags& flags, const TrainInputs& inputs)
-      : flags_(flags), inputs_(inputs) {}
-
-  absl::Status Open() {
-    ASSIGN_OR_RETURN(
-        cluster_, Cluster::Open(flags_.train.cluster,
-                                *std::max_element(flags_.workers.begin(), flags_.workers.end())));
-    ASSIGN_OR_RETURN(spec_, UploadTrainInputs(flags_.train, inputs_, cluster_.remote()));
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<JobOutcome> Run(const Cell& cell, const std::string& label, const SweepEta& eta) {
-    if (!sound_) RETURN_IF_ERROR(Reopen());
-    *spec_.mutable_config() = cell.config;
-    Progress progress(label, cell.config.train(), &eta);
-    auto outcome = RunJob(cluster_.remote(), spec_, cluster_.local(),
-                          [&](const v1::RunEvent& event) { progress.Show(event); });
-    sound_ = outcome.ok() && outcome->status.ok();
-    return outcome;
-  }
-
- private:
-  // After a failure our own processes may be gone or stuck; a running cluster is its owner's.
-  absl::Status Reopen() {
-    if (cluster_.local() == nullptr) return absl::OkStatus();
-    cluster_.KeepLogs();
-    cluster_ = Cluster();
-    return Open();
-  }
-
-  const SweepFlags& flags_;
-  const TrainInputs& inputs_;
-  Cluster cluster_;
-  v1::JobSpec spec_;
-  bool sound_ = true;
-};
-
-SweepResult RunCells(const std::vector<Cell>& cells, SweepCluster& cluster) {
+SweepResult RunCells(const SweepFlags& flags, const std::vector<Cell>& cells, JobSeries& series) {
   SweepResult result;
   SweepEta eta(static_cast<int>(cells.size()));
   for (size_t i = 0; i < cells.size() && ShutdownSignal() == 0; ++i) {
     const std::string label = LabelOf(cells[i], i, cells.size());
     const absl::Time begin = MonotonicNow();
-    const absl::StatusOr<JobOutcome> outcome = cluster.Run(cells[i], label, eta);
+    const absl::StatusOr<JobOutcome> outcome =
+        series.RunShown(TrainSpec(flags.train, cells[i].config), label, &eta);
     eta.CellEnded(absl::ToDoubleSeconds(MonotonicNow() - begin));
     const v1::RunSummary summary = SummaryOf(cells[i].config, outcome);
     *result.report.add_rows() = summary;
@@ -174,9 +139,10 @@ ExitCode Run(const SweepFlags& flags) {
   if (!faults.status().ok()) return Report(faults.status());
 
   NoteSlowNetworks(cells);
-  SweepCluster cluster(flags, inputs);
-  if (const absl::Status opened = cluster.Open(); !opened.ok()) return Report(opened);
-  const SweepResult result = RunCells(cells, cluster);
+  const int workers = *std::max_element(flags.workers.begin(), flags.workers.end());
+  auto series = JobSeries::Open(flags.train.cluster, workers, TrainBlobs(inputs));
+  if (!series.ok()) return Report(series.status());
+  const SweepResult result = RunCells(flags, cells, *series);
   PrintResult(flags.train.format, result.report, SweepTable(result.report, result.patterns));
   return result.code;
 }
@@ -197,8 +163,10 @@ void AddSweep(CLI::App& app, Command* command) {
   sweep->add_option("--workers", flags->workers, "one or more world sizes; default: 2")
       ->delimiter(',');
   AddOverlapList(sweep, &flags->overlaps);
+  AddStrategyList(sweep, &flags->train.run, &flags->strategies);
   AddLinkFlags(sweep, &flags->train.run.link);
   AddTrainJobFlags(sweep, &flags->train);
+  AddClockFlag(sweep, &flags->train.run);
   sweep->footer(kExamples);
   sweep->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }

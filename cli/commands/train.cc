@@ -4,7 +4,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/shared/command.h"
-#include "cli/shared/progress.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/slow_network.h"
 #include "cli/shared/train_job.h"
@@ -17,17 +16,9 @@ constexpr char kExamples[] = R"(Examples:
   edgetp train --model=minigpt --pattern=tttt --workers=4 --delay=5ms --rate=100mbit --data=my.txt
   edgetp train --pattern=ssss --set train.learning_rate=5e-4 --set model.init=torch --run=ssss-torch
   edgetp train --pattern=tttt --network=ethernet-1g --overlap=dw --steps=200
+  edgetp train --strategy=data --network=ethernet-1g --batch=6 --steps=200
+  edgetp train --strategy=local --inner_steps=20 --network=lte --batch=6 --steps=200
   edgetp train --resume=ssss-torch --steps=4000)";
-
-absl::StatusOr<JobOutcome> Train(const TrainFlags& flags, const v1::RunConfig& config,
-                                 const TrainInputs& inputs, Cluster& cluster) {
-  auto spec = UploadTrainInputs(flags, inputs, cluster.remote());
-  if (!spec.ok()) return spec.status();
-  *spec->mutable_config() = config;
-  Progress progress("", config.train());
-  return RunJob(cluster.remote(), *spec, cluster.local(),
-                [&](const v1::RunEvent& event) { progress.Show(event); });
-}
 
 ExitCode Run(const TrainFlags& flags) {
   Faults faults;
@@ -42,14 +33,14 @@ ExitCode Run(const TrainFlags& flags) {
 
   if (const std::string note = SlowNetworkNote(config); !note.empty())
     absl::FPrintF(stderr, "note: %s\n", note);
-  auto cluster = Cluster::Open(flags.cluster, config.workers());
-  if (!cluster.ok()) return Report(cluster.status());
-  const absl::StatusOr<JobOutcome> outcome = Train(flags, config, inputs, *cluster);
+  auto series = JobSeries::Open(flags.cluster, config.workers(), TrainBlobs(inputs));
+  if (!series.ok()) return Report(series.status());
+  const absl::StatusOr<JobOutcome> outcome = series->RunShown(TrainSpec(flags, config), "");
   if (!outcome.ok()) return Report(outcome.status());
   const v1::RunSummary summary = SummaryOf(config, outcome);
   if (outcome->summary.has_value()) PrintResult(flags.format, summary, TrainTable(summary));
   absl::FPrintF(stderr, "run directory: %s\n", outcome->directory);
-  if (!outcome->status.ok()) return ReportFailure(*outcome, *cluster);
+  if (!outcome->status.ok()) return ReportFailure(*outcome, series->cluster());
   return ReportCheckpoint(summary, "edgetp: ") ? kExitDone : kExitRunFailed;
 }
 
@@ -61,8 +52,10 @@ void AddTrain(CLI::App& app, Command* command) {
   AddPatternFlags(train, &flags->run);
   AddNetworkFlag(train, &flags->run);
   AddOverlapFlag(train, &flags->run);
+  AddStrategyFlag(train, &flags->run);
   AddRunNameFlag(train, &flags->run);
   AddTrainJobFlags(train, flags.get());
+  AddClockFlag(train, &flags->run);
   train
       ->add_option("--resume", flags->resume,
                    "continue from the newest checkpoint of a run, up to --steps in all")

@@ -36,9 +36,9 @@ ExitCode Run(const WatchFlags& flags) {
   if (!run.ok()) return Report(run.status());
   JobOutcome outcome;
   {
-    v1::TrainConfig train;
-    train.set_steps(run->steps());
-    Progress progress(run->run() + ": ", train);
+    v1::RunConfig config;
+    config.mutable_train()->set_steps(run->steps());
+    Progress progress(run->run() + ": ", config);
     outcome = WatchJob(*remote, run->run(), /*cluster=*/nullptr, /*stop_on_signal=*/false,
                        [&](const v1::RunEvent& event) { progress.Show(event); });
   }

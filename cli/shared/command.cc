@@ -1,11 +1,14 @@
 #include "cli/shared/command.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "common/base/status_macros.h"
 #include "common/base/suggest.h"
 #include "common/collective/segments.h"
@@ -80,6 +83,28 @@ absl::StatusOr<int32_t> ParseSlice(const std::string& text) {
   return absl::InvalidArgumentError(
       absl::StrCat("--slice: must be in [", FormatBytes(kMinSliceBytes), ", ",
                    FormatBytes(kMaxSliceBytes), "] (got ", text, ")"));
+}
+
+std::vector<std::string> SameOptions(const CLI::App& from, const CLI::App& to,
+                                     const std::vector<std::string>& but) {
+  std::vector<std::string> words;
+  for (const CLI::Option* option : from.get_options()) {
+    const std::string name = option->get_name();
+    const bool wanted = option->count() > 0 && to.get_option_no_throw(name) != nullptr &&
+                        std::find(but.begin(), but.end(), name) == but.end();
+    if (!wanted) continue;
+    for (const std::string& value : option->results())
+      words.push_back(ShellWord(absl::StrCat(name, "=", value)));
+  }
+  return words;
+}
+
+std::string ShellWord(const std::string& word) {
+  const auto plain = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("-_=./:,@+%", c);
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+  return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
 }
 
 ExitCode Report(const absl::Status& status) {

@@ -24,6 +24,8 @@ void AddSweep(CLI::App& app, Command* command);
 void AddPlan(CLI::App& app, Command* command);
 void AddPatterns(CLI::App& app, Command* command);
 void AddCalibrate(CLI::App& app, Command* command);
+void AddAdvise(CLI::App& app, Command* command);
+void AddSearch(CLI::App& app, Command* command);
 void AddSimulate(CLI::App& app, Command* command);
 void AddNetwork(CLI::App& app, Command* command);
 void AddBench(CLI::App& app, Command* command);
@@ -34,6 +36,7 @@ void AddStatus(CLI::App& app, Command* command);
 void AddHealth(CLI::App& app, Command* command);
 void AddStop(CLI::App& app, Command* command);
 void AddWatch(CLI::App& app, Command* command);
+void AddValidate(CLI::App& app, Command* command);
 
 // --format=table|json into `format`, which holds the default until then.
 void AddFormatFlag(CLI::App* command, OutputFormat* format);
@@ -54,6 +57,13 @@ absl::StatusOr<int64_t> ParseAllReduceBytes(const std::string& text);
 // The value of --slice, e.g. "256KiB".
 // Errors: InvalidArgument unless collective.slice_bytes may be so much.
 absl::StatusOr<int32_t> ParseSlice(const std::string& text);
+// The options that were typed for `from` and that `to` has, too, as words for a shell: how to say the
+// same to another command. `but`: names that are left out.
+std::vector<std::string> SameOptions(const CLI::App& from, const CLI::App& to,
+                                     const std::vector<std::string>& but);
+
+// One word for a shell, in quotes where it needs them.
+std::string ShellWord(const std::string& word);
 
 // "edgetp: <message>" on stderr. Returns the exit code of the status.
 ExitCode Report(const absl::Status& status);

@@ -10,14 +10,6 @@ double EndOf(const v1::StepRecord& record) {
   return record.has_host_seconds() ? record.host_seconds() : record.wall_seconds();
 }
 
-// How many of the steps `from`..`to` are multiples of `interval`, or the last of all.
-int CountDue(int from, int to, int interval) {
-  if (from > to) return 0;
-  if (interval <= 0) return 1;
-  const int multiples = to / interval - (from - 1) / interval;
-  return multiples + (to % interval == 0 ? 0 : 1);
-}
-
 }  // namespace
 
 void RunEta::Mean::Add(double seconds) {
@@ -39,17 +31,14 @@ void RunEta::Add(const v1::StepRecord& record) {
   last_ = record;
 }
 
-bool RunEta::Saves(int step) const {
-  const int interval = train_.checkpoint_interval();
-  return step == train_.steps() || (interval > 0 && step % interval == 0);
-}
+bool RunEta::Saves(int step) const { return calendar_.Due(step, train_.checkpoint_interval()); }
 
 int RunEta::EvaluationsAfter(int step) const {
-  return CountDue(step + 1, train_.steps(), train_.eval_interval());
+  return calendar_.CountDue(step + 1, train_.eval_interval());
 }
 
 int RunEta::CheckpointsFrom(int step) const {
-  return CountDue(step, train_.steps(), train_.checkpoint_interval());
+  return calendar_.CountDue(step, train_.checkpoint_interval());
 }
 
 std::optional<double> RunEta::Seconds() const {
@@ -62,14 +51,20 @@ std::optional<double> RunEta::Seconds() const {
          checkpoint_.value() * CheckpointsFrom(last_->step());
 }
 
+void SweepEta::CellBegins(double amount, double left) {
+  amount_ = amount;
+  left_ = left;
+}
+
 void SweepEta::CellEnded(double seconds) {
-  ++ended_;
+  ended_ += amount_;
   ended_seconds_ += seconds;
+  left_ = std::max(0.0, left_ - amount_);
 }
 
 double SweepEta::Seconds(double passed, double left) const {
-  const double mean = (ended_seconds_ + passed + left) / (ended_ + 1);
-  return left + mean * std::max(0, cells_ - ended_ - 1);
+  const double mean = (ended_seconds_ + passed + left) / (ended_ + amount_);
+  return left + mean * left_;
 }
 
 }  // namespace edgetp

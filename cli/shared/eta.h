@@ -1,10 +1,11 @@
-// How long a run and a sweep still take, judged by what they have taken so far. Used by the progress
+// How long a run and a sweep, or a search, still take, judged by what they have taken so far. Used by the progress
 // line. Pure: times are those of the records, or arguments.
 #pragma once
 
 #include <optional>
 #include <utility>
 
+#include "common/config/calendar.h"
 #include "edgetp/v1/config.pb.h"
 #include "edgetp/v1/report.pb.h"
 
@@ -16,7 +17,9 @@ namespace edgetp {
 class RunEta {
  public:
   // Of `train`: steps, eval_interval and checkpoint_interval; absent: none but after the last step.
-  explicit RunEta(v1::TrainConfig train) : train_(std::move(train)) {}
+  // `round`: the ranks are one model once in so many steps (Calendar).
+  explicit RunEta(v1::TrainConfig train, int round = 1)
+      : train_(std::move(train)), calendar_(train_.steps(), round) {}
 
   // After each step, in order.
   void Add(const v1::StepRecord& record);
@@ -39,25 +42,33 @@ class RunEta {
   int CheckpointsFrom(int step) const;
 
   v1::TrainConfig train_;
+  Calendar calendar_;
   std::optional<v1::StepRecord> last_;
   Mean step_;        // from one step's end to the next one's, with nothing else between
   Mean evaluation_;  // what comes on top
   Mean checkpoint_;
 };
 
-// Over all cells of a sweep: those to come take as long as the mean of the others.
+// Over all jobs of a command: those to come take as long as the mean of the others.
 class SweepEta {
  public:
-  explicit SweepEta(int cells) : cells_(cells) {}
+  explicit SweepEta(int cells) : left_(cells - 1) {}
+  // Of jobs that are not alike. `name`: of the command, for the progress line.
+  explicit SweepEta(const char* name) : name_(name) {}
 
+  // How much the job that begins has to do (steps, windows), and all those after it.
+  void CellBegins(double amount, double left);
   void CellEnded(double seconds);
 
-  // While the cell under way has taken `passed` seconds, and takes `left` more.
+  // While the job under way has taken `passed` seconds, and takes `left` more.
   double Seconds(double passed, double left) const;
+  const char* name() const { return name_; }
 
  private:
-  int cells_;
-  int ended_ = 0;
+  const char* name_ = "sweep";
+  double amount_ = 1;  // of the job under way
+  double left_ = 0;    // of those after it
+  double ended_ = 0;   // of those before it
   double ended_seconds_ = 0;
 };
 

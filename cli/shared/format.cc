@@ -28,4 +28,8 @@ std::string PatternWithOverlap(const std::string& pattern, const std::string& ov
   return overlap.empty() || overlap == "NONE" ? pattern : absl::StrCat(pattern, " ", overlap);
 }
 
+std::string PatternWithStrategy(const std::string& pattern, const std::string& strategy) {
+  return strategy.empty() || strategy == "tensor" ? pattern : absl::StrCat(pattern, " ", strategy);
+}
+
 }  // namespace edgetp

@@ -18,6 +18,9 @@ std::string FormatPercent(double share);
 // "tttt", or, where something overlaps, "tttt DW": what tells the rows of a table apart.
 std::string PatternWithOverlap(const std::string& pattern, const std::string& overlap);
 
+// "tttt", or, where ranks have a replica each, "tttt data". Empty: tensor.
+std::string PatternWithStrategy(const std::string& pattern, const std::string& strategy);
+
 // Four decimals: losses are compared in the third.
 std::string FormatLoss(double loss);
 

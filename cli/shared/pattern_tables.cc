@@ -22,6 +22,7 @@ std::string PatternsTable(const v1::PatternsReport& patterns) {
       table.Render(),
       "S is a tensor of (batch, sequence, channels). A run is adjacent blocks of one "
       "letter and modifier.\n"
+      "A stage is attention or MLP; where both share one sum, the whole block.\n"
       "Repeats and groups: 't*4', '(t@0.5 s)*6', 't~2*4'. docs/patterns.md has the "
       "formulas.\n");
 }

@@ -32,7 +32,7 @@ size_t TerminalWidth() {
 void AppendEta(const Remaining& remaining, std::string* line) {
   if (remaining.run.has_value()) absl::StrAppend(line, "  ETA ", FormatSeconds(*remaining.run));
   if (remaining.sweep.has_value())
-    absl::StrAppend(line, remaining.run.has_value() ? ", " : "  ETA ", "sweep ",
+    absl::StrAppend(line, remaining.run.has_value() ? ", " : "  ETA ", remaining.command, " ",
                     FormatSeconds(*remaining.sweep));
 }
 
@@ -84,10 +84,10 @@ std::optional<double> ActivityPace::SecondsLeft(absl::Time now, const v1::JobPro
   return absl::ToDoubleSeconds(now - begin_) / moved * left;
 }
 
-Progress::Progress(std::string label, const v1::TrainConfig& train, const SweepEta* sweep)
+Progress::Progress(std::string label, const v1::RunConfig& config, const SweepEta* sweep)
     : label_(std::move(label)),
-      steps_(train.steps()),
-      eta_(train),
+      steps_(config.train().steps()),
+      eta_(config.train(), Calendar(config).round()),
       sweep_(sweep),
       terminal_(isatty(STDERR_FILENO)),
       begin_(MonotonicNow()),
@@ -142,6 +142,7 @@ void Progress::ShowActivity(const v1::JobProgress& progress) {
 // An activity that alone takes longer than what is left by the steps so far is the longer of both.
 Remaining Progress::WhatIsLeft(absl::Time now, std::optional<double> activity) const {
   Remaining remaining{eta_.Seconds(), std::nullopt};
+  if (sweep_ != nullptr) remaining.command = sweep_->name();
   const std::optional<double> left = std::max(remaining.run, activity);  // nothing is the least
   if (remaining.run.has_value()) remaining.run = left;
   if (sweep_ == nullptr || !left.has_value()) return remaining;

@@ -14,7 +14,8 @@ namespace edgetp {
 // What is left, in seconds, as far as it is known.
 struct Remaining {
   std::optional<double> run;
-  std::optional<double> sweep;  // all cells, this one included
+  std::optional<double> sweep;  // all jobs of the command, this one included
+  const char* command = "sweep";
 };
 
 // "step 120/2000  loss 2.4512  val 2.5130  98.2 ms/step  7.82K tokens/s  ETA 3m05s  wifi-5". Pure.
@@ -39,9 +40,9 @@ class ActivityPace {
 
 class Progress {
  public:
-  // `label` precedes every line: which cell of a sweep this is. `sweep` may be null, and outlives
-  // this.
-  Progress(std::string label, const v1::TrainConfig& train, const SweepEta* sweep = nullptr);
+  // `label` precedes every line: which cell of a sweep this is. Of `config` only what RunEta and
+  // Calendar read. `sweep` may be null, and outlives this.
+  Progress(std::string label, const v1::RunConfig& config, const SweepEta* sweep = nullptr);
   // Ends a line that is still open.
   ~Progress();
   Progress(const Progress&) = delete;

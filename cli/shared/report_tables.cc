@@ -9,8 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/shared/energy_tables.h"
 #include "cli/shared/format.h"
 #include "cli/shared/pattern_tables.h"
+#include "cli/shared/replica_tables.h"
 #include "cli/shared/table.h"
 #include "cli/shared/term_columns.h"
 #include "common/config/units.h"
@@ -76,7 +78,7 @@ const v1::RunSummary* Baseline(const v1::SweepReport& sweep, const v1::RunSummar
 std::string TimeSaved(const v1::SweepReport& sweep, const v1::RunSummary& run) {
   const v1::RunSummary* baseline = Baseline(sweep, run);
   if (baseline == nullptr || !HasSteps(run) || baseline == &run) return "-";
-  return FormatPercent(1 - run.step_seconds().median() / baseline->step_seconds().median());
+  return FormatPercent(1 - StepRatio(run, *baseline));
 }
 
 bool SeveralWorldSizes(const v1::SweepReport& sweep) {
@@ -260,6 +262,7 @@ std::string TrainTable(const v1::RunSummary& run) {
                 absl::StrCat(run.model(), ", ", PatternWithOverlap(run.pattern(), run.overlap()))});
   table.AddRow({"workers, network",
                 absl::StrCat(run.workers(), ", ", run.network(), " (", run.clock(), ")")});
+  if (!StrategyText(run).empty()) table.AddRow({"strategy", StrategyText(run)});
   if (!run.device().empty()) table.AddRow({"device", run.device()});
   table.AddRow({"steps", StepsOf(run)});
   table.AddRow({"loss", absl::StrCat("train ", TrainLoss(run), ", validation ", ValLoss(run),
@@ -281,6 +284,7 @@ std::string TrainTable(const v1::RunSummary& run) {
   table.AddRow(
       {"a mean step", absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "),
                                    HiddenText(run.hidden_seconds()))});
+  if (run.has_energy()) table.AddRow({"energy", EnergyText(run.energy())});
   table.AddRow({"verdict", Outcome(run)});
   if (!run.checkpoint_error().empty())
     table.AddRow({"checkpoint", "NOT SAVED: " + run.checkpoint_error()});
@@ -289,6 +293,7 @@ std::string TrainTable(const v1::RunSummary& run) {
 
 std::string SweepTable(const v1::SweepReport& sweep, const std::vector<std::string>& patterns) {
   return absl::StrCat(SweepResults(sweep, patterns), SweepBreakdown(sweep, patterns),
+                      SweepEnergyTable(sweep, patterns), StrategyNotes(sweep, patterns),
                       SweepNotes(sweep, patterns));
 }
 

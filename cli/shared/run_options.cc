@@ -5,9 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/shared/command.h"
+#include "cli/shared/replica_flags.h"
 #include "common/base/status_macros.h"
 #include "common/collective/codec.h"
 #include "common/collective/registry.h"
+#include "common/config/convert.h"
 #include "common/config/defaults.h"
 #include "common/config/device_mix.h"
 #include "common/config/load.h"
@@ -16,6 +18,7 @@
 #include "common/config/validate.h"
 #include "common/plan/pattern.h"
 #include "common/simulate/deadline.h"
+#include "common/simulate/variation.h"
 
 namespace edgetp {
 namespace {
@@ -67,9 +70,12 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.pattern.has_value()) config->set_pattern(*flags.pattern);
   if (flags.workers.has_value()) config->set_workers(*flags.workers);
   if (flags.vocabulary_parallel) config->mutable_parallel()->set_vocabulary(true);
+  ApplyStrategy(flags, faults, config);
   if (flags.steps.has_value()) config->mutable_train()->set_steps(*flags.steps);
   if (flags.batch.has_value()) config->mutable_train()->set_batch(*flags.batch);
   if (flags.sequence.has_value()) config->mutable_model()->set_sequence(*flags.sequence);
+  if (flags.micro_batches.has_value())
+    config->mutable_train()->set_micro_batches(*flags.micro_batches);
   v1::CollectiveConfig* collective = config->mutable_collective();
   if (flags.allreduce.has_value()) collective->set_algorithm(*flags.allreduce);
   if (flags.slice.has_value()) {
@@ -114,7 +120,8 @@ absl::StatusOr<v1::RunConfig> ResolveOne(const RunFlags& flags, const v1::RunCon
   }
   const bool has_network = config.has_network();
   FillDefaults(&config);
-  faults.Add(ValidateRun(config, kPlace));
+  if (flags.plans_strategy) ForgetStrategy(&config);
+  faults.Add(flags.plans_strategy ? ValidatePlanned(config, kPlace) : ValidateRun(config, kPlace));
   RETURN_IF_ERROR(faults.status());
   if (!has_network) {
     // The server knows the network, and what deadline it needs.
@@ -150,6 +157,27 @@ absl::StatusOr<v1::RunConfig> Resolve(RunFlags flags, const v1::RunConfig& base,
   config.clear_device();
   *config.mutable_devices() = {devices.begin(), devices.end()};
   return config;
+}
+
+// Draw 0 of the boards, and a deadline that bears with the slowest of them.
+absl::Status VaryBoards(v1::RunConfig* config) {
+  const std::vector<v1::DeviceProfile> devices = DevicesOf(*config);
+  if (LargestVariability(devices) == 0) {
+    return absl::InvalidArgumentError(
+        "no device profile of this run has a variability: name one with --device, or "
+        "--set device.variability=0.2");
+  }
+  const bool drawn = std::any_of(devices.begin(), devices.end(),
+                                 [](const auto& device) { return device.has_compute_factor(); });
+  if (drawn)
+    return absl::InvalidArgumentError("the boards of this run have a compute_factor already");
+  if (config->has_network()) ForgetDefaultDeadline(config);
+  const auto boards = DrawBoards(devices, config->workers(), config->seed(), 0);
+  config->clear_device();
+  *config->mutable_devices() = {boards.begin(), boards.end()};
+  if (!config->has_network()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const CollectiveNeeds needs, NeedsOfStep(*config));
+  return ResolveDeadline(needs, config);
 }
 
 }  // namespace
@@ -259,12 +287,21 @@ void AddTrainFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--steps", flags->steps, "optimizer updates; default: 2000");
   command->add_option("--seed", flags->seed,
                       "of weights, batches, dropout and the network; default: 1337");
+}
+
+void AddClockFlag(CLI::App* command, RunFlags* flags) {
   command
       ->add_option(
           "--clock", flags->clock,
           "emulated: real waiting (default); simulated: no waiting, every step is charged what "
           "the simulator says")
       ->check(OneOf({kEmulated, kSimulated}));
+}
+
+void AddBoardsFlag(CLI::App* command, RunFlags* flags) {
+  command->add_flag("--vary_boards", flags->vary_boards,
+                    "boards of one kind differ, as their profile's variability says: each rank's "
+                    "compute is a little slower or faster, drawn from --seed");
 }
 
 void AddDataFlag(CLI::App* command, RunFlags* flags) {
@@ -281,7 +318,9 @@ void AddRunNameFlag(CLI::App* command, RunFlags* flags) {
 
 absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunConfig& base,
                                          const std::optional<DataVocabulary>& vocabulary) {
-  return Resolve(flags, base, vocabulary);
+  ASSIGN_OR_RETURN(v1::RunConfig config, Resolve(flags, base, vocabulary));
+  if (flags.vary_boards) RETURN_IF_ERROR(Annotate(VaryBoards(&config), "--vary_boards"));
+  return config;
 }
 
 absl::StatusOr<v1::RunConfig> ResolvePlan(const RunFlags& flags) {

@@ -22,6 +22,9 @@ struct RunFlags {
   std::optional<std::string> pattern;
   std::optional<int> workers;
   bool vocabulary_parallel = false;
+  std::optional<std::string> strategy;
+  std::optional<std::string> bucket;   // of strategy data
+  std::optional<int> inner_steps;      // of strategy local
   std::optional<std::string> network;  // preset or file
   std::optional<std::string> device;   // preset or file, or a mixture of them (device_mix.h)
   LinkFlags link;
@@ -36,13 +39,18 @@ struct RunFlags {
   std::optional<int> steps;
   std::optional<int> batch;
   std::optional<int> sequence;
+  std::optional<int> micro_batches;
   std::optional<uint64_t> seed;
   std::optional<std::string> clock;
+  bool vary_boards = false;  // each rank has a board of its own, drawn from the seed
   std::optional<std::string> run;
   std::string data = "auto";
   std::vector<std::string> set;
   // A run of a model: its deadline is settled as soon as its network is known. Not typed.
   bool settles_deadline = true;
+  // A strategy is planned that is named elsewhere: the config's own does not count, nor what it asks of
+  // the workers. Not typed.
+  bool plans_strategy = false;
 };
 
 // Groups of flags: each command takes those that mean something to it.
@@ -54,13 +62,22 @@ void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps);  // 
 void AddParallelFlags(CLI::App* command, RunFlags* flags);  // --vocabulary_parallel
 void AddWireFlags(CLI::App* command, RunFlags* flags);      // --wire and --wire_... of each class
 void AddSliceFlag(CLI::App* command, RunFlags* flags);      // --slice
+void AddStrategyFlag(CLI::App* command, RunFlags* flags);   // --strategy --bucket --inner_steps
+void AddStrategyList(CLI::App* command, RunFlags* flags, std::vector<std::string>* strategies);
 void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --slice --deadline, AddWireFlags'
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags
 void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss ...
-void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed --clock
+void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed
+void AddClockFlag(CLI::App* command, RunFlags* flags);    // --clock
+void AddBoardsFlag(CLI::App* command, RunFlags* flags);   // --vary_boards
 void AddDataFlag(CLI::App* command, RunFlags* flags);     // --data
 void AddRunNameFlag(CLI::App* command, RunFlags* flags);  // --run
+
+// The flags of one of several strategies (absent: what presets say): without --bucket and
+// --inner_steps where they belong to another one of `all`.
+RunFlags WithStrategy(RunFlags flags, const std::optional<std::string>& strategy,
+                      const std::vector<std::string>& all);
 
 // How large a vocabulary the data has, and whether that can be believed.
 struct DataVocabulary {

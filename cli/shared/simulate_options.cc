@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -17,6 +18,7 @@
 #include "common/network/network_profile.h"
 #include "common/network/scenario.h"
 #include "common/rpc/signals.h"
+#include "common/simulate/energy.h"
 #include "common/simulate/simulated_run.h"
 
 namespace edgetp {
@@ -49,6 +51,13 @@ class FaultsOnce {
   std::vector<std::string> told_;
 };
 
+// That a run has which is planned from these flags.
+int WorkersOf(RunFlags run) {
+  run.plans_strategy = true;
+  const auto config = ResolvePlan(run);
+  return config.ok() ? config->workers() : run.workers.value_or(1);
+}
+
 absl::Status NoDevice(const RunFlags& flags) {
   const auto known = ConfigLibrary::Default(flags.config_path).Names(ConfigKind::kDevice);
   return absl::InvalidArgumentError(
@@ -57,22 +66,44 @@ absl::Status NoDevice(const RunFlags& flags) {
                    absl::StrJoin(known, ", "), "; or a file)"));
 }
 
+bool SharesTensors(const std::string& strategy) { return absl::StrContains(strategy, "tensor"); }
+
+// Its plan is built once here, so that what is wrong with it is told with all other faults.
+absl::Status AddStrategy(const SimulateFlags& flags, const std::optional<std::string>& strategy,
+                         const v1::RunConfig& config, SimulateCell* cell) {
+  if (!strategy.has_value()) {
+    ASSIGN_OR_RETURN(cell->run.strategy, StrategyOf(config));
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(cell->run.strategy, ResolveStrategy(flags.strategy, *strategy));
+  const bool several = flags.patterns.size() > 1 || flags.overlaps.size() > 1;
+  cell->pattern =
+      several && SharesTensors(*strategy) ? absl::StrCat(*strategy, " ", cell->pattern) : *strategy;
+  return PlanOf(cell->run.forecast, cell->run.strategy).status();
+}
+
 absl::StatusOr<SimulateCell> ResolveCell(const SimulateFlags& flags, const RunFlags& run,
-                                         const std::optional<std::string>& device) {
+                                         const std::optional<std::string>& device,
+                                         const std::optional<std::string>& strategy) {
   RunFlags with_device = run;
   if (device.has_value()) with_device.device = device;
+  with_device.plans_strategy = strategy.has_value();
   ASSIGN_OR_RETURN(const v1::RunConfig config, ResolvePlan(with_device));
   SimulateCell cell;
   ForecastCase& forecast = cell.run.forecast;
   ASSIGN_OR_RETURN(forecast, ToForecastCase(config));
   if (forecast.devices.empty()) return NoDevice(run);
+  if (flags.energy) RETURN_IF_ERROR(Annotate(CheckPower(forecast.devices), "--energy"));
   forecast.steps = flags.steps;
   forecast.stop = [] { return ShutdownSignal() != 0; };
   cell.run.model = config.model().name();
   cell.run.device = device.value_or(DescribeDevices(config));
-  cell.pattern = PatternWithOverlap(run.pattern.value_or(config.pattern()),
-                                    ToString(forecast.plan.overlap));
+  cell.run.run_steps = config.train().steps();
+  cell.run.draws = {flags.draws.value_or(kDefaultDraws), /*by_default=*/!flags.draws.has_value()};
+  cell.pattern =
+      PatternWithOverlap(run.pattern.value_or(config.pattern()), ToString(forecast.plan.overlap));
   cell.allreduce = forecast.algorithm;
+  RETURN_IF_ERROR(AddStrategy(flags, strategy, config, &cell));
   if (flags.max_step.has_value()) {
     const auto limit = ParseDelay(*flags.max_step);
     if (!limit.ok()) return Annotate(limit.status(), "--max_step");
@@ -131,6 +162,25 @@ absl::StatusOr<std::vector<NetworkOptions>> ResolveStates(const RunFlags& run, i
   return networks;
 }
 
+// Of every strategy, or the one without; what a strategy does not depend on gives one cell.
+void AddCells(const SimulateFlags& flags, const RunFlags& run,
+              const std::optional<std::string>& device, std::vector<SimulateCell>* cells,
+              FaultsOnce* faults) {
+  const auto first = [](const auto& typed, const auto& list) {
+    return list.empty() || typed == list.front();
+  };
+  const bool first_of_all =
+      first(run.pattern, flags.patterns) && first(run.overlap, flags.overlaps);
+  std::vector<std::string> strategies;
+  if (flags.strategy.asked()) strategies = StrategiesOf(flags.strategy, WorkersOf(run));
+  for (const auto& strategy : OrNone(strategies)) {
+    if (strategy.has_value() && !SharesTensors(*strategy) && !first_of_all) continue;
+    auto cell = ResolveCell(flags, run, device, strategy);
+    faults->Add(cell.status());
+    if (cell.ok()) cells->push_back(*std::move(cell));
+  }
+}
+
 // All combinations on one network, as it was asked for.
 std::vector<SimulateCell> ResolveCells(const SimulateFlags& flags,
                                        const std::optional<std::string>& network,
@@ -148,9 +198,7 @@ std::vector<SimulateCell> ResolveCells(const SimulateFlags& flags,
             run.pattern = pattern;
             run.overlap = overlap;
             run.allreduce = algorithm;
-            auto cell = ResolveCell(flags, run, device);
-            faults->Add(cell.status());
-            if (cell.ok()) cells.push_back(*std::move(cell));
+            AddCells(flags, run, device, &cells, faults);
           }
         }
       }
@@ -185,6 +233,7 @@ std::vector<std::string> ResolveAlgorithms(const SimulateFlags& flags, Faults* f
 
 std::vector<SimulateCell> ResolveSimulation(const SimulateFlags& flags, Faults* faults) {
   FaultsOnce once(faults);
+  once.Add(CheckUnasked(flags.strategy));
   std::vector<SimulateCell> cells;
   const auto algorithms = OrNone(ResolveAlgorithms(flags, faults));
   for (const auto& network : OrNone(flags.networks)) {

@@ -8,12 +8,13 @@
 
 #include "absl/time/time.h"
 #include "cli/shared/run_options.h"
+#include "cli/shared/strategy_flags.h"
 #include "common/simulate/choose_algorithm.h"
 #include "common/simulate/simulate_report.h"
 
 namespace edgetp {
 
-// As typed. Patterns, workers, networks, devices, algorithms and overlaps are lists: each
+// As typed. Patterns, workers, networks, devices, algorithms, overlaps and strategies are lists: each
 // combination is one row.
 struct SimulateFlags {
   RunFlags run;
@@ -23,19 +24,25 @@ struct SimulateFlags {
   std::vector<std::string> devices;
   std::vector<std::string> algorithms;
   std::vector<std::string> overlaps;
+  StrategyFlags strategy;
   std::vector<std::string> bytes;  // not empty: all-reduces of these sizes, instead of a model
   std::optional<int> steps;
   std::optional<std::string> max_step;
+  std::optional<int> draws;  // of boards that differ
+  bool energy = false;       // asked for: it must be known
   std::string trace;
+  std::string chakra;
 };
 
 struct SimulateCell {
   SimulateCase run;
-  std::string pattern;    // as typed, expanded where nobody typed one, and what overlaps
+  // As typed, expanded where nobody typed one, and what overlaps; where strategies were typed, the
+  // strategy, with the pattern where there are several.
+  std::string pattern;
   std::string allreduce;  // as asked
 };
 
-// Network by network, then by workers, device, pattern, overlap and algorithm: the first row of the same
+// Network by network, then by workers, device, pattern, overlap, strategy and algorithm: the first row of the same
 // network, workers and device is what the others are compared with. A profile with a timeline gives
 // a network for each of its different states but partitions. Faults go to `faults`, each once.
 std::vector<SimulateCell> ResolveSimulation(const SimulateFlags& flags, Faults* faults);

@@ -7,8 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/shared/energy_tables.h"
 #include "cli/shared/format.h"
 #include "cli/shared/report_tables.h"
+#include "cli/shared/strategy_tables.h"
 #include "cli/shared/table.h"
 #include "cli/shared/term_columns.h"
 #include "common/config/units.h"
@@ -81,6 +83,10 @@ bool Varies(const v1::SimulateSweepReport& sweep, Value value) {
   return values.size() > 1;
 }
 
+bool CompareStrategies(const v1::SimulateSweepReport& sweep) {
+  return sweep.rows_size() > 0 && sweep.rows(0).has_strategy();
+}
+
 // The columns that tell rows apart.
 class RowNames {
  public:
@@ -89,7 +95,8 @@ class RowNames {
     const auto workers = [](const auto& row) { return absl::StrCat(row.workers()); };
     const auto device = [](const auto& row) { return row.device(); };
     const auto algorithm = [](const auto& row) { return row.allreduce_algorithm(); };
-    columns_ = {{"network", Align::kLeft}, {"pattern", Align::kLeft}};
+    columns_ = {{"network", Align::kLeft},
+                {CompareStrategies(sweep) ? "strategy" : "pattern", Align::kLeft}};
     values_ = {[](const auto& row) { return row.network(); }, nullptr};
     AddIf(Varies(sweep, workers), {"P"}, workers);
     AddIf(Varies(sweep, device), {"device", Align::kLeft}, device);
@@ -116,7 +123,43 @@ class RowNames {
   std::vector<Value> values_;
 };
 
+// Tokens per second beside those of the first row of the same network and devices.
+std::string ToTheFirst(const v1::SimulateSweepReport& sweep, const v1::SimulateReport& row) {
+  for (const v1::SimulateReport& first : sweep.rows()) {
+    if (first.network() != row.network() || first.device() != row.device()) continue;
+    if (&first == &row || first.tokens_per_second() <= 0) break;
+    return absl::StrCat(FormatNumber(row.tokens_per_second() / first.tokens_per_second()), " x");
+  }
+  return "-";
+}
+
+// Strategies may have different numbers of tokens in a step.
+std::string StrategyResults(const v1::SimulateSweepReport& sweep, const RowNames& names) {
+  std::vector<Column> columns = names.columns();
+  for (const char* header : {"tokens per\nstep", "step\npredicted", "p99", "tokens\nper s",
+                             "to the\nfirst", "MiB per\nstep", "memory"}) {
+    columns.push_back({header});
+  }
+  columns.push_back({"fits", Align::kLeft});
+  Table table(columns);
+  for (int i = 0; i < sweep.rows_size(); ++i) {
+    const v1::SimulateReport& row = sweep.rows(i);
+    std::vector<std::string> cells = names.Cells(row, i);
+    cells.push_back(FormatCount(row.strategy().tokens_per_step()));
+    cells.push_back(FormatSeconds(row.step_seconds()));
+    cells.push_back(FormatSeconds(row.step_seconds_p99()));
+    cells.push_back(FormatNumber(row.tokens_per_second()));
+    cells.push_back(ToTheFirst(sweep, row));
+    cells.push_back(FormatNumber(row.bytes_on_the_wire_per_rank() / 0x1p20));
+    cells.push_back(FormatBytes(LargestMemory(row).total()));
+    cells.push_back(FitCell(row));
+    table.AddRow(std::move(cells));
+  }
+  return table.Render();
+}
+
 std::string Results(const v1::SimulateSweepReport& sweep, const RowNames& names) {
+  if (CompareStrategies(sweep)) return StrategyResults(sweep, names);
   std::vector<Column> columns = names.columns();
   for (const char* header :
        {"sync\npoints", "MiB per\nstep", "step\npredicted", "p99", "time\nsaved", "memory"}) {
@@ -160,6 +203,16 @@ std::string Breakdowns(const v1::SimulateSweepReport& sweep, const RowNames& nam
                       " (simulated, mean over ranks):\n\n", table.Render());
 }
 
+std::string EnergyAndDraws(const v1::SimulateSweepReport& sweep, const RowNames& names) {
+  std::vector<EnergyRow> rows;
+  for (int i = 0; i < sweep.rows_size(); ++i) {
+    const v1::SimulateReport& row = sweep.rows(i);
+    rows.push_back({names.Cells(row, i), row.has_energy() ? &row.energy() : nullptr,
+                    row.has_variation() ? &row.variation() : nullptr});
+  }
+  return EnergyTable(names.columns(), rows, "simulated");
+}
+
 std::string Paragraph(const std::string& text) {
   return absl::StrCat(absl::StrJoin(WrapWords(text, Table::kMaxWidth - 2), "\n  "), "\n");
 }
@@ -189,6 +242,10 @@ std::string Infeasible(const v1::SimulateSweepReport& sweep,
 
 std::string Notes(const v1::SimulateSweepReport& sweep, const std::vector<std::string>& patterns) {
   std::string notes = Infeasible(sweep, patterns);
+  for (const v1::SimulateReport& row : sweep.rows()) {
+    const std::string round = RoundText(row.strategy());
+    if (!round.empty()) absl::StrAppend(&notes, Paragraph(round));
+  }
   for (const v1::Crossover& crossover : sweep.crossovers()) {
     absl::StrAppend(
         &notes,
@@ -208,7 +265,8 @@ std::string Notes(const v1::SimulateSweepReport& sweep, const std::vector<std::s
 
 std::string SimulateTable(const v1::SimulateReport& report, const std::string& pattern) {
   Table table({{"simulated", Align::kLeft}, {report.model(), Align::kLeft}});
-  table.AddRow({"pattern", pattern});
+  if (report.has_strategy()) table.AddRow({"strategy", StrategyText(report.strategy())});
+  table.AddRow({"pattern", report.has_strategy() ? report.pattern() : pattern});
   table.AddRow({"workers, network",
                 absl::StrCat(report.workers(), " x ", report.device(), ", ", report.network())});
   table.AddRow({"step, predicted", StepText(report)});
@@ -222,6 +280,10 @@ std::string SimulateTable(const v1::SimulateReport& report, const std::string& p
   }
   table.AddRow({"a mean step",
                 absl::StrCat(absl::StrJoin(terms, ", "), HiddenText(report.hidden_seconds()))});
+  if (report.has_variation())
+    table.AddRow({"boards that differ", VariationText(report.variation())});
+  if (report.has_heat()) table.AddRow({"heat", HeatText(report.heat())});
+  if (report.has_energy()) table.AddRow({"energy", EnergyText(report.energy())});
   table.AddRow({"memory, largest rank", MemoryText(LargestMemory(report))});
   table.AddRow({"fits", FitText(report)});
   table.AddRow({"feasible", report.feasible() ? "yes" : absl::StrCat("no, ", report.reason())});
@@ -231,7 +293,8 @@ std::string SimulateTable(const v1::SimulateReport& report, const std::string& p
 std::string SimulateSweepTable(const v1::SimulateSweepReport& sweep,
                                const std::vector<std::string>& patterns) {
   const RowNames names(sweep, patterns);
-  return absl::StrCat(Results(sweep, names), Breakdowns(sweep, names), Notes(sweep, patterns));
+  return absl::StrCat(Results(sweep, names), Breakdowns(sweep, names), EnergyAndDraws(sweep, names),
+                      Notes(sweep, patterns));
 }
 
 std::string AllReduceTable(const v1::AllReduceReport& report) {

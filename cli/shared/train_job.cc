@@ -40,6 +40,7 @@ void AddTrainJobFlags(CLI::App* command, TrainFlags* flags) {
   AddModelFlags(command, &flags->run);
   AddParallelFlags(command, &flags->run);
   AddTrainFlags(command, &flags->run);
+  AddBoardsFlag(command, &flags->run);
   AddDataFlag(command, &flags->run);
   AddCollectiveFlags(command, &flags->run);
   AddPresetFlags(command, &flags->run);
@@ -104,16 +105,16 @@ bool NothingToDo(const TrainFlags& flags, const TrainInputs& inputs, const v1::R
   return true;
 }
 
-absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const TrainInputs& inputs,
-                                              Remote& remote) {
+v1::JobSpec TrainSpec(const TrainFlags& flags, const v1::RunConfig& config) {
   v1::JobSpec spec;
-  ASSIGN_OR_RETURN(*spec.mutable_corpus_blob(), remote.PutBlob(inputs.corpus->Serialize()));
+  *spec.mutable_config() = config;
   spec.mutable_train()->set_resume(flags.resume.has_value());
   if (flags.resume.has_value()) spec.set_weights_blob("run:" + *flags.resume);
-  if (inputs.weights.has_value()) {
-    ASSIGN_OR_RETURN(*spec.mutable_weights_blob(), remote.PutBlob(*inputs.weights));
-  }
   return spec;
+}
+
+JobBlobs TrainBlobs(const TrainInputs& inputs) {
+  return {inputs.corpus->Serialize(), inputs.weights};
 }
 
 v1::RunSummary SummaryOf(const v1::RunConfig& config, const absl::StatusOr<JobOutcome>& outcome) {

@@ -1,4 +1,4 @@
-// What train and sweep share: from flags to the job of one run, and from its outcome to the row of
+// What train, sweep and search share: from flags to the job of one run, and from its outcome to the row of
 // a table.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "cli/shared/cluster.h"
 #include "cli/shared/job.h"
+#include "cli/shared/job_series.h"
 #include "cli/shared/output.h"
 #include "cli/shared/run_options.h"
 #include "edgetp/v1/cluster.pb.h"
@@ -23,7 +24,7 @@ struct TrainFlags {
   OutputFormat format = OutputFormat::kTable;
 };
 
-// Everything that train and sweep have in common.
+// Everything that they have in common.
 void AddTrainJobFlags(CLI::App* command, TrainFlags* flags);
 
 // What runs of one command start from: read once, checked against every cell.
@@ -52,9 +53,9 @@ absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const Train
 // True, and says so, if the run to resume has all the steps that are asked for.
 bool NothingToDo(const TrainFlags& flags, const TrainInputs& inputs, const v1::RunConfig& config);
 
-// Puts corpus and weights on the server. Returns a job that lacks only its config.
-absl::StatusOr<v1::JobSpec> UploadTrainInputs(const TrainFlags& flags, const TrainInputs& inputs,
-                                              Remote& remote);
+// The job of one run, but for the blobs that all runs of the command share.
+v1::JobSpec TrainSpec(const TrainFlags& flags, const v1::RunConfig& config);
+JobBlobs TrainBlobs(const TrainInputs& inputs);
 
 // The summary of a run, whatever became of it: one that failed early gets a row with its status and
 // error.

@@ -1,7 +1,9 @@
-// Exchanges with rank 0 that are no all-reduce: the halves of a star, as programs use that hold the
-// activations at a root. Plans of such programs name them (common/plan/llama_plan.h); the simulator
-// prices them; workers gather weights with one. Chunk c belongs to rank c: of EvenChunks(elements,
-// world size), where nothing else is said.
+// Exchanges with a root, rank 0, that are no all-reduce: the halves of a star, as programs use that
+// hold the activations at one rank, and messages between two. In a plan the ranks are those of a group
+// (CollectiveStep::group), so any rank can be the root: llama_plan.h has them through rank 0, a
+// pipeline sends from stage to stage, which is a broadcast to one. The simulator prices them; workers
+// gather weights with one. Chunk c belongs to rank c: of EvenChunks(elements, world size), where
+// nothing else is said.
 //
 // Source: how distributed-llama synchronises (github.com/b4rtaz/distributed-llama, src/tasks.cpp).
 #pragma once

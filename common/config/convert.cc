@@ -1,10 +1,27 @@
 #include "common/config/convert.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
 #include "common/collective/codec.h"
 
 namespace edgetp {
+namespace {
+
+constexpr Replicas kExchanges[] = {Replicas::kNone, Replicas::kGradients, Replicas::kWeights};
+
+absl::StatusOr<Replicas> ParseStrategy(const std::string& name) {
+  for (const Replicas exchange : kExchanges) {
+    if (name == NameOf(exchange)) return exchange;
+  }
+  const std::string known = absl::StrJoin(
+      kExchanges, ", ",
+      [](std::string* out, Replicas exchange) { absl::StrAppend(out, NameOf(exchange)); });
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", name, "\" is not a strategy that workers execute: they are ", known));
+}
+
+}  // namespace
 
 absl::StatusOr<ModelShape> ToModelShape(const v1::ModelConfig& model) {
   const struct {
@@ -36,6 +53,39 @@ absl::StatusOr<Overlap> ToOverlap(const v1::RunConfig& config) {
   return config.parallel().has_overlap() ? Overlap::Parse(config.parallel().overlap()) : Overlap{};
 }
 
+const char* NameOf(Replicas exchange) {
+  switch (exchange) {
+    case Replicas::kGradients:
+      return "data";
+    case Replicas::kWeights:
+      return "local";
+    case Replicas::kNone:
+      break;
+  }
+  return "tensor";
+}
+
+absl::StatusOr<ReplicaOptions> ToReplicaOptions(const v1::RunConfig& config) {
+  const v1::ParallelConfig& parallel = config.parallel();
+  ReplicaOptions options;
+  if (parallel.has_strategy()) {
+    ASSIGN_OR_RETURN(options.exchange, ParseStrategy(parallel.strategy()));
+  }
+  if (parallel.has_bucket_bytes())
+    options.bucket_bytes = static_cast<int64_t>(parallel.bucket_bytes());
+  if (parallel.has_inner_steps()) options.inner_steps = parallel.inner_steps();
+  if (parallel.has_outer_learning_rate())
+    options.outer_learning_rate = parallel.outer_learning_rate();
+  if (parallel.has_outer_momentum()) options.outer_momentum = parallel.outer_momentum();
+  return options;
+}
+
+double SequencesPerStep(const v1::RunConfig& config) {
+  const absl::StatusOr<ReplicaOptions> replicas = ToReplicaOptions(config);
+  const double ranks = replicas.ok() && replicas->replicated() ? config.workers() : 1;
+  return ranks * config.train().batch() * config.train().micro_batches();
+}
+
 absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   PlanOptions options;
   ASSIGN_OR_RETURN(options.shape, ToModelShape(config.model()));
@@ -50,7 +100,22 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   ASSIGN_OR_RETURN(options.wire_forward, WireFormat::Parse(wire.wire_forward()));
   ASSIGN_OR_RETURN(options.wire_backward, WireFormat::Parse(wire.wire_backward()));
   ASSIGN_OR_RETURN(options.wire_grad_sync, WireFormat::Parse(wire.wire_grad_sync()));
+  options.feedback_activations = wire.error_feedback_activations();
+  ASSIGN_OR_RETURN(options.feedback_grad_sync, FeedsBackGradSync(wire));
   return options;
+}
+
+LlamaShape ToLlamaShape(const v1::LlamaConfig& model) {
+  return {.layers = model.layers(),
+          .heads = model.heads(),
+          .kv_heads = model.kv_heads(),
+          .channels = model.channels(),
+          .hidden = model.hidden(),
+          .vocabulary = model.vocabulary()};
+}
+
+LlamaSync ToLlamaSync(v1::BoardSet::Sync sync) {
+  return sync == v1::BoardSet::SYNC_SLICES ? LlamaSync::kSlices : LlamaSync::kSums;
 }
 
 absl::StatusOr<bool> FeedsBackGradSync(const v1::CollectiveConfig& collective) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -61,6 +62,10 @@ const char* FolderOf(ConfigKind kind) {
       return "networks";
     case ConfigKind::kScenario:
       return "scenarios";
+    case ConfigKind::kLlama:
+      return "llamas";
+    case ConfigKind::kPublished:
+      return "published";
     case ConfigKind::kRun:
       break;
   }
@@ -68,6 +73,7 @@ const char* FolderOf(ConfigKind kind) {
 }
 
 std::string WordOf(ConfigKind kind) {
+  if (kind == ConfigKind::kPublished) return "source";
   std::string folder = FolderOf(kind);
   folder.pop_back();
   return folder;
@@ -84,10 +90,11 @@ bool IsPath(const std::string& name) {
   return absl::StrContains(name, "/") || absl::EndsWith(name, kExtension);
 }
 
-bool IsNameAlone(const v1::NetworkProfile& network) {
-  v1::NetworkProfile rest = network;
+template <typename Config>
+bool IsNameAlone(const Config& config) {
+  Config rest = config;
   rest.clear_name();
-  return network.has_name() && rest.ByteSizeLong() == 0;
+  return config.has_name() && rest.ByteSizeLong() == 0;
 }
 
 // The same error, with what the file looks like.
@@ -134,6 +141,15 @@ absl::Status ReadTraces(const fs::path& folder, v1::NetworkProfile* network) {
     }
   }
   return absl::OkStatus();
+}
+
+// Present fields of a row win.
+void FillRows(v1::PublishedSet* set) {
+  for (v1::PublishedRow& row : *set->mutable_rows()) {
+    v1::PublishedRow whole = set->common();
+    whole.MergeFrom(row);
+    row = std::move(whole);
+  }
 }
 
 void AddFolder(const fs::path& folder, std::vector<std::string>* folders) {
@@ -292,18 +308,52 @@ absl::StatusOr<v1::RunConfig> ConfigLibrary::Run(const std::string& name) const 
   return run;
 }
 
+absl::Status ConfigLibrary::ResolveNetwork(const std::string& folder,
+                                           v1::NetworkProfile* network) const {
+  if (!IsNameAlone(*network)) return ReadTraces(folder, network);
+  ASSIGN_OR_RETURN(*network, LoadNetwork(network->name()));
+  return absl::OkStatus();
+}
+
+absl::Status ConfigLibrary::ResolveLlamas(
+    google::protobuf::RepeatedPtrField<v1::LlamaConfig>* models) const {
+  for (v1::LlamaConfig& model : *models) {
+    if (!IsNameAlone(model)) continue;
+    ASSIGN_OR_RETURN(model, Load<v1::LlamaConfig>(ConfigKind::kLlama, model.name()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ConfigLibrary::ResolveBoards(const std::string& folder,
+                                          v1::BoardScenario* boards) const {
+  RETURN_IF_ERROR(Annotate(ResolveNetwork(folder, boards->mutable_network()), "network"));
+  return ResolveLlamas(boards->mutable_models());
+}
+
 absl::StatusOr<v1::BoardScenario> ConfigLibrary::Scenario(const std::string& name) const {
   ASSIGN_OR_RETURN(const std::string path, Find(ConfigKind::kScenario, name));
   ASSIGN_OR_RETURN(v1::BoardScenario scenario,
                    Load<v1::BoardScenario>(ConfigKind::kScenario, path));
-  if (IsNameAlone(scenario.network())) {
-    auto network = LoadNetwork(scenario.network().name());
-    RETURN_IF_ERROR(Annotate(network.status(), name + ": network"));
-    *scenario.mutable_network() = *std::move(network);
-    return scenario;
-  }
-  RETURN_IF_ERROR(ReadTraces(fs::path(path).parent_path(), scenario.mutable_network()));
+  RETURN_IF_ERROR(Annotate(ResolveBoards(fs::path(path).parent_path(), &scenario), name));
   return scenario;
+}
+
+absl::StatusOr<v1::Published> ConfigLibrary::Published(const std::string& name) const {
+  ASSIGN_OR_RETURN(const std::string path, Find(ConfigKind::kPublished, name));
+  const std::string folder = fs::path(path).parent_path();
+  ASSIGN_OR_RETURN(v1::Published published, Load<v1::Published>(ConfigKind::kPublished, path));
+  for (v1::NetworkProfile& network : *published.mutable_networks())
+    RETURN_IF_ERROR(Annotate(ResolveNetwork(folder, &network), name));
+  RETURN_IF_ERROR(Annotate(ResolveLlamas(published.mutable_models()), name));
+  for (v1::BoardScenario& boards : *published.mutable_boards()) {
+    if (IsNameAlone(boards)) {
+      ASSIGN_OR_RETURN(boards, Scenario(boards.name()));
+    } else {
+      RETURN_IF_ERROR(Annotate(ResolveBoards(folder, &boards), name));
+    }
+  }
+  for (v1::PublishedSet& set : *published.mutable_sets()) FillRows(&set);
+  return published;
 }
 
 v1::NetworkProfile UnlimitedNetwork() {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "edgetp/v1/config.pb.h"
+#include "edgetp/v1/published.pb.h"
 
 namespace edgetp {
 
@@ -28,10 +29,10 @@ absl::StatusOr<v1::RunConfig> LoadRunFile(const std::string& path);
 // Textproto that ParseTextproto reads back. Shortest exact numbers, no trailing state.
 std::string ToTextproto(const google::protobuf::Message& message);
 
-enum class ConfigKind { kModel, kDevice, kNetwork, kRun, kScenario };
+enum class ConfigKind { kModel, kDevice, kNetwork, kRun, kScenario, kLlama, kPublished };
 
-// The presets of a list of folders that each hold models/, devices/, networks/, runs/ and
-// scenarios/. Earlier folders win.
+// The presets of a list of folders that each hold models/, devices/, networks/, runs/, scenarios/,
+// llamas/ and published/. Earlier folders win.
 class ConfigLibrary {
  public:
   explicit ConfigLibrary(std::vector<std::string> folders) : folders_(std::move(folders)) {}
@@ -53,7 +54,10 @@ class ConfigLibrary {
   absl::StatusOr<v1::DeviceProfile> Device(const std::string& name) const;
   absl::StatusOr<v1::NetworkProfile> Network(const std::string& name) const;
   absl::StatusOr<v1::RunConfig> Run(const std::string& name) const;
+  // Networks, models and boards that are nothing but a name are those of that name.
   absl::StatusOr<v1::BoardScenario> Scenario(const std::string& name) const;
+  // Each row has what its set's `common` says.
+  absl::StatusOr<v1::Published> Published(const std::string& name) const;
 
   // The file behind a name.
   // Errors: NotFound with the known names.
@@ -64,6 +68,10 @@ class ConfigLibrary {
   absl::StatusOr<Config> Load(ConfigKind kind, const std::string& name) const;
   absl::StatusOr<v1::NetworkProfile> LoadNetwork(const std::string& name) const;
   absl::Status ResolveEvents(v1::NetworkProfile* network) const;
+  // Of a file in `folder`: what is nothing but a name becomes the preset of that name.
+  absl::Status ResolveNetwork(const std::string& folder, v1::NetworkProfile* network) const;
+  absl::Status ResolveLlamas(google::protobuf::RepeatedPtrField<v1::LlamaConfig>* models) const;
+  absl::Status ResolveBoards(const std::string& folder, v1::BoardScenario* boards) const;
 
   std::vector<std::string> folders_;
 };

@@ -191,7 +191,12 @@ std::string UnitOfField(const std::string& field) {
                                                             {"_us", " us"},
                                                             {"_ms", " ms"},
                                                             {"_kib", " KiB"},
-                                                            {"watts", " W"}};
+                                                            {"watts", " W"},
+                                                            {"watts_idle", " W"},
+                                                            {"watts_exchange", " W"},
+                                                            {"watts_busy", " W"},
+                                                            {"kelvin_per_watt", " K/W"},
+                                                            {"_kelvin", " K"}};
   for (const auto& [ending, unit] : kUnits) {
     if (absl::EndsWith(field, ending)) return unit;
   }

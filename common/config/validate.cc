@@ -122,7 +122,7 @@ void CheckCollective(const v1::CollectiveConfig& collective, Violations* violati
 
 // Rules between the model, the pattern and the workers. Sizes that are wrong by themselves have
 // been reported.
-void CheckSplit(const v1::RunConfig& config, Violations* violations) {
+void CheckWorkers(const v1::RunConfig& config, Violations* violations) {
   CheckSize("workers", config.has_workers(), config.workers(), kMaxWorkers, violations);
   if (!config.has_pattern()) {
     violations->Add("pattern", "must be set");
@@ -133,6 +133,9 @@ void CheckSplit(const v1::RunConfig& config, Violations* violations) {
     if (pattern.ok() && config.model().channels() > 0)
       violations->Demand("pattern", pattern->CheckChannels(config.model().channels()));
   }
+}
+
+void CheckSplit(const v1::RunConfig& config, Violations* violations) {
   const v1::ModelConfig& model = config.model();
   const auto sound = [](int value, int high) { return value >= 1 && value <= high; };
   if (!sound(model.heads(), kMaxChannels) || !sound(model.channels(), kMaxChannels) ||
@@ -142,6 +145,8 @@ void CheckSplit(const v1::RunConfig& config, Violations* violations) {
                          .heads = model.heads(),
                          .channels = model.channels(),
                          .vocabulary = model.vocabulary()};
+  const absl::StatusOr<ReplicaOptions> replicas = ToReplicaOptions(config);
+  if (!replicas.ok() || replicas->replicated()) return;  // nothing is split
   const std::vector<int> split(config.split().begin(), config.split().end());
   const bool shares_vocabulary =
       config.parallel().vocabulary() && sound(model.vocabulary(), kMaxVocabulary);
@@ -168,7 +173,7 @@ void CheckDevice(const v1::DeviceProfile& device, const std::string& path, Viola
            device.message_bytes_per_second());
   positive(device.has_codec_bytes_per_second(), "codec_bytes_per_second",
            device.codec_bytes_per_second());
-  positive(device.has_watts(), "watts", device.watts());
+  CheckPowerAndHeat(device, path, violations);
   violations->NotNegative(path + "message_overhead_us", device.message_overhead_us());
   violations->NotNegative(path + "operation_overhead_us", device.operation_overhead_us());
   violations->NotNegative(path + "segment_overhead_us", device.segment_overhead_us());
@@ -212,6 +217,9 @@ void CheckOverlap(const v1::RunConfig& config, Violations* violations) {
   violations->Demand(field, overlap.status());
   const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), 0);
   if (pattern.ok() && HasSlack(*pattern)) CheckCores(config, "pattern", violations);
+  const absl::StatusOr<ReplicaOptions> replicas = ToReplicaOptions(config);
+  if (replicas.ok() && replicas->exchange == Replicas::kGradients && config.workers() > 1)
+    CheckCores(config, "parallel.strategy", violations);
   if (!overlap.ok() || overlap->kind == OverlapKind::kNone) return;
   if (config.train().batch() >= 1)
     violations->Demand(field, CheckRows(*overlap, config.train().batch()));
@@ -232,13 +240,16 @@ void CheckRunNetwork(const v1::RunConfig& config, const std::string& place,
   violations->Append(of_network);
 }
 
-Violations CheckRun(const v1::RunConfig& config, const std::string& place) {
+enum class SplitRule { kEven, kOfItsOwn };
+
+Violations CheckRun(const v1::RunConfig& config, const std::string& place, SplitRule rule) {
   Violations violations(place);
   CheckName(config, &violations);
   CheckModel(config.model(), "model.", &violations);
   if (!config.model().has_vocabulary())
     violations.Add("model.vocabulary", "must be set: no data has given it");
-  CheckSplit(config, &violations);
+  CheckWorkers(config, &violations);
+  if (rule == SplitRule::kEven) CheckSplit(config, &violations);
   CheckTrain(config.train(), &violations);
   CheckCollective(config.collective(), &violations);
   if (config.has_merge() && config.merge() == v1::MERGE_UNSPECIFIED) {
@@ -250,6 +261,7 @@ Violations CheckRun(const v1::RunConfig& config, const std::string& place) {
   CheckRunNetwork(config, place, &violations);
   CheckDevices(config, &violations);
   CheckOverlap(config, &violations);
+  CheckStrategy(config, &violations);
   return violations;
 }
 
@@ -305,7 +317,11 @@ absl::Status ValidateShipped(const v1::DeviceProfile& device, const std::string&
 }
 
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place) {
-  return CheckRun(config, place).ToStatus();
+  return CheckRun(config, place, SplitRule::kEven).ToStatus();
+}
+
+absl::Status ValidatePlanned(const v1::RunConfig& config, const std::string& place) {
+  return CheckRun(config, place, SplitRule::kOfItsOwn).ToStatus();
 }
 
 absl::Status ValidateBench(const v1::RunConfig& config, const std::string& place) {

@@ -8,12 +8,17 @@
 
 #include "absl/status/status.h"
 #include "edgetp/v1/config.pb.h"
+#include "edgetp/v1/published.pb.h"
 
 namespace edgetp {
 
 // A run whose defaults are filled (common/config/defaults.h) and whose vocabulary is known.
 // Errors: InvalidArgument with all violations; so for all functions here.
 absl::Status ValidateRun(const v1::RunConfig& config, const std::string& place);
+
+// The same for a run that is only planned, by a strategy that says itself what ranks share
+// (common/plan/strategy.h).
+absl::Status ValidatePlanned(const v1::RunConfig& config, const std::string& place);
 
 // The same for a job that has no model, a measurement of collectives.
 absl::Status ValidateBench(const v1::RunConfig& config, const std::string& place);
@@ -27,6 +32,9 @@ absl::Status ValidateDevice(const v1::DeviceProfile& device, const std::string& 
 
 // Published measurements of real boards. Errors of shapes are BuildLlamaPlan's.
 absl::Status ValidateScenario(const v1::BoardScenario& scenario, const std::string& place);
+
+// A source of published measurements, as ConfigLibrary::Published reads it.
+absl::Status ValidatePublished(const v1::Published& published, const std::string& place);
 
 // What a profile of this repository must also have: kind and source; a network, also hop, for each
 // of the networks of its timeline.

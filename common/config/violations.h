@@ -71,6 +71,11 @@ class Violations {
     if (!status.ok()) Add(field, std::string(status.message()));
   }
 
+  // Empty, for a part of the same config: `prefix` comes before its field paths.
+  Violations OfPart(const std::string& prefix) const {
+    return Violations(place_, absl::StrCat(prefix_, prefix));
+  }
+
   // Takes over those of a part of the same config.
   void Append(const Violations& part) {
     lines_.insert(lines_.end(), part.lines_.begin(), part.lines_.end());
@@ -95,5 +100,15 @@ class Violations {
 // The rules of a profile, added to `violations` (validate_network.cc).
 void CheckNetwork(const v1::NetworkProfile& network, std::optional<int> world_size,
                   Violations* violations);
+
+// The same of a Llama and of a scenario of boards (validate_scenario.cc).
+void CheckLlama(const v1::LlamaConfig& model, Violations* violations);
+void CheckBoards(const v1::BoardScenario& scenario, Violations* violations);
+
+// The rules of how a run's ranks work together (validate_strategy.cc).
+void CheckStrategy(const v1::RunConfig& config, Violations* violations);
+// Those of a device's power and heat, and of its compute_factor (validate_device.cc).
+void CheckPowerAndHeat(const v1::DeviceProfile& device, const std::string& path,
+                       Violations* violations);
 
 }  // namespace edgetp

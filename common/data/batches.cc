@@ -27,8 +27,8 @@ TokenBatch TrainingBatch(const Corpus& corpus, const BatchKey& key, int batch, i
   const uint64_t stream = Mix64(key.seed ^ kDataStream);
   TokenBatch out{.sequence = sequence};
   for (int i = 0; i < batch; ++i) {
-    AppendWindow(tokens, RandomBits(stream, key.step, key.micro_batch, i) % offsets, sequence,
-                 &out);
+    const uint64_t bits = RandomBits(stream, key.step, key.micro_batch, key.first_row + i);
+    AppendWindow(tokens, bits % offsets, sequence, &out);
   }
   return out;
 }

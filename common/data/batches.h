@@ -16,9 +16,11 @@ struct BatchKey {
   uint64_t seed = 0;
   int step = 0;         // 0-based
   int micro_batch = 0;  // 0-based
+  int first_row = 0;    // of the micro-batch's sequences, where several readers share them
 };
 
-// `batch` windows at random offsets that depend on the key alone. The training split must fit
+// `batch` windows at random offsets that depend on the key alone: those from the key's first_row
+// on, so that parts of a micro-batch together are the whole. The training split must fit
 // (Corpus::CheckFits).
 TokenBatch TrainingBatch(const Corpus& corpus, const BatchKey& key, int batch, int sequence);
 

@@ -23,7 +23,6 @@ constexpr char kVocabularyKey[] = "edgetp.vocabulary";
 constexpr const char* kPrefixes[] = {"_orig_mod.", "transformer."};
 constexpr char kEmbeddingName[] = "wte.weight";
 constexpr char kHeadName[] = "lm_head.weight";
-constexpr char kOptimizerPrefix[] = "optimizer.";
 constexpr char kHeadsKey[] = "edgetp.heads";
 constexpr char kGeluKey[] = "edgetp.gelu";
 constexpr char kLayoutKey[] = "edgetp.linear_layout";
@@ -211,15 +210,16 @@ std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape) {
   return tensors;
 }
 
-std::vector<NamedTensor> SplitOptimizerState(std::vector<NamedTensor>* tensors) {
-  const auto is_weight = [](const NamedTensor& tensor) {
-    return !absl::StartsWith(tensor.name, kOptimizerPrefix);
+std::vector<NamedTensor> SplitByPrefix(absl::string_view prefix,
+                                       std::vector<NamedTensor>* tensors) {
+  const auto stays = [prefix](const NamedTensor& tensor) {
+    return !absl::StartsWith(tensor.name, prefix);
   };
-  const auto middle = std::stable_partition(tensors->begin(), tensors->end(), is_weight);
-  std::vector<NamedTensor> state(std::make_move_iterator(middle),
+  const auto middle = std::stable_partition(tensors->begin(), tensors->end(), stays);
+  std::vector<NamedTensor> split(std::make_move_iterator(middle),
                                  std::make_move_iterator(tensors->end()));
   tensors->erase(middle, tensors->end());
-  return state;
+  return split;
 }
 
 absl::StatusOr<std::vector<std::string>> ReadSymbols(

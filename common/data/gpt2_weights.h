@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/data/named_tensor.h"
 #include "common/data/safetensors.h"
 #include "common/plan/model_shape.h"
@@ -45,7 +46,17 @@ absl::StatusOr<std::vector<std::string>> ReadSymbols(
     const std::map<std::string, std::string>& metadata);
 void WriteSymbols(const std::vector<std::string>& symbols, TensorFile* file);
 
-// Moves the tensors "optimizer.*" out of `tensors`.
-std::vector<NamedTensor> SplitOptimizerState(std::vector<NamedTensor>* tensors);
+// What begins the names of a checkpoint's tensors that are no weights: of all of them, and of what
+// error feedback has kept (worker/collective/error_feedback), a number behind it.
+inline constexpr char kOptimizerPrefix[] = "optimizer.";
+inline constexpr char kResidualPrefix[] = "optimizer.residual.";
+
+// Moves the tensors whose names begin so out of `tensors`.
+std::vector<NamedTensor> SplitByPrefix(absl::string_view prefix, std::vector<NamedTensor>* tensors);
+
+// The tensors "optimizer.*".
+inline std::vector<NamedTensor> SplitOptimizerState(std::vector<NamedTensor>* tensors) {
+  return SplitByPrefix(kOptimizerPrefix, tensors);
+}
 
 }  // namespace edgetp

@@ -118,6 +118,9 @@ const std::vector<MetricInfo>& AllMetrics() {
      "propagation, jitter, straggler."},
     {"edgetp_run_hidden_seconds_total", kCounter, kServer, {"run", "network"},
      "Time of exchanges that ran under compute, mean over ranks: in no term of the breakdown."},
+    {"edgetp_run_energy_joules_total", kCounter, kServer, {"run", "rank"},
+     "Energy of a rank's device over the steps, waiting included, from the watts of its profile; "
+     "absent where a profile says none."},
     {"edgetp_run_tokens_per_second", kGauge, kServer, {"run"},
      "Training throughput of the last step."},
     {"edgetp_run_train_loss", kGauge, kServer, {"run"},

@@ -61,6 +61,8 @@ void ServerMetrics::BeginRun(const RunLabels& labels) {
   metrics_->Gauge("edgetp_run_target_steps", {run_}).Set(labels.target_steps);
   metrics_->Gauge("edgetp_run_completed_steps", {run_}).Set(0);
   BeginSteps(labels.network);
+  for (int rank = 0; labels.knows_energy && rank < labels.workers; ++rank)
+    metrics_->Counter("edgetp_run_energy_joules_total", {run_, absl::StrCat(rank)});
 }
 
 void ServerMetrics::BeginSteps(const std::string& network) {
@@ -87,6 +89,10 @@ void ServerMetrics::Step(const v1::StepRecord& record) {
   });
   metrics_->Counter("edgetp_run_hidden_seconds_total", {run_, record.network()})
       .Increment(std::max(record.hidden_seconds(), 0.0));
+  for (int rank = 0; rank < record.energy().joules_per_rank_size(); ++rank) {
+    metrics_->Counter("edgetp_run_energy_joules_total", {run_, absl::StrCat(rank)})
+        .Increment(std::max(record.energy().joules_per_rank(rank), 0.0));
+  }
   metrics_->Gauge("edgetp_run_tokens_per_second", {run_}).Set(record.tokens_per_second());
   metrics_->Gauge("edgetp_run_learning_rate", {run_}).Set(record.learning_rate());
   metrics_->Gauge("edgetp_run_gradient_norm", {run_}).Set(record.gradient_norm());

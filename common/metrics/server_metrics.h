@@ -19,7 +19,8 @@ struct RunLabels {
   int workers = 0;
   std::string clock;
   int target_steps = 0;
-  int sync_points = 0;  // of a forward pass
+  int sync_points = 0;        // of a forward pass
+  bool knows_energy = false;  // its steps say what each rank has taken
 };
 
 class ServerMetrics {

@@ -31,27 +31,36 @@ TimeBreakdown operator-(const TimeBreakdown& left, const TimeBreakdown& right);
 // Each term by itself; rounds towards zero.
 TimeBreakdown operator/(const TimeBreakdown& sum, int64_t count);
 
+// What a device does meanwhile: what its power depends on (common/simulate/energy.h).
+enum class Activity { kComputing, kExchanging, kWaiting };
+
 // A term by its name, and where it is kept: every list of terms is made from this one.
 struct BreakdownTerm {
   const char* name;  // label value, JSON key, word of tables
   absl::Duration TimeBreakdown::*span;
   double (v1::Breakdown::*seconds)() const;
   void (v1::Breakdown::*set_seconds)(double);
+  Activity activity;
 };
 
 // In the order in which a step meets them.
 inline constexpr BreakdownTerm kBreakdownTerms[] = {
-    {"compute", &TimeBreakdown::compute, &v1::Breakdown::compute, &v1::Breakdown::set_compute},
-    {"staging", &TimeBreakdown::staging, &v1::Breakdown::staging, &v1::Breakdown::set_staging},
-    {"software", &TimeBreakdown::software, &v1::Breakdown::software, &v1::Breakdown::set_software},
-    {"queueing", &TimeBreakdown::queueing, &v1::Breakdown::queueing, &v1::Breakdown::set_queueing},
+    {"compute", &TimeBreakdown::compute, &v1::Breakdown::compute, &v1::Breakdown::set_compute,
+     Activity::kComputing},
+    {"staging", &TimeBreakdown::staging, &v1::Breakdown::staging, &v1::Breakdown::set_staging,
+     Activity::kExchanging},
+    {"software", &TimeBreakdown::software, &v1::Breakdown::software, &v1::Breakdown::set_software,
+     Activity::kExchanging},
+    {"queueing", &TimeBreakdown::queueing, &v1::Breakdown::queueing, &v1::Breakdown::set_queueing,
+     Activity::kWaiting},
     {"serialization", &TimeBreakdown::serialization, &v1::Breakdown::serialization,
-     &v1::Breakdown::set_serialization},
+     &v1::Breakdown::set_serialization, Activity::kExchanging},
     {"propagation", &TimeBreakdown::propagation, &v1::Breakdown::propagation,
-     &v1::Breakdown::set_propagation},
-    {"jitter", &TimeBreakdown::jitter, &v1::Breakdown::jitter, &v1::Breakdown::set_jitter},
+     &v1::Breakdown::set_propagation, Activity::kWaiting},
+    {"jitter", &TimeBreakdown::jitter, &v1::Breakdown::jitter, &v1::Breakdown::set_jitter,
+     Activity::kWaiting},
     {"straggler", &TimeBreakdown::straggler, &v1::Breakdown::straggler,
-     &v1::Breakdown::set_straggler},
+     &v1::Breakdown::set_straggler, Activity::kWaiting},
 };
 
 // A rank had nothing to do in [begin, end) but wait for a segment.

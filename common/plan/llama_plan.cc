@@ -1,5 +1,6 @@
 #include "common/plan/llama_plan.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -9,10 +10,14 @@
 namespace edgetp {
 namespace {
 
-// Q40 of ggml and distributed-llama: 32 values share a scale of 2 bytes.
-constexpr int kBlockValues = 32;
-constexpr double kWeightBytes = 18.0 / kBlockValues;
 constexpr double kFloatBytes = 4;
+
+// Values that share a scale.
+int64_t BlockValues(LlamaWeights weights) { return weights == LlamaWeights::kQ40 ? 32 : 1; }
+
+double WeightBytes(LlamaWeights weights) {
+  return weights == LlamaWeights::kQ40 ? 18.0 / BlockValues(weights) : kFloatBytes;
+}
 
 // A rank's even share, in heads of keys and values with the queries that each serves; the root
 // alone has the vocabulary.
@@ -26,7 +31,7 @@ Shard ShardOf(const LlamaOptions& options, int rank) {
 }
 
 // What is read for each token: of the embedding, one row.
-bool IsRead(const ParameterSpec& spec) { return spec.role != Role::kEmbedding; }
+bool IsRead(const ParameterSpec& spec) { return spec.role != ParameterRole::kEmbedding; }
 
 // Writes one rank's list. Products are matrix times vector: each weight is read once.
 class LlamaPlanner {
@@ -34,6 +39,7 @@ class LlamaPlanner {
   LlamaPlanner(const LlamaOptions& options, int rank)
       : sync_(options.sync),
         wire_(options.wire),
+        weight_bytes_(WeightBytes(options.weights)),
         ranks_(options.world_size),
         rank_(rank),
         layers_(options.shape.layers),
@@ -81,7 +87,7 @@ class LlamaPlanner {
   }
 
   void Product(double weights) {
-    steps_.push_back(ComputeStep{Phase::kForward, layer_, 2 * weights, kWeightBytes * weights});
+    steps_.push_back(ComputeStep{Phase::kForward, layer_, 2 * weights, weight_bytes_ * weights});
   }
 
   // Scores and weighted sum over cached keys and values in float32, divided among `among` ranks.
@@ -99,6 +105,7 @@ class LlamaPlanner {
 
   const LlamaSync sync_;
   const WireFormat wire_;
+  const double weight_bytes_;
   const int ranks_;
   const int rank_;
   const int layers_;
@@ -111,7 +118,7 @@ class LlamaPlanner {
   std::vector<PlanStep> steps_;
 };
 
-absl::Status MustDivide(const char* what, int value, int by, const char* rule) {
+absl::Status MustDivide(const char* what, int64_t value, int64_t by, const std::string& rule) {
   if (value % by == 0) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("llama plan: ", what, "=", value, ": ", rule, " (", by, ")"));
@@ -136,24 +143,24 @@ absl::Status CheckLlama(const LlamaOptions& options) {
   RETURN_IF_ERROR(MustDivide("heads", shape.heads, shape.kv_heads, "a multiple of kv_heads"));
   RETURN_IF_ERROR(MustDivide("kv_heads", shape.kv_heads, options.world_size,
                              "every rank must own as many: a multiple of the ranks"));
-  const int blocks = kBlockValues * options.world_size;
-  RETURN_IF_ERROR(MustDivide("channels", shape.channels, blocks,
-                             "a rank's slice must be whole blocks of 32: a multiple of"));
+  const int64_t block = std::max(BlockValues(options.weights), options.wire.granule());
+  const int64_t blocks = block * options.world_size;
+  const std::string rule =
+      absl::StrCat("a rank's slice must be whole blocks of ", block, ": a multiple of");
+  RETURN_IF_ERROR(MustDivide("channels", shape.channels, blocks, rule));
   RETURN_IF_ERROR(MustDivide("channels / heads * kv_heads",
-                             shape.channels / shape.heads * shape.kv_heads, blocks,
-                             "a rank's slice must be whole blocks of 32: a multiple of"));
-  return MustDivide("hidden", shape.hidden, blocks,
-                    "a rank's slice must be whole blocks of 32: a multiple of");
+                             shape.channels / shape.heads * shape.kv_heads, blocks, rule));
+  return MustDivide("hidden", shape.hidden, blocks, rule);
 }
 
 }  // namespace
 
-std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape) {
+std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape, LlamaWeights weights) {
   const int64_t C = shape.channels, head = C / shape.heads, kv = head * shape.kv_heads;
   const int64_t queries = C / shape.kv_heads;  // of the heads that one of keys and values serves
   std::vector<ParameterSpec> specs;
-  const auto add = [&](const std::string& name, std::vector<int64_t> sizes, Split split,
-                       int64_t unit, Role role, double element_bytes) {
+  const auto add = [&](const std::string& name, std::vector<int64_t> sizes, ParameterSplit split,
+                       int64_t unit, ParameterRole role, double element_bytes) {
     specs.push_back({.name = name,
                      .full_shape = std::move(sizes),
                      .split = split,
@@ -161,29 +168,30 @@ std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape) {
                      .role = role,
                      .element_bytes = element_bytes});
   };
-  const auto weight = [&](const std::string& name, std::vector<int64_t> sizes, Split split,
+  const auto weight = [&](const std::string& name, std::vector<int64_t> sizes, ParameterSplit split,
                           int64_t unit) {
-    add(name, std::move(sizes), split, unit, Role::kLinearWeight, kWeightBytes);
+    add(name, std::move(sizes), split, unit, ParameterRole::kLinearWeight, WeightBytes(weights));
   };
-  add("tok_embeddings", {shape.vocabulary, C}, Split::kVocabularyRows, 1, Role::kEmbedding,
+  add("tok_embeddings", {shape.vocabulary, C}, ParameterSplit::kVocabularyRows, 1, ParameterRole::kEmbedding,
       kFloatBytes);
   for (int layer = 0; layer < shape.layers; ++layer) {
     const std::string block = absl::StrCat("layers.", layer, ".");
-    weight(block + "attention.wq", {C, C}, Split::kHeadColumns, queries);
-    weight(block + "attention.wk", {C, kv}, Split::kHeadColumns, head);
-    weight(block + "attention.wv", {C, kv}, Split::kHeadColumns, head);
-    weight(block + "attention.wo", {C, C}, Split::kHeadRows, queries);
-    weight(block + "feed_forward.w1", {C, shape.hidden}, Split::kColumns, 1);
-    weight(block + "feed_forward.w3", {C, shape.hidden}, Split::kColumns, 1);
-    weight(block + "feed_forward.w2", {shape.hidden, C}, Split::kColumnRows, 1);
+    weight(block + "attention.wq", {C, C}, ParameterSplit::kHeadColumns, queries);
+    weight(block + "attention.wk", {C, kv}, ParameterSplit::kHeadColumns, head);
+    weight(block + "attention.wv", {C, kv}, ParameterSplit::kHeadColumns, head);
+    weight(block + "attention.wo", {C, C}, ParameterSplit::kHeadRows, queries);
+    weight(block + "feed_forward.w1", {C, shape.hidden}, ParameterSplit::kColumns, 1);
+    weight(block + "feed_forward.w3", {C, shape.hidden}, ParameterSplit::kColumns, 1);
+    weight(block + "feed_forward.w2", {shape.hidden, C}, ParameterSplit::kColumnRows, 1);
   }
-  add("output", {shape.vocabulary, C}, Split::kVocabularyRows, 1, Role::kHead, kWeightBytes);
+  add("output", {shape.vocabulary, C}, ParameterSplit::kVocabularyRows, 1, ParameterRole::kHead,
+      WeightBytes(weights));
   return specs;
 }
 
 absl::StatusOr<StepPlan> BuildLlamaPlan(const LlamaOptions& options) {
   RETURN_IF_ERROR(CheckLlama(options));
-  const std::vector<ParameterSpec> parameters = LlamaParameters(options.shape);
+  const std::vector<ParameterSpec> parameters = LlamaParameters(options.shape, options.weights);
   StepPlan plan;
   plan.world_size = options.world_size;
   for (int rank = 0; rank < options.world_size; ++rank) {

@@ -1,7 +1,6 @@
 // The step plan of one generated token of a Llama with tensor parallelism, as distributed-llama
-// divides it: what the simulator is held against on real boards. Forward only; weights of 4 bits.
-// Memory traffic decides how long it computes: every weight is
-// read once for each token. Pure.
+// divides it: what the simulator is held against on real boards. Forward only. Memory traffic decides
+// how long it computes: every weight is read once for each token. Pure.
 #pragma once
 
 #include <vector>
@@ -31,22 +30,30 @@ enum class LlamaSync {
   kSums,
 };
 
+// How weights are stored.
+enum class LlamaWeights {
+  kQ40,  // of ggml and distributed-llama: 4 bits, and a scale of 2 bytes for each block of 32
+  kFloat32,
+};
+
 struct LlamaOptions {
   LlamaShape shape;
   int world_size = 1;
   LlamaSync sync = LlamaSync::kSums;
   int context = 0;  // tokens before this one
+  LlamaWeights weights = LlamaWeights::kQ40;
   WireFormat wire;  // of what is exchanged; distributed-llama's Q80 is int8:g32
 };
 
 // The tensors that a token reads, in the order of the forward pass; norms are too small to count.
-// Weights have 4 bits. The root looks up the embedding, whose table is in float32, and has the
-// output head: of a shard's vocabulary.
-std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape);
+// The root looks up the embedding, whose table is in float32, and has the output head: of a shard's
+// vocabulary.
+std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape,
+                                           LlamaWeights weights = LlamaWeights::kQ40);
 
 // Everything has Phase::kForward; the output head is the root's alone.
 // Errors: InvalidArgument if a size is < 1, the heads do not divide evenly, or a rank's slice is no
-//   whole number of blocks of 32 weights.
+//   whole number of blocks of weights or of groups of the wire format.
 absl::StatusOr<StepPlan> BuildLlamaPlan(const LlamaOptions& options);
 
 }  // namespace edgetp

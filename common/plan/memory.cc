@@ -31,23 +31,28 @@ constexpr double kDriverBytes = 512 * kMiB;
 // GPT-2 (P = 1, batch 8 and 12; P = 2, batch 8) on an H200, all within 3 %.
 constexpr double kAcceleratorGaps = 0.15;
 
+// Of what local steps have beside it, the momentum is saved.
 double CheckpointBytes(const MemorySizes& sizes) {
-  return kCheckpointSets * sizes.whole_model_bytes + kGatherCopies * sizes.largest_tensor_bytes;
+  return kCheckpointSets * sizes.whole_model_bytes + sizes.outer_bytes / 2 +
+         kGatherCopies * sizes.largest_tensor_bytes + sizes.all_residual_bytes;
 }
 
 MemoryUse Kept(const MemorySizes& sizes) {
   return {.parameters_bytes = sizes.parameters_bytes,
           .gradients_bytes = sizes.parameters_bytes,
-          .optimizer_bytes = 2 * sizes.parameters_bytes};
+          .optimizer_bytes = 2 * sizes.parameters_bytes + sizes.outer_bytes};
 }
 
 }  // namespace
 
 MemoryUse TrainingMemory(const MemorySizes& sizes, bool gathers) {
   MemoryUse use = Kept(sizes);
+  use.optimizer_bytes += sizes.residual_bytes;
   use.activations_bytes = sizes.activations_bytes;
   use.process_bytes = kProcessBytes;
-  const double steps = kBlocksInWork * sizes.layer_bytes + sizes.logits_bytes;
+  // Late sums are taken in before the logits are made.
+  const double steps =
+      kBlocksInWork * sizes.layer_bytes + std::max(sizes.logits_bytes, sizes.late_bytes);
   // Who gathers has the whole, the others what they send.
   const double checkpoint = gathers ? CheckpointBytes(sizes) : sizes.largest_slice_bytes;
   use.workspace_bytes = std::max(steps, checkpoint - sizes.activations_bytes);
@@ -56,7 +61,8 @@ MemoryUse TrainingMemory(const MemorySizes& sizes, bool gathers) {
 
 double LoadingBytes(const MemorySizes& sizes, bool optimizer_state) {
   const double sets = optimizer_state ? kCheckpointSets : 1;
-  return kLoadCopies * sets * sizes.whole_model_bytes;
+  const double residuals = optimizer_state ? sizes.all_residual_bytes : 0;
+  return kLoadCopies * (sets * sizes.whole_model_bytes + residuals);
 }
 
 MemoryUse InferenceMemory(const MemorySizes& sizes, bool loads) {
@@ -72,8 +78,10 @@ AcceleratedMemory AcceleratedTrainingMemory(const MemorySizes& sizes, bool gathe
   memory.accelerator = Kept(sizes);
   memory.accelerator.activations_bytes = sizes.activations_bytes;
   const double computed = sizes.activations_bytes + sizes.logits_bytes;
-  memory.accelerator.workspace_bytes = sizes.logits_bytes + kAcceleratorGaps * computed;
+  memory.accelerator.workspace_bytes =
+      std::max(sizes.logits_bytes, sizes.late_bytes) + kAcceleratorGaps * computed;
   memory.accelerator.process_bytes = kContextBytes;
+  memory.host.optimizer_bytes = sizes.residual_bytes;
   memory.host.workspace_bytes = gathers ? CheckpointBytes(sizes) : sizes.largest_tensor_bytes;
   memory.host.process_bytes = kProcessBytes + kDriverBytes;
   return memory;

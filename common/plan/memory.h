@@ -13,7 +13,7 @@ inline constexpr double kProgramBytes = 150.0 * (1 << 20);
 struct MemoryUse {
   double parameters_bytes = 0;
   double gradients_bytes = 0;
-  double optimizer_bytes = 0;
+  double optimizer_bytes = 0;    // moments, and what error feedback keeps
   double activations_bytes = 0;  // what is kept for the backward pass
   // Temporaries of computing; where that is more, what a checkpoint takes beyond activations.
   double workspace_bytes = 0;
@@ -34,6 +34,12 @@ struct MemorySizes {
   double whole_model_bytes = 0;     // all parameters, whatever the rank's share
   double largest_tensor_bytes = 0;  // of the whole model
   double largest_slice_bytes = 0;   // of the tensors that the ranks share, the rank's part
+  double outer_bytes = 0;           // of local steps: the last common weights, and their momentum
+  // Of sums of activations that may be late: those that are under way at once, and the own parts that
+  // wait for them (t~k).
+  double late_bytes = 0;
+  double residual_bytes = 0;      // what error feedback keeps
+  double all_residual_bytes = 0;  // of all ranks, as a checkpoint has it
 };
 
 // A rank that trains. `gathers`: it puts checkpoints together (rank 0).
@@ -49,7 +55,7 @@ MemoryUse InferenceMemory(const MemorySizes& sizes, bool loads);
 // The two sides of a rank that computes on an accelerator.
 struct AcceleratedMemory {
   MemoryUse accelerator;
-  MemoryUse host;  // nothing is kept there
+  MemoryUse host;  // nothing is kept there but what error feedback keeps
 };
 AcceleratedMemory AcceleratedTrainingMemory(const MemorySizes& sizes, bool gathers);
 

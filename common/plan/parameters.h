@@ -15,7 +15,7 @@
 namespace edgetp {
 
 // Along which axis ranks share a tensor, and by what. Linears are (in, out).
-enum class Split {
+enum class ParameterSplit {
   kReplicated,
   kQkv,             // last axis, 3C: the heads of q, of k and of v; never a cut of the stacked 3C
   kHeadColumns,     // last axis: heads
@@ -26,7 +26,7 @@ enum class Split {
 };
 
 // What initialisation needs to know of a tensor.
-enum class Role {
+enum class ParameterRole {
   kEmbedding,
   kNormWeight,
   kNormBias,
@@ -39,9 +39,9 @@ enum class Role {
 struct ParameterSpec {
   std::string name;  // as in files
   std::vector<int64_t> full_shape;
-  Split split = Split::kReplicated;
+  ParameterSplit split = ParameterSplit::kReplicated;
   int64_t unit = 1;  // of the shared axis: what one head, column or row takes
-  Role role = Role::kEmbedding;
+  ParameterRole role = ParameterRole::kEmbedding;
   int64_t fan_in = 0;             // of the linear that it belongs to; 0 elsewhere
   bool partial_gradient = false;  // replicated, but each rank sees only part of its gradient
   // False: the model that files hold has it, and this block's letter does not (BlockTraits). Such a
@@ -49,8 +49,12 @@ struct ParameterSpec {
   // every pattern.
   bool owned = true;
   double element_bytes = sizeof(float);  // in memory
+  // Which stage of the forward pass has it: 0 the embedding, then attention and MLP of each block,
+  // last the head. The backward pass completes its gradient when it leaves that stage; of an output
+  // matrix that is the embedding, too, at the embedding.
+  int stage = 0;
 
-  bool sharded() const { return split != Split::kReplicated; }
+  bool sharded() const { return split != ParameterSplit::kReplicated; }
   bool decays() const { return full_shape.size() >= 2; }
   // Of the full tensor; a double, as products of sizes leave the range of integers.
   double elements() const;
@@ -63,6 +67,9 @@ std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape, const Pattern
 // The same of the model that files hold, whatever the pattern: t's blocks, which own everything.
 // shape.heads may be 0 (unknown): then nobody may ask for shards.
 std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape);
+
+// The same where every rank has all of them, and no rank sees a part of a gradient: of replicas.
+std::vector<ParameterSpec> Replicated(std::vector<ParameterSpec> specs);
 
 // The axis of the full tensor that ranks share: 0, the last one, or -1 where it is replicated.
 int SharedAxis(const ParameterSpec& spec);

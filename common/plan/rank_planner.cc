@@ -3,6 +3,16 @@
 namespace edgetp {
 namespace {
 
+// In which of the forward pass's stages the parameters are (ParameterSpec::stage): attention and MLP
+// of each block are two.
+constexpr int kEmbeddingStage = 0;
+int ParameterStage(int layer, StagePart part) {
+  const int attention = 1 + 2 * layer;
+  if (part == StagePart::kMerge) return attention + 2;  // it comes before the MLP's backward pass
+  return part == StagePart::kMlp ? attention + 1 : attention;
+}
+int HeadStage(const ModelShape& shape) { return 1 + 2 * shape.layers; }
+
 bool IsForward(const CollectiveTag& tag) { return tag.traffic == TrafficClass::kActivationForward; }
 
 std::vector<RankSizes> CutRows(const PlanOptions& options, const Shard& shard, int groups) {
@@ -14,8 +24,9 @@ std::vector<RankSizes> CutRows(const PlanOptions& options, const Shard& shard, i
 
 }  // namespace
 
-RankPlanner::RankPlanner(const PlanOptions& options, const Shard& shard)
+RankPlanner::RankPlanner(const PlanOptions& options, const Shard& shard, Place place)
     : options_(options),
+      place_(std::move(place)),
       blocks_(options.pattern.blocks()),
       regions_(RegionsOf(options.pattern)),
       groups_(CutRows(options, shard, options.overlap.GroupsOf(options.world_size))),
@@ -23,20 +34,43 @@ RankPlanner::RankPlanner(const PlanOptions& options, const Shard& shard)
 
 void RankPlanner::Forward(Phase phase) {
   Hidden(phase);
+  if (!place_.last) return TakeInAll();
   for (const RankSizes& sizes : groups_) {
     TakeIn(round_++);
     Loss(phase, sizes);
   }
 }
 
-void RankPlanner::BackwardPass() {
-  for (size_t g = groups_.size(); g-- > 0;) LossBackward(groups_[g]);
+void RankPlanner::BackwardPass(absl::FunctionRef<void(int)> complete) {
+  if (options_.recompute) Blocks(Phase::kBackward);
+  if (place_.last) {
+    for (size_t g = groups_.size(); g-- > 0;) LossBackward(groups_[g]);
+    if (deferred_.empty()) complete(HeadStage(options_.shape));
+  }
   for (size_t i = regions_.size(); i-- > 0;) {
-    for (size_t g = groups_.size(); g-- > 0;) BackwardRound(regions_[i], groups_[g]);
+    for (size_t g = groups_.size(); g-- > 0;) {
+      BackwardRound(regions_[i], groups_[g], [&](int stage) {
+        if (g == 0 && deferred_.empty()) complete(stage);
+      });
+    }
     if (regions_[i].begins_chain) TakeInAll();
   }
+  if (!place_.first) return;
   for (size_t g = groups_.size(); g-- > 0;)
     Compute(Phase::kBackward, -1, Backward(EmbeddingForward(groups_[g])));
+  complete(kEmbeddingStage);
+}
+
+CollectiveStep RankPlanner::Start(CollectiveStep step) {
+  step.part = CollectivePart::kStart;
+  step.handle = started_++;
+  Append(step);
+  return step;
+}
+
+void RankPlanner::Wait(CollectiveStep step) {
+  step.part = CollectivePart::kWait;
+  Append(step);
 }
 
 void RankPlanner::NextToken() {
@@ -58,12 +92,17 @@ void RankPlanner::Update(int64_t partial, double parameters) {
 
 void RankPlanner::Hidden(Phase phase) {
   for (const RankSizes& sizes : groups_) {
+    if (!place_.first) break;
     Compute(phase, -1, EmbeddingForward(sizes));
     if (!shares_vocabulary()) continue;
     Sum(OfActivations({TrafficClass::kActivationForward, phase, -1}, sizes,
                       options_.shape.channels),
         1);
   }
+  Blocks(phase);
+}
+
+void RankPlanner::Blocks(Phase phase) {
   for (const Region& region : regions_) {
     for (const RankSizes& sizes : groups_) ForwardRound(phase, region, sizes);
     if (region.ends_chain) TakeInAll();
@@ -107,7 +146,8 @@ void RankPlanner::ForwardRound(Phase phase, const Region& region, const RankSize
   ++round_;
 }
 
-void RankPlanner::BackwardRound(const Region& region, const RankSizes& sizes) {
+void RankPlanner::BackwardRound(const Region& region, const RankSizes& sizes,
+                                absl::FunctionRef<void(int)> complete) {
   TakeIn(round_);
   for (size_t i = region.stages.size(); i-- > 0;) {
     const PlacedStage& placed = region.stages[i];
@@ -120,6 +160,7 @@ void RankPlanner::BackwardRound(const Region& region, const RankSizes& sizes) {
     Sum(OfActivations({TrafficClass::kActivationBackward, Phase::kBackward, placed.layer}, sizes,
                       CountOfStage(placed, placed.stage.backward_sum)),
         Lag(region));
+    complete(ParameterStage(placed.layer, placed.stage.part));
   }
   ++round_;
 }
@@ -162,9 +203,9 @@ Work RankPlanner::WeightGradientsOf(const PlacedStage& placed, const RankSizes& 
 
 void RankPlanner::Compute(Phase phase, int layer, const Work& work) {
   if (work.operations == 0) return;
-  steps_.push_back(
-      ComputeStep{phase, layer, work.flops, work.bytes, static_cast<float>(work.product_flops),
-                  static_cast<float>(work.elementwise_bytes), static_cast<float>(work.operations)});
+  steps_.push_back(ComputeStep{
+      phase, LayerOf(layer), work.flops, work.bytes, static_cast<float>(work.product_flops),
+      static_cast<float>(work.elementwise_bytes), static_cast<float>(work.operations)});
 }
 
 void RankPlanner::ComputeDeferred() {
@@ -179,7 +220,7 @@ CollectiveStep RankPlanner::OfActivations(const CollectiveTag& tag, const RankSi
 }
 
 void RankPlanner::Sum(CollectiveStep step, int64_t lag) {
-  if (step.elements == 0) return;
+  if (step.elements == 0 || options_.world_size == 1) return;
   const bool hidden_by_products = defers_ && !IsForward(step.tag);
   if (lag == 1 && !hidden_by_products) return Add(step);
   step.part = CollectivePart::kStart;
@@ -204,8 +245,11 @@ void RankPlanner::TakeInAll() {
   if (!under_way_.empty()) TakeIn(under_way_.back().due);
 }
 
-void RankPlanner::Add(const CollectiveStep& step) {
-  if (options_.world_size > 1) steps_.push_back(step);
+void RankPlanner::Add(CollectiveStep step) {
+  if (options_.world_size == 1) return;
+  step.tag.layer = LayerOf(step.tag.layer);
+  step.group = place_.group;
+  steps_.push_back(std::move(step));
 }
 
 }  // namespace edgetp

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "common/plan/place.h"
 #include "common/plan/regions.h"
 #include "common/plan/step_plan.h"
 #include "common/plan/work.h"
@@ -15,16 +17,25 @@ namespace edgetp {
 
 class RankPlanner {
  public:
-  // `options` must outlive the planner.
-  RankPlanner(const PlanOptions& options, const Shard& shard);
+  // `options` must outlive the planner: those of the place, and of the ranks that share it.
+  RankPlanner(const PlanOptions& options, const Shard& shard, Place place = {});
 
+  // At the end, nothing is under way where the place is not the model's last.
   void Forward(Phase phase);
-  void BackwardPass();
+  // `complete` is told when the gradients of all parameters from a stage on (ParameterSpec::stage) are
+  // there: it may start what follows.
+  void BackwardPass(absl::FunctionRef<void(int)> complete = [](int) {});
   // The forward pass up to the logits of one position.
   void NextToken();
   // The end of a step: `partial` elements of gradients to be summed, and the optimizer over this
   // rank's `parameters`.
   void Update(int64_t partial, double parameters);
+
+  // What others do with this rank: a blocking collective as it is; one that is started, and its end.
+  void Append(const CollectiveStep& step) { steps_.push_back(step); }
+  void AppendWork(Phase phase, const Work& work) { Compute(phase, -1, work); }
+  CollectiveStep Start(CollectiveStep step);
+  void Wait(CollectiveStep step);
 
   std::vector<PlanStep> Take() { return std::move(steps_); }
 
@@ -39,16 +50,20 @@ class RankPlanner {
   };
 
   void Hidden(Phase phase);
+  void Blocks(Phase phase);
   void Loss(Phase phase, const RankSizes& sizes);
   void LossBackward(const RankSizes& sizes);
   void ForwardRound(Phase phase, const Region& region, const RankSizes& sizes);
-  void BackwardRound(const Region& region, const RankSizes& sizes);
+  void BackwardRound(const Region& region, const RankSizes& sizes,
+                     absl::FunctionRef<void(int)> complete);
   Work WorkOf(const PlacedStage& placed, const RankSizes& sizes) const;
   Work WeightGradientsOf(const PlacedStage& placed, const RankSizes& sizes) const;
 
   void Compute(Phase phase, int layer, const Work& work);
   // Runs what was put off, while the sum that has just been started is under way.
   void ComputeDeferred();
+  // Of the whole model.
+  int LayerOf(int layer) const { return layer < 0 ? layer : place_.first_layer + layer; }
   CollectiveStep OfActivations(const CollectiveTag& tag, const RankSizes& sizes,
                                int64_t channels) const;
   // Blocking where nothing may overlap; else the sum is started, to be taken in `lag` rounds later.
@@ -60,9 +75,10 @@ class RankPlanner {
   int64_t Lag(const Region& region) const {
     return static_cast<int64_t>(LagOf(region, groups_.size()));
   }
-  void Add(const CollectiveStep& step);
+  void Add(CollectiveStep step);
 
   const PlanOptions& options_;
+  const Place place_;
   const std::vector<PatternBlock>& blocks_;
   const std::vector<Region> regions_;
   const std::vector<RankSizes> groups_;  // of a micro-batch's rows

@@ -1,120 +1,17 @@
 #include "common/plan/step_plan.h"
 
-#include <algorithm>
-#include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/plan/memory_sizes.h"
 #include "common/plan/parameters.h"
+#include "common/plan/plan_checks.h"
 #include "common/plan/rank_planner.h"
-#include "common/plan/work.h"
 
 namespace edgetp {
 namespace {
 
-// What is kept for the backward pass of one micro-batch, in float32, per block:
-//   2 (B, T, C)       of each norm, its input and its result
-//   4 (B, T, C/P)     q, k, v and the attended values
-//   (B, H/P, T, T)    the attention weights
-//   2 (B, T, 4C/P)    before and after gelu
-double KeptByBlock(const RankSizes& s, const BlockTraits& traits) {
-  const double norms = traits.second_norm ? 2 : 1;
-  return 2 * norms * s.tokens * s.C + 4 * s.tokens * s.width + s.B * s.heads * s.T * s.T +
-         2 * s.tokens * s.columns;
-}
-
-// And once: 3 (B, T, C) for the embedding and ln_f, 2 (B, T, V) for the logits and their gradient;
-// of a vocabulary that is shared, V is the rank's rows.
-MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
-                    const Shard& shard) {
-  const RankSizes s(options.shape, options.batch, shard);
-  double blocks = 0, largest = 0;
-  for (const PatternBlock& block : options.pattern.blocks()) {
-    const double kept = KeptByBlock(s, TraitsOf(block.kind));
-    blocks += kept;
-    largest = std::max(largest, kept);
-  }
-  const double once = 3 * s.tokens * s.C + 2 * s.tokens * s.V;
-  MemorySizes sizes;
-  sizes.parameters_bytes = kFloatBytes * RankElements(parameters, shard);
-  sizes.activations_bytes = kFloatBytes * (blocks + once);
-  sizes.layer_bytes = kFloatBytes * largest;
-  sizes.logits_bytes = kFloatBytes * s.tokens * s.V;
-  sizes.whole_model_bytes = kFloatBytes * FullElements(parameters);
-  for (const ParameterSpec& parameter : parameters) {
-    sizes.largest_tensor_bytes =
-        std::max(sizes.largest_tensor_bytes, kFloatBytes * parameter.elements());
-    if (!parameter.sharded()) continue;
-    sizes.largest_slice_bytes =
-        std::max(sizes.largest_slice_bytes, kFloatBytes * LocalElements(parameter, shard));
-  }
-  return sizes;
-}
-
-absl::Status CheckSizes(const PlanOptions& options) {
-  const ModelShape& shape = options.shape;
-  const std::pair<const char*, int> sizes[] = {
-      {"layers", shape.layers},
-      {"heads", shape.heads},
-      {"channels", shape.channels},
-      {"sequence", shape.sequence},
-      {"vocabulary", shape.vocabulary},
-      {"batch", options.batch},
-      {"micro_batches", options.micro_batches},
-      {"overlap.rows", options.overlap.rows},
-  };
-  for (const auto& [name, value] : sizes) {
-    if (value < 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("step plan: ", name, "=", value, ": must be at least 1"));
-    }
-  }
-  if (shape.channels % shape.heads != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("step plan: channels=", shape.channels,
-                                                   " must be a multiple of heads=", shape.heads));
-  }
-  if (options.pattern.layers() != shape.layers) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("step plan: the pattern has ", options.pattern.layers(),
-                     " blocks, but the model has ", shape.layers, " layers"));
-  }
-  RETURN_IF_ERROR(Annotate(options.pattern.CheckChannels(shape.channels), "step plan"));
-  RETURN_IF_ERROR(CheckRows(options.overlap, options.batch));
-  // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything
-  // could run.
-  const double elements = static_cast<double>(options.batch) * shape.sequence * shape.channels;
-  if (elements > 0x1p40) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "step plan: batch * sequence * channels = ", elements, ": must be at most 2^40"));
-  }
-  return absl::OkStatus();
-}
-
-// How many steps a block has at most in each direction.
-int StepsOf(const PatternBlock& block, const Overlap& overlap) {
-  const bool none = overlap.kind == OverlapKind::kNone;
-  const int sums = SlackOf(block) > 0 || !none ? 2 : 1;  // a late one is started and waited for
-  const int computations = overlap.kind == OverlapKind::kWeightGradients ? 2 : 1;
-  return static_cast<int>(StagesOf(block).size()) * (computations + sums) * overlap.rows;
-}
-
-// The steps of all ranks are kept in memory, 64 bytes each: GPT-3 on a thousand ranks has ten
-// million.
-absl::Status CheckSteps(const PlanOptions& options) {
-  constexpr double kMaxSteps = 1 << 25;
-  int most = 4;
-  for (const PatternBlock& block : options.pattern.blocks())
-    most = std::max(most, StepsOf(block, options.overlap));
-  const double steps =
-      2.0 * most * options.shape.layers * options.micro_batches * options.world_size;
-  if (steps <= kMaxSteps) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "step plan: too large to be kept: ", 2 * most, " * layers * micro_batches * workers = ",
-      steps, ": must be at most 2^25"));
-}
-
-// Everything but the steps.
+// Everything but the steps, and what follows from them.
 StepPlan Describe(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
                   const std::vector<Shard>& shards) {
   StepPlan plan;
@@ -123,8 +20,6 @@ StepPlan Describe(const PlanOptions& options, const std::vector<ParameterSpec>& 
   plan.position_parameters = static_cast<double>(options.shape.sequence) * options.shape.channels;
   for (const Shard& shard : shards) {
     plan.memory_sizes.push_back(SizesOf(options, parameters, shard));
-    plan.memory.push_back(
-        TrainingMemory(plan.memory_sizes.back(), /*gathers=*/plan.memory.empty()));
     plan.parameters.push_back(RankElements(parameters, shard));
   }
   return plan;
@@ -151,6 +46,10 @@ absl::StatusOr<StepPlan> Build(const PlanOptions& options, WriteSteps write) {
     RankPlanner planner(options, shards[rank]);
     write(planner, Updated{partial, plan.parameters[rank]});
     plan.steps.push_back(planner.Take());
+    MemorySizes& sizes = plan.memory_sizes[rank];
+    sizes.residual_bytes = ResidualBytes(options, plan.steps[rank]);
+    sizes.all_residual_bytes = options.world_size * sizes.residual_bytes;
+    plan.memory.push_back(TrainingMemory(sizes, /*gathers=*/rank == 0));
   }
   return plan;
 }
@@ -193,6 +92,22 @@ const char* NameOf(TrafficClass traffic) {
   return "control";
 }
 
+const char* NameOf(CollectiveKind kind) {
+  switch (kind) {
+    case CollectiveKind::kAllReduce:
+      return "all_reduce";
+    case CollectiveKind::kSend:
+      return "send";
+    case CollectiveKind::kGather:
+      return "gather";
+    case CollectiveKind::kBroadcast:
+      return "broadcast";
+    case CollectiveKind::kBroadcastMissing:
+      break;
+  }
+  return "broadcast_missing";
+}
+
 absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options) {
   return Build(options, [&](RankPlanner& planner, const Updated& updated) {
     for (int i = 0; i < options.micro_batches; ++i) {
@@ -210,48 +125,6 @@ absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options) {
 
 absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options) {
   return Build(Whole(options), [](RankPlanner& planner, const Updated&) { planner.NextToken(); });
-}
-
-std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps) {
-  std::vector<CollectiveStep> collectives = CollectiveEntries(steps);
-  std::erase_if(collectives,
-                [](const CollectiveStep& step) { return step.part == CollectivePart::kWait; });
-  return collectives;
-}
-
-std::vector<CollectiveStep> CollectiveEntries(const std::vector<PlanStep>& steps) {
-  std::vector<CollectiveStep> entries;
-  for (const PlanStep& step : steps) {
-    if (const auto* entry = std::get_if<CollectiveStep>(&step)) entries.push_back(*entry);
-  }
-  return entries;
-}
-
-absl::Status CheckHandles(const std::vector<PlanStep>& steps) {
-  std::vector<bool> waited;  // by handle, of those that have started
-  const auto wrong = [](const char* what, int64_t handle) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("step plan: a collective ", what, " (handle=", handle, ")"));
-  };
-  for (const PlanStep& step : steps) {
-    const auto* entry = std::get_if<CollectiveStep>(&step);
-    if (entry == nullptr || entry->part == CollectivePart::kBoth) continue;
-    const auto started = static_cast<int64_t>(waited.size());
-    const int64_t handle = entry->handle;
-    if (entry->part == CollectivePart::kStart) {
-      if (handle != started) return wrong("starts with a handle that is not the next", handle);
-      waited.push_back(false);
-      continue;
-    }
-    if (handle < 0 || handle >= started || waited[handle])
-      return wrong("is waited for that has not started, or was waited for", handle);
-    waited[handle] = true;
-  }
-  for (size_t handle = 0; handle < waited.size(); ++handle) {
-    if (!waited[handle])
-      return wrong("starts and is never waited for", static_cast<int64_t>(handle));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace edgetp

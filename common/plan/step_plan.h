@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "common/collective/codec.h"
 #include "common/plan/memory.h"
@@ -18,8 +19,14 @@
 
 namespace edgetp {
 
-enum class Phase { kForward, kBackward, kOptimizer, kEvaluate };
-enum class TrafficClass { kActivationForward, kActivationBackward, kGradSync, kScalar, kControl };
+enum class Phase : uint8_t { kForward, kBackward, kOptimizer, kEvaluate };
+enum class TrafficClass : uint8_t {
+  kActivationForward,
+  kActivationBackward,
+  kGradSync,
+  kScalar,
+  kControl
+};
 
 // "forward", "activation_fwd", ...: the words of metrics, reports and traces.
 const char* NameOf(Phase phase);
@@ -27,7 +34,7 @@ const char* NameOf(TrafficClass traffic);
 
 // What an all-reduce makes of the ranks' values, element by element. Of the maximum, every rank
 // gets the same bits, too; it travels in fp32 alone.
-enum class Reduction { kSum, kMax };
+enum class Reduction : uint8_t { kSum, kMax };
 
 // What a collective is for. Layers count from 0; -1 where no layer applies.
 struct CollectiveTag {
@@ -50,22 +57,37 @@ struct ComputeStep {
   float operations = 0;  // on whole tensors
 };
 
-// Training has all-reduces alone. The others are the halves of one through rank 0, of which
-// programs for inference are made (common/collective/rooted.h).
-enum class CollectiveKind { kAllReduce, kGather, kBroadcast, kBroadcastMissing };
+// What the ranks of a group do together. The position of a rank in the group is its rank in the
+// collective's schedule; a root is the first of its group (common/collective/rooted.h).
+enum class CollectiveKind : uint8_t {
+  kAllReduce,
+  kSend,  // from the first rank of a group of two to the second: a message from stage to stage
+  // The halves of an all-reduce through a root, of which programs for inference are made.
+  kGather,
+  kBroadcast,
+  kBroadcastMissing,
+};
+
+// "all_reduce", "send", ...
+const char* NameOf(CollectiveKind kind);
 
 // A collective that computing waits for is one step. One that runs under compute is two: where it
 // starts, and where its result is needed.
-enum class CollectivePart { kBoth, kStart, kWait };
+enum class CollectivePart : uint8_t { kBoth, kStart, kWait };
 
+// Stands in the list of every rank of its group, and in no other.
 struct CollectiveStep {
   CollectiveTag tag;
-  int64_t elements;    // float32 elements, of every rank alike
+  int64_t elements;  // float32 elements, of every rank alike
   WireFormat wire;
   CollectiveKind kind = CollectiveKind::kAllReduce;
   CollectivePart part = CollectivePart::kBoth;
   // Joins a kWait to its kStart: the kStarts of a rank's list count from 0. Unused in kBoth.
   int64_t handle = -1;
+  // The ranks of the plan that take part, each once. Of an all-reduce they rise, because it sums in
+  // that order; of the others the root comes first (of a kSend: source, destination). Empty: all
+  // ranks of the plan.
+  std::vector<int> group = {};
 
   int64_t wire_bytes() const { return wire.WireBytes(elements); }
 };
@@ -85,6 +107,12 @@ struct PlanOptions {
   WireFormat wire_backward;
   WireFormat wire_grad_sync;
   Overlap overlap;
+  // The backward pass of a micro-batch begins with its blocks' forward pass once more, sums included;
+  // of activations, only the blocks' inputs are kept. Planned and simulated, not executed.
+  bool recompute = false;
+  // Error feedback, for memory: what is lost of activations, of grad_sync.
+  bool feedback_activations = false;
+  bool feedback_grad_sync = false;
 };
 
 struct StepPlan {
@@ -93,8 +121,9 @@ struct StepPlan {
   // gradient's norm, the optimizer. A forward collective has the layer whose end it is (of a run of p: the last
   // block), a backward one the layer at whose beginning it is (of a run: the first block). Those of
   // a vocabulary that is shared have layer -1.
-  // grad_sync and the scalar: Phase::kOptimizer, layer -1. The CollectiveSteps of all ranks are
-  // the same list; world size 1 has none.
+  // grad_sync and the scalar: Phase::kOptimizer, layer -1. World size 1 has no CollectiveSteps.
+  // The lists may differ by rank, but in this: all ranks of a group have its collectives in the
+  // same order (CheckGroups). Those of BuildStepPlan are all the same, without groups.
   std::vector<std::vector<PlanStep>> steps;
   std::vector<MemoryUse>
       memory;  // per rank, of training on a CPU; rank 0 puts checkpoints together
@@ -121,6 +150,16 @@ std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps);
 // Every entry of one rank's list that is none of computing: an overlapped collective is two. They
 // delimit the compute segments (compute_cost.h), and are what a worker is audited against.
 std::vector<CollectiveStep> CollectiveEntries(const std::vector<PlanStep>& steps);
+
+// Each collective of the plan once: as the first rank of its group has it. Rank by rank.
+void ForEachCollective(const StepPlan& plan,
+                       absl::FunctionRef<void(const CollectiveStep&)> visit);
+
+// Whether the collectives of the lists belong together: groups name ranks of the plan, each once,
+// one of which is the list's own, rising where they sum; a kSend has two; and the ranks of a group
+// start the same collectives of it in the same order.
+// Errors: InvalidArgument naming rank and collective.
+absl::Status CheckGroups(const StepPlan& plan);
 
 // Whether what a list starts is waited for later, once, and has the handle that counts its kStarts.
 // Errors: InvalidArgument naming the first handle for which that is not so.

@@ -32,6 +32,12 @@ constexpr double kGeluFlops = 10;
 constexpr double kAdamWFlops = 15;
 // It reads parameter, gradient and two moments, and writes all but the gradient.
 constexpr double kAdamWBytes = 7 * kFloatBytes;
+// Reads the weights before and now, writes their difference.
+constexpr double kDifferenceBytes = 3 * kFloatBytes;
+// Scale, momentum's product and sum, Nesterov's product and sum, rate, update. It reads difference,
+// momentum and the weights before, and writes momentum and twice the weights.
+constexpr double kNesterovFlops = 7;
+constexpr double kNesterovBytes = 6 * kFloatBytes;
 
 Work Norm(const RankSizes& s) { return Elementwise(s.tokens * s.C, kLayerNormFlops); }
 
@@ -118,6 +124,14 @@ Work HeadWeightGradients(const RankSizes& s) { return Product(s.V, s.tokens, s.C
 
 Work OptimizerUpdate(double parameters) {
   return {kAdamWFlops * parameters, kAdamWBytes * parameters, 0, 0, 1};
+}
+
+Work OuterDifference(double parameters) {
+  return {parameters, kDifferenceBytes * parameters, 0, 0, 1};
+}
+
+Work OuterUpdate(double parameters) {
+  return {kNesterovFlops * parameters, kNesterovBytes * parameters, 0, 0, 1};
 }
 
 }  // namespace edgetp

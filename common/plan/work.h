@@ -64,4 +64,9 @@ Work HeadWeightGradients(const RankSizes& s);
 // AdamW on that many parameters.
 Work OptimizerUpdate(double parameters);
 
+// Of local steps: what so many parameters have moved since the last exchange, and the outer
+// Nesterov step with the mean of it.
+Work OuterDifference(double parameters);
+Work OuterUpdate(double parameters);
+
 }  // namespace edgetp

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/config/convert.h"
 #include "common/network/network_profile.h"
 #include "common/plan/llama_plan.h"
 #include "common/simulate/simulate_report.h"
@@ -17,19 +18,10 @@ namespace {
 // Everything goes through the root, whatever is asked for elsewhere.
 constexpr char kAlgorithm[] = "star";
 // Q80: 32 values share a scale.
-constexpr char kWire[] = "int8:g32";
+constexpr char kDefaultWire[] = "int8:g32";
 // The first token starts with all ranks at once; the third as in the middle of a text.
 constexpr int kTokens = 3;
 constexpr absl::Duration kMaxOverhead = absl::Milliseconds(100);
-
-LlamaShape ShapeOf(const v1::LlamaConfig& model) {
-  return {.layers = model.layers(),
-          .heads = model.heads(),
-          .kv_heads = model.kv_heads(),
-          .channels = model.channels(),
-          .hidden = model.hidden(),
-          .vocabulary = model.vocabulary()};
-}
 
 double BytesTouched(const StepPlan& plan, int rank) {
   double bytes = 0;
@@ -53,19 +45,11 @@ class Boards {
       : scenario_(scenario), set_(set) {}
 
   absl::Status Fit() {
-    const v1::BoardRow& alone = RowFor(v1::BoardRow::USE_FIT_COMPUTE);
-    ASSIGN_OR_RETURN(const StepPlan plan, PlanOf(alone));
-    device_.memory_bytes_per_second = BytesTouched(plan, 0) / (1e-3 * alone.token_ms());
-    const v1::BoardRow& two = RowFor(v1::BoardRow::USE_FIT_SOFTWARE);
-    const auto seconds_at = [&](absl::Duration overhead) -> absl::StatusOr<double> {
-      device_.message_overhead = overhead;
-      ASSIGN_OR_RETURN(const Token token, Simulate(two));
-      return token.seconds;
-    };
-    const auto fitted = FitMessageOverhead(seconds_at, 1e-3 * two.token_ms());
-    RETURN_IF_ERROR(Annotate(fitted.status(), absl::StrCat(two.model(), " on two boards")));
-    device_.message_overhead = *fitted;
-    return absl::OkStatus();
+    const v1::BoardRow* const first = RowFor(v1::BoardRow::USE_FIT_COMPUTE);
+    RETURN_IF_ERROR(Annotate(FitCompute(*first),
+                             absl::StrCat(first->model(), " on ", first->boards(), " boards")));
+    const v1::BoardRow* const second = RowFor(v1::BoardRow::USE_FIT_SOFTWARE);
+    return second == nullptr ? absl::OkStatus() : FitSoftware(*second);
   }
 
   absl::StatusOr<Token> Simulate(const v1::BoardRow& row) const {
@@ -92,10 +76,39 @@ class Boards {
   const DeviceOptions& device() const { return device_; }
 
  private:
-  // Validation has seen to it that there is one.
-  const v1::BoardRow& RowFor(v1::BoardRow::Use use) const {
-    return *std::find_if(set_.rows().begin(), set_.rows().end(),
-                         [&](const v1::BoardRow& row) { return row.use() == use; });
+  // The root waits for the others only where they have as much to do: what a token takes beyond its
+  // exchanges is the root's computing.
+  absl::Status FitCompute(const v1::BoardRow& row) {
+    ASSIGN_OR_RETURN(const StepPlan plan, PlanOf(row));
+    device_ = {};
+    ASSIGN_OR_RETURN(const Token exchanges, Simulate(row));
+    const double compute_seconds = 1e-3 * row.token_ms() - exchanges.seconds;
+    if (compute_seconds <= 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("no speed of a board fits: the exchanges alone take ", exchanges.seconds,
+                       " s (published: ", 1e-3 * row.token_ms(), " s)"));
+    }
+    device_.memory_bytes_per_second = BytesTouched(plan, 0) / compute_seconds;
+    return absl::OkStatus();
+  }
+
+  absl::Status FitSoftware(const v1::BoardRow& two) {
+    const auto seconds_at = [&](absl::Duration overhead) -> absl::StatusOr<double> {
+      device_.message_overhead = overhead;
+      ASSIGN_OR_RETURN(const Token token, Simulate(two));
+      return token.seconds;
+    };
+    const auto fitted = FitMessageOverhead(seconds_at, 1e-3 * two.token_ms());
+    RETURN_IF_ERROR(Annotate(fitted.status(), absl::StrCat(two.model(), " on two boards")));
+    device_.message_overhead = *fitted;
+    return absl::OkStatus();
+  }
+
+  // Validation has seen to it that there is one that fits compute.
+  const v1::BoardRow* RowFor(v1::BoardRow::Use use) const {
+    const auto row = std::find_if(set_.rows().begin(), set_.rows().end(),
+                                  [&](const v1::BoardRow& row) { return row.use() == use; });
+    return row == set_.rows().end() ? nullptr : &*row;
   }
 
   absl::StatusOr<StepPlan> PlanOf(const v1::BoardRow& row) const {
@@ -103,11 +116,12 @@ class Boards {
         scenario_.models().begin(), scenario_.models().end(),
         [&](const v1::LlamaConfig& candidate) { return candidate.name() == row.model(); });
     LlamaOptions options;
-    options.shape = ShapeOf(*model);
+    options.shape = ToLlamaShape(*model);
     options.world_size = row.boards();
     options.context = scenario_.context();
-    ASSIGN_OR_RETURN(options.wire, WireFormat::Parse(kWire));
-    options.sync = set_.sync() == v1::BoardSet::SYNC_SLICES ? LlamaSync::kSlices : LlamaSync::kSums;
+    ASSIGN_OR_RETURN(options.wire, WireFormat::Parse(set_.has_wire() ? set_.wire() : kDefaultWire));
+    options.sync = ToLlamaSync(set_.sync());
+    if (set_.weights() == v1::BoardSet::WEIGHTS_FP32) options.weights = LlamaWeights::kFloat32;
     const auto plan = BuildLlamaPlan(options);
     return plan.ok() ? plan : Annotate(plan.status(), row.model());
   }

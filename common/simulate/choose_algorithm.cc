@@ -216,4 +216,16 @@ std::string ChooseAlgorithm(const AllReduceProblem& problem) {
   return best.empty() ? Algorithms().front().name : best;
 }
 
+std::function<std::string(const AllReduceProblem&)> AlgorithmMemo::Chooser() const {
+  return [known = known_](const AllReduceProblem& problem) {
+    const DeviceOptions& device = problem.device;
+    const Key key(problem.world_size, problem.elements, problem.wire, problem.segment_bytes,
+                  device.message_overhead, device.message_bytes_per_second,
+                  device.codec_bytes_per_second);
+    const auto found = known->find(key);
+    if (found != known->end()) return found->second;
+    return (*known)[key] = ChooseAlgorithm(problem);
+  };
+}
+
 }  // namespace edgetp

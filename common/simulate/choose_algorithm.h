@@ -3,7 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <string>
+#include <tuple>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -62,5 +66,18 @@ bool ClearlyCheaper(absl::Duration price, absl::Duration than);
 // elementwise format they have equal bits, so that the choice changes times and never losses. Of
 // equally cheap ones, the first of the registry.
 std::string ChooseAlgorithm(const AllReduceProblem& problem);
+
+// What ChooseAlgorithm said, remembered for many runs over one network whose links are alike: the
+// network is no part of the question then.
+class AlgorithmMemo {
+ public:
+  // Answers as ChooseAlgorithm does; outlives the memo.
+  std::function<std::string(const AllReduceProblem&)> Chooser() const;
+
+ private:
+  using Key = std::tuple<int, int64_t, WireFormat, int64_t, absl::Duration, double, double>;
+  std::shared_ptr<std::map<Key, std::string>> known_ =
+      std::make_shared<std::map<Key, std::string>>();
+};
 
 }  // namespace edgetp

@@ -23,6 +23,18 @@ bool ToldApart(const std::vector<PlanStep>& steps) {
   });
 }
 
+// Whether the finer model prices the list on the device.
+bool Finer(const std::vector<PlanStep>& steps, const DeviceOptions& device) {
+  return device.elementwise_bytes_per_second != 0 && ToldApart(steps);
+}
+
+void Add(const ComputeStep& step, SegmentWork* work) {
+  work->product_flops += step.product_flops;
+  work->elementwise_bytes += step.elementwise_bytes;
+  work->operations += step.operations;
+  if (step.phase == Phase::kOptimizer) work->optimizer_bytes += step.bytes_touched;
+}
+
 std::vector<absl::Duration> RooflineDurations(const std::vector<PlanStep>& steps,
                                               const DeviceOptions& device) {
   std::vector<absl::Duration> durations(1);
@@ -33,6 +45,13 @@ std::vector<absl::Duration> RooflineDurations(const std::vector<PlanStep>& steps
       durations.emplace_back();
     }
   }
+  return durations;
+}
+
+std::vector<absl::Duration> FinerDurations(const std::vector<PlanStep>& steps,
+                                           const DeviceOptions& device) {
+  std::vector<absl::Duration> durations;
+  for (const SegmentWork& work : SegmentWorks(steps)) durations.push_back(DurationOf(work, device));
   return durations;
 }
 
@@ -52,6 +71,7 @@ DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile) {
   device.message_bytes_per_second = profile.message_bytes_per_second();
   if (profile.has_overlap_efficiency()) device.overlap_efficiency = profile.overlap_efficiency();
   device.codec_bytes_per_second = profile.codec_bytes_per_second();
+  if (profile.has_compute_factor()) device.compute_factor = profile.compute_factor();
   return device;
 }
 
@@ -106,23 +126,37 @@ std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps) {
       works.push_back({.beside_collective = entry->part != CollectivePart::kStart});
       continue;
     }
-    const auto* compute = std::get_if<ComputeStep>(&step);
-    SegmentWork& work = works.back();
-    work.product_flops += compute->product_flops;
-    work.elementwise_bytes += compute->elementwise_bytes;
-    work.operations += compute->operations;
-    if (compute->phase == Phase::kOptimizer) work.optimizer_bytes += compute->bytes_touched;
+    Add(std::get<ComputeStep>(step), &works.back());
   }
   return works;
 }
 
 std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
                                              const DeviceOptions& device) {
-  if (device.elementwise_bytes_per_second == 0 || !ToldApart(steps))
-    return RooflineDurations(steps, device);
-  std::vector<absl::Duration> durations;
-  for (const SegmentWork& work : SegmentWorks(steps)) durations.push_back(DurationOf(work, device));
+  std::vector<absl::Duration> durations =
+      Finer(steps, device) ? FinerDurations(steps, device) : RooflineDurations(steps, device);
+  Scale(device.compute_factor, &durations);
   return durations;
+}
+
+std::vector<absl::Duration> StepDurations(const std::vector<PlanStep>& steps,
+                                          const DeviceOptions& device) {
+  const bool finer = Finer(steps, device);
+  std::vector<absl::Duration> durations;
+  for (const PlanStep& step : steps) {
+    const auto* compute = std::get_if<ComputeStep>(&step);
+    if (compute == nullptr) continue;
+    SegmentWork work;
+    Add(*compute, &work);
+    durations.push_back(finer ? DurationOf(work, device) : RooflineOf(*compute, device));
+  }
+  Scale(device.compute_factor, &durations);
+  return durations;
+}
+
+void Scale(double factor, std::vector<absl::Duration>* durations) {
+  if (factor == 1) return;
+  for (absl::Duration& duration : *durations) duration *= factor;
 }
 
 ComputeTable BuildComputeTable(const StepPlan& plan, const std::vector<DeviceOptions>& devices) {

@@ -35,6 +35,8 @@ struct DeviceOptions {
   // Of an exchange that runs under compute, the share of the shorter of both that stays hidden. The
   // rest is what the exchange takes from the compute: cores, memory bandwidth.
   double overlap_efficiency = 1;
+  // Of this very board: its compute takes so many times as long (variation.h).
+  double compute_factor = 1;
 };
 
 DeviceOptions ToDeviceOptions(const v1::DeviceProfile& profile);
@@ -89,8 +91,17 @@ std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps);
 //            + optimizer bytes / optimizer_bytes_per_second
 //            + operations * operation_overhead
 //            + segment_overhead, where the segment is beside_collective
+// Either of them times compute_factor.
 std::vector<absl::Duration> SegmentDurations(const std::vector<PlanStep>& steps,
                                              const DeviceOptions& device);
+
+// Each of them takes `factor` times as long. Exactly nothing changes at 1.
+void Scale(double factor, std::vector<absl::Duration>* durations);
+
+// What each ComputeStep of the list takes by itself. A segment's overhead, which is none's, comes on
+// top.
+std::vector<absl::Duration> StepDurations(const std::vector<PlanStep>& steps,
+                                          const DeviceOptions& device);
 
 // For every rank of the plan. `devices` is by rank; a single entry stands for all ranks.
 ComputeTable BuildComputeTable(const StepPlan& plan, const std::vector<DeviceOptions>& devices);

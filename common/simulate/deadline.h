@@ -15,12 +15,14 @@ namespace edgetp {
 struct CollectiveNeeds {
   absl::Duration slowest;       // mean of the slowest collective on the profile as it begins
   std::string what;             // that one: "an all-reduce of 384 KiB between 2 workers over lte"
-  absl::Duration network_step;  // all collectives of a step together, means, as the profile begins
-  absl::Duration deadline;      // for all that the profile's timeline brings: at least 30 s
+  absl::Duration network_step;  // all collectives of a mean step, means, as the profile begins
+  // For all that the profile's timeline brings: at least 30 s, and 1 s for each step that local
+  // replicas make without an exchange.
+  absl::Duration deadline;
 };
 
 // Of a training step. `config` has its defaults, a network and a vocabulary.
-// Errors: those of ToPlanOptions, BuildStepPlan, ResolveNetwork and PriceAllReduce.
+// Errors: those of RunPlans::Build, ResolveNetwork and PriceAllReduce.
 absl::StatusOr<CollectiveNeeds> NeedsOfStep(const v1::RunConfig& config);
 
 // Of all-reduces of these sizes with each of the algorithms, as `bench allreduce` runs them.

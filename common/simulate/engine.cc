@@ -5,9 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/collective/registry.h"
-#include "common/collective/rooted.h"
-#include "common/simulate/simulated_run.h"
 
 namespace edgetp {
 namespace {
@@ -37,6 +34,7 @@ TimelineSimulator::Engine::Engine(TimelineOptions options)
   for (const auto& [link, number] : options_.next_messages) {
     next_messages_[link.first][link.second] = number;
   }
+  everybody_ = &GroupOf({});
 }
 
 void TimelineSimulator::Engine::SetNetwork(NetworkOptions network) {
@@ -45,50 +43,6 @@ void TimelineSimulator::Engine::SetNetwork(NetworkOptions network) {
   if (random_) NumberUncountedMessages();
   memo_.Clear();
   links_.SetNetwork(std::move(network));
-}
-
-std::string TimelineSimulator::Engine::AllReduceName(int64_t elements,
-                                                     const WireFormat& wire) const {
-  if (options_.algorithm != "auto") return options_.algorithm;
-  AllReduceProblem problem = ProblemOf(options_);
-  problem.network = links_.network();
-  problem.elements = elements;
-  problem.wire = wire;
-  return ChooseAlgorithm(problem);
-}
-
-Schedule TimelineSimulator::Engine::Build(const ScheduleKey& key) const {
-  const int64_t granule = key.wire.granule();
-  switch (key.kind) {
-    case CollectiveKind::kGather:
-      return BuildGather(options_.world_size, key.elements, granule);
-    case CollectiveKind::kBroadcast:
-      return BuildBroadcast(options_.world_size, key.elements, granule);
-    case CollectiveKind::kBroadcastMissing:
-      return BuildBroadcastMissing(options_.world_size, key.elements, granule);
-    case CollectiveKind::kAllReduce:
-      break;
-  }
-  // Create has checked the name.
-  const Algorithm* algorithm = *FindAlgorithm(AllReduceName(key.elements, key.wire));
-  return algorithm->build(options_.world_size, key.elements, granule,
-                          SliceElements(key.wire, options_.slice_bytes));
-}
-
-TimelineSimulator::Engine::KnownSchedule& TimelineSimulator::Engine::Known(const ScheduleKey& key) {
-  const auto found = schedules_.find(key);
-  if (found != schedules_.end()) return found->second;
-  KnownSchedule known{Build(key)};
-  for (const std::vector<Action>& actions : known.schedule.actions) {
-    for (const Action& action : actions) {
-      const int64_t size =
-          action.kind == ActionKind::kSend ? known.schedule.chunks[action.chunk].size() : 0;
-      const Segmentation cut(key.wire, size, options_.segment_bytes);
-      known.segments += cut.count();
-      known.bytes_sent += static_cast<double>(cut.chunk_bytes());
-    }
-  }
-  return schedules_.emplace(key, std::move(known)).first->second;
 }
 
 absl::StatusOr<StepTimeline> TimelineSimulator::Engine::RunStep(const StepPlan& plan,
@@ -142,13 +96,28 @@ void TimelineSimulator::Engine::Enter(int rank) {
   --entering_;
   started_together_ = started_together_ && entering_ > 0;
   RecordEntry(rank);
-  if (rank == 0) CountRun(state);
+  if (state.place == 0) CountRun(state);
   state.stage = Stage::kInside;
   state.action = 0;
   state.entered = state.latest_entry = state.local;
   state.accounted = absl::ZeroDuration();
+  BeforeExchange(rank);
+}
+
+void TimelineSimulator::Engine::BeforeExchange(int rank) {
+  const RankState& state = states_[rank];
+  // A receiver has nothing yet.
+  if (state.collective->kind == CollectiveKind::kSend && state.place != 0) return;
   Stage(rank);
   Rotate(rank);
+}
+
+void TimelineSimulator::Engine::AfterExchange(int rank) {
+  const RankState& state = states_[rank];
+  // A sender gets nothing.
+  if (state.collective->kind == CollectiveKind::kSend && state.place == 0) return;
+  Rotate(rank);
+  Stage(rank);
 }
 
 void TimelineSimulator::Engine::Stage(int rank) {
@@ -176,7 +145,7 @@ Segmentation TimelineSimulator::Engine::SegmentsOf(const RankState& state,
 // Goes on until the rank must wait, or until its own clock is ahead and others must be heard first.
 absl::Status TimelineSimulator::Engine::Advance(int rank, absl::Time now) {
   RankState& state = states_[rank];
-  const std::vector<Action>& actions = state.schedule->actions[rank];
+  const std::vector<Action>& actions = state.schedule->actions[state.place];
   while (state.action < actions.size()) {
     ASSIGN_OR_RETURN(const bool done, Perform(rank, actions[state.action], now));
     if (!done) return absl::OkStatus();
@@ -189,8 +158,7 @@ absl::Status TimelineSimulator::Engine::Advance(int rank, absl::Time now) {
 // The thread waits since state.thread: what came before ran under its compute.
 void TimelineSimulator::Engine::Leave(int rank) {
   RankState& state = states_[rank];
-  Rotate(rank);
-  Stage(rank);
+  AfterExchange(rank);
   const absl::Duration overlap =
       std::clamp(state.thread, state.entered, state.local) - state.entered;
   steps_[rank].breakdown.software += state.local - state.entered - overlap - state.accounted;
@@ -213,16 +181,17 @@ absl::StatusOr<bool> TimelineSimulator::Engine::Perform(int rank, const Action& 
 absl::StatusOr<bool> TimelineSimulator::Engine::Send(int rank, const Action& action,
                                                      absl::Time now) {
   RankState& state = states_[rank];
-  if (!links_.network().Connected(rank, action.peer)) {
+  const int peer = state.group->members[action.peer];
+  if (!links_.network().Connected(rank, peer)) {
     return absl::UnavailableError(absl::StrCat(
-        "simulate send: a partition separates the ranks (rank=", rank, " peer=", action.peer, ")"));
+        "simulate send: a partition separates the ranks (rank=", rank, " peer=", peer, ")"));
   }
   const Segmentation cut = SegmentsOf(state, action);
   if (!state.prepared) {
-    if (EncodesAt(state.schedule->actions[rank], state.action))
+    if (EncodesAt(state.schedule->actions[state.place], state.action))
       state.local += CodecTime(devices_[rank], state.collective->wire, cut.chunk_elements());
     state.local += SendingTime(devices_[rank], cut.chunk_bytes(),
-                               links_.network().PayloadRate(rank, action.peer));
+                               links_.network().PayloadRate(rank, peer));
   }
   state.prepared = true;
   if (links_.network().SendersShare() && state.local > now) {
@@ -233,10 +202,10 @@ absl::StatusOr<bool> TimelineSimulator::Engine::Send(int rank, const Action& act
   if (segments_.in_flight() + cut.count() > kMaxSegmentsInFlight) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "simulate: more than ", kMaxSegmentsInFlight, " segments under way at once (algorithm=",
-        state.schedule->algorithm, " world_size=", options_.world_size,
+        state.schedule->algorithm, " world_size=", state.group->size(),
         "); take an algorithm that sends less at once, or larger segments"));
   }
-  Handover(rank, action.peer, cut);
+  Handover(rank, peer, cut);
   return true;
 }
 
@@ -297,22 +266,23 @@ bool TimelineSimulator::Engine::Receive(int rank, const Action& action, absl::Ti
     events_.PushRank(state.local, rank);
     return false;
   }
+  const int peer = state.group->members[action.peer];
   const Segmentation cut = SegmentsOf(state, action);
   for (; state.segments_taken < cut.count(); ++state.segments_taken) {
-    const int id = segments_.Front(action.peer, rank);
+    const int id = segments_.Front(peer, rank);
     if (id == SegmentPool::kNone || segments_.at(id).arrival > now) {
       if (!state.wait_begin) state.wait_begin = now;
       if (id == SegmentPool::kNone) {
-        state.waiting_for = action.peer;
+        state.waiting_for = peer;
       } else {
         events_.PushRank(segments_.at(id).arrival, rank);
       }
       return false;
     }
     Take(rank, segments_.at(id), now);
-    segments_.PopFront(action.peer, rank);
+    segments_.PopFront(peer, rank);
   }
-  if (observer_ != nullptr) observer_->OnReceive(action.peer, rank, now);
+  if (observer_ != nullptr) observer_->OnReceive(peer, rank, now);
   state.segments_taken = 0;
   state.local += devices_[rank].message_overhead +
                  CodecTime(devices_[rank], state.collective->wire, cut.chunk_elements());

@@ -29,9 +29,7 @@ class TimelineSimulator::Engine {
   absl::StatusOr<StepTimeline> RunStep(const StepPlan& plan, const ComputeTable& compute,
                                        TimelineObserver* observer);
   void SetNetwork(NetworkOptions network);
-  const Schedule& AllReduceSchedule(int64_t elements, const WireFormat& wire) {
-    return Known({CollectiveKind::kAllReduce, elements, wire}).schedule;
-  }
+  const Schedule& ScheduleOf(const CollectiveStep& step) { return Known(KeyOf(step)).schedule; }
   // By all ranks, in bytes and in segments.
   double BytesSent(const CollectiveStep& step) { return Known(KeyOf(step)).bytes_sent; }
   int64_t SegmentsOf(const CollectiveStep& step) { return Known(KeyOf(step)).segments; }
@@ -39,6 +37,14 @@ class TimelineSimulator::Engine {
 
  private:
   enum class Stage { kIdle, kEntering, kInside };  // of a rank's links
+
+  // Who takes part in a collective.
+  struct Group {
+    int id = 0;                // 0: all ranks
+    std::vector<int> members;  // in the order of the schedule's ranks
+
+    int size() const { return static_cast<int>(members.size()); }
+  };
 
   // A collective that waits for the links until those before it are over.
   struct Started {
@@ -60,8 +66,12 @@ class TimelineSimulator::Engine {
 
     absl::Time local;     // the links' clock
     size_t launched = 0;  // collectives so far, the one that they are in included
+    std::vector<std::pair<int, size_t>> launched_by_group;  // the same, by its id
     Stage stage = Stage::kIdle;
     const CollectiveStep* collective = nullptr;
+    const Group* group = nullptr;
+    int place = 0;       // in the group
+    size_t ordinal = 0;  // of the collective among those of its group, from 1
     const Schedule* schedule = nullptr;
     size_t action = 0;
     bool prepared = false;       // the software cost of the current send is paid
@@ -77,24 +87,38 @@ class TimelineSimulator::Engine {
   // A schedule, and how often it ran while nobody needed the numbers of its messages.
   struct KnownSchedule {
     Schedule schedule;
+    const Group* group = nullptr;
     int64_t segments = 0;   // of all ranks
     double bytes_sent = 0;  // by all ranks
     uint64_t uncounted_runs = 0;
   };
 
   struct ScheduleKey {
+    int group = 0;  // its id
     CollectiveKind kind = CollectiveKind::kAllReduce;
     int64_t elements = 0;
     WireFormat wire;
     auto operator<=>(const ScheduleKey& other) const = default;
   };
 
-  static ScheduleKey KeyOf(const CollectiveStep& step) {
-    return {step.kind, step.elements, step.wire};
+  // What `auto` has chosen for groups that see the same of the network.
+  struct ChoiceKey {
+    int group = 0;  // its id; 0 where all see the same
+    int size = 0;   // ranks
+    int64_t elements = 0;
+    WireFormat wire;
+    auto operator<=>(const ChoiceKey& other) const = default;
+  };
+
+  // engine_schedules.cc: groups, and the schedules of their collectives.
+  const Group& GroupOf(const std::vector<int>& ranks);
+  ScheduleKey KeyOf(const CollectiveStep& step) {
+    return {GroupOf(step.group).id, step.kind, step.elements, step.wire};
   }
   KnownSchedule& Known(const ScheduleKey& key);
-  Schedule Build(const ScheduleKey& key) const;
-  std::string AllReduceName(int64_t elements, const WireFormat& wire) const;
+  Schedule Build(const ScheduleKey& key, const Group& group);
+  std::string AllReduceName(const ScheduleKey& key, const Group& group);
+  std::string ChosenName(const ScheduleKey& key, const Group& group) const;
   Segmentation SegmentsOf(const RankState& state, const Action& action) const;
   absl::Status Check(const StepPlan& plan, const ComputeTable& compute) const;
   void Begin();
@@ -111,11 +135,15 @@ class TimelineSimulator::Engine {
 
   // Of a rank's links: begin a collective; enter it; go through its actions; leave it.
   void Launch(int rank, const Started& started);
+  void Join(int rank, const Group& group);
   absl::Status Resume(int rank, absl::Time now);
   void Enter(int rank);
+  // What becomes of the data before a collective, and after it, where the rank has any.
+  void BeforeExchange(int rank);
+  void AfterExchange(int rank);
   // Between accelerator and network buffers, one way.
   void Stage(int rank);
-  // Before and after a collective, where its format does.
+  // Where the format does.
   void Rotate(int rank);
   absl::Status Advance(int rank, absl::Time now);
   void Leave(int rank);
@@ -130,6 +158,7 @@ class TimelineSimulator::Engine {
 
   // engine_fold.cc: between two collectives, when nothing is under way.
   bool Quiet() const;
+  std::optional<CollectiveKey> RoundKey(absl::Time now) const;
   void StartTogether(absl::Time now);
   bool FoldOrRecord(absl::Time now);
   bool Apply(const CollectiveOutcome& outcome, absl::Time now);
@@ -148,6 +177,10 @@ class TimelineSimulator::Engine {
   EventQueue events_;
   SegmentPool segments_;
   std::vector<absl::flat_hash_map<int, uint64_t>> next_messages_;  // by sender, then by receiver
+  std::map<std::vector<int>, Group> groups_;
+  const Group* everybody_ = nullptr;  // of groups_
+  std::vector<const Group*> groups_by_id_;
+  std::map<ChoiceKey, std::string> choices_;
   std::map<ScheduleKey, KnownSchedule> schedules_;
   absl::Time last_end_ = absl::UnixEpoch();
   SimulatorCounts counts_;

@@ -6,14 +6,15 @@
 
 namespace edgetp {
 
-// All ranks are about to enter the same collective, and no segment is under way.
+// All ranks are about to enter a collective, each with its whole group, and no segment is under way.
 bool TimelineSimulator::Engine::Quiet() const {
   const auto ranks = static_cast<size_t>(options_.world_size);
   // The event of the first rank has been taken out.
   if (entering_ != options_.world_size || events_.size() + 1 != ranks) return false;
   if (segments_.in_flight() != 0) return false;
   return std::all_of(states_.begin(), states_.end(), [&](const RankState& state) {
-    return state.launched == states_.front().launched;
+    const RankState& first = states_[state.group->members.front()];
+    return first.group == state.group && first.ordinal == state.ordinal;
   });
 }
 
@@ -37,24 +38,39 @@ bool TimelineSimulator::Engine::FoldOrRecord(absl::Time now) {
   for (int rank = 0; rank < options_.world_size; ++rank) {
     if (states_[rank].compute_segment + 1 == (*compute_)[rank].size()) return false;
   }
-  const CollectiveStep& collective = *states_.front().collective;
-  CollectiveKey key{collective.kind, collective.elements, collective.wire, {}, {}};
-  for (const RankState& state : states_) {
-    if (state.collective->kind != key.kind || state.collective->elements != key.elements ||
-        state.collective->wire != key.wire || state.collective->part != collective.part)
-      return false;
-    key.entries.push_back(state.local - now);
-    if (collective.part != CollectivePart::kBoth) key.waits.push_back(state.thread - now);
-  }
-  if (const CollectiveOutcome* outcome = memo_.Find(key)) return Apply(*outcome, now);
+  std::optional<CollectiveKey> key = RoundKey(now);
+  if (!key.has_value()) return false;
+  if (const CollectiveOutcome* outcome = memo_.Find(*key)) return Apply(*outcome, now);
   if (memo_.full()) return false;
   recording_.emplace();
-  recording_->key = std::move(key);
-  recording_->collective = states_.front().launched;
+  recording_->key = *std::move(key);
+  for (const RankState& state : states_) recording_->launched.push_back(state.launched);
   recording_->base = now;
   recording_->before.resize(states_.size());
   recording_->outcome.ranks.resize(states_.size());
   return false;
+}
+
+// Nothing where the ranks of a group do not enter the same.
+std::optional<CollectiveKey> TimelineSimulator::Engine::RoundKey(absl::Time now) const {
+  CollectiveKey key;
+  bool overlaps = false;
+  for (const RankState& state : states_) {
+    const CollectiveStep& collective = *state.collective;
+    const CollectiveStep& first = *states_[state.group->members.front()].collective;
+    if (collective.kind != first.kind || collective.elements != first.elements ||
+        collective.wire != first.wire || collective.part != first.part)
+      return std::nullopt;
+    if (state.place == 0)
+      key.collectives.push_back(
+          {state.group->id, collective.kind, collective.elements, collective.wire});
+    overlaps = overlaps || collective.part != CollectivePart::kBoth;
+    key.entries.push_back(state.local - now);
+  }
+  for (const RankState& state : states_) {
+    if (overlaps) key.waits.push_back(state.thread - now);
+  }
+  return key;
 }
 
 // Only if nobody would enter the next collective before this one is over.
@@ -68,8 +84,11 @@ bool TimelineSimulator::Engine::Apply(const CollectiveOutcome& outcome, absl::Ti
             : std::max(left, state.started.front().at - now);
     if (next <= outcome.quiet) return false;
   }
-  CountRun(states_.front());
-  ++counts_.folded;
+  for (const RankState& state : states_) {
+    if (state.place != 0) continue;
+    CountRun(state);
+    ++counts_.folded;
+  }
   for (const int rank : outcome.leaving_order) {
     states_[rank].local = now + outcome.ranks[rank].left;
     steps_[rank].breakdown += outcome.ranks[rank].terms;
@@ -81,7 +100,7 @@ bool TimelineSimulator::Engine::Apply(const CollectiveOutcome& outcome, absl::Ti
 
 void TimelineSimulator::Engine::RecordEntry(int rank) {
   if (!recording_) return;
-  if (states_[rank].launched != recording_->collective) {
+  if (states_[rank].launched != recording_->launched[rank]) {
     recording_.reset();  // somebody is ahead: the two collectives may meet on a link
     return;
   }
@@ -113,11 +132,12 @@ void TimelineSimulator::Engine::CountRun(const RankState& state) {
 void TimelineSimulator::Engine::NumberUncountedMessages() {
   for (auto& [key, known] : schedules_) {
     if (known.uncounted_runs == 0) continue;
-    for (int rank = 0; rank < options_.world_size; ++rank) {
+    const std::vector<int>& members = known.group->members;
+    for (size_t rank = 0; rank < members.size(); ++rank) {
       for (const Action& action : known.schedule.actions[rank]) {
         if (action.kind != ActionKind::kSend) continue;
         if (known.schedule.chunks[action.chunk].size() == 0) continue;
-        next_messages_[rank][action.peer] += known.uncounted_runs;
+        next_messages_[members[rank]][members[action.peer]] += known.uncounted_runs;
       }
     }
     known.uncounted_runs = 0;

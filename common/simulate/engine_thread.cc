@@ -16,18 +16,24 @@ absl::Status TimelineSimulator::Engine::Check(const StepPlan& plan,
         "simulate step: plan and compute must have one list per rank (world_size=", ranks,
         " plan=", plan.steps.size(), " compute=", compute.size(), ")"));
   }
+  bool grouped = false;
   for (size_t rank = 0; rank < ranks; ++rank) {
     if (const absl::Status status = CheckHandles(plan.steps[rank]); !status.ok())
       return Annotate(status, absl::StrCat("simulate step (rank=", rank, ")"));
     size_t segments = 1;
-    for (const PlanStep& step : plan.steps[rank])
-      segments += std::holds_alternative<CollectiveStep>(step);
+    for (const PlanStep& step : plan.steps[rank]) {
+      const auto* const entry = std::get_if<CollectiveStep>(&step);
+      if (entry == nullptr) continue;
+      ++segments;
+      grouped = grouped || !entry->group.empty();
+    }
     if (compute[rank].size() == segments) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("simulate step: wrong number of compute segments (rank=", rank,
                      " want=", segments, " got=", compute[rank].size(), ")"));
   }
-  return absl::OkStatus();
+  // Lists that are all the same are the planner's own affair.
+  return grouped ? Annotate(CheckGroups(plan), "simulate step") : absl::OkStatus();
 }
 
 void TimelineSimulator::Engine::Begin() {
@@ -119,10 +125,28 @@ void TimelineSimulator::Engine::PayForOverlap(int rank, int64_t handle) {
   steps_[rank].hidden += overlap - cost;
 }
 
+// CheckGroups has said that the rank is in it.
+void TimelineSimulator::Engine::Join(int rank, const Group& group) {
+  RankState& state = states_[rank];
+  state.group = &group;
+  state.place = rank;
+  if (group.id != everybody_->id) {
+    const auto place = std::find(group.members.begin(), group.members.end(), rank);
+    state.place = static_cast<int>(place - group.members.begin());
+  }
+  auto count = std::find_if(state.launched_by_group.begin(), state.launched_by_group.end(),
+                            [&group](const auto& entry) { return entry.first == group.id; });
+  if (count == state.launched_by_group.end())
+    count = state.launched_by_group.insert(count, {group.id, 0});
+  state.ordinal = ++count->second;
+}
+
 void TimelineSimulator::Engine::Launch(int rank, const Started& started) {
   RankState& state = states_[rank];
   state.collective = started.collective;
-  state.schedule = &Known(KeyOf(*state.collective)).schedule;
+  const KnownSchedule& known = Known(KeyOf(*state.collective));
+  state.schedule = &known.schedule;
+  Join(rank, *known.group);
   state.stage = Stage::kEntering;
   ++state.launched;
   state.local = std::max(state.local, started.at);

@@ -1,6 +1,6 @@
-// Identical all-reduces are simulated once. Where the network is deterministic, an all-reduce is a
-// function of its size and of when each rank enters it, relative to the first one, as long as
-// nothing else is under way: then its timeline is that of the identical one before, shifted. All
+// Identical collectives are simulated once. Where the network is deterministic, a round, in which all
+// ranks enter a collective, each with its group, is a function of what these are and of when each
+// rank enters, relative to the first one, as long as nothing else is under way: then its timeline is that of the identical one before, shifted. All
 // times are whole ticks, so the shifted timeline is the simulated one to the last bit. Who may take
 // an outcome from here is the engine's decision. Pure data; not thread-safe.
 #pragma once
@@ -17,9 +17,15 @@
 namespace edgetp {
 
 struct CollectiveKey {
-  CollectiveKind kind = CollectiveKind::kAllReduce;
-  int64_t elements = 0;
-  WireFormat wire;
+  // What one group does.
+  struct OfGroup {
+    int group = 0;  // its id
+    CollectiveKind kind = CollectiveKind::kAllReduce;
+    int64_t elements = 0;
+    WireFormat wire;
+    bool operator==(const OfGroup& other) const = default;
+  };
+  std::vector<OfGroup> collectives;     // in the order of the groups' first ranks
   std::vector<absl::Duration> entries;  // by rank, since the first one
   // Since when each rank's thread waits for it, likewise; empty: since it entered, as all do for a
   // blocking one.
@@ -64,10 +70,10 @@ class FoldMemo {
   std::vector<std::pair<CollectiveKey, CollectiveOutcome>> outcomes_;
 };
 
-// An all-reduce that is being simulated for later use.
+// A round that is being simulated for later use.
 struct CollectiveRecording {
   CollectiveKey key;
-  size_t collective = 0;  // which of the step, from 1
+  std::vector<size_t> launched;  // by rank: which of the step it is, from 1
   absl::Time base;
   std::vector<TimeBreakdown> before;  // of each rank at its entry
   CollectiveOutcome outcome;

@@ -15,6 +15,7 @@
 #include "common/plan/step_plan.h"
 #include "common/simulate/timeline.h"
 #include "edgetp/v1/config.pb.h"
+#include "edgetp/v1/report.pb.h"
 
 namespace edgetp {
 
@@ -26,8 +27,11 @@ struct ForecastCase {
   int64_t segment_bytes = kDefaultSegmentBytes;
   int64_t slice_bytes = kDefaultSliceBytes;
   uint64_t seed = 0;
-  std::optional<int> steps;    // absent: ForecastSteps
+  std::optional<int> steps;  // absent: ForecastSteps, or until devices that throttle have settled
+  std::optional<int>
+      draw;  // of boards that differ (variation.h); absent: all as their profiles say
   std::function<bool()> stop;  // TimelineOptions::stop
+  std::function<std::string(const AllReduceProblem&)> choose;  // TimelineOptions::choose
 };
 
 // Steps that are simulated where nobody says how many: enough for a p99 where the network is
@@ -44,9 +48,12 @@ struct Forecast {
   std::string algorithm;  // of forward activations; "none" where there are no all-reduces
   double bytes_on_the_wire_per_rank = 0;  // of a step, mean over ranks
   SimulatorCounts counts;
+  std::optional<v1::StepEnergy> energy;  // of a mean step; absent where a device says no watts
+  std::optional<v1::Heat> heat;          // absent where no device can throttle
 };
 
-// `plan` is BuildStepPlan of the case: who has many networks for one plan builds it once.
+// `plan` is BuildStepPlan of the case, or another strategy's, whose ranks the devices are: who has many
+// networks for one plan builds it once.
 // `observer` sees the last step.
 // Errors: those of ResolveNetwork and TimelineSimulator; InvalidArgument for an observer of more
 //   than kMaxObservedSegments.

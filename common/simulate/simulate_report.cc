@@ -10,19 +10,20 @@
 #include "common/base/quantile.h"
 #include "common/base/status_macros.h"
 #include "common/plan/plan_report.h"
+#include "common/plan/strategy_report.h"
+#include "common/simulate/energy.h"
 
 namespace edgetp {
 namespace {
 
-void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateReport* report) {
+// `tokens`: of a step.
+void FillTimes(const Forecast& forecast, double tokens, v1::SimulateReport* report) {
   const std::vector<double>& seconds = forecast.step_seconds;
   report->set_steps(static_cast<int>(seconds.size()));
   report->set_step_seconds(Quantile(seconds, 0.5));
   report->set_step_seconds_p99(Quantile(seconds, 0.99));
   report->set_mean_step_seconds(std::accumulate(seconds.begin(), seconds.end(), 0.0) /
                                 static_cast<double>(seconds.size()));
-  const PlanOptions& plan = run.forecast.plan;
-  const double tokens = 1.0 * plan.batch * plan.micro_batches * plan.shape.sequence;
   if (report->step_seconds() > 0) report->set_tokens_per_second(tokens / report->step_seconds());
   TimeBreakdown sum;
   for (const TimeBreakdown& rank : forecast.ranks) {
@@ -33,15 +34,27 @@ void FillTimes(const SimulateCase& run, const Forecast& forecast, v1::SimulateRe
   report->set_hidden_seconds(absl::ToDoubleSeconds(forecast.hidden));
 }
 
-// Of the device's memory: an accelerator (it has staging) keeps its rank's model itself.
-MemoryUse UseOn(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
-  if (device.staging_bytes_per_second() == 0) return plan.memory[rank];
-  return AcceleratedTrainingMemory(plan.memory_sizes[rank], /*gathers=*/rank == 0).accelerator;
+// After FillTimes. `tokens`: of a step.
+void FillEnergy(const SimulateCase& run, const Forecast& forecast, double tokens,
+                v1::SimulateReport* report) {
+  if (forecast.heat.has_value()) *report->mutable_heat() = *forecast.heat;
+  if (!forecast.energy.has_value()) return;
+  *report->mutable_energy() =
+      EnergyOf(*forecast.energy,
+               {report->mean_step_seconds(), tokens, run.run_steps},
+               run.forecast.devices);
 }
 
-bool Fits(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
-  return !device.has_memory_bytes() ||
-         UseOn(device, plan, rank).total_bytes() <= device.memory_bytes();
+// Over draws of boards, of one update. `rounds`: of all that the plan has.
+absl::StatusOr<std::optional<v1::Variation>> DrawUpdates(const SimulateCase& run,
+                                                         const StrategyPlan& strategy,
+                                                         const Forecast& rounds) {
+  ASSIGN_OR_RETURN(std::optional<v1::Variation> variation,
+                   DrawSteps(run.forecast, strategy.plan, rounds, run.draws));
+  if (!variation.has_value() || strategy.updates == 1) return variation;
+  variation->set_step_seconds_p50(variation->step_seconds_p50() / strategy.updates);
+  variation->set_step_seconds_p99(variation->step_seconds_p99() / strategy.updates);
+  return variation;
 }
 
 void FillMemory(const ForecastCase& forecast, const StepPlan& plan, v1::SimulateReport* report) {
@@ -111,10 +124,25 @@ void Judge(const SimulateCase& run, v1::SimulateReport* report) {
 
 }  // namespace
 
-absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObserver* observer) {
+MemoryUse UseOn(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
+  if (device.staging_bytes_per_second() == 0) return plan.memory[rank];
+  return AcceleratedTrainingMemory(plan.memory_sizes[rank], /*gathers=*/rank == 0).accelerator;
+}
+
+bool Fits(const v1::DeviceProfile& device, const StepPlan& plan, int rank) {
+  return !device.has_memory_bytes() ||
+         UseOn(device, plan, rank).total_bytes() <= device.memory_bytes();
+}
+
+absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& asked, TimelineObserver* observer) {
+  ASSIGN_OR_RETURN(const StrategyPlan strategy, PlanOf(asked.forecast, asked.strategy));
+  const StepPlan& plan = strategy.plan;
+  SimulateCase run = asked;
+  run.forecast = OfPlan(asked.forecast, strategy);
   const PlanOptions& options = run.forecast.plan;
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
-  ASSIGN_OR_RETURN(const Forecast forecast, RunForecast(run.forecast, plan, observer));
+  ASSIGN_OR_RETURN(Forecast forecast, RunForecast(run.forecast, plan, observer));
+  ASSIGN_OR_RETURN(std::optional<v1::Variation> variation, DrawUpdates(run, strategy, forecast));
+  PerUpdate(strategy.updates, &forecast);
   v1::SimulateReport report;
   report.set_model(run.model);
   report.set_pattern(options.pattern.Expanded());
@@ -123,12 +151,20 @@ absl::StatusOr<v1::SimulateReport> Simulate(const SimulateCase& run, TimelineObs
   report.set_network(run.forecast.network.name());
   report.set_device(run.device);
   report.set_allreduce_algorithm(forecast.algorithm);
-  report.set_sync_points_forward(options.pattern.ForwardSyncPoints());
+  if (strategy.shares_tensors) report.set_sync_points_forward(options.pattern.ForwardSyncPoints());
   report.set_bytes_on_the_wire_per_rank(forecast.bytes_on_the_wire_per_rank);
-  FillTimes(run, forecast, &report);
+  const double tokens = strategy.tokens_per_step / strategy.updates;
+  FillTimes(forecast, tokens, &report);
+  FillEnergy(run, forecast, tokens, &report);
+  if (variation.has_value()) *report.mutable_variation() = *std::move(variation);
+  if (run.strategy.has_value()) {
+    *report.mutable_strategy() = UseOf(*run.strategy, strategy);
+    report.mutable_strategy()->set_round_seconds(strategy.updates * report.step_seconds());
+  }
   FillMemory(run.forecast, plan, &report);
   const v1::DeviceProfile& device = run.forecast.devices.front();
-  if (run.forecast.devices.size() == 1 && device.has_memory_bytes()) {
+  const bool alike = run.forecast.devices.size() == 1 && device.has_memory_bytes();
+  if (alike && !run.strategy.has_value()) {
     ASSIGN_OR_RETURN(const std::optional<int> smallest, SmallestWorldSizeThatFits(options, device));
     if (smallest.has_value()) report.set_smallest_workers_that_fit(*smallest);
   }
@@ -146,7 +182,11 @@ absl::StatusOr<std::optional<int>> SmallestWorldSizeThatFits(const PlanOptions& 
   for (even.world_size = 1; even.world_size <= plan.shape.heads; ++even.world_size) {
     if (plan.shape.heads % even.world_size != 0) continue;
     if (even.vocabulary_parallel && even.world_size > plan.shape.vocabulary) break;
-    ASSIGN_OR_RETURN(const StepPlan shards, BuildEvaluationPlan(even));
+    // What error feedback keeps follows from the collectives of training; for all else the short
+    // list of an evaluation does.
+    const bool feeds_back = plan.feedback_activations || plan.feedback_grad_sync;
+    ASSIGN_OR_RETURN(const StepPlan shards,
+                     feeds_back ? BuildStepPlan(even) : BuildEvaluationPlan(even));
     bool fits = true;
     for (int rank = 0; rank < even.world_size; ++rank) fits = fits && Fits(device, shards, rank);
     if (fits) return even.world_size;

@@ -58,21 +58,23 @@ void TimelineSimulator::SetNetwork(NetworkOptions network) {
 }
 
 std::string TimelineSimulator::AlgorithmFor(int64_t elements, const WireFormat& wire) {
-  return engine_->AllReduceSchedule(elements, wire).algorithm;
+  return AlgorithmFor(CollectiveStep{CollectiveTag{}, elements, wire});
+}
+
+std::string TimelineSimulator::AlgorithmFor(const CollectiveStep& collective) {
+  return engine_->ScheduleOf(collective).algorithm;
 }
 
 double TimelineSimulator::BytesOnTheWirePerRank(const StepPlan& plan) {
   double bytes = 0;
-  for (const CollectiveStep& step : Collectives(plan.steps.front()))
-    bytes += engine_->BytesSent(step);
+  ForEachCollective(plan, [&](const CollectiveStep& step) { bytes += engine_->BytesSent(step); });
   return bytes / plan.world_size;
 }
 
 int64_t TimelineSimulator::Segments(const StepPlan& plan) {
   int64_t segments = 0;
-  for (const CollectiveStep& step : Collectives(plan.steps.front())) {
-    segments += engine_->SegmentsOf(step);
-  }
+  ForEachCollective(plan,
+                    [&](const CollectiveStep& step) { segments += engine_->SegmentsOf(step); });
   return segments;
 }
 

@@ -22,6 +22,8 @@
 
 namespace edgetp {
 
+struct AllReduceProblem;  // choose_algorithm.h
+
 struct TimelineOptions {
   int world_size = 1;
   NetworkOptions network;
@@ -38,6 +40,8 @@ struct TimelineOptions {
   // Takes the timeline of an all-reduce from an identical one before, where the network is
   // deterministic (fold.h). Changes no result; only tests turn it off.
   bool fold = true;
+  // What `auto` asks; absent: ChooseAlgorithm.
+  std::function<std::string(const AllReduceProblem&)> choose;
   // Asked now and then while a step is simulated, where there is one: true ends it.
   std::function<bool()> stop;
 };
@@ -81,7 +85,8 @@ class TimelineSimulator {
   // A rank starts when it has ended the call before; queues, message
   // numbers and clocks carry over. The plan may differ from call to call (training, evaluation).
   // Errors:
-  //   InvalidArgument    plan or compute do not fit the world size or one another, or CheckHandles
+  //   InvalidArgument    plan or compute do not fit the world size or one another; CheckHandles, and
+  //                      CheckGroups where the plan has groups
   //   Unavailable        a partition separates ranks that must talk
   //   ResourceExhausted  too many segments are under way at once
   //   Cancelled          `stop` said so
@@ -96,6 +101,8 @@ class TimelineSimulator {
 
   // The algorithm that all-reduces of this size use: what `auto` became.
   std::string AlgorithmFor(int64_t elements, const WireFormat& wire);
+  // The same of a group; of what is no all-reduce, the name of its schedule.
+  std::string AlgorithmFor(const CollectiveStep& collective);
 
   // Payload that a rank sends in one step of the plan, mean over ranks; and the segments of all
   // ranks.

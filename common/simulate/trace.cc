@@ -72,6 +72,16 @@ std::vector<std::string> Labels(const std::vector<PlanStep>& steps) {
   return texts;
 }
 
+// "activation_fwd 3"; of a message "activation_fwd 3 to 1".
+std::string NameOfExchange(int rank, const CollectiveStep& collective) {
+  std::string name = NameOf(collective.tag.traffic);
+  if (collective.tag.layer >= 0) absl::StrAppend(&name, " ", collective.tag.layer);
+  if (collective.kind != CollectiveKind::kSend) return name;
+  const bool sends = collective.group.front() == rank;
+  return absl::StrCat(name, sends ? " to " : " from ",
+                      sends ? collective.group.back() : collective.group.front());
+}
+
 }  // namespace
 
 TraceRecorder::TraceRecorder(const StepPlan& plan, std::vector<std::string> devices)
@@ -87,12 +97,10 @@ void TraceRecorder::OnCompute(int rank, absl::Time begin, absl::Time end, size_t
 
 void TraceRecorder::OnCollective(int rank, absl::Time begin, absl::Time end,
                                  const CollectiveStep& collective) {
-  const std::string layer = collective.tag.layer < 0 ? "" : absl::StrCat(" ", collective.tag.layer);
   const bool overlaps = collective.part != CollectivePart::kBoth;
   if (overlaps) overlapping_.insert(rank);
   slices_.push_back({begin, end - begin, ProcessOf(rank),
-                     overlaps ? kOverlapTrack : kCollectiveTrack,
-                     NameOf(collective.tag.traffic) + layer,
+                     overlaps ? kOverlapTrack : kCollectiveTrack, NameOfExchange(rank, collective),
                      absl::StrCat("{\"bytes\":", collective.wire_bytes(), "}")});
 }
 

@@ -7,6 +7,7 @@ SCALES: dict[str, list[tuple[float, str]]] = {
     "s": [(3600, " hour"), (60, " min"), (1, " s"), (1e-3, " ms"), (1e-6, " µs"), (1e-9, " ns")],
     "bytes": [(2**30, " GiB"), (2**20, " MiB"), (2**10, " KiB"), (1, " B")],
     "Bps": [(1e9, " GB/s"), (1e6, " MB/s"), (1e3, " kB/s"), (1, " B/s")],
+    "watt": [(1e3, " kW"), (1, " W"), (1e-3, " mW")],
     "none": [(1, "")],
     "percentunit": [(0.01, "%")],
 }

@@ -79,6 +79,20 @@ TEST(SweepEtaTest, CellsToComeTakeAsLongAsTheMeanOfTheOthers) {
   EXPECT_DOUBLE_EQ(eta.Seconds(10, 20), 20);
 }
 
+TEST(SweepEtaTest, JobsThatAreNotAlikeCountByWhatTheyHaveToDo) {
+  SweepEta eta("search");
+  eta.CellBegins(100, 400);
+  EXPECT_DOUBLE_EQ(eta.Seconds(4, 6), 6 + 40);
+  eta.CellEnded(10);
+  eta.CellBegins(300, 100);
+  EXPECT_DOUBLE_EQ(eta.Seconds(10, 20), 20 + 10);
+}
+
+TEST(SweepEtaTest, TheLineNamesTheCommand) {
+  EXPECT_EQ(ActivityLine({}, std::nullopt, {.sweep = 90, .command = "search"}),
+            "  ETA search 90.0 s");
+}
+
 v1::JobProgress At(const std::string& activity, double done, double total,
                    const std::string& unit) {
   v1::JobProgress progress;

@@ -41,8 +41,9 @@ TEST(RunOptionsTest, AnOverlapIsKeptAsTypedAndCheckedByItsRules) {
   flags.overlap = "rows(1)";
   const absl::Status refused = ResolveRun(flags, {}, 65).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(refused.message(), "command line: parallel.overlap: ROWS(m): m must be in [2, 65536] "
-                               "(got 1)");
+  EXPECT_EQ(refused.message(),
+            "command line: parallel.overlap: ROWS(m): m must be in [2, 65536] "
+            "(got 1)");
 }
 
 TEST(RunOptionsTest, LinkOptionsOverrideTheProfilesDefaultLink) {
@@ -99,6 +100,36 @@ TEST(RunOptionsTest, ADeviceIsForAllRanksAndAMixtureOnePerRank) {
   flags.workers = 2;
   EXPECT_THAT(std::string(ResolveRun(flags, v1::RunConfig(), 65).status().message()),
               HasSubstr("has 4 devices for workers=2"));
+}
+
+TEST(RunOptionsTest, BoardsThatDifferAreDrawnFromTheSeed) {
+  RunFlags flags = Flags();
+  flags.device = "raspberry-pi-5";
+  flags.workers = 3;
+  flags.network = "ethernet-1g";
+  const v1::RunConfig alike = Resolved(flags);
+  flags.vary_boards = true;
+  v1::RunConfig config = Resolved(flags);
+  ASSERT_EQ(config.devices_size(), 3);
+  EXPECT_FALSE(config.has_device());
+  EXPECT_NE(config.devices(0).compute_factor(), config.devices(1).compute_factor());
+  EXPECT_EQ(config.SerializeAsString(), Resolved(flags).SerializeAsString());
+  for (v1::DeviceProfile& device : *config.mutable_devices()) {
+    device.clear_compute_factor();
+    EXPECT_EQ(device.SerializeAsString(), alike.device().SerializeAsString());
+  }
+  flags.seed = 2;
+  EXPECT_NE(Resolved(flags).devices(0).compute_factor(),
+            Resolved(flags).devices(1).compute_factor());
+}
+
+TEST(RunOptionsTest, BoardsWithoutVariabilityCannotDiffer) {
+  RunFlags flags = Flags();
+  flags.vary_boards = true;
+  EXPECT_THAT(std::string(ResolveRun(flags, {}, 65).status().message()),
+              HasSubstr("--vary_boards: no device profile of this run has a variability"));
+  flags.device = "mac-mini-m4";
+  EXPECT_EQ(ResolveRun(flags, {}, 65).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(RunOptionsTest, ANetworkIsResolvedByItself) {

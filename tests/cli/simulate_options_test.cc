@@ -182,8 +182,9 @@ TEST(SimulateOptionsTest, AllStandsForEveryAlgorithmOnce) {
   SimulateFlags flags = Flags();
   flags.algorithms = {"ring", "all"};
   Faults faults;
-  EXPECT_THAT(ResolveAlgorithms(flags, &faults),
-              ElementsAre("ring", "direct", "two_phase", "halving_doubling", "star", "ring_sliced"));
+  EXPECT_THAT(
+      ResolveAlgorithms(flags, &faults),
+      ElementsAre("ring", "direct", "two_phase", "halving_doubling", "star", "ring_sliced"));
 }
 
 TEST(SimulateOptionsTest, AllMeansThoseThatTakeTheWireFormats) {
@@ -251,6 +252,67 @@ TEST(SimulateOptionsTest, EveryShippedDeviceAndNetworkCanBeSimulated) {
     const auto report = Simulate(cell.run);
     EXPECT_TRUE(report.ok()) << cell.run.device << ": " << report.status();
   }
+}
+
+TEST(SimulateOptionsTest, StrategiesAreRowsOfTheSamePlace) {
+  SimulateFlags flags = Flags();
+  flags.workers = {4};
+  flags.strategy.strategies = {"one,tensor,data=2,tensor=2,pipeline"};
+  flags.run.micro_batches = 8;
+  const std::vector<SimulateCell> cells = Resolved(flags);
+  ASSERT_EQ(cells.size(), 4u);
+  EXPECT_EQ(cells[2].pattern, "data=2,tensor=2");
+  EXPECT_EQ(cells[2].run.strategy->strategy, "data=2,tensor=2");
+  EXPECT_EQ(cells[2].run.forecast.plan.micro_batches, 8);
+}
+
+TEST(SimulateOptionsTest, PatternsAreRowsOfStrategiesThatShareTensors) {
+  SimulateFlags flags = Flags();
+  flags.patterns = {"tttt", "sppp"};
+  flags.strategy.strategies = {"tensor,data"};
+  std::vector<std::string> names;
+  for (const SimulateCell& cell : Resolved(flags)) names.push_back(cell.pattern);
+  EXPECT_THAT(names, ElementsAre("tensor tttt", "data", "tensor sppp"));
+}
+
+// MiniGPT has four heads.
+TEST(SimulateOptionsTest, WorkersNeedNotDivideWhatTheyDoNotShare) {
+  SimulateFlags flags = Flags();
+  flags.workers = {6};
+  flags.strategy.strategies = {"data"};
+  EXPECT_EQ(Resolved(flags).size(), 1u);
+  flags.strategy.strategies = {"tensor"};
+  EXPECT_THAT(Refused(flags), HasSubstr("heads=4"));
+}
+
+TEST(SimulateOptionsTest, FaultsOfStrategiesAreTold) {
+  SimulateFlags flags = Flags();
+  flags.strategy.schedule = "gpipe";
+  EXPECT_THAT(Refused(flags), HasSubstr("--schedule: belongs to --strategy, which is absent"));
+  flags.strategy.strategies = {"data=3,tensor=2"};
+  EXPECT_THAT(Refused(flags), HasSubstr("3 * 2 = 6 ranks, but workers=2"));
+  flags.strategy = {.strategies = {"pipeline"}, .schedule = "2f2b"};
+  EXPECT_THAT(Refused(flags), HasSubstr("--schedule: pipeline schedule: unknown name"));
+  flags.strategy = {.strategies = {"data"}, .bucket = "many"};
+  EXPECT_THAT(Refused(flags), HasSubstr("--bucket"));
+}
+
+TEST(SimulateOptionsTest, EnergyThatIsAskedForMustBeKnown) {
+  SimulateFlags flags = Flags();
+  flags.energy = true;
+  EXPECT_EQ(Resolved(flags).size(), 1u);
+  flags.run.set = {"device.watts=none"};
+  EXPECT_THAT(Refused(flags),
+              HasSubstr("--energy: device raspberry-pi-5 says no watts: add watts"));
+}
+
+TEST(SimulateOptionsTest, BoardsAreDrawnAsOftenAsAskedOrByDefault) {
+  SimulateFlags flags = Flags();
+  EXPECT_EQ(Resolved(flags)[0].run.draws.count, kDefaultDraws);
+  EXPECT_TRUE(Resolved(flags)[0].run.draws.by_default);
+  flags.draws = 3;
+  EXPECT_EQ(Resolved(flags)[0].run.draws.count, 3);
+  EXPECT_FALSE(Resolved(flags)[0].run.draws.by_default);
 }
 
 }  // namespace

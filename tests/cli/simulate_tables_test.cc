@@ -116,5 +116,32 @@ TEST(SimulateJsonTest, HasTheKeysThatOthersBuildOn) {
   EXPECT_TRUE(json["fits"].is_array());
 }
 
+TEST(SimulateTableTest, StrategiesAreComparedByTokensPerSecond) {
+  v1::SimulateSweepReport sweep;
+  *sweep.add_rows() = Row("wifi-5-ordinary", 9);
+  *sweep.add_rows() = Row("wifi-5-ordinary", 18);
+  sweep.mutable_rows(0)->set_tokens_per_second(100);
+  sweep.mutable_rows(0)->mutable_strategy()->set_name("one");
+  sweep.mutable_rows(1)->set_tokens_per_second(250);
+  sweep.mutable_rows(1)->mutable_strategy()->set_name("local");
+  sweep.mutable_rows(1)->mutable_strategy()->set_round_steps(100);
+  sweep.mutable_rows(1)->mutable_strategy()->set_round_seconds(1800);
+  const std::string text = SimulateSweepTable(sweep, {"one", "local"});
+  EXPECT_THAT(text, HasSubstr("2.50 x"));
+  EXPECT_THAT(text, HasSubstr("local: a step is one of 100, which take with their exchange"));
+  EXPECT_THAT(text, Not(HasSubstr("sync")));
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  for (const std::string& line : lines) EXPECT_LE(line.size(), 100u) << line;
+}
+
+TEST(SimulateTableTest, OneStrategySaysHowItUsesItsDevices) {
+  v1::SimulateReport row = Row("lte", 9);
+  row.mutable_strategy()->set_name("pipeline");
+  row.mutable_strategy()->set_schedule("1f1b");
+  row.mutable_strategy()->add_stage_layers(7);
+  row.mutable_strategy()->add_stage_layers(5);
+  EXPECT_THAT(SimulateTable(row, "pipeline"), HasSubstr("pipeline, 1f1b, layers by stage 7, 5"));
+}
+
 }  // namespace
 }  // namespace edgetp

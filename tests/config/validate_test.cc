@@ -404,6 +404,7 @@ TEST(ConvertTest, ARunBecomesPlanOptions) {
   EXPECT_EQ(options->wire_forward.name(), "bf16");
   EXPECT_EQ(options->wire_backward.name(), "fp32");
   EXPECT_EQ(options->micro_batches, 2);
+  EXPECT_FALSE(options->feedback_activations || options->feedback_grad_sync);
   EXPECT_EQ(options->split, (std::vector<int>{3, 1}));
   EXPECT_THAT(ErrorOf(ToPlanOptions(CompleteRun({"model.vocabulary=none"})).status()),
               HasSubstr("model.vocabulary: must be set"));

@@ -39,6 +39,7 @@ NOT_RUN = {
     "scripts/measure.sh": "measures for hours",
     "scripts/fetch_data.sh": "needs the network",
     "scripts/draw_phase_diagram.py": "simulates for minutes, and needs matplotlib",
+    "scripts/draw_validation.py": "needs matplotlib",
     "tail": "follows a log until it is interrupted",
     "ls": "of a folder that a Slurm job makes",
     "gdb": "waits for its user",

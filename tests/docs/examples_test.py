@@ -320,6 +320,13 @@ class Block:
         """Many runs, none of which waits."""
         return self._short_train(words) + ["--clock=simulated"] * (value_of(words, "--clock") is None)
 
+    def _short_search(self, words: list[str]) -> list[str]:
+        """Few patterns of few layers, none of them for long."""
+        words = without(words, "--steps", "--batch", "--seeds", "--max_mixtures", "--rungs", "--eval_windows")
+        if value_of(words, "--weights"):
+            return [*words, "--max_mixtures=1", "--rungs=1", "--eval_windows=1"]
+        return [*words, *SHORT_TRAINING, "--max_mixtures=1", "--set=model.layers=2"]
+
     def _short_sample(self, words: list[str]) -> list[str]:
         self._make_run(value_of(words, "--run"))
         return without(words, "--tokens") + ["--tokens=3"]

@@ -23,11 +23,17 @@ void TryAsPreset(const std::string& text) {
     if (const absl::Status status = ValidateDevice(device, "fuzz"); !status.ok())
       ExpectGoodError(status);
   }
+  v1::Published published;
+  if (ParseTextproto(text, "fuzz", &published).ok()) {
+    if (const absl::Status status = ValidatePublished(published, "fuzz"); !status.ok())
+      ExpectGoodError(status);
+  }
 }
 
 // A config that the rules let pass means something to everybody who reads it.
 void ExpectUsable(const v1::RunConfig& config) {
   FUZZ_EXPECT(ToPlanOptions(config).ok());
+  FUZZ_EXPECT(ToReplicaOptions(config).ok());
   FUZZ_EXPECT(ResolveNetwork(config.network(), config.workers()).ok());
   v1::RunConfig again;
   FUZZ_EXPECT(ParseTextproto(ToTextproto(config), "again", &again).ok());

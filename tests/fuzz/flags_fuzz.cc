@@ -1,4 +1,4 @@
-// Text that people type after a flag: quantities with units, addresses, links, and --set. The first
+// Text that people type after a flag: quantities with units, addresses, links, overlap, and --set. The first
 // byte chooses which.
 #include <cmath>
 
@@ -6,6 +6,7 @@
 #include "common/config/link_flags.h"
 #include "common/config/override.h"
 #include "common/config/units.h"
+#include "common/plan/overlap.h"
 #include "common/rpc/host.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -51,6 +52,24 @@ void TryAddress(const std::string& text) {
   FUZZ_EXPECT(IsLoopback(text).ok());
 }
 
+// What is accepted is printed as text that means the same, and cuts a batch into groups that have
+// each sequence once.
+void TryOverlap(const std::string& text) {
+  const auto overlap = Overlap::Parse(text);
+  if (!overlap.ok()) return ExpectGoodError(overlap.status());
+  const auto again = Overlap::Parse(ToString(*overlap));
+  FUZZ_EXPECT(again.ok() && again->kind == overlap->kind && again->rows == overlap->rows);
+  const int batch = overlap->rows + static_cast<int>(text.size()) % 7;
+  FUZZ_EXPECT(CheckRows(*overlap, batch).ok() && !CheckRows(*overlap, overlap->rows - 1).ok());
+  int next = 0;
+  for (int group = 0; group < overlap->rows; ++group) {
+    const Range rows = RowsOfGroup(batch, overlap->rows, group);
+    FUZZ_EXPECT(rows.begin == next && rows.size() >= 1);
+    next = rows.end;
+  }
+  FUZZ_EXPECT(next == batch);
+}
+
 void TryOverride(const std::string& text) {
   v1::RunConfig config;
   FillDefaults(&config);
@@ -87,6 +106,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 'l':
       TryLink(text);
+      break;
+    case 'o':
+      TryOverlap(text);
       break;
     case 'f':
       TryLinkFlags(text);

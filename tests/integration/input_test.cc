@@ -111,6 +111,7 @@ TEST_F(InputTest, AFolderWhereAFileIsMeantIsBadInput) {
       {"edgetp", "train", "--model=./folder", "--data=text.txt"},
       {"edgetp", "train", "--device=./folder", "--data=text.txt"},
       {"edgetp", "simulate", "--scenario=./folder"},
+      {"edgetp", "validate", "./folder"},
       {"edgetp", "status", "--token_file=folder"},
       {"edgetp", "up", "--token_file=folder"},
       {"edgetp_server", "--token_file=folder"},

@@ -82,6 +82,16 @@ TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForLargeBatches) {
   ExpectPlanned({"--model=minigpt", "--batch=64", "--set=model.vocabulary=65"});
 }
 
+// Its sums are as late as they can be: of all modules they are under way at once.
+TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForDelayedSums) {
+  ExpectPlanned({"--model=minigpt", "--batch=64", "--set=model.vocabulary=65", "--pattern=t~8*4"});
+}
+
+TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForErrorFeedback) {
+  ExpectPlanned({"--model=minigpt", "--batch=64", "--set=model.vocabulary=65", "--pattern=t*4",
+                 "--wire=int8", "--set=collective.error_feedback_activations=true"});
+}
+
 // 32768 rows: most of the model are its tables and its logits.
 TEST_F(MemoryTest, ASharedVocabularyTakesAsMuchLessAsThePlanSays) {
   const std::vector<std::string> model = {

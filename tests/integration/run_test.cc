@@ -101,6 +101,23 @@ TEST_F(RunTest, ResumeGoesOnWhereTheCheckpointEnds) {
   EXPECT_EQ(rest["final"], whole["final"]);
 }
 
+// What encoding has taken away comes with the next message, of a run that goes on, too.
+TEST_F(RunTest, ResumeGoesOnWithWhatErrorFeedbackHasKept) {
+  const std::vector<std::string> run = {"--pattern=ss",
+                                        "--wire_forward=int8",
+                                        "--wire_backward=int8",
+                                        "--set=collective.error_feedback_activations=true",
+                                        "--set=collective.wire_grad_sync=int4",
+                                        "--set=train.decay_steps=8"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), run.begin(), run.end());
+    return more;
+  };
+  const nlohmann::json whole = Json("train", with({"--steps=8"}));
+  Json("train", with({"--steps=4", "--run=half"}));
+  EXPECT_EQ(Json("train", {"--resume=half", "--steps=8"})["final"], whole["final"]);
+}
+
 // With a head of its own; the vocabulary of 38 is no multiple of 4.
 TEST_F(RunTest, ASharedVocabularyTrainsEvaluatesSamplesAndGoesOnAtAnotherWorldSize) {
   const std::vector<std::string> model = {"--pattern=tt", "--set=model.tied_head=false",

@@ -47,6 +47,23 @@ TEST_F(SimulatedClockTest, StepsTakeWhatASimulationSaysToTheLastBit) {
   }
 }
 
+// From simulated and from measured times, by the same watts.
+TEST_F(SimulatedClockTest, EnergyIsToldOfSimulationsAndOfBothKindsOfRuns) {
+  const std::vector<std::string> all = {"--pattern=ts", "--device=raspberry-pi-4",
+                                        "--network=ethernet-1g", "--set=train.steps=6",
+                                        "--set=model.vocabulary=65"};
+  const nlohmann::json simulated = Json("simulate", all)["energy"];
+  const nlohmann::json charged = Train(all)["energy"];
+  const nlohmann::json emulated = Json("train", all)["energy"];
+  EXPECT_NEAR(charged["joules_per_step"].get<double>(), simulated["joules_per_step"].get<double>(),
+              1e-9 * simulated["joules_per_step"].get<double>());
+  EXPECT_EQ(charged["run_steps"], 6);
+  EXPECT_GT(emulated["joules_per_step"], 0);
+  EXPECT_GT(emulated["mean_watts"], 2 * 1.6);
+  EXPECT_LT(emulated["mean_watts"], 2 * 7.2);
+  EXPECT_FALSE(Json("train", {"--pattern=ts", "--network=ethernet-1g"}).contains("energy"));
+}
+
 TEST_F(SimulatedClockTest, LossesAreThoseOfAnEmulatedRun) {
   const std::vector<std::string> both = {"--pattern=sp", "--delay=2ms", "--jitter=1ms",
                                          "--rate=100mbit"};

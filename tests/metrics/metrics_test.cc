@@ -80,6 +80,7 @@ void UseEverything(ServerMetrics* metrics) {
   v1::StepRecord record = StepUnder("lte");
   record.set_train_loss(1);
   record.set_val_loss(2);
+  record.mutable_energy()->add_joules_per_rank(5);
   metrics->Step(record);
   metrics->MediumGrant("a", 0.1, 0.2);
   metrics->EndRun("a", "done", kNow);
@@ -201,6 +202,23 @@ TEST(ServerMetricsTest, AnEvaluationBeforeTheFirstStepIsNoStep) {
   server.Step(before);
   EXPECT_THAT(Scrape(metrics), HasSubstr("step_seconds_count{network=\"lte\",run=\"a\"} 0"));
   EXPECT_THAT(Scrape(metrics), HasSubstr("edgetp_run_val_loss{run=\"a\"} 4"));
+}
+
+TEST(ServerMetricsTest, EnergyIsCountedByRankAndOnlyWhereItIsKnown) {
+  MetricSet metrics;
+  ServerMetrics server(&metrics);
+  server.BeginRun({.run = "host", .workers = 2});
+  server.Step(StepUnder("lte"));
+  EXPECT_THAT(Scrape(metrics), Not(HasSubstr("edgetp_run_energy_joules_total{")));
+  server.BeginRun({.run = "paced", .workers = 2, .knows_energy = true});
+  EXPECT_THAT(Scrape(metrics),
+              HasSubstr("edgetp_run_energy_joules_total{rank=\"1\",run=\"paced\"} 0"));
+  v1::StepRecord record = StepUnder("lte");
+  for (const double joules : {3.0, 1.5}) record.mutable_energy()->add_joules_per_rank(joules);
+  server.Step(record);
+  server.Step(record);
+  EXPECT_THAT(Scrape(metrics),
+              HasSubstr("edgetp_run_energy_joules_total{rank=\"1\",run=\"paced\"} 3"));
 }
 
 TEST(ServerMetricsTest, AnEndedRunStaysForAWhileAndTheLastOneForGood) {

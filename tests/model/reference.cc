@@ -279,6 +279,11 @@ StepResult Reference::TrainStep(int step, const std::vector<TokenBatch>& micro_b
   return result;
 }
 
+void Reference::SetWeights(const std::map<std::string, Tensor>& weights) {
+  for (const auto& [name, value] : weights)
+    weights_.at(name) = value.detach().clone().requires_grad_(true);
+}
+
 void Reference::Update(int step, double learning_rate, double scale) {
   torch::NoGradGuard no_grad;
   for (auto& [name, raw] : gradients_) {

@@ -28,6 +28,8 @@ class Reference {
   // Of the last step, before clipping. Parameters that the pattern does not use are absent.
   const std::map<std::string, torch::Tensor>& gradients() const { return gradients_; }
   const std::map<std::string, torch::Tensor>& weights() const { return weights_; }
+  // In place of them; the optimizer's moments stay.
+  void SetWeights(const std::map<std::string, torch::Tensor>& weights);
 
  private:
   torch::Tensor W(int layer, const std::string& name) const;

@@ -44,6 +44,59 @@ TEST(MemoryTest, ACheckpointIsReadAsAFileAndAsTensors) {
   EXPECT_EQ(LoadingBytes(sizes, /*optimizer_state=*/true), 600);
 }
 
+PlanOptions LettersOf(const std::string& pattern, int workers = 2) {
+  PlanOptions options{.shape = {4, 4, 128, 64, 65, true}, .world_size = workers, .batch = 12};
+  options.pattern = Pattern::Parse(pattern, 4).value();
+  return options;
+}
+
+double LateBytes(const std::string& pattern, int workers = 2) {
+  return BuildStepPlan(LettersOf(pattern, workers)).value().memory_sizes[0].late_bytes;
+}
+
+TEST(MemoryTest, LateSumsAndTheOwnPartsThatWaitForThemAreCounted) {
+  constexpr double kStream = 4.0 * 12 * 64 * 128;  // (B, T, C) in float32
+  EXPECT_EQ(LateBytes("t*4"), 0);
+  EXPECT_EQ(LateBytes("l*4"), kStream);
+  EXPECT_EQ(LateBytes("t~1*4"), 2 * kStream);
+  EXPECT_EQ(LateBytes("t~3 l*3"), 2 * 2 * kStream);  // a run has two modules per block
+  EXPECT_EQ(LateBytes("t~8*4"), 2 * 8 * kStream);
+  EXPECT_EQ(LateBytes("t~8*4", /*workers=*/1), 0);
+}
+
+TEST(MemoryTest, LateSumsComeBeforeTheLogits) {
+  const StepPlan plan = BuildStepPlan(LettersOf("t~8*4")).value();
+  const MemorySizes& sizes = plan.memory_sizes[1];
+  EXPECT_GT(sizes.late_bytes, sizes.logits_bytes);
+  EXPECT_EQ(plan.memory[1].workspace_bytes, 2 * sizes.layer_bytes + sizes.late_bytes);
+}
+
+// s has partial gradients of both norms and of the attention's bias.
+TEST(MemoryTest, WhatErrorFeedbackKeepsIsTheOptimizers) {
+  PlanOptions options = LettersOf("s*4");
+  const StepPlan without = BuildStepPlan(options).value();
+  options.wire_grad_sync = WireFormat::Parse("int4").value();
+  options.feedback_grad_sync = true;
+  options.feedback_activations = true;  // of fp32, nothing is lost
+  const StepPlan plan = BuildStepPlan(options).value();
+  const double residual = 4.0 * 4 * 5 * 128;
+  EXPECT_EQ(plan.memory_sizes[0].residual_bytes, residual);
+  EXPECT_EQ(plan.memory[1].optimizer_bytes, without.memory[1].optimizer_bytes + residual);
+  EXPECT_EQ(LoadingBytes(plan.memory_sizes[0], /*optimizer_state=*/true),
+            LoadingBytes(without.memory_sizes[0], true) + 2 * 2 * residual);
+  options.wire_forward = WireFormat::Parse("int8").value();
+  const double stream = 4.0 * 12 * 64 * 128;  // once per block
+  EXPECT_EQ(BuildStepPlan(options).value().memory_sizes[0].residual_bytes, residual + 4 * stream);
+}
+
+TEST(MemoryTest, AnAcceleratorsHostKeepsTheResidualsAndTheirCheckpoint) {
+  const MemorySizes sizes{.residual_bytes = 10, .all_residual_bytes = 20};
+  const AcceleratedMemory memory = AcceleratedTrainingMemory(sizes, /*gathers=*/true);
+  EXPECT_EQ(memory.host.kept_bytes(), 10);
+  EXPECT_EQ(memory.host.workspace_bytes, 20);
+  EXPECT_EQ(memory.accelerator.kept_bytes(), 0);
+}
+
 // Measured with nvidia-smi on an H200 (GPT-2 124M, pattern t*12, sequence 1024), in MiB per rank.
 TEST(MemoryTest, AnAcceleratorTakesWhatWasMeasured) {
   struct Case {

@@ -101,6 +101,35 @@ TEST(TransportHandoverTest, WhatIsStartedAndWhatBlocksTakeTurns) {
   }
 }
 
+// What is lost of a message is kept by the thread that runs it, and what is read for a checkpoint by
+// the one that computes.
+TEST(TransportHandoverTest, FormatsWithGroupsAndErrorFeedbackRunUnderCompute) {
+  CollectiveGroupOptions options;
+  options.wire_forward = "int4:g32+hadamard";
+  options.feedback_activations = true;
+  constexpr int kElements = 700;
+  for (const absl::Status& status : OnEachRank(3, options, [](CollectiveGroup& group) {
+         CollectiveStep start{kTag, kElements, group.WireOf(kTag.traffic)};
+         start.part = CollectivePart::kStart;
+         start.handle = 0;
+         CollectiveStep wait = start;
+         wait.part = CollectivePart::kWait;
+         absl::Status all;
+         for (int step = 0; step < 20 && all.ok(); ++step) {
+           std::vector<float> data(kElements, 0.1f * static_cast<float>(1 + group.rank()));
+           group.BeginStep(step, {start, wait});
+           all.Update(group.Start(kTag, absl::MakeSpan(data)).status());
+           if (all.ok()) all.Update(group.Wait(0));
+           if (all.ok()) all.Update(group.EndStep());
+         }
+         const auto kept = group.feedback().Gather(&group);
+         EXPECT_EQ(kept.ok() ? kept->size() : 0, group.rank() == 0 ? 1u : 0u);
+         all.Update(kept.status());
+         return all;
+       }))
+    EXPECT_TRUE(status.ok()) << status;
+}
+
 TEST(TransportHandoverTest, AbortFromAnotherThreadEndsWhatIsUnderWay) {
   for (int round = 0; round < 20; ++round) {
     OnEachRank(2, {}, [](CollectiveGroup& group) {

@@ -79,6 +79,85 @@ TEST(ErrorFeedbackTest, WhatRunsUnderComputeIsFedBackAsWell) {
   EXPECT_EQ(BiasAfter(8, options, 0, /*started=*/true), BiasAfter(8, options));
 }
 
+// What each rank has after so many steps of two collectives, the first of which is fed back or not.
+// Continued ones begin with what `kept` holds, which gets what they leave.
+std::vector<float> SumAfter(int first_step, int steps, int world_size, bool feeds_activations,
+                            std::vector<NamedTensor>* kept) {
+  CollectiveGroupOptions options = Options("two_phase", "int4");
+  options.wire_forward = "int8:g32";
+  options.feedback_activations = feeds_activations;
+  constexpr CollectiveTag kForward = {TrafficClass::kActivationForward, Phase::kForward, 0};
+  const std::vector<NamedTensor> before = *kept;
+  std::vector<float> result;
+  LocalCluster cluster(world_size);
+  ExpectAllOk(cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
+    absl::Status status = group.feedback().Restore(before, group.rank(), world_size);
+    std::vector<float> data;
+    for (int step = first_step; step < first_step + steps; ++step) {
+      group.BeginStep(step, {{kForward, kCount, group.WireOf(kForward.traffic)},
+                             {kGradient, kCount, group.WireOf(kGradient.traffic)}});
+      data = TestValues(group.rank() + 7 * step, kCount);
+      if (status.ok()) status = group.AllReduce(kForward, absl::MakeSpan(data));
+      for (float& value : data) value *= 1e-3f;
+      if (status.ok()) status = group.AllReduce(kGradient, absl::MakeSpan(data));
+      if (status.ok()) status = group.EndStep();
+    }
+    absl::StatusOr<std::vector<NamedTensor>> tensors = group.feedback().Gather(&group);
+    if (!status.ok() || !tensors.ok()) return status.ok() ? tensors.status() : status;
+    EXPECT_EQ(tensors->empty(), group.rank() != 0);
+    if (group.rank() != 0) return status;
+    *kept = *std::move(tensors);
+    result = data;
+    return status;
+  }));
+  return result;
+}
+
+TEST(ErrorFeedbackTest, WhatACheckpointHoldsContinuesWithTheSameBits) {
+  for (const bool activations : {false, true}) {
+    std::vector<NamedTensor> whole, halves, without;
+    const std::vector<float> want = SumAfter(0, 6, 3, activations, &whole);
+    SumAfter(0, 3, 3, activations, &halves);
+    ASSERT_EQ(halves.size(), activations ? 2u : 1u);
+    EXPECT_EQ(halves.back().name, "optimizer.residual.1");
+    EXPECT_EQ(halves.back().shape, (std::vector<int64_t>{3, kCount}));
+    EXPECT_EQ(SumAfter(3, 3, 3, activations, &halves), want);
+    for (size_t i = 0; i < whole.size(); ++i) EXPECT_EQ(halves[i].values, whole[i].values);
+    EXPECT_NE(SumAfter(3, 3, 3, activations, &without), want);
+  }
+}
+
+TEST(ErrorFeedbackTest, OfAnotherNumberOfRanksTheFirstOneTakesWhatAllHaveLost) {
+  const std::vector<NamedTensor> kept = {
+      {"optimizer.residual.4", {3, 2}, {1, 2, 10, 20, 100, 200}}};
+  for (const int world_size : {1, 2, 3, 4}) {
+    std::vector<float> sum(2);
+    for (int rank = 0; rank < world_size; ++rank) {
+      ErrorFeedback feedback;
+      EXPECT_EQ(feedback.Restore(kept, rank, world_size), absl::OkStatus());
+      feedback.Begin(4, absl::MakeSpan(sum));
+    }
+    EXPECT_EQ(sum, (std::vector<float>{111, 222})) << world_size;
+  }
+}
+
+TEST(ErrorFeedbackTest, WhatFitsNoMessageIsDropped) {
+  ErrorFeedback feedback;
+  EXPECT_EQ(feedback.Restore({{"optimizer.residual.4", {1, 2}, {1, 2}}}, 0, 1), absl::OkStatus());
+  std::vector<float> longer(3);
+  feedback.Begin(4, absl::MakeSpan(longer));
+  EXPECT_EQ(longer, std::vector<float>(3));
+}
+
+TEST(ErrorFeedbackTest, WhatIsNoResidualIsNamed) {
+  for (const NamedTensor& wrong : {NamedTensor{"optimizer.residual.x", {1, 1}, {0}},
+                                   NamedTensor{"optimizer.residual.1", {1}, {0}}}) {
+    const absl::Status status = ErrorFeedback().Restore({wrong}, 0, 1);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_NE(status.message().find(wrong.name), absl::string_view::npos) << status;
+  }
+}
+
 TEST(ErrorFeedbackTest, EachSiteOfAStepHasItsOwn) {
   ErrorFeedback feedback;
   std::vector<float> data = {1, 2};

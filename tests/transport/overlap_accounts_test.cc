@@ -7,6 +7,7 @@
 namespace edgetp {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
@@ -121,6 +122,23 @@ TEST(OverlapStatsTest, CopiesOfAnAcceleratorAreStagingAndNoCompute) {
     EXPECT_EQ(stats.compute_gaps.size(), plan.size() + 1);
     return end;
   }));
+}
+
+// What the rank's own thread takes for an exchange under compute delays the rank, not its links: a
+// prediction has to find it in the stretches between the plan's entries, not in the messages.
+TEST(OverlapStatsTest, TheThreadsOwnSoftwareIsPartOfTheNextGap) {
+  StatsCollector stats;
+  stats.AddCompute(absl::Milliseconds(2));
+  stats.AddThreadSoftware(absl::Milliseconds(1));
+  stats.AddThreadSoftware(absl::Milliseconds(4));
+  stats.AddCompute(absl::Milliseconds(3));
+  stats.AddCompute(absl::Milliseconds(5));
+  const StepStats step = stats.Take();
+  EXPECT_THAT(step.compute_gaps, ElementsAre(absl::Milliseconds(2), absl::Milliseconds(8),
+                                             absl::Milliseconds(5)));
+  EXPECT_DOUBLE_EQ(step.breakdown_seconds.compute(), 0.010);
+  EXPECT_DOUBLE_EQ(step.breakdown_seconds.software(), 0.005);
+  EXPECT_EQ(step.exposed_software, absl::ZeroDuration());
 }
 
 // The device's clock decides, so that a busy host changes nothing: the blocking all-reduce brings the

@@ -55,9 +55,11 @@ std::vector<std::string> Join(std::initializer_list<std::vector<std::string>> li
 std::vector<Rule> Rules() {
   const auto pure = Join({kTorch, kGrpc, kClock, kPrometheus, {"server/", "worker/", "cli/"}});
   return {
+      {"common/advise/", pure},
       {"common/collective/", pure},
       {"common/plan/", pure},
       {"common/network/", pure},
+      {"common/search/", pure},
       {"common/simulate/", pure},
       {"common/", Join({kTorch, {"server/", "worker/", "cli/"}})},
       {"server/", Join({kTorch, {"worker/", "cli/"}})},

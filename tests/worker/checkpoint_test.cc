@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/data/gpt2_weights.h"
+
 namespace edgetp {
 namespace {
 
@@ -21,6 +23,33 @@ TEST(CheckpointTest, WeightsOfAnotherVocabularyAreRefused) {
 TEST(CheckpointTest, AnUnknownVocabularyMayBeAny) {
   EXPECT_TRUE(CheckSameSymbols({}, {"a"}).ok());
   EXPECT_TRUE(CheckSameSymbols({"a"}, {}).ok());
+}
+
+TEST(CheckpointTest, WhatErrorFeedbackHasKeptIsNoMoment) {
+  v1::RunConfig config;
+  config.mutable_model()->set_heads(1);
+  std::vector<NamedTensor> tensors =
+      Gpt2TensorShapes({.layers = 1, .heads = 1, .channels = 2, .sequence = 3, .vocabulary = 5});
+  for (NamedTensor& tensor : tensors) {
+    int64_t elements = 1;
+    for (const int64_t size : tensor.shape) elements *= size;
+    tensor.values.resize(elements);
+  }
+  const size_t weights = tensors.size();
+  tensors.push_back({"optimizer.exp_avg.wte.weight", {1}, {7}});
+  tensors.push_back({"optimizer.residual.3", {2, 1}, {8, 9}});
+  const auto file = MakeCheckpoint(config, {}, /*step=*/4, tensors);
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::string bytes;
+  for (const absl::string_view piece : file->Pieces()) bytes.append(piece.data(), piece.size());
+  const auto checkpoint = ParseCheckpoint(bytes);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ(checkpoint->step, 4);
+  EXPECT_EQ(checkpoint->weights.size(), weights);
+  ASSERT_EQ(checkpoint->optimizer_state.size(), 1u);
+  EXPECT_EQ(checkpoint->optimizer_state[0].values, std::vector<float>{7});
+  ASSERT_EQ(checkpoint->residuals.size(), 1u);
+  EXPECT_EQ(checkpoint->residuals[0].values, (std::vector<float>{8, 9}));
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ bool Same(const CollectiveStep& want, const CollectiveStep& got) {
   if (want.part == CollectivePart::kWait) return true;
   return want.tag.traffic == got.tag.traffic && want.tag.phase == got.tag.phase &&
          want.tag.layer == got.tag.layer && want.tag.reduction == got.tag.reduction &&
-         want.elements == got.elements && want.wire == got.wire;
+         want.kind == got.kind && want.group == got.group && want.elements == got.elements &&
+         want.wire == got.wire;
 }
 
 // Nobody waits longer for a segment than for its collective.
@@ -200,7 +201,8 @@ absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const Collecti
   pending.execution.wire = wire;
   pending.execution.reduction = tag.reduction;
   pending.data = data;
-  if (FeedsBack(tag.traffic)) pending.feedback_site = next_expected_;
+  const size_t site = next_site_++;
+  if (FeedsBack(tag.traffic)) pending.feedback_site = site;
   pending.paced = clock_.paced();
   return pending;
 }
@@ -321,7 +323,7 @@ void CollectiveGroup::BeginStep(int step, std::vector<CollectiveStep> expected,
   stats_.CountInTotal(step >= 0);
   step_ = step;
   expected_ = std::move(expected);
-  next_expected_ = 0;
+  next_expected_ = next_site_ = 0;
   step_begin_ = clock_.BeginStep(std::move(compute));
   gap_begin_ = clock_step_begin_ = clock_.NowOr(step_begin_);
 }

@@ -121,6 +121,9 @@ class CollectiveGroup final : public Communicator {
   v1::Fidelity TotalFidelity() const;
   void ResetTotalFidelity() { stats_.ResetTotalFidelity(); }
 
+  // What error feedback has kept, for checkpoints. Between steps alone.
+  ErrorFeedback& feedback() { return feedback_; }
+
   // What AllReduce uses for that many elements of a class.
   // Errors: InvalidArgument (the chooser's name is unknown, or does not take the class's format),
   //   those of the chooser.
@@ -155,7 +158,7 @@ class CollectiveGroup final : public Communicator {
     CollectiveTag tag;
     Execution execution;
     absl::Span<float> data;
-    std::optional<size_t> feedback_site;  // its place in the step, where errors are fed back
+    std::optional<size_t> feedback_site;  // where errors are fed back
     bool paced = false;
     absl::Time started;  // on the rank's clock
     uint64_t task = 0;   // of runner_
@@ -238,6 +241,7 @@ class CollectiveGroup final : public Communicator {
   int step_ = -1;
   std::vector<CollectiveStep> expected_;
   size_t next_expected_ = 0;
+  size_t next_site_ = 0;  // of error feedback: the step's collectives that have started
   absl::Time step_begin_;                    // on the host's clock
   absl::Time clock_step_begin_;              // on the rank's, which differs where the step is paced
   absl::Time gap_begin_;                     // on the rank's

@@ -41,7 +41,7 @@ absl::StatusOr<int64_t> CollectiveGroup::Start(const CollectiveTag& tag, absl::S
     return handle;
   }
   pending.task = runner_.Submit([this, &pending] { Run(&pending); });
-  if (in_step_) stats_.AddSoftware(BeginSegment() - begin, /*of_messages=*/false);
+  if (in_step_) stats_.AddThreadSoftware(BeginSegment() - begin);
   return handle;
 }
 
@@ -63,9 +63,7 @@ absl::Status CollectiveGroup::Wait(int64_t handle) {
   const absl::Duration cost = clock_.SpendOverlap(pending.overlap);
   const absl::Time end = BeginSegment();
   if (in_step_) {
-    const absl::Duration woken = end - begin - exposed - cost;
-    stats_.AddSoftware(cost, /*of_messages=*/false);
-    stats_.AddSoftware(woken, /*of_messages=*/exposed > absl::ZeroDuration());
+    stats_.AddThreadSoftware(end - begin - exposed);
     stats_.AddHidden(pending.overlap - cost);
   }
   staged_bytes_ = static_cast<int64_t>(pending.data.size() * sizeof(float));
@@ -122,7 +120,7 @@ absl::StatusOr<absl::Time> CollectiveGroup::SettleAll(absl::Time from) {
   if (settled_ == next_handle_) return from;
   ASSIGN_OR_RETURN(const absl::Duration exposed, Settle(next_handle_ - 1, from));
   const absl::Time now = clock_.Now();
-  if (in_step_) stats_.AddSoftware(now - from - exposed, exposed > absl::ZeroDuration());
+  if (in_step_) stats_.AddThreadSoftware(now - from - exposed);
   return now;
 }
 

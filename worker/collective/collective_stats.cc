@@ -35,7 +35,7 @@ double ErrorSamples::P99Microseconds() const {
 }
 
 void StatsCollector::AddCompute(absl::Duration gap) {
-  gaps_.push_back(gap);
+  gaps_.push_back(gap + std::exchange(thread_software_, absl::ZeroDuration()));
   time_.compute += gap;
 }
 
@@ -59,9 +59,9 @@ void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionRepo
   }
 }
 
-void StatsCollector::AddSoftware(absl::Duration span, bool of_messages) {
+void StatsCollector::AddThreadSoftware(absl::Duration span) {
   time_.software += span;
-  if (of_messages) exposed_software_ += span;
+  thread_software_ += span;
 }
 
 void StatsCollector::AddStaging(absl::Duration span, int64_t bytes) {
@@ -112,6 +112,7 @@ StepStats StatsCollector::Take() {
   exposed_software_ = absl::ZeroDuration();
   messages_ = 0;
   gaps_.clear();
+  thread_software_ = absl::ZeroDuration();
   bytes_.Clear();
   step_ = Emulation();
   return stats;

@@ -24,8 +24,9 @@ struct StepStats {
   int64_t messages = 0;             // sent
   double staged_bytes = 0;          // between an accelerator and host memory, both ways
   v1::Fidelity fidelity;
-  std::vector<absl::Duration>
-      compute_gaps;  // before the first, between, and after the last entry of the plan
+  // Before the first, between, and after the last entry of the plan: compute, and the software that
+  // the rank's own thread takes for exchanges under compute, which no exchange waits for.
+  std::vector<absl::Duration> compute_gaps;
 };
 
 // One finished all-reduce.
@@ -69,9 +70,9 @@ class StatsCollector {
   void AddCompute(absl::Duration gap);
   // `in_step`: counts towards the step's time.
   void AddCollective(const CollectiveTag& tag, const ExecutionReport& report, bool in_step);
-  // Within a step, outside of compute and collectives: to start one, or to go on after waiting.
-  // `of_messages`: a prediction has to add it to the network's time.
-  void AddSoftware(absl::Duration span, bool of_messages);
+  // Of the rank's own thread, outside of compute and collectives: to start one that runs under
+  // compute, or to go on after waiting for it. The links go on meanwhile.
+  void AddThreadSoftware(absl::Duration span);
   // Ran under compute.
   void AddHidden(absl::Duration span) { hidden_ += span; }
   // Within a step, outside of compute and collectives.
@@ -111,6 +112,7 @@ class StatsCollector {
   int64_t messages_ = 0;
   double staged_bytes_ = 0;
   std::vector<absl::Duration> gaps_;
+  absl::Duration thread_software_;  // that is in no gap yet
   v1::TrafficBytes bytes_;
   Emulation step_;
   Emulation total_;

@@ -1,5 +1,6 @@
 // Error feedback: what encoding took away from a message is added to the next one of the same call
-// site, so that nothing is lost for ever. The state of one rank's call sites. Not thread-safe.
+// site, so that nothing is lost for ever. The state of one rank's call sites, and how a checkpoint
+// holds it. Not thread-safe.
 //
 // e <- x + e - decoded(x + e)
 //
@@ -11,7 +12,11 @@
 #include <map>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "common/data/named_tensor.h"
+#include "worker/model/communicator.h"
 
 namespace edgetp {
 
@@ -19,11 +24,26 @@ class ErrorFeedback {
  public:
   // Adds to `data` what was lost at the site the time before. Returns where the exchange of `data`
   // has to collect what it loses (Execution::residual), valid until the next call for the site. A
-  // site is a place in a step's list of collectives, which says class, phase and layer, too.
+  // site is the place of a collective among those that a step starts, which says class, phase and
+  // layer, too.
   absl::Span<float> Begin(size_t site, absl::Span<float> data);
 
+  // For a checkpoint: brings what all ranks have lost to rank 0, a tensor for each site
+  // ("optimizer.residual.SITE", ranks x elements); the others get none. All ranks call, between
+  // steps.
+  // Errors: those of Communicator::Gather.
+  absl::StatusOr<std::vector<NamedTensor>> Gather(Communicator* communicator) const;
+
+  // Goes on from what Gather gave. By as many ranks as then, each takes its own. Otherwise rank 0
+  // takes all: what they owe together stays the same. What fits no message of the run is dropped.
+  // Errors: InvalidArgument naming a tensor that is none of Gather's.
+  absl::Status Restore(const std::vector<NamedTensor>& tensors, int rank, int world_size);
+
  private:
-  std::map<size_t, std::vector<float>> residuals_;
+  using Residuals = std::map<size_t, std::vector<float>>;
+
+  Residuals residuals_;
+  Residuals restored_;  // until their sites begin for the first time
 };
 
 }  // namespace edgetp

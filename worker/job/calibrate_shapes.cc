@@ -67,22 +67,6 @@ TokenBatch AnyTokens(const v1::RunConfig& config) {
   return tokens;
 }
 
-// Of a model that one rank holds: it has nobody to talk to.
-class Alone final : public Communicator {
- public:
-  int rank() const override { return 0; }
-  int world_size() const override { return 1; }
-  absl::Status AllReduce(const CollectiveTag&, absl::Span<float>) override { return Nobody(); }
-  absl::Status Gather(const CollectiveTag&, absl::Span<const int64_t>, absl::Span<float>) override {
-    return Nobody();
-  }
-
- private:
-  static absl::Status Nobody() {
-    return absl::InternalError("calibrate: a model on one rank has nothing to exchange");
-  }
-};
-
 double Sum(const v1::TrafficBytes& bytes) {
   return bytes.activation_fwd() + bytes.activation_bwd() + bytes.grad_sync() + bytes.scalar() +
          bytes.control();
@@ -162,12 +146,14 @@ class ShapeRun {
 absl::StatusOr<std::vector<MeasuredShape>> MeasureShapes(const v1::RunConfig& config,
                                                          const std::string& device,
                                                          CollectiveGroup* group) {
+  v1::RunConfig shared = config;
+  shared.mutable_parallel()->clear_strategy();  // what is measured does not depend on it
   std::vector<MeasuredShape> measured;
   ASSIGN_OR_RETURN(measured.emplace_back(),
-                   ShapeRun(config.model().name(), config, group).Measure(device));
+                   ShapeRun(config.model().name(), shared, group).Measure(device));
   for (const Shape& shape : kShapes) {
     if (shape.alone && group->rank() != 0) continue;
-    const v1::RunConfig shaped = ConfigOf(shape, config);
+    const v1::RunConfig shaped = ConfigOf(shape, shared);
     ASSIGN_OR_RETURN(measured.emplace_back(), ShapeRun(shape.name, shaped, group).Measure(device));
   }
   return measured;

@@ -1,4 +1,4 @@
-// A checkpoint: full weights and optimizer state in one safetensors file, with what is needed to go
+// A checkpoint: full weights, optimizer state and error feedback's in one safetensors file, with what is needed to go
 // on and to sample. Metadata: edgetp.step, edgetp.run, edgetp.pattern, edgetp.heads, edgetp.gelu,
 // edgetp.vocabulary (a JSON array of symbols).
 #pragma once
@@ -19,7 +19,8 @@ struct Checkpoint {
   int step = 0;                              // updates made; 0 for weights from elsewhere
   std::vector<std::string> symbols;          // of the vocabulary; empty if unknown
   std::vector<NamedTensor> weights;          // canonical GPT-2 names and layout
-  std::vector<NamedTensor> optimizer_state;  // "optimizer.*"; empty for weights from elsewhere
+  std::vector<NamedTensor> optimizer_state;  // moments; empty for weights from elsewhere
+  std::vector<NamedTensor> residuals;        // what error feedback has kept
 };
 
 // A file that is never in memory as a whole, beside the tensors that it is made of.
@@ -35,7 +36,8 @@ class CheckpointFile {
   const std::vector<NamedTensor>* tensors_;
 };
 
-// `tensors` as Trainer::ExportWeights gives them; they must outlive the file.
+// `tensors` as Trainer::ExportWeights and ErrorFeedback::Gather give them; they must outlive the
+// file.
 // Errors: those of SafetensorsHeader.
 absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
                                               const std::vector<std::string>& symbols, int step,

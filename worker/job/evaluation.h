@@ -35,9 +35,12 @@ struct EvaluationParts {
 // tenth of the run's training, else train.eval_windows. Counted in tokens, of which a forward pass
 // costs a third of a step; not measured: all runs of one config read the same windows, whatever
 // their network and host.
-int64_t FinalWindows(const v1::TrainConfig& train, int64_t total);
+// `replicas` share both.
+int64_t FinalWindows(const v1::TrainConfig& train, int64_t total, int replicas = 1);
 
-// Mean cross-entropy over these windows of the validation split, train.batch of them at a time. Sets
+// Mean cross-entropy over these windows of the validation split, train.batch of them at a time. All
+// ranks call with the same windows. Ranks with a replica each, which must be alike, read a part of
+// them each, and sum up. Sets
 // loss, tokens, windows and windows_total.
 // Errors: InvalidArgument without a window; those of the model and its collectives; the status of an
 // abort.

@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
+#include "common/config/run_plans.h"
 #include "common/data/batches.h"
 #include "common/data/corpus.h"
 #include "common/network/network_profile.h"
@@ -87,6 +88,8 @@ class Job {
   EvaluationParts Parts();
   absl::Status RunTraining(v1::JobResult* result);
   absl::Status RunEvaluation(v1::EvalReport* report);
+  // That of the all-reduces which the job is about.
+  absl::StatusOr<std::string> MainAlgorithm();
 
   const v1::Assign& assign_;
   const v1::RunConfig& config_;
@@ -235,6 +238,8 @@ absl::Status Job::LoadWeights() {
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
   if (!spec.has_train() || !spec.train().resume()) return absl::OkStatus();
   first_step_ = checkpoint.step;
+  RETURN_IF_ERROR(
+      group_->feedback().Restore(checkpoint.residuals, group_->rank(), group_->world_size()));
   return trainer_->LoadOptimizerState(checkpoint.optimizer_state);
 }
 
@@ -281,6 +286,20 @@ void Job::Abandon(const absl::Status& status) {
   if (group_ != nullptr) group_->Abort(status);
 }
 
+absl::StatusOr<std::string> Job::MainAlgorithm() {
+  TrafficClass traffic = TrafficClass::kActivationForward;
+  int64_t elements =
+      int64_t{config_.train().batch()} * config_.model().sequence() * config_.model().channels();
+  ASSIGN_OR_RETURN(const ReplicaOptions replicas, ToReplicaOptions(config_));
+  if (assign_.spec().has_train() && replicas.replicated()) {
+    ASSIGN_OR_RETURN(const RunPlans plans, RunPlans::Build(config_));
+    const CollectiveStep* const main = MainAllReduce(plans.fullest().steps[0]);
+    traffic = TrafficClass::kGradSync;
+    elements = main == nullptr ? 1 : main->elements;
+  }
+  return group_->AlgorithmFor(traffic, elements);
+}
+
 absl::Status Job::RunTask(v1::JobResult* result) {
   const v1::JobSpec& spec = assign_.spec();
   switch (spec.task_case()) {
@@ -312,11 +331,7 @@ absl::Status Job::RunTask(v1::JobResult* result) {
   }
   *result->mutable_fidelity() = group_->TotalFidelity();
   *result->mutable_allreduce_choices() = group_->Choices();
-  ASSIGN_OR_RETURN(
-      *result->mutable_allreduce_algorithm(),
-      group_->AlgorithmFor(TrafficClass::kActivationForward, int64_t{config_.train().batch()} *
-                                                                 config_.model().sequence() *
-                                                                 config_.model().channels()));
+  ASSIGN_OR_RETURN(*result->mutable_allreduce_algorithm(), MainAlgorithm());
   return absl::OkStatus();
 }
 

@@ -9,9 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
-#include "common/config/convert.h"
+#include "common/config/run_plans.h"
 #include "common/config/units.h"
-#include "common/plan/step_plan.h"
+#include "common/plan/memory.h"
 
 namespace edgetp {
 namespace {
@@ -150,8 +150,8 @@ struct Needs {
 };
 
 absl::StatusOr<Needs> NeedsOf(const v1::Assign& assign) {
-  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(assign.spec().config()));
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
+  ASSIGN_OR_RETURN(const RunPlans plans, RunPlans::Build(assign.spec().config()));
+  const StepPlan& plan = plans.fullest();
   Needs needs;
   for (int rank = 0; rank < plan.world_size; ++rank) {
     const bool accelerated = HasAccelerator(assign.members(rank));

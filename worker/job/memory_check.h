@@ -32,7 +32,7 @@ std::optional<MemoryRoom> ControlGroupRoom(const FileReader& read);
 // and, for a rank that computes on an accelerator, what is free there (`accelerator`; nothing: not
 // known). Call before any rank may have begun to build its model.
 // Errors: FailedPrecondition with rank, host, need, room and what limits it; those of
-// ToPlanOptions and BuildStepPlan.
+// RunPlans::Build.
 absl::Status CheckMemory(const v1::Assign& assign, const FileReader& read,
                          const std::optional<MemoryRoom>& accelerator = std::nullopt);
 

@@ -31,7 +31,8 @@ LinkMetrics& RunRecorder::Link(int source, int destination) {
 
 void RunRecorder::OnStep(const StepStats& stats, const v1::StepReport& report) {
   simulated_ ? metrics_->UntimedStep(report) : metrics_->Step(report);
-  StepCost& cost = recent_.emplace_back();
+  std::deque<StepCost>& recent = recent_[stats.compute_gaps.size()];
+  StepCost& cost = recent.emplace_back();
   cost.compute_seconds = stats.breakdown_seconds.compute();
   for (const absl::Duration gap : stats.compute_gaps) {
     cost.gap_seconds.push_back(static_cast<float>(absl::ToDoubleSeconds(gap)));
@@ -40,33 +41,40 @@ void RunRecorder::OnStep(const StepStats& stats, const v1::StepReport& report) {
   cost.messages = static_cast<double>(stats.messages);
   cost.staging_seconds = stats.breakdown_seconds.staging();
   cost.staged_bytes = stats.staged_bytes;
-  if (recent_.size() > kRecentSteps) recent_.pop_front();
+  if (recent.size() > kRecentSteps) recent.pop_front();
 }
 
-void RunRecorder::FillResult(v1::JobResult* result) const {
-  if (recent_.empty()) return;
+std::vector<const RunRecorder::StepCost*> RunRecorder::MiddleHalf(
+    const std::deque<StepCost>& costs) {
   std::vector<const StepCost*> steps;
-  for (const StepCost& cost : recent_) steps.push_back(&cost);
+  for (const StepCost& cost : costs) steps.push_back(&cost);
   std::sort(steps.begin(), steps.end(), [](const StepCost* a, const StepCost* b) {
     return a->compute_seconds < b->compute_seconds;
   });
   const size_t quarter = steps.size() / 4;
-  steps = {steps.begin() + quarter, steps.end() - quarter};
+  return {steps.begin() + quarter, steps.end() - quarter};
+}
 
-  std::vector<double> gaps(steps.front()->gap_seconds.size());
+void RunRecorder::FillResult(v1::JobResult* result) const {
   double software = 0;
   double messages = 0;
   double staging = 0;
   double staged_bytes = 0;
-  for (const StepCost* step : steps) {
-    for (size_t i = 0; i < gaps.size(); ++i) gaps[i] += step->gap_seconds[i];
-    software += step->exposed_software_seconds;
-    messages += step->messages;
-    staging += step->staging_seconds;
-    staged_bytes += step->staged_bytes;
-  }
-  for (const double seconds : gaps) {
-    result->add_compute_seconds(static_cast<float>(seconds / static_cast<double>(steps.size())));
+  for (const auto& [segments, costs] : recent_) {
+    const std::vector<const StepCost*> steps = MiddleHalf(costs);
+    std::vector<double> gaps(segments);
+    for (const StepCost* step : steps) {
+      for (size_t i = 0; i < gaps.size(); ++i) gaps[i] += step->gap_seconds[i];
+      software += step->exposed_software_seconds;
+      messages += step->messages;
+      staging += step->staging_seconds;
+      staged_bytes += step->staged_bytes;
+    }
+    const bool typical = segments == recent_.begin()->first;
+    auto* const seconds_of =
+        typical ? result->mutable_compute_seconds() : result->mutable_exchange_compute_seconds();
+    for (const double seconds : gaps)
+      seconds_of->Add(static_cast<float>(seconds / static_cast<double>(steps.size())));
   }
   // Every message costs its sender and its receiver; a rank receives as many as it sends.
   if (messages > 0) result->set_message_overhead_us(software * 1e6 / (2 * messages));

@@ -29,7 +29,8 @@ class RunRecorder : public CollectiveObserver {
 
   // Sets compute_seconds, message_overhead_us and staging_bytes_per_second of a typical step:
   // averages over the middle half of the steps by compute time, so that neither warm-up nor a
-  // hiccup of the host counts.
+  // hiccup of the host counts. Where steps are of two kinds, also exchange_compute_seconds, of
+  // those that have more compute segments.
   void FillResult(v1::JobResult* result) const;
 
  private:
@@ -42,15 +43,16 @@ class RunRecorder : public CollectiveObserver {
     double staging_seconds = 0;
     double staged_bytes = 0;
   };
-  static constexpr size_t kRecentSteps = 1000;  // enough for an average, and bounded
+  static constexpr size_t kRecentSteps = 1000;  // of a kind: enough for an average, and bounded
 
+  static std::vector<const StepCost*> MiddleHalf(const std::deque<StepCost>& costs);
   LinkMetrics& Link(int source, int destination);
 
   std::unique_ptr<RunMetrics> metrics_;
   const int rank_;
   const bool simulated_;
   std::map<std::pair<int, int>, LinkMetrics> links_;
-  std::deque<StepCost> recent_;
+  std::map<size_t, std::deque<StepCost>> recent_;  // by compute segments
 };
 
 }  // namespace edgetp

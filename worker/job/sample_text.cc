@@ -7,7 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
-#include "common/config/convert.h"
+#include "common/config/run_plans.h"
 #include "worker/job/sampler.h"
 
 namespace edgetp {
@@ -44,7 +44,7 @@ absl::StatusOr<int64_t> NextToken(const SampleParts& parts, const std::vector<in
   options.shape.sequence = static_cast<int>(context);
   options.batch = 1;
   ASSIGN_OR_RETURN(const StepPlan plan, BuildNextTokenPlan(options));
-  parts.group->BeginStep(-1, CollectiveEntries(plan.steps[parts.group->rank()]));
+  parts.group->BeginStep(-1, CollectiveEntries(ListOf(plan, parts.group->rank())));
   ASSIGN_OR_RETURN(const std::vector<float> logits,
                    parts.trainer->NextTokenLogits(absl::MakeConstSpan(tokens).last(context)));
   RETURN_IF_ERROR(parts.group->EndStep());
@@ -59,7 +59,7 @@ absl::StatusOr<int64_t> NextToken(const SampleParts& parts, const std::vector<in
 
 absl::StatusOr<v1::SampleReport> SampleText(const SampleParts& parts) {
   RETURN_IF_ERROR(CheckPrompt(*parts.task, parts.config->model().vocabulary()));
-  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(*parts.config));
+  ASSIGN_OR_RETURN(const PlanOptions options, ToInferenceOptions(*parts.config));
   std::vector<int64_t> tokens(parts.task->prompt().begin(), parts.task->prompt().end());
   const absl::Time begin = MonotonicNow();
   for (int i = 0; i < parts.task->tokens(); ++i) {

@@ -3,12 +3,14 @@
 #include <spdlog/spdlog.h>
 
 #include <cmath>
+#include <iterator>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
+#include "common/config/run_plans.h"
 #include "common/data/batches.h"
 #include "common/simulate/simulated_run.h"
 #include "worker/job/learning_rate.h"
@@ -21,18 +23,25 @@ namespace {
 struct ExpectedStep {
   std::vector<CollectiveStep> collectives;
   std::vector<absl::Duration> compute;
+};
+
+struct Expectations {
+  std::vector<ExpectedStep> steps;  // as RunPlans has them
+  ReplicaOptions replicas;
   bool measured = false;  // somebody charges by what the compute takes here
 };
 
-absl::StatusOr<ExpectedStep> ExpectStep(const v1::RunConfig& config, int rank) {
-  ASSIGN_OR_RETURN(const PlanOptions options, ToPlanOptions(config));
-  ASSIGN_OR_RETURN(const StepPlan plan, BuildStepPlan(options));
-  ExpectedStep expected;
-  expected.collectives = CollectiveEntries(plan.steps[rank]);
+absl::StatusOr<Expectations> Expect(const v1::RunConfig& config, int rank) {
+  ASSIGN_OR_RETURN(const RunPlans plans, RunPlans::Build(config));
+  Expectations expected;
+  ASSIGN_OR_RETURN(expected.replicas, ToReplicaOptions(config));
   const std::vector<DeviceOptions> devices = DeviceOptionsOf(config);
   expected.measured = devices.empty() && config.clock() == v1::CLOCK_SIMULATED;
-  if (devices.empty()) return expected;
-  expected.compute = SegmentDurations(plan.steps[rank], OfRank(devices, rank));
+  for (const StepPlan& plan : plans.all()) {
+    ExpectedStep& step = expected.steps.emplace_back();
+    step.collectives = CollectiveEntries(plan.steps[rank]);
+    if (!devices.empty()) step.compute = SegmentDurations(plan.steps[rank], OfRank(devices, rank));
+  }
   return expected;
 }
 
@@ -53,9 +62,10 @@ v1::StepReport ReportOf(const StepStats& stats, const StepResult& result, bool m
 
 class TrainLoop {
  public:
-  TrainLoop(const TrainLoopParts& parts, ExpectedStep expected)
+  TrainLoop(const TrainLoopParts& parts, Expectations expected)
       : parts_(parts),
         train_(parts.config->train()),
+        calendar_(*parts.config),
         windows_(CountEvaluationWindows(*parts.corpus, parts.config->model().sequence())),
         expected_(std::move(expected)) {}
 
@@ -70,16 +80,18 @@ class TrainLoop {
  private:
   bool reports() const { return parts_.group->rank() == 0; }
 
-  // After how many updates something that happens every `interval` steps, and at the end, is due.
-  bool Due(int done, int interval) const {
-    return done == train_.steps() || (interval > 0 && done % interval == 0);
+  bool ExchangesWeights(int done) const {
+    return expected_.replicas.exchange == Replicas::kWeights && calendar_.Meets(done);
   }
 
+  // Replicas read one part each of the micro-batch that they have together.
   std::vector<TokenBatch> DrawBatches(int step) const {
+    BatchKey key{.seed = parts_.config->seed(), .step = step};
+    if (expected_.replicas.replicated()) key.first_row = parts_.group->rank() * train_.batch();
     std::vector<TokenBatch> batches;
-    for (int micro_batch = 0; micro_batch < train_.micro_batches(); ++micro_batch) {
-      batches.push_back(TrainingBatch(*parts_.corpus, {parts_.config->seed(), step, micro_batch},
-                                      train_.batch(), parts_.config->model().sequence()));
+    for (; key.micro_batch < train_.micro_batches(); ++key.micro_batch) {
+      batches.push_back(
+          TrainingBatch(*parts_.corpus, key, train_.batch(), parts_.config->model().sequence()));
     }
     return batches;
   }
@@ -92,10 +104,10 @@ class TrainLoop {
     // The first step also loads code, plans kernels and touches memory: the verdict is about the
     // others.
     if (step == parts_.first_step && done < train_.steps()) parts_.group->ResetTotalFidelity();
-    const bool evaluates = Due(done, train_.eval_interval());
-    const bool checks = Due(done, train_.replica_check_interval());
+    const bool evaluates = calendar_.Due(done, train_.eval_interval());
+    const bool checks = calendar_.Due(done, train_.replica_check_interval());
     const bool saves =
-        Due(done, train_.has_checkpoint_interval() ? train_.checkpoint_interval() : 0);
+        calendar_.Due(done, train_.has_checkpoint_interval() ? train_.checkpoint_interval() : 0);
     if (evaluates) RETURN_IF_ERROR(EvaluateAfter(done, &report));
     if (checks) RETURN_IF_ERROR(parts_.trainer->CheckReplicas(step));
     parts_.sink->Step(stats, std::move(report));
@@ -106,9 +118,12 @@ class TrainLoop {
   absl::StatusOr<v1::StepReport> Update(int step, StepStats* stats) {
     const std::vector<TokenBatch> batches = DrawBatches(step);
     const double learning_rate = LearningRate(train_, step);
-    parts_.group->BeginStep(step, expected_.collectives, expected_.compute);
+    const bool exchanges = ExchangesWeights(step + 1);
+    const ExpectedStep& expected = exchanges ? expected_.steps.back() : expected_.steps.front();
+    parts_.group->BeginStep(step, expected.collectives, expected.compute);
     ASSIGN_OR_RETURN(const StepResult result,
                      parts_.trainer->TrainStep(step, batches, learning_rate));
+    if (exchanges) RETURN_IF_ERROR(parts_.trainer->OuterStep());
     RETURN_IF_ERROR(parts_.group->EndStep());
     if (!std::isfinite(result.loss)) {
       return absl::OutOfRangeError(absl::StrCat("train: the loss is not finite (step=", step + 1,
@@ -119,14 +134,15 @@ class TrainLoop {
     v1::StepReport report = ReportOf(*stats, result, expected_.measured);
     report.set_step(step + 1);
     report.set_learning_rate(learning_rate);
-    if (reports()) report.set_train_loss(result.loss);
+    if (reports() || expected_.replicas.replicated()) report.set_train_loss(result.loss);
     parts_.sink->EndStep(&report);
     return report;
   }
 
   absl::Status EvaluateAfter(int done, v1::StepReport* report) {
+    const int replicas = expected_.replicas.replicated() ? parts_.group->world_size() : 1;
     const int64_t count =
-        done == train_.steps() ? FinalWindows(train_, windows_) : train_.eval_windows();
+        done == train_.steps() ? FinalWindows(train_, windows_, replicas) : train_.eval_windows();
     ASSIGN_OR_RETURN(outcome_.evaluation, Evaluate(parts_, SpreadWindows(windows_, count)));
     if (!reports()) return absl::OkStatus();
     report->set_val_loss(outcome_.evaluation.loss());
@@ -134,11 +150,21 @@ class TrainLoop {
     return absl::OkStatus();
   }
 
+  // Of a checkpoint, on rank 0.
+  absl::StatusOr<std::vector<NamedTensor>> CollectTensors() {
+    ASSIGN_OR_RETURN(
+        std::vector<NamedTensor> tensors,
+        parts_.trainer->ExportWeights(/*optimizer_state=*/true, Bytes("collecting weights")));
+    ASSIGN_OR_RETURN(std::vector<NamedTensor> residuals,
+                     parts_.group->feedback().Gather(parts_.group));
+    std::move(residuals.begin(), residuals.end(), std::back_inserter(tensors));
+    return tensors;
+  }
+
   // What cannot be saved ends no run: the one before it is still there, and the next may succeed.
   absl::Status SaveAfter(int done) {
     const bool last = done == train_.steps();
-    auto tensors =
-        parts_.trainer->ExportWeights(/*optimizer_state=*/true, Bytes("collecting weights"));
+    auto tensors = CollectTensors();
     RETURN_IF_ERROR(parts_.control->aborted());
     if (!tensors.ok()) {
       outcome_.checkpoint = AnnotateBlame(tensors.status(), "save checkpoint");
@@ -171,8 +197,9 @@ class TrainLoop {
 
   const TrainLoopParts& parts_;
   const v1::TrainConfig& train_;
+  const Calendar calendar_;
   const int64_t windows_;  // of the validation split
-  const ExpectedStep expected_;
+  const Expectations expected_;
   TrainOutcome outcome_;
 };
 
@@ -185,7 +212,7 @@ absl::StatusOr<TrainOutcome> Train(const TrainLoopParts& parts) {
         absl::StrCat("train: nothing to do: the checkpoint is of step ", parts.first_step,
                      ", and the run has ", steps));
   }
-  ASSIGN_OR_RETURN(ExpectedStep expected, ExpectStep(*parts.config, parts.group->rank()));
+  ASSIGN_OR_RETURN(Expectations expected, Expect(*parts.config, parts.group->rank()));
   return TrainLoop(parts, std::move(expected)).Run();
 }
 

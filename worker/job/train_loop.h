@@ -1,6 +1,7 @@
-// The training loop of one rank. All ranks run the same loop on the same batches; rank 0 alone
-// reports losses and saves. Whatever comes between two steps ends with a barrier, so that the next
-// step begins for all ranks at once, and has none of its time.
+// The training loop of one rank. All ranks run the same loop: on the same batches, or, where each
+// has a replica, on its part of them. Rank 0 alone saves, and reports losses but those of replicas.
+// Whatever comes between two steps ends with a barrier, so that the next step begins for all ranks
+// at once, and has none of its time.
 #pragma once
 
 #include <optional>

@@ -26,6 +26,7 @@ absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config,
   ASSIGN_OR_RETURN(options.shape, ToModelShape(model));
   ASSIGN_OR_RETURN(options.pattern, Pattern::Parse(config.pattern(), options.shape.layers));
   ASSIGN_OR_RETURN(options.overlap, ToOverlap(config));
+  ASSIGN_OR_RETURN(options.replicas, ToReplicaOptions(config));
   options.gelu = model.gelu() == v1::GELU_ERF ? GeluKind::kErf : GeluKind::kTanh;
   options.init = model.init() == v1::INIT_TORCH ? InitKind::kTorch : InitKind::kGpt2;
   options.merge = ToMergeKind(config.merge());

@@ -10,7 +10,7 @@
 namespace edgetp {
 
 // `config` has every default filled and its vocabulary set.
-// Errors: those of ToModelShape and Pattern::Parse.
+// Errors: those of ToModelShape, Pattern::Parse, ToOverlap and ToReplicaOptions.
 absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config,
                                                 const std::string& device);
 

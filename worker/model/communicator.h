@@ -1,5 +1,9 @@
 // The model's only way out: reduce a buffer over all ranks, or bring its parts to rank 0. Implemented
 // by worker/ over gRPC and by tests in one process.
+// Of what a plan can say (CollectiveStep), workers execute the all-reduces of all ranks. Groups and
+// messages are simulated alone, because no model needs them yet. A model that did would lack: a group
+// in these calls, the number of a collective within its group on the wire (now within the job), and a
+// buffer that a message fills in place of one that is summed.
 #pragma once
 
 #include "absl/status/status.h"
@@ -48,6 +52,22 @@ class Communicator {
   // passes from BeginStaging until Start, and from Wait until EndStaging. For who keeps accounts.
   virtual void BeginStaging() {}
   virtual void EndStaging() {}
+};
+
+// That of a model which one rank has by itself: there is nobody to sum with.
+class Alone final : public Communicator {
+ public:
+  int rank() const override { return 0; }
+  int world_size() const override { return 1; }
+  absl::Status AllReduce(const CollectiveTag&, absl::Span<float>) override { return Nobody(); }
+  absl::Status Gather(const CollectiveTag&, absl::Span<const int64_t>, absl::Span<float>) override {
+    return Nobody();
+  }
+
+ private:
+  static absl::Status Nobody() {
+    return absl::InternalError("a model on one rank has nobody to exchange with");
+  }
 };
 
 }  // namespace edgetp

@@ -16,34 +16,38 @@ at::Generator MakeGenerator(const torch::Device& device, uint64_t seed) {
   return generator;
 }
 
-// A group of rows is masked as it is within its micro-batch, so that cutting changes no result: the
-// mask is that of the whole micro-batch, and each group takes its rows.
-torch::Tensor EmptyMask(const torch::Tensor& x, const ForwardPass& pass) {
-  const auto options = x.options().requires_grad(false);
-  if (pass.all_rows == 0) return torch::empty_like(x, options);
-  std::vector<int64_t> sizes = x.sizes().vec();
-  sizes[0] = sizes[0] / pass.batch * pass.all_rows;
-  return torch::empty(sizes, options);
+torch::Tensor Draw(uint64_t key, double keep, torch::Tensor mask) {
+  return mask.bernoulli_(keep, MakeGenerator(mask.device(), key)).div_(keep);
 }
 
-torch::Tensor OfTheseRows(const torch::Tensor& mask, const torch::Tensor& x,
-                          const ForwardPass& pass) {
-  if (pass.all_rows == 0) return mask;
-  return mask.narrow(0, x.size(0) / pass.batch * pass.first_row, x.size(0));
+torch::Tensor MaskOf(const torch::Tensor& x, const ForwardPass& pass, uint64_t key) {
+  const double keep = 1 - pass.dropout;
+  const auto options = x.options().requires_grad(false);
+  if (pass.all_rows == 0) return Draw(key, keep, torch::empty_like(x, options));
+  const int64_t per_sequence = x.size(0) / pass.batch;
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes[0] = per_sequence * pass.all_rows;
+  const torch::Tensor whole = pass.masks->Whole(key, keep, sizes, options);
+  if (pass.first_row + pass.batch == pass.all_rows) pass.masks->Drop(key);  // the last group
+  return whole.narrow(0, per_sequence * pass.first_row, x.size(0));
 }
 
 torch::Tensor Drop(const torch::Tensor& x, const ForwardPass& pass, int layer, DropoutSite site,
                    uint64_t owner) {
   if (pass.dropout == 0) return x;
-  const uint64_t key = RandomBits(pass.dropout_key, static_cast<uint64_t>(layer + 1),
-                                  static_cast<uint64_t>(site), owner);
-  const double keep = 1 - pass.dropout;
-  torch::Tensor mask = EmptyMask(x, pass);
-  mask.bernoulli_(keep, MakeGenerator(x.device(), key)).div_(keep);
-  return x * OfTheseRows(mask, x, pass);
+  return x * MaskOf(x, pass,
+                    RandomBits(pass.dropout_key, static_cast<uint64_t>(layer + 1),
+                               static_cast<uint64_t>(site), owner));
 }
 
 }  // namespace
+
+torch::Tensor DropoutMasks::Whole(uint64_t key, double keep, const std::vector<int64_t>& sizes,
+                                  const torch::TensorOptions& options) {
+  torch::Tensor& mask = masks_[key];
+  if (!mask.defined()) mask = Draw(key, keep, torch::empty(sizes, options));
+  return mask;
+}
 
 torch::Tensor DropReplicated(const torch::Tensor& x, const ForwardPass& pass, int layer,
                              DropoutSite site) {

@@ -3,10 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "common/plan/step_plan.h"
 
 namespace edgetp {
+
+class DropoutMasks;
+class GradientBuckets;
 
 struct ForwardPass {
   Phase phase = Phase::kEvaluate;  // kForward or kEvaluate
@@ -14,10 +18,12 @@ struct ForwardPass {
   int64_t sequence = 0;            // T of this pass: may be shorter than the position table
   double dropout = 0;              // probability that an element is dropped; 0 when evaluating
   uint64_t dropout_key = 0;        // of (seed, step, micro-batch)
-  // Of a group of rows (overlap ROWS): its `batch` sequences are those from `first_row` on, of the
-  // `all_rows` of its micro-batch. 0: all of them.
+  // Of a group of rows (overlap ROWS) or a replica: its `batch` sequences are those from
+  // `first_row` on, of the `all_rows` of its micro-batch. 0: all of them.
   int64_t first_row = 0;
   int64_t all_rows = 0;
+  std::shared_ptr<DropoutMasks> masks;  // of a group of rows: those of all groups
+  GradientBuckets* buckets = nullptr;  // told when the backward pass leaves a stage; may be null
 };
 
 }  // namespace edgetp

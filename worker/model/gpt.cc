@@ -1,10 +1,12 @@
 #include "worker/model/gpt.h"
 
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "worker/model/dropout.h"
+#include "worker/model/gradient_buckets.h"
 #include "worker/model/tensor_parallel_region.h"
 
 namespace edgetp {
@@ -58,12 +60,17 @@ Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelCon
 std::vector<RowGroup> Gpt::Embedded(const torch::Tensor& tokens, const ForwardPass& pass) const {
   const int count = pass.phase == Phase::kForward ? groups_ : 1;
   std::vector<RowGroup> groups;
+  const auto masks = std::make_shared<DropoutMasks>();
   for (int i = 0; i < count; ++i) {
     const Range rows = RowsOfGroup(static_cast<int>(pass.batch), count, i);
     RowGroup group{pass};
-    group.pass.batch = rows.size();
-    group.pass.first_row = rows.begin;
-    if (count > 1) group.pass.all_rows = pass.batch;
+    group.begin = rows.begin;
+    if (count > 1) {
+      group.pass.batch = rows.size();
+      group.pass.first_row = rows.begin;
+      group.pass.all_rows = pass.batch;
+      group.pass.masks = masks;
+    }
     const torch::Tensor embedded =
         vocabulary_.Embed(tokens.narrow(0, rows.begin, rows.size()), group.pass);
     group.stream.x = DropReplicated(embedded, group.pass, -1, DropoutSite::kEmbedding);
@@ -91,8 +98,9 @@ torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& target
   torch::Tensor loss;
   for (size_t i = 0; i < groups.size(); ++i) {
     const ForwardPass& rows = groups[i].pass;
-    const torch::Tensor of_group = vocabulary_.Loss(
-        final_norm_(walk.Complete(i)), targets.narrow(0, rows.first_row, rows.batch), rows);
+    const torch::Tensor hidden = final_norm_(EnterStage(walk.Complete(i), rows.buckets));
+    const torch::Tensor of_group =
+        vocabulary_.Loss(hidden, targets.narrow(0, groups[i].begin, rows.batch), rows);
     if (groups.size() == 1) return of_group;
     const double share = static_cast<double>(rows.batch) / static_cast<double>(pass.batch);
     loss = loss.defined() ? torch::add(loss, of_group, share) : of_group * share;

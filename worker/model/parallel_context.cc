@@ -4,45 +4,19 @@ namespace edgetp {
 
 void ParallelContext::AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor) {
   if (world_size_ == 1) return;
-  const int64_t count = tensor.numel();
-  if (tensor.device().is_cpu()) {
-    ReduceHost(tag, tensor.data_ptr<float>(), count);
-    return;
-  }
-  torch::NoGradGuard no_grad;
-  // The copy would wait for it, too: what the accelerator still has to do is computing.
-  torch::cuda::synchronize(tensor.device().index());
-  communicator_->BeginStaging();
-  if (!staging_.defined() || staging_.numel() < count) {
-    staging_ =
-        torch::empty({count}, torch::TensorOptions().dtype(torch::kFloat).pinned_memory(true));
-  }
-  const torch::Tensor host = staging_.narrow(0, 0, count);
-  const torch::Tensor device = tensor.detach().view({count});
-  host.copy_(device);
-  ReduceHost(tag, host.data_ptr<float>(), count);
-  device.copy_(host);
-  communicator_->EndStaging();
+  const Staged staged = Stage(tensor);
+  if (status_.ok()) status_ = communicator_->AllReduce(tag, staged.values);
+  if (!status_.ok()) throw CollectiveError();
+  Unstage(tensor, staged);
 }
 
 ParallelContext::Pending ParallelContext::Start(const CollectiveTag& tag,
                                                 const torch::Tensor& tensor) {
   Pending pending{tensor};
   if (world_size_ == 1) return pending;
-  const auto count = static_cast<size_t>(tensor.numel());
-  torch::Tensor source = tensor;
-  if (!tensor.device().is_cpu()) {
-    torch::NoGradGuard no_grad;
-    torch::cuda::synchronize(tensor.device().index());
-    communicator_->BeginStaging();
-    pending.host = torch::empty(tensor.sizes(),
-                                torch::TensorOptions().dtype(torch::kFloat).pinned_memory(true));
-    pending.host.copy_(tensor.detach());
-    source = pending.host;
-  }
+  pending.staged = Stage(tensor);
   if (status_.ok()) {
-    const absl::StatusOr<int64_t> handle =
-        communicator_->Start(tag, absl::MakeSpan(source.data_ptr<float>(), count));
+    const absl::StatusOr<int64_t> handle = communicator_->Start(tag, pending.staged.values);
     status_ = handle.status();
     pending.handle = handle.value_or(0);
   }
@@ -52,15 +26,41 @@ ParallelContext::Pending ParallelContext::Start(const CollectiveTag& tag,
 
 void ParallelContext::Finish(const Pending& pending) {
   if (world_size_ == 1) return;
-  // The copy back would wait for it, too: what the accelerator still has to do is computing.
-  if (pending.host.defined()) torch::cuda::synchronize(pending.tensor.device().index());
+  if (pending.staged.buffer.defined()) Synchronize(pending.tensor);
   const absl::Status status = communicator_->Wait(pending.handle);  // of a failed group, too
   if (status_.ok()) status_ = status;
   if (!status_.ok()) throw CollectiveError();
-  if (!pending.host.defined()) return;
+  Unstage(pending.tensor, pending.staged);
+}
+
+// The copy that follows would wait for it, too: what the accelerator still has to do is computing.
+void ParallelContext::Synchronize(const torch::Tensor& tensor) {
+  torch::cuda::synchronize(tensor.device().index());
+}
+
+ParallelContext::Staged ParallelContext::Stage(const torch::Tensor& tensor) {
+  const int64_t count = tensor.numel();
+  Staged staged;
+  torch::Tensor host = tensor;
+  if (!tensor.device().is_cpu()) {
+    torch::NoGradGuard no_grad;
+    Synchronize(tensor);
+    communicator_->BeginStaging();
+    staged.buffer = staging_.Take(count);
+    host = staged.buffer.narrow(0, 0, count);
+    host.copy_(tensor.detach().view({count}));
+  }
+  staged.values = absl::MakeSpan(host.data_ptr<float>(), static_cast<size_t>(count));
+  return staged;
+}
+
+void ParallelContext::Unstage(const torch::Tensor& tensor, const Staged& staged) {
+  if (!staged.buffer.defined()) return;
   torch::NoGradGuard no_grad;
-  pending.tensor.detach().copy_(pending.host);
+  const int64_t count = tensor.numel();
+  tensor.detach().view({count}).copy_(staged.buffer.narrow(0, 0, count));
   communicator_->EndStaging();
+  staging_.Return(staged.buffer);
 }
 
 void ParallelContext::Abandon(const Pending& pending) {
@@ -74,12 +74,6 @@ void ParallelContext::Gather(const CollectiveTag& tag, const std::vector<int64_t
     const auto size = static_cast<size_t>(host.numel());
     status_ = communicator_->Gather(tag, counts, absl::MakeSpan(host.data_ptr<float>(), size));
   }
-  if (!status_.ok()) throw CollectiveError();
-}
-
-void ParallelContext::ReduceHost(const CollectiveTag& tag, float* data, int64_t count) {
-  if (status_.ok())
-    status_ = communicator_->AllReduce(tag, absl::MakeSpan(data, static_cast<size_t>(count)));
   if (!status_.ok()) throw CollectiveError();
 }
 

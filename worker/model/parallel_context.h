@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "common/plan/shard_map.h"
 #include "worker/model/communicator.h"
 #include "worker/model/deferred_products.h"
+#include "worker/model/staging_pool.h"
 #include "worker/model/torch.h"
 
 namespace edgetp {
@@ -30,7 +32,8 @@ class ParallelContext {
         rank_(communicator->rank()),
         world_size_(communicator->world_size()),
         shard_(shard),
-        products_(defers_weight_gradients) {}
+        products_(defers_weight_gradients),
+        staging_(torch::TensorOptions().dtype(torch::kFloat).pinned_memory(true)) {}
 
   int rank() const { return rank_; }
   int world_size() const { return world_size_; }
@@ -45,9 +48,13 @@ class ParallelContext {
   // The same in two calls: what is computed between them hides the exchange. Nothing may touch or
   // free `tensor` until Finish or Abandon; one of them must be called once for each Start that did not
   // throw. Throws as AllReduce does.
+  struct Staged {
+    torch::Tensor buffer;      // of staging_, where the tensor is an accelerator's
+    absl::Span<float> values;  // what is exchanged: there, or of the tensor itself
+  };
   struct Pending {
     torch::Tensor tensor;
-    torch::Tensor host;  // where the tensor is an accelerator's: its copy
+    Staged staged;
     int64_t handle = 0;
   };
   Pending Start(const CollectiveTag& tag, const torch::Tensor& tensor);
@@ -68,14 +75,17 @@ class ParallelContext {
   const absl::Status& status() const { return status_; }
 
  private:
-  void ReduceHost(const CollectiveTag& tag, float* data, int64_t count);
+  // Between a tensor and the host memory through which it is exchanged: its own, on a CPU.
+  Staged Stage(const torch::Tensor& tensor);
+  void Unstage(const torch::Tensor& tensor, const Staged& staged);
+  static void Synchronize(const torch::Tensor& tensor);
 
   Communicator* const communicator_;
   const int rank_;
   const int world_size_;
   const Shard shard_;
   DeferredProducts products_;
-  torch::Tensor staging_;  // pinned; grows to the largest tensor that was reduced
+  StagingPool staging_;
   absl::Status status_;
 };
 

@@ -1,12 +1,14 @@
 // A rank's parameters, gradients and optimizer moments in four flat buffers, so that optimizer,
 // clipping and gradient sync each touch a few long ranges instead of many short tensors. Parameters
-// of one kind lie together.
+// of one kind lie together, or, in a replica, those whose gradients one stage of the backward pass
+// completes.
 #pragma once
 
 #include <map>
 #include <string>
 #include <vector>
 
+#include "common/plan/data_parallel.h"
 #include "common/plan/parameters.h"
 #include "worker/model/torch.h"
 
@@ -19,6 +21,7 @@ struct Parameter {
       gradient;  // this and the rest are views of the flat buffers, in the rank's local shape
   torch::Tensor exp_avg;
   torch::Tensor exp_avg_sq;
+  torch::Tensor outer_momentum;  // undefined unless replicas exchange weights
 };
 
 // A range of the flat buffers. Its length on a replicated range is the same on all ranks.
@@ -34,9 +37,10 @@ struct ParameterRange {
 
 class ParameterStore {
  public:
-  // What `specs` own, all zeros. Throws what LibTorch throws.
+  // What `specs` own, all zeros. `replicas`: what the ranks exchange if each has all of it (specs
+  // are Replicated then). Throws what LibTorch throws.
   ParameterStore(const std::vector<ParameterSpec>& specs, const Shard& shard,
-                 const torch::Device& device);
+                 const torch::Device& device, Replicas replicas = Replicas::kNone);
 
   const std::vector<Parameter>& parameters() const {
     return parameters_;
@@ -47,14 +51,19 @@ class ParameterStore {
   // Its tensor, or an undefined one: how a model without biases reads its biases.
   torch::Tensor Value(const std::string& name) const;
 
-  // Flat, float32, of equal length.
+  // Flat, float32, of equal length. In a replica the gradients are in the order in which a backward
+  // pass completes them.
   const torch::Tensor& values() const { return values_; }
   const torch::Tensor& gradients() const { return gradients_; }
   const torch::Tensor& exp_avg() const { return exp_avg_; }
   const torch::Tensor& exp_avg_sq() const { return exp_avg_sq_; }
+  // Where replicas exchange weights, else undefined: those that they had in common last, and the
+  // momentum of the outer optimizer.
+  const torch::Tensor& common() const { return common_; }
+  const torch::Tensor& outer_momentum() const { return outer_momentum_; }
 
  private:
-  torch::Tensor values_, gradients_, exp_avg_, exp_avg_sq_;
+  torch::Tensor values_, gradients_, exp_avg_, exp_avg_sq_, common_, outer_momentum_;
   std::vector<Parameter> parameters_;
   std::vector<ParameterRange> ranges_;
   std::map<std::string, size_t> index_;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "worker/model/gradient_buckets.h"
+
 namespace edgetp {
 
 void RegionWalk::Run() {
@@ -25,6 +27,7 @@ void RegionWalk::RunRound(const Region& region, RowGroup& group, size_t lag) {
   for (const PlacedStage& placed : region.stages) {
     const Block& block = *blocks_[placed.layer];
     const StagePart part = placed.stage.part;
+    group.stream.x = EnterStage(group.stream.x, group.pass.buckets);
     torch::Tensor partial = block.Compute(part, group.stream, group.pass);
     if (!partial.defined()) continue;
     if (lag == 1) {

@@ -23,7 +23,8 @@ namespace edgetp {
 
 // A group of rows on its way through the model.
 struct RowGroup {
-  ForwardPass pass;  // of these rows
+  ForwardPass pass;   // of these rows
+  int64_t begin = 0;  // of these rows in the pass that was cut
   ResidualStream stream;
 };
 

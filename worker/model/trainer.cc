@@ -13,8 +13,10 @@
 #include "worker/model/adamw.h"
 #include "worker/model/device.h"
 #include "worker/model/gpt.h"
+#include "worker/model/gradient_buckets.h"
 #include "worker/model/graph_node.h"
 #include "worker/model/init.h"
+#include "worker/model/outer_step.h"
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
 #include "worker/model/replica_check.h"
@@ -57,6 +59,17 @@ absl::StatusOr<torch::Device> ParseDevice(const std::string& text) {
                               absl::StrJoin(present, ", ")));
 }
 
+absl::Status CheckReplica(const TrainerOptions& options) {
+  const std::vector<PatternBlock>& blocks = options.pattern.blocks();
+  const bool plain = std::all_of(blocks.begin(), blocks.end(), [](const PatternBlock& block) {
+    return block.kind == BlockKind::kTensorParallel;
+  });
+  if (plain && options.split.empty() && !options.vocabulary_parallel &&
+      options.overlap.kind == OverlapKind::kNone)
+    return absl::OkStatus();
+  return Invalid("a replica has blocks of t alone, no split, no overlap and all of the vocabulary");
+}
+
 absl::Status CheckOptions(const TrainerOptions& options) {
   const ModelShape& shape = options.shape;
   const std::pair<const char*, int> sizes[] = {{"layers", shape.layers},
@@ -79,7 +92,7 @@ absl::Status CheckOptions(const TrainerOptions& options) {
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Invalid(absl::StrCat("dropout=", options.dropout, ": must be in [0, 1)"));
   }
-  return absl::OkStatus();
+  return options.replicas.replicated() ? CheckReplica(options) : absl::OkStatus();
 }
 
 absl::Status CheckTokens(const ModelShape& shape, absl::Span<const int64_t> tokens,
@@ -110,7 +123,23 @@ absl::Status CheckBatch(const ModelShape& shape, const TokenBatch& batch) {
 }
 
 std::vector<ParameterSpec> SpecsOf(const TrainerOptions& options) {
-  return Gpt2Parameters(options.shape, options.pattern, options.vocabulary_parallel);
+  std::vector<ParameterSpec> specs =
+      Gpt2Parameters(options.shape, options.pattern, options.vocabulary_parallel);
+  return options.replicas.replicated() ? Replicated(std::move(specs)) : specs;
+}
+
+// Of every rank.
+absl::StatusOr<std::vector<Shard>> ShardsOf(const TrainerOptions& options, int world_size) {
+  if (!options.replicas.replicated())
+    return BuildShardMap(options.shape, world_size, options.split, options.vocabulary_parallel);
+  ASSIGN_OR_RETURN(const std::vector<Shard> whole, BuildShardMap(options.shape, 1, {}));
+  return std::vector<Shard>(world_size, whole[0]);
+}
+
+// Where a replica's micro-batches lie in those of all ranks: what the masks of dropout go by.
+void PlaceRows(const ParallelContext& ranks, ForwardPass* pass) {
+  pass->first_row = ranks.rank() * pass->batch;
+  pass->all_rows = ranks.world_size() * pass->batch;
 }
 
 // A backward pass that fails leaves products for weights behind.
@@ -128,13 +157,17 @@ class GptTrainer : public Trainer {
         device_(device),
         context_(communicator, shards[communicator->rank()],
                  options.overlap.DefersWeightGradients(communicator->world_size())),
-        store_(SpecsOf(options), context_.shard(), device),
+        apart_(&alone_, context_.shard()),
+        within_(options.replicas.replicated() ? apart_ : context_),
+        completed_(CompletedElements(SpecsOf(options))),
+        store_(SpecsOf(options), context_.shard(), device, options.replicas.exchange),
         weights_(SpecsOf(options), shards, &context_, &store_),
-        model_(options_, store_, &context_) {
+        model_(options_, store_, &within_) {
     for (const Parameter& parameter : store_.parameters()) {
       TakeShard(InitialValue(parameter.spec, options.shape, options.init, options.seed),
                 parameter.spec, context_.shard(), parameter.value);
     }
+    if (exchanges_weights()) BeginOuterSteps(store_);
   }
 
   absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
@@ -146,6 +179,14 @@ class GptTrainer : public Trainer {
     }
     return Run<absl::StatusOr<StepResult>>(
         "training step", [&] { return Step(step, micro_batches, learning_rate); });
+  }
+
+  absl::Status OuterStep() override {
+    if (!exchanges_weights()) return Trainer::OuterStep();
+    return Run<absl::Status>("outer step", [&] {
+      TakeOuterStep(options_.replicas, context_, store_);
+      return absl::OkStatus();
+    });
   }
 
   absl::StatusOr<double> Evaluate(const TokenBatch& batch) override {
@@ -179,13 +220,22 @@ class GptTrainer : public Trainer {
   }
 
   absl::Status LoadWeights(const std::vector<NamedTensor>& tensors) override {
-    return Run<absl::Status>("loading weights",
-                             [&] { return weights_.Load(tensors, {kWeightSet}); });
+    return Run<absl::Status>("loading weights", [&] {
+      const absl::Status loaded = weights_.Load(tensors, {kWeightSet});
+      if (loaded.ok() && exchanges_weights()) BeginOuterSteps(store_);
+      return loaded;
+    });
   }
 
   absl::Status LoadOptimizerState(const std::vector<NamedTensor>& tensors) override {
     return Run<absl::Status>("loading optimizer state", [&] {
-      return weights_.Load(tensors, {kMomentSets[0], kMomentSets[1]});
+      std::vector<TensorSet> sets = {kMomentSets[0], kMomentSets[1]};
+      const auto of_outer = [](const NamedTensor& tensor) {
+        return tensor.name.rfind(kOuterSet.prefix, 0) == 0;
+      };
+      if (exchanges_weights() && std::any_of(tensors.begin(), tensors.end(), of_outer))
+        sets.push_back(kOuterSet);
+      return weights_.Load(tensors, sets);
     });
   }
 
@@ -193,6 +243,7 @@ class GptTrainer : public Trainer {
                                                          const ByteProgress& progress) override {
     std::vector<TensorSet> sets = {kWeightSet};
     if (optimizer_state) sets.insert(sets.end(), std::begin(kMomentSets), std::end(kMomentSets));
+    if (optimizer_state && exchanges_weights()) sets.push_back(kOuterSet);
     return Run<absl::StatusOr<std::vector<NamedTensor>>>(
         "exporting weights", [&] { return weights_.Gather(sets, progress); });
   }
@@ -207,6 +258,12 @@ class GptTrainer : public Trainer {
   }
 
  private:
+  bool exchanges_weights() const { return options_.replicas.exchange == Replicas::kWeights; }
+  // Of every step.
+  bool exchanges_gradients() const {
+    return options_.replicas.exchange == Replicas::kGradients && context_.world_size() > 1;
+  }
+
   // After a failed collective the ranks are out of step: nothing can be computed any more.
   template <typename Result, typename Body>
   Result Run(const char* what, Body body) {
@@ -217,11 +274,21 @@ class GptTrainer : public Trainer {
   StepResult Step(int step, absl::Span<const TokenBatch> micro_batches, double learning_rate) {
     store_.gradients().zero_();
     StepResult result;
+    GradientBuckets buckets(store_.gradients(), completed_,
+                            ElementsPerBucket(options_.replicas.bucket_bytes), &context_);
     for (size_t i = 0; i < micro_batches.size(); ++i) {
-      const uint64_t key = RandomBits(options_.seed, static_cast<uint64_t>(step), i);
-      result.loss +=
-          ForwardBackward(micro_batches[i], key, 1.0 / static_cast<double>(micro_batches.size()));
+      const TokenBatch& batch = micro_batches[i];
+      ForwardPass pass{.phase = Phase::kForward,
+                       .batch = batch.batch,
+                       .sequence = batch.sequence,
+                       .dropout = options_.dropout,
+                       .dropout_key = RandomBits(options_.seed, static_cast<uint64_t>(step), i)};
+      if (options_.replicas.replicated()) PlaceRows(context_, &pass);
+      const bool completes = i + 1 == micro_batches.size();
+      if (completes && exchanges_gradients()) pass.buckets = &buckets;
+      result.loss += ForwardBackward(batch, pass, 1.0 / static_cast<double>(micro_batches.size()));
     }
+    if (exchanges_gradients()) buckets.Finish();
     SyncGradients();
     AdamWUpdate update{.step = step, .learning_rate = learning_rate};
     result.gradient_norm = GradientNorm();
@@ -233,19 +300,16 @@ class GptTrainer : public Trainer {
     return result;
   }
 
-  // Adds the micro-batch's share to the gradients. Returns its share of the loss.
-  double ForwardBackward(const TokenBatch& batch, uint64_t dropout_key, double share) {
-    const ForwardPass pass{.phase = Phase::kForward,
-                           .batch = batch.batch,
-                           .sequence = batch.sequence,
-                           .dropout = options_.dropout,
-                           .dropout_key = dropout_key};
+  // Adds the micro-batch's share to the gradients. Returns its share of the loss. The sum of the
+  // replicas' gradients is their mean, because each of them has its share of it.
+  double ForwardBackward(const TokenBatch& batch, const ForwardPass& pass, double share) {
+    const double part = exchanges_gradients() ? share / context_.world_size() : share;
     const torch::Tensor loss =
         model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass);
-    const DropAtEnd drops_products{context_.products()};
+    const DropAtEnd drops_products{within_.products()};
     RunBackwardOnThisThread();
-    loss.backward(torch::full_like(loss, share, torch::TensorOptions().requires_grad(false)));
-    if (!context_.products().empty())
+    loss.backward(torch::full_like(loss, part, torch::TensorOptions().requires_grad(false)));
+    if (!within_.products().empty())
       throw std::logic_error("a backward pass ended without the sum of a region's gradient");
     return loss.item<double>() * share;
   }
@@ -265,11 +329,11 @@ class GptTrainer : public Trainer {
   double GradientNorm() {
     torch::Tensor squares = torch::zeros({1}, store_.gradients().options());
     for (const ParameterRange& range : store_.ranges()) {
-      if (range.size == 0 || (!range.sharded && context_.rank() != 0)) continue;
+      if (range.size == 0 || (!range.sharded && within_.rank() != 0)) continue;
       const torch::Tensor gradient = range.Of(store_.gradients());
       squares += torch::dot(gradient, gradient);
     }
-    context_.AllReduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, squares);
+    within_.AllReduce({TrafficClass::kScalar, Phase::kOptimizer, -1}, squares);
     return std::sqrt(squares.item<double>());
   }
 
@@ -282,7 +346,11 @@ class GptTrainer : public Trainer {
 
   const TrainerOptions options_;
   const torch::Device device_;
-  ParallelContext context_;
+  ParallelContext context_;  // of all ranks
+  Alone alone_;
+  ParallelContext apart_;    // of a replica, which is a model on one rank
+  ParallelContext& within_;  // that of the model
+  const std::vector<int64_t> completed_;
   ParameterStore store_;
   WeightExchange weights_;
   const Gpt model_;
@@ -295,9 +363,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& o
   RETURN_IF_ERROR(CheckOptions(options));
   ASSIGN_OR_RETURN(const torch::Device device, ParseDevice(options.device));
   if (!device.is_cpu()) ComputeDeterministically();
-  ASSIGN_OR_RETURN(const std::vector<Shard> shards,
-                   BuildShardMap(options.shape, communicator->world_size(), options.split,
-                                 options.vocabulary_parallel));
+  ASSIGN_OR_RETURN(const std::vector<Shard> shards, ShardsOf(options, communicator->world_size()));
   using Result = absl::StatusOr<std::unique_ptr<Trainer>>;
   return Guard<Result>("building the model", nullptr, [&]() -> Result {
     return std::make_unique<GptTrainer>(options, shards, device, communicator);

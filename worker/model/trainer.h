@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "common/data/named_tensor.h"
 #include "common/data/token_batch.h"
+#include "common/plan/data_parallel.h"
 #include "common/plan/model_shape.h"
 #include "common/plan/optimizer.h"
 #include "common/plan/overlap.h"
@@ -41,11 +42,17 @@ struct TrainerOptions {
   std::string device = "cpu";  // cpu, cuda:0
   AdamWOptions adamw;
   double clip_norm = 0;  // 0: no clipping
+  // Where every rank has a replica of the whole model: what they exchange. Blocks of t alone,
+  // without split, overlap or shared vocabulary.
+  ReplicaOptions replicas;
 };
 
 struct StepResult {
-  double loss = 0;           // mean over micro-batches and tokens, the same on all ranks
-  double gradient_norm = 0;  // of the whole model, before clipping
+  // Mean over micro-batches and tokens, the same on all ranks; of replicas, of this one's batches.
+  double loss = 0;
+  // Of the whole model, before clipping, the same on all ranks; where replicas exchange weights, of
+  // this one's gradients.
+  double gradient_norm = 0;
 };
 
 // Told how many bytes of how many are done. May be null.
@@ -60,10 +67,19 @@ class Trainer {
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainerOptions& options,
                                                          Communicator* communicator);
 
-  // One optimizer update over all micro-batches. All-reduces in exactly the order of BuildStepPlan.
+  // One optimizer update over all micro-batches. All-reduces in exactly the order of BuildStepPlan;
+  // replicas in that of BuildDataPlan, or not at all. A replica's micro-batches are its part of
+  // those of the step: rows from rank * batch on.
   // `step` (0-based) keys dropout and the optimizer's bias correction.
   virtual absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
                                                double learning_rate) = 0;
+
+  // Where replicas exchange weights: what they have moved since the last time becomes one step of
+  // the outer optimizer, after which all have the same weights. One all-reduce (BuildLocalPlans).
+  // Errors: FailedPrecondition for other ranks.
+  virtual absl::Status OuterStep() {
+    return absl::FailedPreconditionError("outer step: the ranks exchange no weights");
+  }
 
   // Mean cross-entropy, dropout off. All-reduces in the order of BuildEvaluationPlan.
   virtual absl::StatusOr<double> Evaluate(const TokenBatch& batch) = 0;
@@ -83,14 +99,15 @@ class Trainer {
 
   // Gathers full tensors (slices of class control; every rank must call, rank 0 gets them, others an
   // empty list). With `optimizer_state` also "optimizer.exp_avg.<name>" and
-  // "optimizer.exp_avg_sq.<name>". What a block does not own is written as zeros,
+  // "optimizer.exp_avg_sq.<name>", of the outer optimizer "optimizer.outer_momentum.<name>". Of
+  // replicas those of rank 0; nothing travels. What a block does not own is written as zeros,
   // a norm's weight as ones.
   // `progress` counts the bytes of the full tensors.
   virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state,
                                                                  const ByteProgress& progress) = 0;
 
   // Replaces the optimizer's moments ("optimizer.exp_avg.<name>", ...); names without moments are
-  // errors.
+  // errors. An outer optimizer that finds no momentum begins without.
   virtual absl::Status LoadOptimizerState(const std::vector<NamedTensor>& tensors) = 0;
 
   // For tests: this rank's gradients of the last TrainStep, after gradient sync and before clipping,

@@ -23,6 +23,7 @@ struct TensorSet {
 extern const TensorSet kWeightSet;  // "wte.weight"
 extern const TensorSet
     kMomentSets[2];  // "optimizer.exp_avg.wte.weight", "optimizer.exp_avg_sq.wte.weight"
+extern const TensorSet kOuterSet;  // "optimizer.outer_momentum.wte.weight"
 
 class WeightExchange {
  public:
@@ -32,7 +33,7 @@ class WeightExchange {
       : unused_(UnusedOf(specs)), shards_(std::move(shards)), context_(context), store_(store) {}
 
   // Replaces the sets by slices of `tensors`. What the pattern's letters do not own may be there or
-  // not, and is ignored.
+  // not, and is ignored; so is an outer momentum that nobody asks for.
   // Errors: InvalidArgument naming a missing, unknown, doubled or misshapen tensor; nothing is
   // changed then.
   absl::Status Load(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets);
