@@ -9,6 +9,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/network_patch.h"
 #include "common/config/units.h"
+#include "common/network/network_profile.h"
 
 namespace edgetp {
 namespace {
