@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/shared/command.h"
+#include "cli/shared/replica_flags.h"
 #include "common/base/status_macros.h"
 #include "common/collective/codec.h"
 #include "common/collective/registry.h"
@@ -26,30 +27,14 @@ constexpr char kDefaultModel[] = "minigpt";
 constexpr char kPlace[] = "command line";
 constexpr char kEmulated[] = "emulated";
 constexpr char kSimulated[] = "simulated";
-constexpr char kData[] = "data";
-constexpr char kLocal[] = "local";
 constexpr char kOverlapText[] =
     "what runs under compute: dw, the all-reduces of gradients under weight gradients; 'rows(2)', "
     "those of one half of the rows under the other; none (default)";
-
-constexpr char kStrategyText[] =
-    "tensor: the workers share one model (default); data: a replica on each, with batches of its "
-    "own, "
-    "whose gradients are summed in every step; local: replicas that exchange what they have "
-    "learned "
-    "every --inner_steps";
 
 CLI::Validator IsWireFormat() {
   return CLI::Validator(
       [](std::string& text) { return std::string(WireFormat::Parse(text).status().message()); }, "",
       "wire_format");
-}
-
-void AddReplicaFlags(CLI::App* command, RunFlags* flags) {
-  command->add_option("--bucket", flags->bucket,
-                      "of data: gradients that are summed together; default: 25MiB");
-  command->add_option("--inner_steps", flags->inner_steps,
-                      "of local: steps from one exchange to the next; default: 100");
 }
 
 // Presets: the run's own, then the parts that are named beside it.
@@ -74,27 +59,6 @@ void ApplyWire(const RunFlags& flags, v1::CollectiveConfig* collective) {
   if (forward.has_value()) collective->set_wire_forward(*forward);
   if (backward.has_value()) collective->set_wire_backward(*backward);
   if (flags.wire_grad_sync.has_value()) collective->set_wire_grad_sync(*flags.wire_grad_sync);
-}
-
-// A strategy that is typed leaves the other ones' fields of a preset behind.
-void ApplyStrategy(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
-  if (!flags.strategy && !flags.bucket && !flags.inner_steps) return;
-  v1::ParallelConfig* const parallel = config->mutable_parallel();
-  if (flags.strategy.has_value()) {
-    parallel->set_strategy(*flags.strategy);
-    if (*flags.strategy != kData) parallel->clear_bucket_bytes();
-    if (*flags.strategy != kLocal) {
-      parallel->clear_inner_steps();
-      parallel->clear_outer_learning_rate();
-      parallel->clear_outer_momentum();
-    }
-  }
-  if (flags.bucket.has_value()) {
-    const auto bytes = ParseBytes(*flags.bucket);
-    faults->Add(Annotate(bytes.status(), "--bucket"));
-    if (bytes.ok()) parallel->set_bucket_bytes(*bytes);
-  }
-  if (flags.inner_steps.has_value()) parallel->set_inner_steps(*flags.inner_steps);
 }
 
 void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
@@ -136,15 +100,6 @@ void ApplyNetwork(const RunFlags& flags, Faults* faults, v1::RunConfig* config) 
   if (flags.link.empty()) return;
   if (!config->has_network()) *config->mutable_network() = UnlimitedNetwork();
   faults->Add(ApplyLinkFlags(flags.link, config->mutable_network()));
-}
-
-void ForgetStrategy(v1::RunConfig* config) {
-  v1::ParallelConfig* const parallel = config->mutable_parallel();
-  parallel->clear_strategy();
-  parallel->clear_bucket_bytes();
-  parallel->clear_inner_steps();
-  parallel->clear_outer_learning_rate();
-  parallel->clear_outer_momentum();
 }
 
 // flags.device names at most one device.
@@ -266,28 +221,6 @@ void AddOverlapFlag(CLI::App* command, RunFlags* flags) {
 void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps) {
   command->add_option("--overlap", *overlaps, absl::StrCat(kOverlapText, "; separated by ','"))
       ->delimiter(',');
-}
-
-void AddStrategyFlag(CLI::App* command, RunFlags* flags) {
-  command->add_option("--strategy", flags->strategy, kStrategyText);
-  AddReplicaFlags(command, flags);
-}
-
-void AddStrategyList(CLI::App* command, RunFlags* flags, std::vector<std::string>* strategies) {
-  command->add_option("--strategy", *strategies, absl::StrCat(kStrategyText, "; separated by ','"))
-      ->delimiter(',');
-  AddReplicaFlags(command, flags);
-}
-
-RunFlags WithStrategy(RunFlags flags, const std::optional<std::string>& strategy,
-                      const std::vector<std::string>& all) {
-  const auto belongs_to_another = [&](const char* name) {
-    return strategy != name && std::find(all.begin(), all.end(), name) != all.end();
-  };
-  flags.strategy = strategy;
-  if (belongs_to_another(kData)) flags.bucket.reset();
-  if (belongs_to_another(kLocal)) flags.inner_steps.reset();
-  return flags;
 }
 
 void AddParallelFlags(CLI::App* command, RunFlags* flags) {

@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/plan/memory_sizes.h"
+#include "common/plan/parameters.h"
 #include "common/plan/work.h"
 
 namespace edgetp {
@@ -70,13 +72,15 @@ absl::StatusOr<StepPlan> ForAll(const PlanOptions& options, const StepPlan& one,
                                 std::vector<PlanStep> steps) {
   RETURN_IF_ERROR(CheckSteps(options, static_cast<double>(steps.size())));
   const auto ranks = static_cast<size_t>(options.world_size);
+  MemorySizes sizes = one.memory_sizes[0];
+  sizes.all_residual_bytes = options.world_size * sizes.residual_bytes;
   StepPlan plan = one;
   plan.world_size = options.world_size;
   plan.steps.assign(ranks, std::move(steps));
-  plan.memory_sizes.assign(ranks, one.memory_sizes[0]);
+  plan.memory_sizes.assign(ranks, sizes);
   plan.parameters.assign(ranks, one.parameters[0]);
-  plan.memory.assign(1, TrainingMemory(one.memory_sizes[0], /*gathers=*/true));
-  plan.memory.resize(ranks, TrainingMemory(one.memory_sizes[0], /*gathers=*/false));
+  plan.memory.assign(1, TrainingMemory(sizes, /*gathers=*/true));
+  plan.memory.resize(ranks, TrainingMemory(sizes, /*gathers=*/false));
   return plan;
 }
 
@@ -141,7 +145,7 @@ PlanOptions OfOneReplica(PlanOptions options) {
 absl::StatusOr<StepPlan> BuildDataPlan(const PlanOptions& options, int64_t bucket_bytes) {
   if (bucket_bytes < int64_t{sizeof(float)})
     return Refuse(absl::StrCat("bucket_bytes must be at least 4 (got ", bucket_bytes, ")"));
-  ASSIGN_OR_RETURN(const StepPlan one, BuildOne(options));
+  ASSIGN_OR_RETURN(StepPlan one, BuildOne(options));
   if (options.world_size == 1) return one;
   const std::vector<PlanStep>& alone = one.steps[0];
   const std::vector<int64_t> completed =
@@ -160,6 +164,7 @@ absl::StatusOr<StepPlan> BuildDataPlan(const PlanOptions& options, int64_t bucke
   }
   buckets.WaitForAll(&steps);
   steps.push_back(*optimizer);
+  one.memory_sizes[0].residual_bytes = ResidualBytes(options, steps);
   return ForAll(options, one, std::move(steps));
 }
 
@@ -172,6 +177,7 @@ absl::StatusOr<LocalPlans> BuildLocalPlans(const PlanOptions& options) {
   if (options.world_size > 1)
     outer.push_back(Exchange(options, Phase::kOptimizer, static_cast<int64_t>(parameters)));
   outer.push_back(ToStep(OuterUpdate(parameters)));
+  one.memory_sizes[0].residual_bytes = ResidualBytes(options, outer);
   LocalPlans plans;
   ASSIGN_OR_RETURN(plans.inner, ForAll(options, one, one.steps[0]));
   ASSIGN_OR_RETURN(plans.outer, ForAll(options, one, std::move(outer)));

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/plan/parameters.h"
 
 namespace edgetp {
 namespace {
@@ -123,7 +124,17 @@ TEST(DataPlanTest, GradientsTravelInTheirFormat) {
   double bytes = 0;
   for (const CollectiveStep& step : Collectives(DataPlan(options, kAll).steps[0]))
     bytes += static_cast<double>(step.wire_bytes());
-  EXPECT_EQ(bytes, 34 * ((kAll + 31) / 32));
+  EXPECT_EQ(bytes, kAll + 2 * ((kAll + 31) / 32));  // a scale for each group
+}
+
+TEST(DataPlanTest, WhatErrorFeedbackKeepsCountsOnceForEachGradient) {
+  PlanOptions options = Options();
+  options.wire_grad_sync = *WireFormat::Parse("int4");
+  const double without = DataPlan(options, 2000).memory[1].kept_bytes();
+  options.feedback_grad_sync = true;
+  EXPECT_EQ(DataPlan(options, 2000).memory[1].kept_bytes(), without + 4.0 * kAll);
+  EXPECT_EQ(DataPlan(options, 2000).memory_sizes[0].all_residual_bytes, 2 * 4.0 * kAll);
+  EXPECT_EQ(BuildLocalPlans(options)->inner.memory_sizes[0].residual_bytes, 4.0 * kAll);
 }
 
 TEST(DataPlanTest, WhatReplicasDoNotHaveIsRefused) {

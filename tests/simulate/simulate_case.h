@@ -15,7 +15,7 @@ inline v1::DeviceProfile Board(double flops_per_second) {
   return device;
 }
 
-// A tokens' count of 12 * 64 per step.
+// A step has 12 * 64 tokens.
 inline SimulateCase MiniGptCase(int workers, const v1::DeviceProfile& device) {
   SimulateCase run;
   run.model = "minigpt";
@@ -37,8 +37,9 @@ inline SimulateCase MiniGptCase(int workers, const v1::DeviceProfile& device) {
 // A rank alone, whose step takes that long: nothing but compute.
 inline SimulateCase OneRank(v1::DeviceProfile device, double step_seconds) {
   SimulateCase run = MiniGptCase(1, device);
+  const StepPlan plan = BuildStepPlan(run.forecast.plan).value();
   double flops = 0;
-  for (const PlanStep& step : BuildStepPlan(run.forecast.plan)->steps[0])
+  for (const PlanStep& step : plan.steps[0])
     flops += std::get<ComputeStep>(step).flops;
   device.set_flops_per_second(flops / step_seconds);
   run.forecast.devices = {device};
