@@ -96,9 +96,10 @@ class RowNames {
     const auto workers = [](const auto& row) { return absl::StrCat(row.workers()); };
     const auto device = [](const auto& row) { return row.device(); };
     const auto algorithm = [](const auto& row) { return row.allreduce_algorithm(); };
-    columns_ = {{"network", Align::kLeft},
-                {CompareStrategies(sweep) ? "strategy" : "pattern", Align::kLeft}};
-    values_ = {[](const auto& row) { return row.network(); }, nullptr};
+    const bool strategies = CompareStrategies(sweep);
+    const auto network = [](const auto& row) { return row.network(); };
+    AddIf(!strategies || Varies(sweep, network), {"network", Align::kLeft}, network);
+    AddIf(true, {strategies ? "strategy" : "pattern", Align::kLeft}, nullptr);
     AddIf(Varies(sweep, workers), {"P"}, workers);
     AddIf(Varies(sweep, device), {"device", Align::kLeft}, device);
     AddIf(Varies(sweep, algorithm) && !CompareStrategies(sweep), {"all-reduce", Align::kLeft},
