@@ -31,7 +31,7 @@ Shard ShardOf(const LlamaOptions& options, int rank) {
 }
 
 // What is read for each token: of the embedding, one row.
-bool IsRead(const ParameterSpec& spec) { return spec.role != Role::kEmbedding; }
+bool IsRead(const ParameterSpec& spec) { return spec.role != ParameterRole::kEmbedding; }
 
 // Writes one rank's list. Products are matrix times vector: each weight is read once.
 class LlamaPlanner {
@@ -159,8 +159,8 @@ std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape, LlamaWeights
   const int64_t C = shape.channels, head = C / shape.heads, kv = head * shape.kv_heads;
   const int64_t queries = C / shape.kv_heads;  // of the heads that one of keys and values serves
   std::vector<ParameterSpec> specs;
-  const auto add = [&](const std::string& name, std::vector<int64_t> sizes, Split split,
-                       int64_t unit, Role role, double element_bytes) {
+  const auto add = [&](const std::string& name, std::vector<int64_t> sizes, ParameterSplit split,
+                       int64_t unit, ParameterRole role, double element_bytes) {
     specs.push_back({.name = name,
                      .full_shape = std::move(sizes),
                      .split = split,
@@ -168,23 +168,23 @@ std::vector<ParameterSpec> LlamaParameters(const LlamaShape& shape, LlamaWeights
                      .role = role,
                      .element_bytes = element_bytes});
   };
-  const auto weight = [&](const std::string& name, std::vector<int64_t> sizes, Split split,
+  const auto weight = [&](const std::string& name, std::vector<int64_t> sizes, ParameterSplit split,
                           int64_t unit) {
-    add(name, std::move(sizes), split, unit, Role::kLinearWeight, WeightBytes(weights));
+    add(name, std::move(sizes), split, unit, ParameterRole::kLinearWeight, WeightBytes(weights));
   };
-  add("tok_embeddings", {shape.vocabulary, C}, Split::kVocabularyRows, 1, Role::kEmbedding,
+  add("tok_embeddings", {shape.vocabulary, C}, ParameterSplit::kVocabularyRows, 1, ParameterRole::kEmbedding,
       kFloatBytes);
   for (int layer = 0; layer < shape.layers; ++layer) {
     const std::string block = absl::StrCat("layers.", layer, ".");
-    weight(block + "attention.wq", {C, C}, Split::kHeadColumns, queries);
-    weight(block + "attention.wk", {C, kv}, Split::kHeadColumns, head);
-    weight(block + "attention.wv", {C, kv}, Split::kHeadColumns, head);
-    weight(block + "attention.wo", {C, C}, Split::kHeadRows, queries);
-    weight(block + "feed_forward.w1", {C, shape.hidden}, Split::kColumns, 1);
-    weight(block + "feed_forward.w3", {C, shape.hidden}, Split::kColumns, 1);
-    weight(block + "feed_forward.w2", {shape.hidden, C}, Split::kColumnRows, 1);
+    weight(block + "attention.wq", {C, C}, ParameterSplit::kHeadColumns, queries);
+    weight(block + "attention.wk", {C, kv}, ParameterSplit::kHeadColumns, head);
+    weight(block + "attention.wv", {C, kv}, ParameterSplit::kHeadColumns, head);
+    weight(block + "attention.wo", {C, C}, ParameterSplit::kHeadRows, queries);
+    weight(block + "feed_forward.w1", {C, shape.hidden}, ParameterSplit::kColumns, 1);
+    weight(block + "feed_forward.w3", {C, shape.hidden}, ParameterSplit::kColumns, 1);
+    weight(block + "feed_forward.w2", {shape.hidden, C}, ParameterSplit::kColumnRows, 1);
   }
-  add("output", {shape.vocabulary, C}, Split::kVocabularyRows, 1, Role::kHead,
+  add("output", {shape.vocabulary, C}, ParameterSplit::kVocabularyRows, 1, ParameterRole::kHead,
       WeightBytes(weights));
   return specs;
 }

@@ -10,22 +10,22 @@ namespace {
 enum class Axis { kNone, kFirst, kLast };
 
 struct SplitRow {
-  Split split;
+  ParameterSplit split;
   Axis axis;
   Range Shard::*share;  // null: everything
 };
 
 constexpr SplitRow kSplits[] = {
-    {Split::kReplicated, Axis::kNone, nullptr},
-    {Split::kQkv, Axis::kLast, &Shard::heads},
-    {Split::kHeadColumns, Axis::kLast, &Shard::heads},
-    {Split::kHeadRows, Axis::kFirst, &Shard::heads},
-    {Split::kColumns, Axis::kLast, &Shard::columns},
-    {Split::kColumnRows, Axis::kFirst, &Shard::columns},
-    {Split::kVocabularyRows, Axis::kFirst, &Shard::vocabulary},
+    {ParameterSplit::kReplicated, Axis::kNone, nullptr},
+    {ParameterSplit::kQkv, Axis::kLast, &Shard::heads},
+    {ParameterSplit::kHeadColumns, Axis::kLast, &Shard::heads},
+    {ParameterSplit::kHeadRows, Axis::kFirst, &Shard::heads},
+    {ParameterSplit::kColumns, Axis::kLast, &Shard::columns},
+    {ParameterSplit::kColumnRows, Axis::kFirst, &Shard::columns},
+    {ParameterSplit::kVocabularyRows, Axis::kFirst, &Shard::vocabulary},
 };
 
-const SplitRow& RowOf(Split split) {
+const SplitRow& RowOf(ParameterSplit split) {
   for (const SplitRow& row : kSplits) {
     if (row.split == split) return row;
   }
@@ -39,7 +39,7 @@ class Gpt2Table {
       : shape_(shape),
         C_(shape.channels),
         head_size_(shape.heads > 0 ? shape.channels / shape.heads : 0),
-        vocabulary_(vocabulary_parallel ? Split::kVocabularyRows : Split::kReplicated) {}
+        vocabulary_(vocabulary_parallel ? ParameterSplit::kVocabularyRows : ParameterSplit::kReplicated) {}
 
   void Embeddings() {
     Add({.name = "wte.weight", .full_shape = {shape_.vocabulary, C_}, .split = vocabulary_});
@@ -51,13 +51,13 @@ class Gpt2Table {
     const bool partial = traits.partial_norms;
     ++stage_;
     Norm(prefix + "ln_1", partial, true);
-    Column(prefix + "attn.c_attn", 3 * C_, Split::kQkv, 3 * head_size_);
-    Row(prefix + "attn.c_proj", C_, Split::kHeadRows, head_size_, traits,
+    Column(prefix + "attn.c_attn", 3 * C_, ParameterSplit::kQkv, 3 * head_size_);
+    Row(prefix + "attn.c_proj", C_, ParameterSplit::kHeadRows, head_size_, traits,
         traits.partial_attention_bias);
     ++stage_;
     Norm(prefix + "ln_2", partial, traits.second_norm);
-    Column(prefix + "mlp.c_fc", 4 * C_, Split::kColumns, 1);
-    Row(prefix + "mlp.c_proj", 4 * C_, Split::kColumnRows, 1, traits, traits.partial_mlp_bias);
+    Column(prefix + "mlp.c_fc", 4 * C_, ParameterSplit::kColumns, 1);
+    Row(prefix + "mlp.c_proj", 4 * C_, ParameterSplit::kColumnRows, 1, traits, traits.partial_mlp_bias);
   }
 
   void Head() {
@@ -67,7 +67,7 @@ class Gpt2Table {
     Add({.name = "lm_head.weight",
          .full_shape = {shape_.vocabulary, C_},
          .split = vocabulary_,
-         .role = Role::kHead,
+         .role = ParameterRole::kHead,
          .fan_in = C_});
   }
 
@@ -82,47 +82,47 @@ class Gpt2Table {
   void Norm(const std::string& name, bool partial, bool owned) {
     Add({.name = name + ".weight",
          .full_shape = {C_},
-         .role = Role::kNormWeight,
+         .role = ParameterRole::kNormWeight,
          .partial_gradient = partial,
          .owned = owned});
     if (!shape_.biases) return;
     Add({.name = name + ".bias",
          .full_shape = {C_},
-         .role = Role::kNormBias,
+         .role = ParameterRole::kNormBias,
          .partial_gradient = partial,
          .owned = owned});
   }
 
   // A column-parallel linear: weight and bias are both cut.
-  void Column(const std::string& name, int64_t out, Split split, int64_t unit) {
+  void Column(const std::string& name, int64_t out, ParameterSplit split, int64_t unit) {
     Add({.name = name + ".weight",
          .full_shape = {C_, out},
          .split = split,
          .unit = unit,
-         .role = Role::kLinearWeight,
+         .role = ParameterRole::kLinearWeight,
          .fan_in = C_});
     if (!shape_.biases) return;
     Add({.name = name + ".bias",
          .full_shape = {out},
          .split = split,
          .unit = unit,
-         .role = Role::kLinearBias,
+         .role = ParameterRole::kLinearBias,
          .fan_in = C_});
   }
 
   // A row-parallel linear: its bias is added after the sum and so replicated.
-  void Row(const std::string& name, int64_t in, Split split, int64_t unit,
+  void Row(const std::string& name, int64_t in, ParameterSplit split, int64_t unit,
            const BlockTraits& traits, bool partial_bias) {
     Add({.name = name + ".weight",
          .full_shape = {in, C_},
          .split = split,
          .unit = unit,
-         .role = Role::kResidualWeight,
+         .role = ParameterRole::kResidualWeight,
          .fan_in = in});
     if (!shape_.biases) return;
     Add({.name = name + ".bias",
          .full_shape = {C_},
-         .role = Role::kLinearBias,
+         .role = ParameterRole::kLinearBias,
          .fan_in = in,
          .partial_gradient = partial_bias,
          .owned = traits.output_biases});
@@ -131,7 +131,7 @@ class Gpt2Table {
   const ModelShape shape_;
   const int64_t C_;
   const int64_t head_size_;
-  const Split vocabulary_;
+  const ParameterSplit vocabulary_;
   int stage_ = 0;
   std::vector<ParameterSpec> specs_;
 };
@@ -167,7 +167,7 @@ std::vector<ParameterSpec> Gpt2Parameters(const ModelShape& shape) {
 
 std::vector<ParameterSpec> Replicated(std::vector<ParameterSpec> specs) {
   for (ParameterSpec& spec : specs) {
-    spec.split = Split::kReplicated;
+    spec.split = ParameterSplit::kReplicated;
     spec.partial_gradient = false;
   }
   return specs;

@@ -15,7 +15,7 @@
 namespace edgetp {
 
 // Along which axis ranks share a tensor, and by what. Linears are (in, out).
-enum class Split {
+enum class ParameterSplit {
   kReplicated,
   kQkv,             // last axis, 3C: the heads of q, of k and of v; never a cut of the stacked 3C
   kHeadColumns,     // last axis: heads
@@ -26,7 +26,7 @@ enum class Split {
 };
 
 // What initialisation needs to know of a tensor.
-enum class Role {
+enum class ParameterRole {
   kEmbedding,
   kNormWeight,
   kNormBias,
@@ -39,9 +39,9 @@ enum class Role {
 struct ParameterSpec {
   std::string name;  // as in files
   std::vector<int64_t> full_shape;
-  Split split = Split::kReplicated;
+  ParameterSplit split = ParameterSplit::kReplicated;
   int64_t unit = 1;  // of the shared axis: what one head, column or row takes
-  Role role = Role::kEmbedding;
+  ParameterRole role = ParameterRole::kEmbedding;
   int64_t fan_in = 0;             // of the linear that it belongs to; 0 elsewhere
   bool partial_gradient = false;  // replicated, but each rank sees only part of its gradient
   // False: the model that files hold has it, and this block's letter does not (BlockTraits). Such a
@@ -54,7 +54,7 @@ struct ParameterSpec {
   // matrix that is the embedding, too, at the embedding.
   int stage = 0;
 
-  bool sharded() const { return split != Split::kReplicated; }
+  bool sharded() const { return split != ParameterSplit::kReplicated; }
   bool decays() const { return full_shape.size() >= 2; }
   // Of the full tensor; a double, as products of sizes leave the range of integers.
   double elements() const;

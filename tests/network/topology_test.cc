@@ -38,7 +38,7 @@ NetworkOptions Resolve(const std::string& profile, int world_size) {
   return ResolveNetwork(Parse(profile), world_size).value();
 }
 
-std::vector<std::string> Trunks(const std::string& topology, int world_size) {
+std::vector<std::string> TrunksOf(const std::string& topology, int world_size) {
   return Resolve("topology { " + topology + " }", world_size).trunks;
 }
 
@@ -131,20 +131,20 @@ TEST(TopologyTest, ManyHostsAreCollapsedQuickly) {
 }
 
 TEST(TrunkTest, WhatOneHostsInterfaceSerializesIsNoTrunk) {
-  EXPECT_THAT(Trunks(kTwoSites, 4), ElementsAre("a>b", "b>a"));
-  EXPECT_THAT(Trunks(kTwoSites, 2), IsEmpty());  // nobody is at the other site
-  EXPECT_THAT(Trunks(kTwoSites, 3), IsEmpty());  // all of it begins or ends at b0
+  EXPECT_THAT(TrunksOf(kTwoSites, 4), ElementsAre("a>b", "b>a"));
+  EXPECT_THAT(TrunksOf(kTwoSites, 2), IsEmpty());  // nobody is at the other site
+  EXPECT_THAT(TrunksOf(kTwoSites, 3), IsEmpty());  // all of it begins or ends at b0
   const std::string home = R"(
       hosts { name: "x" } hosts { name: "y" } hosts { name: "z" }
       switches { name: "home" } switches { name: "net" }
       links { between: ["x", "home"] rate_bits_per_second: 1e9 }
       links { between: ["y", "net"] rate_bits_per_second: 1e9 }
       links { between: ["z", "net"] rate_bits_per_second: 1e9 })";
-  EXPECT_THAT(Trunks(home + "links { between: ['home', 'net'] rate_bits_per_second: 1e9 }", 3),
+  EXPECT_THAT(TrunksOf(home + "links { between: ['home', 'net'] rate_bits_per_second: 1e9 }", 3),
               IsEmpty());
-  EXPECT_THAT(Trunks(home + "links { between: ['home', 'net'] rate_bits_per_second: 1e8 }", 3),
+  EXPECT_THAT(TrunksOf(home + "links { between: ['home', 'net'] rate_bits_per_second: 1e8 }", 3),
               ElementsAre("home>net", "net>home"));
-  EXPECT_THAT(Trunks(home + "links { between: ['home', 'net'] }", 3), IsEmpty());
+  EXPECT_THAT(TrunksOf(home + "links { between: ['home', 'net'] }", 3), IsEmpty());
 }
 
 TEST(TrunkTest, EachLinkHasTheTrunksOfItsWay) {

@@ -32,8 +32,8 @@ void FillUniform(float* data, int64_t count, double bound, uint64_t key) {
   }
 }
 
-bool IsLinear(Role role) {
-  return role == Role::kLinearWeight || role == Role::kResidualWeight || role == Role::kLinearBias;
+bool IsLinear(ParameterRole role) {
+  return role == ParameterRole::kLinearWeight || role == ParameterRole::kResidualWeight || role == ParameterRole::kLinearBias;
 }
 
 }  // namespace
@@ -42,15 +42,15 @@ torch::Tensor InitialValue(const ParameterSpec& spec, const ModelShape& shape, I
                            uint64_t seed) {
   torch::Tensor value = torch::zeros(spec.full_shape);
   const uint64_t key = RandomBits(seed, HashName(spec.name));
-  if (spec.role == Role::kNormWeight) {
+  if (spec.role == ParameterRole::kNormWeight) {
     value.fill_(1);
   } else if (IsLinear(spec.role) && kind == InitKind::kTorch) {
     FillUniform(value.data_ptr<float>(), value.numel(),
                 1 / std::sqrt(static_cast<double>(spec.fan_in)), key);
-  } else if (spec.role == Role::kEmbedding || spec.role == Role::kHead ||
-             spec.role == Role::kLinearWeight) {
+  } else if (spec.role == ParameterRole::kEmbedding || spec.role == ParameterRole::kHead ||
+             spec.role == ParameterRole::kLinearWeight) {
     FillNormal(value.data_ptr<float>(), value.numel(), 0.02, key);
-  } else if (spec.role == Role::kResidualWeight) {
+  } else if (spec.role == ParameterRole::kResidualWeight) {
     FillNormal(value.data_ptr<float>(), value.numel(), 0.02 / std::sqrt(2.0 * shape.layers), key);
   }
   return value;

@@ -5,7 +5,7 @@ namespace edgetp {
 torch::Tensor ShardView(const torch::Tensor& full, const ParameterSpec& spec, const Shard& shard) {
   if (!spec.sharded()) return full;
   const Range share = ShareOf(spec, shard);
-  if (spec.split != Split::kQkv)
+  if (spec.split != ParameterSplit::kQkv)
     return full.narrow(SharedAxis(spec), spec.unit * share.begin, spec.unit * share.size());
   std::vector<int64_t> sizes = full.sizes().vec();
   const int64_t head_size = spec.unit / 3;

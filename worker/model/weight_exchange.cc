@@ -56,7 +56,7 @@ double FullBytes(const ParameterSpec& spec) { return sizeof(float) * spec.elemen
 // What is written of a parameter that the pattern has no use for: a norm that changes nothing, no
 // bias, no moments.
 torch::Tensor Unused(const ParameterSpec& spec, const TensorSet& set) {
-  const bool scales = spec.role == Role::kNormWeight && set.prefix == kWeightSet.prefix;
+  const bool scales = spec.role == ParameterRole::kNormWeight && set.prefix == kWeightSet.prefix;
   return torch::full(spec.full_shape, scales ? 1.0f : 0.0f);
 }
 
@@ -142,7 +142,7 @@ torch::Tensor WeightExchange::GatherSlices(const ParameterSpec& spec, const torc
   context_->Gather({TrafficClass::kControl, Phase::kOptimizer, -1}, counts, whole);
   if (context_->rank() != 0) return {};
   // Shares of the first axis lie one after another, but for those of q, k and v.
-  if (SharedAxis(spec) == 0 && spec.split != Split::kQkv) return whole.view(spec.full_shape);
+  if (SharedAxis(spec) == 0 && spec.split != ParameterSplit::kQkv) return whole.view(spec.full_shape);
   const torch::Tensor full = torch::empty(spec.full_shape);
   for (size_t rank = 0; rank < shards_.size(); ++rank) {
     const torch::Tensor part = ShardView(full, spec, shards_[rank]);
