@@ -65,7 +65,6 @@ absl::Status PrepareChakra(const StepPlan& plan, const std::string& folder) {
 
 absl::Status ExportChakra(const ForecastCase& forecast, const StepPlan& plan,
                           const v1::SimulateReport& report, const std::string& folder) {
-  RETURN_IF_ERROR(CheckChakraExport(plan, folder));
   AstraSimCase run;
   ASSIGN_OR_RETURN(run.network, ResolveNetwork(forecast.network, plan.world_size));
   run.world_size = plan.world_size;

@@ -1,12 +1,12 @@
 #include "cli/shared/advise_options.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/shared/command.h"
 #include "common/advise/cost.h"
 #include "common/base/status_macros.h"
 #include "common/config/device_mix.h"
@@ -213,26 +213,6 @@ void FillCommands(const AdviseFlags& flags, v1::AdviseReport* report) {
   }
   if (report->has_best_one()) FillCommands(flags, report->mutable_best_one());
   if (report->has_best_exact()) FillCommands(flags, report->mutable_best_exact());
-}
-
-std::string ShellWord(const std::string& word) {
-  const auto plain = [](unsigned char c) {
-    return std::isalnum(c) != 0 ||
-           std::string("_-./=,:+%@").find(static_cast<char>(c)) != std::string::npos;
-  };
-  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
-  // --option='value' reads better than '--option=value'.
-  const size_t equals = word.rfind("--", 0) == 0 ? word.find('=') : std::string::npos;
-  const size_t begin = equals == std::string::npos ? 0 : equals + 1;
-  std::string quoted = absl::StrCat(word.substr(0, begin), "'");
-  for (const char c : word.substr(begin)) {
-    if (c == '\'') {
-      quoted += "'\\''";
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "'";
 }
 
 }  // namespace edgetp

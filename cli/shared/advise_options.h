@@ -30,7 +30,4 @@ AdviseProblem ResolveAdvise(const AdviseFlags& flags, Faults* faults,
 // Fills the commands of every candidate, as a shell reads them.
 void FillCommands(const AdviseFlags& flags, v1::AdviseReport* report);
 
-// `word` as a shell reads it: quoted where it has to be, from the '=' of an option on.
-std::string ShellWord(const std::string& word);
-
 }  // namespace edgetp

@@ -24,7 +24,8 @@ bool Same(const v1::AdvisedCandidate& left, const v1::AdvisedCandidate& right) {
   return left.simulate_command() == right.simulate_command() && left.strategy() == right.strategy();
 }
 
-// The best, and those that are best of something and not among them.
+// The best, and those that are best of something and not among them: without a change in the loss,
+// alone, of a strategy.
 std::vector<Named> Rows(const v1::AdviseReport& report) {
   std::vector<Named> rows;
   for (const v1::AdvisedCandidate& candidate : report.best())
@@ -37,7 +38,7 @@ std::vector<Named> Rows(const v1::AdviseReport& report) {
   if (report.has_best_exact()) add("exact", report.best_exact());
   if (report.has_best_one()) add("alone", report.best_one());
   for (const v1::AdvisedCandidate& candidate : report.best_of_strategy())
-    add(candidate.strategy(), candidate);
+    add(absl::StrCat(rows.size() + 1), candidate);
   return rows;
 }
 
@@ -152,6 +153,12 @@ std::string AdviseTable(const v1::AdviseReport& report) {
                              ", by ", report.goal(), ": ", report.verdict(), ".")));
   const std::vector<Named> rows = Rows(report);
   if (rows.empty()) return absl::StrCat(text, Remarks(report));
+  if (static_cast<int>(rows.size()) > report.best_size()) {
+    absl::StrAppend(&text, Paragraph(absl::StrCat(
+                               "Below the best ", report.best_size(),
+                               ": what is best without a change in the loss, alone, and of each "
+                               "other strategy.")));
+  }
   return absl::StrCat(text, "\n", Candidates(rows), Losses(rows), Commands(rows), Remarks(report));
 }
 

@@ -104,7 +104,11 @@ std::string ShellWord(const std::string& word) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("-_=./:,@+%", c);
   };
   if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
-  return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
+  // --option='value' reads better than '--option=value'.
+  const size_t equals = absl::StartsWith(word, "--") ? word.find('=') : std::string::npos;
+  const size_t begin = equals == std::string::npos ? 0 : equals + 1;
+  return absl::StrCat(word.substr(0, begin), "'",
+                      absl::StrReplaceAll(word.substr(begin), {{"'", "'\\''"}}), "'");
 }
 
 ExitCode Report(const absl::Status& status) {

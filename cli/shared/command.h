@@ -62,7 +62,7 @@ absl::StatusOr<int32_t> ParseSlice(const std::string& text);
 std::vector<std::string> SameOptions(const CLI::App& from, const CLI::App& to,
                                      const std::vector<std::string>& but);
 
-// One word for a shell, in quotes where it needs them.
+// One word for a shell, in quotes where it needs them: those of an option begin after its '='.
 std::string ShellWord(const std::string& word);
 
 // "edgetp: <message>" on stderr. Returns the exit code of the status.

@@ -44,6 +44,7 @@ bool OneKindOfDevice(const v1::SimulateReport& row) {
 std::string FitText(const v1::SimulateReport& row) {
   if (!MemoryIsKnown(row)) return "unknown: the device profile says no memory";
   const std::string fits = AllFit(row) ? "yes" : "NO";
+  if (row.has_strategy()) return fits;  // how many workers fit depends on it
   if (row.has_smallest_workers_that_fit()) {
     return absl::StrCat(fits, "; the smallest number of workers that fits is ",
                         row.smallest_workers_that_fit());
@@ -95,12 +96,14 @@ class RowNames {
     const auto workers = [](const auto& row) { return absl::StrCat(row.workers()); };
     const auto device = [](const auto& row) { return row.device(); };
     const auto algorithm = [](const auto& row) { return row.allreduce_algorithm(); };
-    columns_ = {{"network", Align::kLeft},
-                {CompareStrategies(sweep) ? "strategy" : "pattern", Align::kLeft}};
-    values_ = {[](const auto& row) { return row.network(); }, nullptr};
+    const bool strategies = CompareStrategies(sweep);
+    const auto network = [](const auto& row) { return row.network(); };
+    AddIf(!strategies || Varies(sweep, network), {"network", Align::kLeft}, network);
+    AddIf(true, {strategies ? "strategy" : "pattern", Align::kLeft}, nullptr);
     AddIf(Varies(sweep, workers), {"P"}, workers);
     AddIf(Varies(sweep, device), {"device", Align::kLeft}, device);
-    AddIf(Varies(sweep, algorithm), {"all-reduce", Align::kLeft}, algorithm);
+    AddIf(Varies(sweep, algorithm) && !CompareStrategies(sweep), {"all-reduce", Align::kLeft},
+          algorithm);
   }
 
   const std::vector<Column>& columns() const { return columns_; }
@@ -136,8 +139,12 @@ std::string ToTheFirst(const v1::SimulateSweepReport& sweep, const v1::SimulateR
 // Strategies may have different numbers of tokens in a step.
 std::string StrategyResults(const v1::SimulateSweepReport& sweep, const RowNames& names) {
   std::vector<Column> columns = names.columns();
-  for (const char* header : {"tokens per\nstep", "step\npredicted", "p99", "tokens\nper s",
-                             "to the\nfirst", "MiB per\nstep", "memory"}) {
+  const bool has_tail = std::any_of(sweep.rows().begin(), sweep.rows().end(), [](const auto& row) {
+    return row.step_seconds_p99() != row.step_seconds();
+  });
+  for (const char* header : {"tokens\nper step", "step\npredicted"}) columns.push_back({header});
+  if (has_tail) columns.push_back({"p99"});
+  for (const char* header : {"tokens\nper s", "to the\nfirst", "MiB per\nstep", "memory"}) {
     columns.push_back({header});
   }
   columns.push_back({"fits", Align::kLeft});
@@ -147,7 +154,7 @@ std::string StrategyResults(const v1::SimulateSweepReport& sweep, const RowNames
     std::vector<std::string> cells = names.Cells(row, i);
     cells.push_back(FormatCount(row.strategy().tokens_per_step()));
     cells.push_back(FormatSeconds(row.step_seconds()));
-    cells.push_back(FormatSeconds(row.step_seconds_p99()));
+    if (has_tail) cells.push_back(FormatSeconds(row.step_seconds_p99()));
     cells.push_back(FormatNumber(row.tokens_per_second()));
     cells.push_back(ToTheFirst(sweep, row));
     cells.push_back(FormatNumber(row.bytes_on_the_wire_per_rank() / 0x1p20));

@@ -54,7 +54,7 @@ absl::StatusOr<v1::AdvisedCandidate> Describe(const AdviseProblem& problem,
   out.set_micro_batches(layout.micro_batches);
   out.set_vocabulary_parallel(layout.vocabulary_parallel);
   *out.mutable_split() = {split.begin(), split.end()};
-  if (group.strategy.stages > 1) out.set_schedule(NameOf(layout.schedule));
+  if (group.strategy.stages > 1) out.set_schedule(NameOf(StrategyOptions().schedule));
   out.set_tokens_per_step(TokensPerStep(problem));
   *out.mutable_predicted() = result.report;
   out.mutable_predicted()->set_device(out.devices());

@@ -13,6 +13,10 @@
 
 namespace edgetp {
 
+// The median of a few steps may lie a little below the long run: ranks do not end every step alike.
+// A bound of a simulated time is a floor times this.
+inline constexpr double kBoundSlack = 0.999;
+
 // From the last rank's entry until the last rank has left, whichever algorithm it takes:
 //   direct    (P-1) S / rate + delay
 //   others    max(2 (P-1)/P S / rate + delay, (P-1)/P S / rate + 2 delay)

@@ -62,11 +62,6 @@ std::vector<bool> VocabulariesOf(const AdviseProblem& problem, const AdviseGroup
   return can_share ? std::vector<bool>{false, true} : std::vector<bool>{false};
 }
 
-std::vector<PipelineSchedule> SchedulesOf(const AdviseGroup& group) {
-  if (group.strategy.stages == 1) return {PipelineSchedule::k1F1B};
-  return {PipelineSchedule::k1F1B, PipelineSchedule::kGpipe};
-}
-
 // Descending.
 std::vector<int> Divisors(int number) {
   std::vector<int> divisors;
@@ -113,10 +108,8 @@ std::vector<AdviseLayout> LayoutsOf(const AdviseProblem& problem, const AdviseGr
   for (const std::vector<int>& devices : OrdersOf(problem, group)) {
     for (const int batch : Divisors(sequences)) {
       for (const Overlap& overlap : OverlapsOf(problem, group, batch)) {
-        for (const bool vocabulary : VocabulariesOf(problem, group)) {
-          for (const PipelineSchedule schedule : SchedulesOf(group))
-            layouts.push_back({devices, batch, sequences / batch, overlap, vocabulary, schedule});
-        }
+        for (const bool vocabulary : VocabulariesOf(problem, group))
+          layouts.push_back({devices, batch, sequences / batch, overlap, vocabulary});
       }
     }
   }
@@ -158,8 +151,14 @@ absl::StatusOr<SimulateCase> CaseOf(const AdviseProblem& problem,
   if (group.strategy.shards == group.workers()) return run;
   run.strategy.emplace();
   run.strategy->strategy = group.strategy.name;
-  run.strategy->schedule = layout.schedule;
   return run;
+}
+
+std::string NameOf(const AdviseCandidate& candidate) {
+  const auto& [group, layout, split] = candidate;
+  return absl::StrCat(group.strategy.name, " ", group.pattern, " ", group.wire, " ",
+                      ToString(layout.overlap), layout.vocabulary_parallel ? " vocabulary " : " ",
+                      layout.batch, "x", layout.micro_batches, " on ", group.workers());
 }
 
 bool IsExact(const AdviseGroup& group) {

@@ -1,6 +1,6 @@
 // What `edgetp advise` chooses from, as data. A group is what the answer has a row for: devices,
 // strategy, pattern, wire format. A layout is how a group does its step: which device is which rank,
-// micro-batches, overlap, vocabulary, schedule; of a group, the best one counts. Pure.
+// micro-batches, overlap, vocabulary; of a group, the best one counts. Pure.
 #pragma once
 
 #include <optional>
@@ -58,7 +58,6 @@ struct AdviseLayout {
   int micro_batches = 1;
   Overlap overlap;
   bool vocabulary_parallel = false;
-  PipelineSchedule schedule = PipelineSchedule::k1F1B;
 };
 
 struct AdviseCandidate {
@@ -88,6 +87,9 @@ AdviseCandidate DenseAlone(const AdviseProblem& problem, int device);
 // What the simulator is asked.
 // Errors: InvalidArgument of a pattern or wire format that is none.
 absl::StatusOr<SimulateCase> CaseOf(const AdviseProblem& problem, const AdviseCandidate& candidate);
+
+// "tensor t*12 int8 ROWS(2) 6x2": for messages.
+std::string NameOf(const AdviseCandidate& candidate);
 
 // Whether candidates of the group compute what the dense model does, to rounding.
 bool IsExact(const AdviseGroup& group);

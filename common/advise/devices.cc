@@ -126,4 +126,29 @@ std::vector<std::vector<int>> DeviceSubsets(const AdviseProblem& problem,
   return subsets;
 }
 
+double OrdersOfDevices(const std::vector<int>& devices) {
+  double orders = 1;
+  std::map<int, int> seen;
+  for (size_t i = 0; i < devices.size(); ++i)
+    orders *= (static_cast<double>(i) + 1) / ++seen[devices[i]];
+  return orders;
+}
+
+std::vector<std::vector<int>> OrdersOf(const AdviseProblem& problem, const AdviseGroup& group) {
+  const AdviseStrategy& strategy = group.strategy;
+  // On equal links, ranks that share all tensors, or have a replica each, may be any devices.
+  const bool any = strategy.shards == group.workers() || strategy.replicas == group.workers();
+  if (any || KnowsRanks(problem.base.network)) return {group.devices};
+  const std::vector<int> reversed(group.devices.rbegin(), group.devices.rend());
+  if (reversed == group.devices) return {group.devices};
+  if (OrdersOfDevices(group.devices) > kMaxOrders) return {group.devices, reversed};
+  std::vector<int> order = group.devices;
+  std::sort(order.begin(), order.end());
+  std::vector<std::vector<int>> orders;
+  do {
+    orders.push_back(order);
+  } while (std::next_permutation(order.begin(), order.end()));
+  return orders;
+}
+
 }  // namespace edgetp

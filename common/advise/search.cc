@@ -17,11 +17,8 @@ namespace edgetp {
 namespace {
 
 // Long steps are simulated less often than a simulation does by itself: a median is soon clear.
-constexpr double kWorkOfASimulation = 4e5;
+constexpr double kWorkOfASimulation = 1.5e5;
 constexpr int kFewestRandomSteps = 10;
-
-// Bounds leave out what rounding of single segments adds up to.
-constexpr double kRounding = 1 - 1e-6;
 
 AdviseCost Unreachable() {
   return {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
@@ -92,7 +89,7 @@ absl::StatusOr<AdviseCost> AdviseSearch::GroupFloor(const AdviseGroup& group) {
   }
   figures.compute_joules = least_compute_joules;
   ASSIGN_OR_RETURN(const double exchange, ExchangeSeconds(group));
-  return CostOf(problem_.goal, figures, kRounding * std::max(1 / speed, exchange));
+  return CostOf(problem_.goal, figures, kBoundSlack * std::max(1 / speed, exchange));
 }
 
 absl::StatusOr<double> AdviseSearch::AloneSeconds(int device, const std::string& pattern) {
@@ -172,7 +169,8 @@ absl::Status AdviseSearch::Refine(Group* group) {
   if (!group->expanded) {
     RETURN_IF_ERROR(Expand(group));
   } else {
-    RETURN_IF_ERROR(RefineLeaf(BestLeaf(group)));
+    Leaf* const leaf = BestLeaf(group);
+    RETURN_IF_ERROR(Annotate(RefineLeaf(leaf), NameOf(leaf->candidate)));
   }
   TakeCost(group);
   return absl::OkStatus();
@@ -218,7 +216,7 @@ absl::Status AdviseSearch::AddLeaf(Group* group, const AdviseLayout& layout) {
   Leaf leaf{planned->candidate};
   leaf.figures = FiguresOf(*planned, compute);
   const absl::Duration floor = StepFloor(plan, compute, network) / planned->strategy.updates;
-  leaf.cost = CostOf(problem_.goal, leaf.figures, kRounding * absl::ToDoubleSeconds(floor));
+  leaf.cost = CostOf(problem_.goal, leaf.figures, kBoundSlack * absl::ToDoubleSeconds(floor));
   leaf.steps = FewerSteps(network, steps + SegmentsOf(plan, forecast.segment_bytes));
   group->leaves.push_back(std::move(leaf));
   return absl::OkStatus();
@@ -240,7 +238,7 @@ absl::Status AdviseSearch::SimulateCalm(SimulateCase run, Leaf* leaf) {
   counts_.events += static_cast<double>(result.counts.events);
   const double seconds =
       *std::min_element(result.step_seconds.begin(), result.step_seconds.end()) / strategy.updates;
-  leaf->cost = std::max(leaf->cost, CostOf(problem_.goal, leaf->figures, kRounding * seconds));
+  leaf->cost = std::max(leaf->cost, CostOf(problem_.goal, leaf->figures, kBoundSlack * seconds));
   leaf->level = Level::kCalm;
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/plan/memory_sizes.h"
+#include "common/plan/parameters.h"
 #include "common/plan/work.h"
 
 namespace edgetp {

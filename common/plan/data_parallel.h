@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/plan/parameters.h"
 #include "common/plan/step_plan.h"
 
 namespace edgetp {
+
+struct ParameterSpec;  // parameters.h
 
 // What ranks exchange that have a replica each.
 enum class Replicas : uint8_t {

@@ -159,8 +159,9 @@ absl::Status CheckWorkers(const StrategyOptions& options, const Parsed& parsed) 
     sizes.push_back(absl::StrCat(size.size));
   }
   if (ranks == options.plan.world_size) return absl::OkStatus();
-  return Refuse(options, absl::StrCat(absl::StrJoin(sizes, " * "), " = ", ranks,
-                                      " ranks, but workers=", options.plan.world_size));
+  const std::string product = sizes.size() > 1 ? absl::StrJoin(sizes, " * ") + " = " : "";
+  return Refuse(options,
+                absl::StrCat(product, ranks, " ranks, but workers=", options.plan.world_size));
 }
 
 // What a mesh is that has one axis with more than one place; null: a mesh.
@@ -303,21 +304,20 @@ std::vector<StrategyRow> Strategies() {
 std::string StrategyNames() { return absl::StrJoin(Names(), ", "); }
 
 std::vector<std::string> SplitStrategies(const std::string& text, int workers) {
+  constexpr int64_t kTooMany = int64_t{1} << 40;
   std::vector<std::string> strategies;
   int64_t ranks = 0;  // of the mesh that goes on; 0: none does
   for (const std::string& item : std::vector<std::string>(absl::StrSplit(text, ','))) {
     const std::pair<std::string, std::string> parts = absl::StrSplit(item, absl::MaxSplits('=', 1));
     int size = 0;
     const bool axis = absl::SimpleAtoi(parts.second, &size) && size > 0 && size <= kMaxAxis;
-    if (axis && ranks > 0 && (ranks < workers || size == 1)) {
+    if (axis && ranks > 0 && (ranks != workers || size == 1)) {
       absl::StrAppend(&strategies.back(), ",", item);
-      ranks *= size;
+      ranks = std::min<int64_t>(ranks * size, kTooMany);
     } else {
       strategies.push_back(item);
       ranks = axis ? size : 0;
     }
-    // One that is too large already goes no further: the rest cannot overflow.
-    if (ranks > workers) ranks = 0;
   }
   return strategies;
 }

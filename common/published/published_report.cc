@@ -103,8 +103,9 @@ void FillError(v1::ValidateRow* row) {
 }
 
 absl::Status FillRow(const v1::Published& file, const v1::PublishedSet& set, const Row& row,
-                     v1::ValidateRow* out) {
-  PublishedCase one{.file = file, .row = row, .network = NetworkOf(file, row)};
+                     FittedSpeeds* fitted, v1::ValidateRow* out) {
+  PublishedCase one{
+      .file = file, .row = row, .network = NetworkOf(file, row), .fitted = fitted};
   if (TraitsOf(row)->needs_input) {
     one.input = InputOf(set, row);
     one.input_network = NetworkOf(file, *one.input);
@@ -196,12 +197,15 @@ absl::StatusOr<v1::ValidateSource> HoldAgainst(const v1::Published& published) {
   source.set_title(published.title());
   source.set_source(published.source());
   source.set_kind(v1::Kind_Name(published.kind()));
+  FittedSpeeds fitted;
   for (const v1::PublishedSet& set : published.sets()) {
     v1::ValidateSet* const out = source.add_sets();
     out->set_name(set.name());
     out->set_note(set.note());
-    for (const Row& row : set.rows())
-      RETURN_IF_ERROR(Annotate(FillRow(published, set, row, out->add_rows()), set.name()));
+    for (const Row& row : set.rows()) {
+      RETURN_IF_ERROR(
+          Annotate(FillRow(published, set, row, &fitted, out->add_rows()), set.name()));
+    }
   }
   for (const v1::BoardScenario& boards : published.boards())
     RETURN_IF_ERROR(AddBoards(boards, &source));

@@ -63,7 +63,7 @@ double RoundComputeSeconds(const v1::PublishedRow& input) {
 
 StepPlan RoundPlan(int inner_steps) {
   constexpr int kRanks = 2;
-  std::vector<PlanStep> steps(inner_steps, ComputeStep{Phase::kForward, -1, /*flops=*/1, 0});
+  std::vector<PlanStep> steps(inner_steps, ComputeStep{Phase::kForward, -1, /*flops=*/1e12, 0});
   steps.push_back(CollectiveStep{CollectiveTag{TrafficClass::kGradSync}, 1, WireFormat()});
   StepPlan plan;
   plan.world_size = kRanks;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/config/published_rows.h"
 #include "common/network/network_profile.h"
 #include "common/published/row_prices.h"
 #include "common/published/training_plan.h"
@@ -85,7 +86,13 @@ class TrainingStep {
 absl::StatusOr<double> FitSpeed(const TrainingStep& step, const PublishedCase& row) {
   constexpr double kPrecision = 1e-6;
   constexpr int kMaxSteps = 40;
-  const double published = row.input->seconds();
+  const double published = MeasurementOf(*row.input).value;
+  double at = published / step.Flops();
+  // Over a network that costs nothing, the step is in proportion.
+  if (!row.input->has_network()) {
+    ASSIGN_OR_RETURN(const double seconds, step.Seconds(row.input_network, at));
+    return at * published / seconds;
+  }
   double low = 0;
   ASSIGN_OR_RETURN(double low_seconds, step.Seconds(row.input_network, low));
   if (low_seconds >= published) {
@@ -93,7 +100,6 @@ absl::StatusOr<double> FitSpeed(const TrainingStep& step, const PublishedCase& r
         absl::StrCat("no compute time fits: a step takes ", low_seconds,
                      " s without computing (published: ", published, " s)"));
   }
-  double at = published / step.Flops();
   for (int i = 0; i < kMaxSteps; ++i) {
     ASSIGN_OR_RETURN(const double seconds, step.Seconds(row.input_network, at));
     if (std::abs(seconds - published) <= kPrecision * published) return at;
@@ -116,8 +122,12 @@ absl::StatusOr<double> FitSpeed(const TrainingStep& step, const PublishedCase& r
 
 absl::StatusOr<double> PriceTrainingRow(const PublishedCase& row) {
   ASSIGN_OR_RETURN(const TrainingStep step, TrainingStep::Create(row.row.training()));
-  ASSIGN_OR_RETURN(const double seconds_per_flop, FitSpeed(step, row));
-  return step.Seconds(row.network, seconds_per_flop);
+  auto known = row.fitted->find(row.input);
+  if (known == row.fitted->end()) {
+    ASSIGN_OR_RETURN(const double seconds_per_flop, FitSpeed(step, row));
+    known = row.fitted->emplace(row.input, seconds_per_flop).first;
+  }
+  return step.Seconds(row.network, known->second);
 }
 
 }  // namespace edgetp

@@ -42,13 +42,23 @@ Counterpart CounterpartOf(const std::string& algorithm) {
 
 // The slowest and the longest of all paths.
 struct Path {
-  double bits_per_second = 0;  // 0: no limit
+  double bits_per_second = 0;  // of payload; 0: no limit
   absl::Duration delay;
   bool alike = true;  // all of them
 };
 
-double RateOf(double bits_per_second, const std::shared_ptr<const MahimahiTrace>& trace) {
-  return trace == nullptr ? bits_per_second : trace->MeanBitsPerSecond();
+double RateOf(const InterfaceOptions& side) {
+  return side.trace == nullptr ? side.rate_bits_per_second : side.trace->MeanBitsPerSecond();
+}
+
+// Of payload, of one message alone.
+double RateOf(const NetworkOptions& network, const InterfaceOptions& out,
+              const InterfaceOptions& in, int source, int destination) {
+  const LinkOptions& link = network.Link(source, destination);
+  double rate =
+      LowerRate(RateOf({link.rate_bits_per_second, link.trace}), link.ingress_rate_bits_per_second);
+  if (network.interface_sharing) rate = LowerRate(rate, LowerRate(RateOf(out), RateOf(in)));
+  return LowerRate(rate / link.header_share, network.WindowRate(source, destination));
 }
 
 Path WorstPath(const NetworkOptions& network, int world_size) {
@@ -58,14 +68,8 @@ Path WorstPath(const NetworkOptions& network, int world_size) {
   for (int source = 0; source < world_size; ++source) {
     for (int destination = 0; destination < world_size; ++destination) {
       if (source == destination) continue;
-      const LinkOptions& link = network.Link(source, destination);
-      double rate = LowerRate(RateOf(link.rate_bits_per_second, link.trace),
-                              link.ingress_rate_bits_per_second);
-      if (network.interface_sharing) {
-        rate = LowerRate(rate, RateOf(out[source].rate_bits_per_second, out[source].trace));
-        rate = LowerRate(rate, RateOf(in[destination].rate_bits_per_second, in[destination].trace));
-      }
-      const absl::Duration delay = link.PathDelay();
+      const double rate = RateOf(network, out[source], in[destination], source, destination);
+      const absl::Duration delay = network.Link(source, destination).PathDelay();
       worst.alike =
           worst.alike && (first || (rate == worst.bits_per_second && delay == worst.delay));
       worst.bits_per_second = first ? rate : LowerRate(rate, worst.bits_per_second);
@@ -76,7 +80,7 @@ Path WorstPath(const NetworkOptions& network, int world_size) {
   return worst;
 }
 
-bool HasAccessLinks(const NetworkOptions& network) { return !network.uplinks.empty(); }
+bool HasAccessLinks(const NetworkOptions& network) { return network.link.second_hop != nullptr; }
 
 std::string NetworkYaml(const AstraSimCase& run, const Path& path) {
   const bool access = HasAccessLinks(run.network);
@@ -149,6 +153,7 @@ std::vector<std::string> LeftOut(const AstraSimCase& run, const Path& path) {
   add(network.Random(), "jitter and loss");
   add(network.FollowsTrace(), "a rate that changes: it is the trace's mean");
   add(network.shared_medium, "a shared medium: links do not wait for one another");
+  add(!network.trunks.empty(), "links that several paths share: each path has one of its own");
   add(HasAccessLinks(network),
       "access links: with congestion, a Switch sends a whole message on before the next hop "
       "begins");

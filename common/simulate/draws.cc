@@ -21,6 +21,20 @@ int StepsPerDraw(const ForecastCase& forecast, const Forecast& nominal) {
   return std::min(steps, kRandomStepsPerDraw);
 }
 
+// Of all draws, each with so many steps like those of `one`. A draw has at least the events of the nominal forecast,
+// of whose collectives more are alike.
+double EventsOf(const Forecast& one, int steps, const DrawOptions& options) {
+  return static_cast<double>(one.counts.events) * steps * options.count /
+         static_cast<double>(one.step_seconds.size());
+}
+
+bool TooMany(double events, const DrawOptions& options, v1::Variation* variation) {
+  if (!options.by_default || events <= kMaxDefaultDrawEvents) return false;
+  variation->set_note(absl::StrFormat("not drawn: %.2g events or more; --draws=%d asks for it",
+                                      events, options.count));
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<v1::Variation>> DrawSteps(const ForecastCase& forecast,
@@ -33,17 +47,13 @@ absl::StatusOr<std::optional<v1::Variation>> DrawSteps(const ForecastCase& forec
   variation.set_variability(variability);
   ForecastCase drawn = forecast;
   drawn.steps = StepsPerDraw(forecast, nominal);
-  const double events = static_cast<double>(nominal.counts.events) * *drawn.steps * options.count /
-                        static_cast<double>(nominal.step_seconds.size());
-  if (options.by_default && events > kMaxDefaultDrawEvents) {
-    variation.set_note(absl::StrFormat(
-        "not drawn: about %.2g events or more; --draws=%d asks for it", events, options.count));
-    return variation;
-  }
+  if (TooMany(EventsOf(nominal, *drawn.steps, options), options, &variation)) return variation;
   std::vector<double> medians;
   for (int draw = 0; draw < options.count; ++draw) {
     drawn.draw = draw;
     ASSIGN_OR_RETURN(const Forecast boards, RunForecast(drawn, plan));
+    if (draw == 0 && TooMany(EventsOf(boards, *drawn.steps, options), options, &variation))
+      return variation;
     medians.push_back(Quantile(boards.step_seconds, 0.5));
   }
   variation.set_draws(options.count);

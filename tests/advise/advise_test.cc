@@ -18,6 +18,7 @@
 namespace edgetp {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::TensorGroup;
@@ -96,7 +97,9 @@ TEST(AdviseTest, ADeviceWithoutWhatTheGoalNeedsIsRefusedAndElsewhereTold) {
   AdviseProblem problem = TinyProblem();
   problem.devices[0].profile.clear_watts();
   problem.devices[1].profile.clear_memory_bytes();
-  EXPECT_EQ(Advise(problem)->notes_size(), 2);
+  const auto report = Advise(problem);
+  EXPECT_THAT(report->notes(), Contains(HasSubstr("device slow says no watts")));
+  EXPECT_THAT(report->notes(), Contains(HasSubstr("device fast does not say how much memory")));
   problem.goal = AdviseGoal::kEnergy;
   const absl::Status watts = Advise(problem).status();
   EXPECT_EQ(watts.code(), absl::StatusCode::kInvalidArgument);
@@ -117,9 +120,10 @@ TEST(AdviseTest, SizesBelowOneAreRefused) {
 // prima.cpp, and Mesh-LLM on two Macs (docs/advise.md): over Wi-Fi, splitting every layer is slower
 // than a device that has the memory.
 TEST(AdviseTest, OverWifiTensorParallelismIsNeverChosenOverADeviceThatFits) {
-  for (const char* board : {"raspberry-pi-5-16gb", "mac-mini-m4", "intel-n100"}) {
+  for (const char* board : {"raspberry-pi-5-16gb", "mac-mini-m4"}) {
     for (const char* model : {"minigpt", "gpt2"}) {
-      AdviseProblem problem = Shipped(model, "wifi-5", {{board, 4}});
+      AdviseProblem problem = Shipped(model, "wifi-5", {{board, 2}});
+      problem.base.steps = 10;
       problem.exact = true;
       const auto report = Advise(problem);
       ASSERT_TRUE(report.ok()) << report.status();
@@ -143,7 +147,7 @@ TEST(AdviseTest, OverTenGigabitsAPipelineOfEightIsFarFasterThanEightShards) {
   gpu.set_name("v100");
   gpu.set_flops_per_second(1.4e13);
   problem.devices = {{"v100", gpu, 8}};
-  problem.sequences = 128;  // 1024 of 8 replicas
+  problem.sequences = 32;
   AdviseSearch search = AdviseSearch::Create(problem).value();
   const auto seconds = [&](const std::string& strategy) {
     const auto best = search.Best(1, [&](const AdviseGroup& group) {

@@ -90,7 +90,7 @@ TEST(SweepEtaTest, JobsThatAreNotAlikeCountByWhatTheyHaveToDo) {
 
 TEST(SweepEtaTest, TheLineNamesTheCommand) {
   EXPECT_EQ(ActivityLine({}, std::nullopt, {.sweep = 90, .command = "search"}),
-            "  ETA search 90.0 s");
+            "  ETA search 90 s");
 }
 
 v1::JobProgress At(const std::string& activity, double done, double total,

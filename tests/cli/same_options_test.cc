@@ -33,7 +33,7 @@ TEST_F(SameOptionsTest, AreThoseThatWereTypedAndThatBothKnow) {
   app_.parse(
       "from --steps=3 --seeds=2 --format=json --set=a=1 --set 'b=x y' --device=one,two --wide");
   EXPECT_THAT(SameOptions(*from_, *to_, {"--format"}),
-              ElementsAre("--steps=3", "--set=a=1", "'--set=b=x y'", "--device=one", "--device=two",
+              ElementsAre("--steps=3", "--set=a=1", "--set='b=x y'", "--device=one", "--device=two",
                           "--wide=true"));
 }
 
@@ -45,7 +45,7 @@ TEST_F(SameOptionsTest, OfNothingTypedThereAreNone) {
 TEST(ShellWordTest, IsQuotedWhereAShellWouldReadMore) {
   EXPECT_EQ(ShellWord("--pattern=tsst"), "--pattern=tsst");
   EXPECT_EQ(ShellWord("--pattern=t@0.5t"), "--pattern=t@0.5t");
-  EXPECT_EQ(ShellWord("--pattern=(ts)*2"), "'--pattern=(ts)*2'");
+  EXPECT_EQ(ShellWord("--pattern=(ts)*2"), "--pattern='(ts)*2'");
   EXPECT_EQ(ShellWord("it's"), "'it'\\''s'");
   EXPECT_EQ(ShellWord("t~2"), "'t~2'");
   EXPECT_EQ(ShellWord(""), "''");

@@ -70,7 +70,7 @@ TEST(SearchTableTest, SeedsGiveIntervalsAndSayWhatIsNoise) {
   result.candidates[3].losses = {{3.2, 3.3}, {2.3, 2.4}};
   const std::string table = SearchTable(ReportOf(options, result, "1%"));
   EXPECT_THAT(table, HasSubstr("(mean of 2 seeds, 95 % interval)"));
-  EXPECT_THAT(table, ContainsRegex("st +3 +2.1100 +\\+0.48 % \\(-17.67 to \\+18.63\\)"));
+  EXPECT_THAT(table, ContainsRegex("st +3 +2.1100 +\\+0.48 % \\(-17.68 to \\+18.63\\)"));
   EXPECT_THAT(table, HasSubstr("within the noise of 2 seeds"));
 }
 

@@ -126,6 +126,8 @@ TEST(SimulateTableTest, StrategiesAreComparedByTokensPerSecond) {
   sweep.mutable_rows(1)->mutable_strategy()->set_name("local");
   sweep.mutable_rows(1)->mutable_strategy()->set_round_steps(100);
   sweep.mutable_rows(1)->mutable_strategy()->set_round_seconds(1800);
+  sweep.mutable_rows(1)->set_workers(1);
+  sweep.mutable_rows(1)->set_allreduce_algorithm("none");
   const std::string text = SimulateSweepTable(sweep, {"one", "local"});
   EXPECT_THAT(text, HasSubstr("2.50 x"));
   EXPECT_THAT(text, HasSubstr("local: a step is one of 100, which take with their exchange"));

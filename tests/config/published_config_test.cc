@@ -25,7 +25,7 @@ v1::Published Parse(const std::string& text) {
 }
 
 constexpr char kHead[] =
-    "name: 'x' source: 'somebody' kind: KIND_MEASURED networks { name: 'lan' } ";
+    "name: 'x' source: 'somebody' kind: KIND_MEASURED networks { name: 'lan' link { delay_us: 1 } } ";
 
 // What is wrong with one set of rows.
 std::string ErrorOfRows(const std::string& rows) {

@@ -350,6 +350,10 @@ class Block:
     def _short_simulate(self, words: list[str]) -> list[str]:
         return [re.sub(r"^--workers=\d{3,}$", "--workers=16", word) for word in words]
 
+    def _short_advise(self, words: list[str]) -> list[str]:
+        large = value_of(words, "--model") in LARGE_MODELS
+        return without(words, "--max_workers") + ["--max_workers=2"] + (SMALL if large else [])
+
     def _make_run(self, name: str) -> None:
         """A run of that name, with a checkpoint."""
         target = self.folder / "runs" / name

@@ -286,8 +286,9 @@ TEST_P(LocalTest, BetweenExchangesNothingTravelsAndReplicasDiffer) {
   ReplicaGroup group(options_, world_size_);
   group.TrainStep(0, 1e-2);
   EXPECT_TRUE(group.threads().log().empty());
-  if (world_size_ > 1)
+  if (world_size_ > 1) {
     EXPECT_THAT(std::string(group.CheckReplicas().message()), HasSubstr("differs between ranks"));
+  }
   group.threads().ClearLog();
   group.TrainStep(1, 1e-2, /*outer=*/true);
   ExpectPlanned(BuildLocalPlans(PlanOf(options_, world_size_))->outer, group.threads().log());

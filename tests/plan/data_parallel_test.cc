@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/plan/parameters.h"
 
 namespace edgetp {
 namespace {

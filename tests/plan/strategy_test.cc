@@ -286,6 +286,8 @@ TEST(StrategyTest, AListOfStrategiesIsSplitWhereAMeshHasItsRanks) {
             (std::vector<std::string>{"data=2,tensor=2", "pipeline=2,tensor=2"}));
   EXPECT_EQ(SplitStrategies("data=4,tensor=1", 4), (std::vector<std::string>{"data=4,tensor=1"}));
   EXPECT_EQ(SplitStrategies("data=2,one", 4), (std::vector<std::string>{"data=2", "one"}));
+  EXPECT_EQ(SplitStrategies("data=3,tensor=2,one", 2),
+            (std::vector<std::string>{"data=3,tensor=2", "one"}));
 }
 
 }  // namespace

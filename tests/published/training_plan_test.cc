@@ -30,8 +30,9 @@ int Count(const StepPlan& plan, CollectiveKind kind) {
 }
 
 double Flops(const v1::PublishedTraining& work) {
+  const StepPlan plan = BuildTrainingPlan(work).value();
   double flops = 0;
-  for (const PlanStep& step : BuildTrainingPlan(work).value().steps.front()) {
+  for (const PlanStep& step : plan.steps.front()) {
     if (const auto* compute = std::get_if<ComputeStep>(&step)) flops += compute->flops;
   }
   return flops;

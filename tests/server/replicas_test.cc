@@ -117,9 +117,9 @@ TEST(ReplicaClockTest, ALocalStepIsChargedByItsKind) {
   schedule.Begin(clock.now());
   const RunPlans plans = *RunPlans::Build(config);
   const auto compute = [&](int done) {
+    const ComputeTable table = BuildComputeTable(plans.Of(done), DeviceOptionsOf(config));
     absl::Duration sum;
-    for (const absl::Duration each : BuildComputeTable(plans.Of(done), DeviceOptionsOf(config))[0])
-      sum += each;
+    for (const absl::Duration each : table[0]) sum += each;
     return absl::ToDoubleSeconds(sum);
   };
   for (int done = 1; done <= 7; ++done) {

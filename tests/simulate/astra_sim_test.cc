@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "common/collective/registry.h"
@@ -53,11 +54,20 @@ TEST(AstraSimTest, AGigabyteOfTheNetworkHasTwoToTheThirtiethBytes) {
 
 TEST(AstraSimTest, AccessLinksAreASwitchWithHalfOfTheDelayForEachHop) {
   AstraSimCase run = Uniform();
+  run.network.link.second_hop = std::make_shared<HopOptions>();
   run.network.uplinks.assign(4, {4.0 * (1 << 30), nullptr});
   run.network.downlinks.assign(4, {0, nullptr});
   EXPECT_THAT(TextOf(run, "network.yml"), HasSubstr("topology: [ Switch ]\n"));
   EXPECT_THAT(TextOf(run, "network.yml"), HasSubstr("bandwidth: [ 0.5 ]"));
   EXPECT_THAT(TextOf(run, "network.yml"), HasSubstr("latency: [ 75000 ]"));
+}
+
+TEST(AstraSimTest, TheRateIsThatOfPayload) {
+  AstraSimCase run = Uniform();
+  run.network.link.header_share = 1.25;
+  EXPECT_THAT(TextOf(run, "network.yml"), HasSubstr("bandwidth: [ 0.8 ]"));
+  run.network.link.window_bytes = 0.25 * (1 << 30) * 2 * 150e-6;  // a quarter per second
+  EXPECT_THAT(TextOf(run, "network.yml"), HasSubstr("bandwidth: [ 0.25 ]"));
 }
 
 TEST(AstraSimTest, TheSlowestPathStandsForAllAndTheReadmeSaysSo) {
@@ -76,7 +86,7 @@ TEST(AstraSimTest, WithoutALimitTheNetworkStillHasABandwidth) {
 
 TEST(AstraSimTest, WhatANetworkHasBeyondRateAndDelayIsSaidToBeLeftOut) {
   EXPECT_THAT(TextOf(Over("wifi-5"), "README.txt"), HasSubstr("- a shared medium"));
-  EXPECT_THAT(TextOf(Over("lte"), "README.txt"), HasSubstr("- jitter and loss"));
+  EXPECT_THAT(TextOf(Over("starlink"), "README.txt"), HasSubstr("- jitter and loss"));
   EXPECT_THAT(TextOf(Over("lte-fading"), "README.txt"), HasSubstr("- a rate that changes"));
   EXPECT_THAT(TextOf(Uniform(), "README.txt"), Not(HasSubstr("- jitter and loss")));
 }

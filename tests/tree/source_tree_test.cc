@@ -59,6 +59,7 @@ std::vector<Rule> Rules() {
       {"common/collective/", pure},
       {"common/plan/", pure},
       {"common/network/", pure},
+      {"common/published/", pure},
       {"common/search/", pure},
       {"common/simulate/", pure},
       {"common/", Join({kTorch, {"server/", "worker/", "cli/"}})},

@@ -27,9 +27,13 @@ torch::Tensor MaskOf(const torch::Tensor& x, const ForwardPass& pass, uint64_t k
   const int64_t per_sequence = x.size(0) / pass.batch;
   std::vector<int64_t> sizes = x.sizes().vec();
   sizes[0] = per_sequence * pass.all_rows;
+  const int64_t first = per_sequence * pass.first_row;
+  // Of a replica, whose other rows are other ranks': nobody here needs them.
+  if (pass.masks == nullptr)
+    return Draw(key, keep, torch::empty(sizes, options)).narrow(0, first, x.size(0)).clone();
   const torch::Tensor whole = pass.masks->Whole(key, keep, sizes, options);
   if (pass.first_row + pass.batch == pass.all_rows) pass.masks->Drop(key);  // the last group
-  return whole.narrow(0, per_sequence * pass.first_row, x.size(0));
+  return whole.narrow(0, first, x.size(0));
 }
 
 torch::Tensor Drop(const torch::Tensor& x, const ForwardPass& pass, int layer, DropoutSite site,

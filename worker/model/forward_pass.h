@@ -22,8 +22,8 @@ struct ForwardPass {
   // `first_row` on, of the `all_rows` of its micro-batch. 0: all of them.
   int64_t first_row = 0;
   int64_t all_rows = 0;
-  std::shared_ptr<DropoutMasks> masks;  // of a group of rows: those of all groups
-  GradientBuckets* buckets = nullptr;  // told when the backward pass leaves a stage; may be null
+  std::shared_ptr<DropoutMasks> masks;  // of a group of rows: those of all groups; else null
+  GradientBuckets* buckets = nullptr;   // told when the backward pass leaves a stage; may be null
 };
 
 }  // namespace edgetp
