@@ -49,8 +49,8 @@ TEST(ValidateTablesTest, ARowSaysWhatItIsFor) {
   EXPECT_THAT(text, HasSubstr("here: Measured here\nsomebody\n"));
   EXPECT_THAT(text, HasSubstr("steps: mean 10.0 %, worst 10.0 % of 1 rows\nwith a note\n"));
   EXPECT_THAT(text, HasSubstr("(not counted: a slip)\n"));
-  EXPECT_THAT(text, HasSubstr("500 ms     500 ms      input"));
-  EXPECT_THAT(text, HasSubstr("2 s      1.8 s    -10.0 %"));
+  EXPECT_THAT(text, HasSubstr("500 ms     500 ms       input"));
+  EXPECT_THAT(text, HasSubstr("2 s      1.8 s     -10.0 %"));
   EXPECT_THAT(text, HasSubstr("2 s        4 s  (+100.0 %)"));
 }
 
