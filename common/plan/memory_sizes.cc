@@ -20,7 +20,7 @@ double KeptByBlock(const RankSizes& s, const BlockTraits& traits) {
 
 // Late sums of a run: with a slack of k stages, k of them are under way at once. t~k keeps as many
 // own parts, which wait for theirs. The backward pass has as many of both, of gradients, and finds
-// the heap as the forward pass has left it. Measured with MiniGPT at batch 64, the plan is so 2 to 8 %
+// the heap as the forward pass has left it. Measured with MiniGPT at batch 64, the plan is at most 8 %
 // below what workers take; with twice the layers at half the batch, and k 8 or more, 16 to 18 % below:
 // the cause is unknown.
 double LateElements(const RankSizes& s, const Pattern& pattern) {
