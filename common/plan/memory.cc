@@ -50,9 +50,7 @@ MemoryUse TrainingMemory(const MemorySizes& sizes, bool gathers) {
   use.optimizer_bytes += sizes.residual_bytes;
   use.activations_bytes = sizes.activations_bytes;
   use.process_bytes = kProcessBytes;
-  // Late sums are taken in before the logits are made.
-  const double steps =
-      kBlocksInWork * sizes.layer_bytes + std::max(sizes.logits_bytes, sizes.late_bytes);
+  const double steps = kBlocksInWork * sizes.layer_bytes + sizes.logits_bytes + sizes.late_bytes;
   // Who gathers has the whole, the others what they send.
   const double checkpoint = gathers ? CheckpointBytes(sizes) : sizes.largest_slice_bytes;
   use.workspace_bytes = std::max(steps, checkpoint - sizes.activations_bytes);
@@ -79,7 +77,7 @@ AcceleratedMemory AcceleratedTrainingMemory(const MemorySizes& sizes, bool gathe
   memory.accelerator.activations_bytes = sizes.activations_bytes;
   const double computed = sizes.activations_bytes + sizes.logits_bytes;
   memory.accelerator.workspace_bytes =
-      std::max(sizes.logits_bytes, sizes.late_bytes) + kAcceleratorGaps * computed;
+      sizes.logits_bytes + sizes.late_bytes + kAcceleratorGaps * computed;
   memory.accelerator.process_bytes = kContextBytes;
   memory.host.optimizer_bytes = sizes.residual_bytes;
   memory.host.workspace_bytes = gathers ? CheckpointBytes(sizes) : sizes.largest_tensor_bytes;

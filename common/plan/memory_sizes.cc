@@ -19,7 +19,10 @@ double KeptByBlock(const RankSizes& s, const BlockTraits& traits) {
 }
 
 // Late sums of a run: with a slack of k stages, k of them are under way at once. t~k keeps as many
-// own parts, which wait for theirs.
+// own parts, which wait for theirs. The backward pass has as many of both, of gradients, and finds
+// the heap as the forward pass has left it. Measured with MiniGPT at batch 64, the plan is at most 8 %
+// below what workers take; with twice the layers at half the batch, and k 8 or more, 16 to 18 % below:
+// the cause is unknown.
 double LateElements(const RankSizes& s, const Pattern& pattern) {
   double most = 0;
   int stages = 0;  // of the run so far
@@ -29,7 +32,7 @@ double LateElements(const RankSizes& s, const Pattern& pattern) {
     most = std::max(most, std::min(SlackOf(block), stages) * (1 + own));
     if (block.last_of_run) stages = 0;
   }
-  return most * s.tokens * s.C;
+  return 2 * most * s.tokens * s.C;
 }
 
 // And once: (B, T, C) for the embedding, 2 (B, T, C) for ln_f, 2 (B, T, V) for the logits and their
