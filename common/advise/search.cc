@@ -42,10 +42,10 @@ double SegmentsOf(const StepPlan& plan, int64_t segment_bytes) {
   return segments;
 }
 
-// How many steps of so much work are simulated; absent: as many as a simulation takes by itself.
-std::optional<int> FewerSteps(const NetworkOptions& network, double work) {
+// How many steps of so much work are simulated; absent: `usual`, as a simulation takes by itself.
+std::optional<int> FewerSteps(const NetworkOptions& network, int usual, double work) {
   const double steps = kWorkOfASimulation / work;
-  if (steps >= ForecastSteps(network)) return std::nullopt;
+  if (steps >= usual) return std::nullopt;
   const int fewest = network.Random() || network.FollowsTrace() ? kFewestRandomSteps : 1;
   return std::max(fewest, static_cast<int>(steps));
 }
@@ -217,7 +217,8 @@ absl::Status AdviseSearch::AddLeaf(Group* group, const AdviseLayout& layout) {
   leaf.figures = FiguresOf(*planned, compute);
   const absl::Duration floor = StepFloor(plan, compute, network) / planned->strategy.updates;
   leaf.cost = CostOf(problem_.goal, leaf.figures, kBoundSlack * absl::ToDoubleSeconds(floor));
-  leaf.steps = FewerSteps(network, steps + SegmentsOf(plan, forecast.segment_bytes));
+  leaf.steps = FewerSteps(network, forecast.steps.value_or(ForecastSteps(network)),
+                          steps + SegmentsOf(plan, forecast.segment_bytes));
   group->leaves.push_back(std::move(leaf));
   return absl::OkStatus();
 }
