@@ -76,8 +76,7 @@ absl::Status SearchJobs::ReadFlags() {
                       "--weights are evaluated as they are: nothing is trained"));
   }
   if (!evaluates_ && flags_.eval_windows.has_value()) {
-    std::vector<std::string>& set = flags_.train.run.set;
-    set.insert(set.begin(), absl::StrCat("train.eval_windows=", *flags_.eval_windows));
+    flags_.train.run.set.push_back(absl::StrCat("train.eval_windows=", *flags_.eval_windows));
   }
   options_.factor = flags_.factor;
   options_.seeds = flags_.seeds;

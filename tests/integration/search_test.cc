@@ -64,10 +64,10 @@ std::vector<std::string> FrontOf(const std::map<std::string, double>& losses) {
 
 TEST_F(SearchTest, FindsTheFrontThatTrainingAllSixteenMixturesFinds) {
   const std::vector<std::string> both = {"--set=model.layers=4", "--set=train.warmup_steps=1",
-                                         "--steps=12", "--network=ethernet-100m",
-                                         "--device=raspberry-pi-5"};
+                                         "--steps=12", "--device=raspberry-pi-5"};
   std::vector<std::string> all = both;
   all.push_back("--clock=simulated");
+  all.push_back("--networks=ethernet-100m");
   all.push_back("--patterns=" + absl::StrJoin(AllOfFourLayers(), ","));
   std::map<std::string, double> losses, seconds;
   for (const nlohmann::json& row : Json("sweep", all)["rows"]) {
@@ -78,6 +78,7 @@ TEST_F(SearchTest, FindsTheFrontThatTrainingAllSixteenMixturesFinds) {
 
   std::vector<std::string> typed = both;
   typed.push_back("--rungs=1");
+  typed.push_back("--network=ethernet-100m");
   const nlohmann::json search = Json("search", typed);
   std::vector<std::string> front;
   for (const nlohmann::json& row : search["rows"]) {
