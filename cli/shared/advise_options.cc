@@ -135,11 +135,13 @@ void AddWires(const v1::AdvisedCandidate& candidate, std::vector<std::string>* w
   if (replicas) AddOption("wire_grad_sync", candidate.wire(), words);
 }
 
-// What tells the candidate from others.
+// What tells the candidate from others. Where the user may have set a field, it is set once more: the
+// last one counts.
 std::vector<std::string> CandidateWords(const v1::AdvisedCandidate& candidate) {
   std::vector<std::string> words = {
       absl::StrCat("--workers=", candidate.workers()),
-      absl::StrCat("--device=", candidate.devices()), absl::StrCat("--batch=", candidate.batch()),
+      absl::StrCat("--device=", candidate.devices()),
+      absl::StrCat("--set=train.batch=", candidate.batch()),
       absl::StrCat("--set=train.micro_batches=", candidate.micro_batches())};
   // Also the dense one: a preset may say another.
   AddOption("pattern", candidate.pattern(), &words);
