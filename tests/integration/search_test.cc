@@ -70,7 +70,8 @@ TEST_F(SearchTest, FindsTheFrontThatTrainingAllSixteenMixturesFinds) {
   all.push_back("--networks=ethernet-100m");
   all.push_back("--patterns=" + absl::StrJoin(AllOfFourLayers(), ","));
   std::map<std::string, double> losses, seconds;
-  for (const nlohmann::json& row : Json("sweep", all)["rows"]) {
+  const nlohmann::json sweep = Json("sweep", all);
+  for (const nlohmann::json& row : sweep["rows"]) {
     losses[row["pattern"]] = row["final"]["val_loss"];
     seconds[row["pattern"]] = row["step_seconds"]["median"];
   }
