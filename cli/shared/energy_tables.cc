@@ -42,8 +42,8 @@ std::string Notes(const std::vector<EnergyRow>& rows) {
 
 std::string Heading(bool energy, bool draws, const std::string& whence) {
   if (!energy) return "\nStep times over draws of boards that differ (simulated):\n\n";
-  return absl::StrCat("\nEnergy of all ranks, waiting included (", whence, " times, device watts)",
-                      draws ? ", and step times over draws of boards that differ:\n\n" : ":\n\n");
+  return absl::StrCat("\nEnergy of all ranks, waiting included (", whence, " times)",
+                      draws ? ", and draws of boards that differ:\n\n" : ":\n\n");
 }
 
 template <size_t N>

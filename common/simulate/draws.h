@@ -20,7 +20,7 @@ struct DrawOptions {
 
 // Enough for a spread; the p99 of so few is their maximum.
 inline constexpr int kDefaultDraws = 20;
-inline constexpr double kMaxDefaultDrawEvents = 1e6;
+inline constexpr double kMaxDefaultDrawEvents = 2e5;
 
 // Step times over the draws: p50 and p99 of each draw's median step. Jitter and loss are the same in
 // each draw, so that boards alone make the difference: one draw without variability is `nominal`,

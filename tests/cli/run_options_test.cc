@@ -105,12 +105,12 @@ TEST(RunOptionsTest, ADeviceIsForAllRanksAndAMixtureOnePerRank) {
 TEST(RunOptionsTest, BoardsThatDifferAreDrawnFromTheSeed) {
   RunFlags flags = Flags();
   flags.device = "raspberry-pi-5";
-  flags.workers = 3;
+  flags.workers = 4;
   flags.network = "ethernet-1g";
   const v1::RunConfig alike = Resolved(flags);
   flags.vary_boards = true;
   v1::RunConfig config = Resolved(flags);
-  ASSERT_EQ(config.devices_size(), 3);
+  ASSERT_EQ(config.devices_size(), 4);
   EXPECT_FALSE(config.has_device());
   EXPECT_NE(config.devices(0).compute_factor(), config.devices(1).compute_factor());
   EXPECT_EQ(config.SerializeAsString(), Resolved(flags).SerializeAsString());

@@ -248,6 +248,7 @@ TEST(SimulateOptionsTest, EveryShippedDeviceAndNetworkCanBeSimulated) {
   flags.networks = library.Names(ConfigKind::kNetwork);
   flags.patterns = {"sppp"};
   flags.steps = 1;
+  flags.draws = 2;
   for (const SimulateCell& cell : Resolved(flags)) {
     const auto report = Simulate(cell.run);
     EXPECT_TRUE(report.ok()) << cell.run.device << ": " << report.status();
