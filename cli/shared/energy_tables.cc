@@ -13,9 +13,8 @@
 namespace edgetp {
 namespace {
 
-constexpr const char* kEnergyHeaders[] = {"J per\nstep", "J per\ntoken", "mean\nW", "Wh per\nrun",
-                                          "steps of\na run"};
-constexpr const char* kDrawHeaders[] = {"boards\np50", "boards\np99", "draws"};
+constexpr const char* kEnergyHeaders[] = {"J per\nstep", "J per\ntoken", "mean\nW", "Wh per\nrun"};
+constexpr const char* kDrawHeaders[] = {"boards\np50", "boards\np99"};
 
 bool HasDraws(const EnergyRow& row) {
   return row.variation != nullptr && row.variation->draws() > 0;
@@ -30,8 +29,10 @@ std::string Notes(const std::vector<EnergyRow>& rows) {
   };
   for (const EnergyRow& row : rows) {
     if (row.energy != nullptr) {
+      tell(absl::StrCat("a run has ", row.energy->run_steps(), " steps"));
       for (const std::string& note : row.energy->notes()) tell(note);
     }
+    if (HasDraws(row)) tell(absl::StrCat("boards: ", row.variation->draws(), " draws"));
     if (row.variation != nullptr && row.variation->draws() == 0)
       tell(absl::StrCat("boards that differ: ", row.variation->note()));
   }
@@ -59,7 +60,6 @@ void AddEnergyCells(const v1::Energy* energy, std::vector<std::string>* cells) {
   for (const double value : {energy->joules_per_step(), energy->joules_per_token(),
                              energy->mean_watts(), energy->watt_hours_per_run()})
     cells->push_back(FormatNumber(value));
-  cells->push_back(absl::StrCat(energy->run_steps()));
 }
 
 void AddDrawCells(const EnergyRow& row, std::vector<std::string>* cells) {
@@ -69,7 +69,6 @@ void AddDrawCells(const EnergyRow& row, std::vector<std::string>* cells) {
   }
   cells->push_back(FormatSeconds(row.variation->step_seconds_p50()));
   cells->push_back(FormatSeconds(row.variation->step_seconds_p99()));
-  cells->push_back(absl::StrCat(row.variation->draws()));
 }
 
 }  // namespace
