@@ -36,8 +36,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --bytes=4KiB,384KiB,36MiB --workers=2,8 --network=lte --allreduce=all
   edgetp simulate --bytes=128MiB --workers=16 --delay=5ms --rate=2gbit --allreduce=ring,ring_sliced --slice=512KiB
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --wire_forward=int4 --wire_backward=int8
-  edgetp simulate --model=gpt2 --workers=4 --network=ethernet-1g --device=raspberry-pi-5-16gb --batch=1 --micro_batches=8 \
-                  --strategy=one,tensor,pipeline,data,local,data=2,tensor=2
+  edgetp simulate --workers=4 --network=lte --device=raspberry-pi-5 --strategy=one,tensor,pipeline,data,'data=2,tensor=2'
   edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-4 --energy --draws=50
   edgetp simulate --scenario=raspberry-pi-tp
 All patterns are compared with the first one. Nothing runs and nothing waits.)";
