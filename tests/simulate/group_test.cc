@@ -195,6 +195,23 @@ TEST(GroupFoldTest, MessagesBesideSumsAreTheSame) {
   }
 }
 
+// Ranks 2 and 3 send while those that will receive are still in a sum: that is no round.
+TEST(GroupFoldTest, SendersAheadOfTheirReceiversAreTheSame) {
+  std::vector<CollectiveStep> steps;
+  for (int micro_batch = 0; micro_batch < 5; ++micro_batch) {
+    steps.push_back(Sum({0, 1}));
+    steps.push_back(Send(2, 0));
+    steps.push_back(Send(3, 1));
+    steps.push_back(Sum({2, 3}));
+  }
+  const StepPlan plan = PlanOf(4, steps);
+  for (const int milliseconds : {0, 3, 1000}) {
+    ExpectFoldingChangesNothing(
+        UniformOptions(4, "direct"), plan,
+        Compute(plan, absl::Milliseconds(milliseconds), absl::ZeroDuration()));
+  }
+}
+
 // A slow link belongs to one group: the other's rounds are not taken for it.
 TEST(GroupFoldTest, GroupsOnUnlikeLinksAreToldApart) {
   TimelineOptions options = UniformOptions(4, "auto");
