@@ -62,7 +62,8 @@ absl::StatusOr<v1::NetworkProfile> ResolveAdvisedNetwork(const AdviseFlags& flag
   ASSIGN_OR_RETURN(std::optional<v1::NetworkProfile> typed, ResolveNetworkFlags(flags.run, pool));
   const bool named = typed.has_value();
   v1::NetworkProfile network = named ? *std::move(typed) : config.network();
-  if (!named && network.name() == UnlimitedNetwork().name()) {
+  const bool unlimited = !config.has_network() || network.name() == UnlimitedNetwork().name();
+  if (!named && unlimited) {
     return absl::InvalidArgumentError(
         "--network: must be given (see `edgetp network list`): it decides the answer; none is one "
         "without limits");
