@@ -24,10 +24,12 @@ class _Side(asyncio.Protocol):
         if self.other is None:  # somebody dials
             transport.pause_reading()
             self.link.dialled(self)
-        elif not self.link.held:
-            self.other.transport.resume_reading()
-        else:
+            return
+        self.other.other = self  # before anything is read there
+        if self.link.held:
             transport.pause_reading()
+        else:
+            self.other.transport.resume_reading()
 
     def data_received(self, data):
         self.other.transport.write(data)
@@ -75,7 +77,7 @@ class Link:
 
     async def _connect(self, side):
         try:
-            _, side.other = await self.loop.create_connection(lambda: _Side(self, side), "127.0.0.1", self.target_port)
+            await self.loop.create_connection(lambda: _Side(self, side), "127.0.0.1", self.target_port)
         except OSError:
             side.reset()
 
