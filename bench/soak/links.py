@@ -22,14 +22,18 @@ class _Side(asyncio.Protocol):
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.link.sides.add(self)
         if self.other is None:  # somebody dials
-            transport.pause_reading()
+            self._read_nothing_yet()
             self.link.dialled(self)
             return
         self.other.other = self  # before anything is read there
         if self.link.held:
-            transport.pause_reading()
+            self._read_nothing_yet()
         else:
             self.other.transport.resume_reading()
+
+    def _read_nothing_yet(self):
+        # asyncio begins to read right after connection_made, paused or not (seen in Python 3.11.2).
+        self.link.loop.call_soon(self.transport.pause_reading)
 
     def data_received(self, data):
         self.other.transport.write(data)
