@@ -2,6 +2,7 @@
 // trainers.
 #pragma once
 
+#include <limits>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -50,7 +51,9 @@ class TrainerGroup {
 // Fails each call that rank 1 makes of its communicator in a first step of two ranks, one at a time:
 // rank 1 must end with that status, also in what it is asked next, and rank 0 must be told. Returns how
 // many calls there are.
-int ExpectEachFailureEndsTheStep(const TrainerOptions& options);
+// `needed`: the other rank cannot end its step without so many of them; of later ones it need not hear.
+int ExpectEachFailureEndsTheStep(const TrainerOptions& options,
+                                 int needed = std::numeric_limits<int>::max());
 
 // The values as a double tensor of its shape.
 torch::Tensor AsTensor(const NamedTensor& named);
