@@ -2,11 +2,11 @@
 // trainers.
 #pragma once
 
-#include <limits>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
