@@ -9,12 +9,6 @@
 namespace edgetp {
 namespace {
 
-int PoolSize(const AdviseProblem& problem) {
-  int size = 0;
-  for (const AdvisedDevices& devices : problem.devices) size += devices.count;
-  return size;
-}
-
 int MostWorkers(const AdviseProblem& problem) {
   return std::min(PoolSize(problem), problem.max_workers.value_or(PoolSize(problem)));
 }
@@ -87,6 +81,12 @@ double Multisets(const AdviseProblem& problem) {
 }
 
 }  // namespace
+
+int PoolSize(const AdviseProblem& problem) {
+  int size = 0;
+  for (const AdvisedDevices& devices : problem.devices) size += devices.count;
+  return size;
+}
 
 bool KnowsRanks(const v1::NetworkProfile& network) {
   return network.overrides_size() > 0 || network.partition_size() > 0 || network.has_topology();

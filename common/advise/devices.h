@@ -9,6 +9,9 @@
 
 namespace edgetp {
 
+// Devices of all kinds together.
+int PoolSize(const AdviseProblem& problem);
+
 // True if the profile says something of certain ranks, so that it matters which device is which.
 bool KnowsRanks(const v1::NetworkProfile& network);
 

@@ -5,18 +5,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/advise/cost.h"
+#include "common/advise/devices.h"
 #include "common/base/status_macros.h"
 #include "common/config/units.h"
 #include "common/simulate/simulate_report.h"
 
 namespace edgetp {
 namespace {
-
-int PoolSize(const AdviseProblem& problem) {
-  int size = 0;
-  for (const AdvisedDevices& devices : problem.devices) size += devices.count;
-  return size;
-}
 
 // Where a device alone wins.
 std::string OneIsBest(const AdviseProblem& problem, const v1::AdvisedCandidate& one) {
