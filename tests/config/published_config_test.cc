@@ -7,16 +7,12 @@
 #include "common/config/load.h"
 #include "common/config/published_rows.h"
 #include "common/config/validate.h"
+#include "tests/config/shipped.h"
 
 namespace edgetp {
 namespace {
 
 using ::testing::HasSubstr;
-
-const ConfigLibrary& Shipped() {
-  static const auto* const kLibrary = new ConfigLibrary({EDGETP_SOURCE_DIR "/configs"});
-  return *kLibrary;
-}
 
 v1::Published Parse(const std::string& text) {
   v1::Published published;

@@ -1,18 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/config/load.h"
 #include "common/config/validate.h"
+#include "tests/config/shipped.h"
 
 namespace edgetp {
 namespace {
 
 using ::testing::HasSubstr;
-
-const ConfigLibrary& Shipped() {
-  static const auto* const kLibrary = new ConfigLibrary({EDGETP_SOURCE_DIR "/configs"});
-  return *kLibrary;
-}
 
 std::string ErrorAfter(void (*change)(v1::BoardScenario*)) {
   v1::BoardScenario scenario = Shipped().Scenario("raspberry-pi-tp").value();

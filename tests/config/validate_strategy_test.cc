@@ -3,10 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "common/config/convert.h"
-#include "common/config/defaults.h"
-#include "common/config/override.h"
 #include "common/config/run_plans.h"
 #include "common/config/validate.h"
+#include "tests/config/complete_run.h"
 
 namespace edgetp {
 namespace {
@@ -14,16 +13,9 @@ namespace {
 using ::testing::HasSubstr;
 
 v1::RunConfig CompleteRun(const std::vector<std::string>& overrides) {
-  v1::RunConfig config;
-  const absl::Status status =
-      ApplyOverrides({"model.layers=2", "model.heads=4", "model.channels=16", "model.sequence=8",
-                      "model.vocabulary=11", "workers=3"},
-                     &config);
-  EXPECT_TRUE(status.ok()) << status;
-  FillDefaults(&config);
-  const absl::Status changed = ApplyOverrides(overrides, &config);
-  EXPECT_TRUE(changed.ok()) << changed;
-  return config;
+  return CompleteRunOf({"model.layers=2", "model.heads=4", "model.channels=16", "model.sequence=8",
+                        "model.vocabulary=11", "workers=3"},
+                       overrides);
 }
 
 std::string Says(const std::vector<std::string>& overrides) {

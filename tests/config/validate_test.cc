@@ -9,6 +9,7 @@
 #include "common/config/defaults.h"
 #include "common/config/load.h"
 #include "common/config/override.h"
+#include "tests/config/complete_run.h"
 
 namespace edgetp {
 namespace {
@@ -17,16 +18,9 @@ using ::testing::HasSubstr;
 
 // A complete run, changed as asked.
 v1::RunConfig CompleteRun(const std::vector<std::string>& overrides = {}) {
-  v1::RunConfig config;
-  const absl::Status status =
-      ApplyOverrides({"model.layers=4", "model.heads=4", "model.channels=128", "model.sequence=64",
-                      "model.vocabulary=65", "pattern=sppp"},
-                     &config);
-  EXPECT_TRUE(status.ok()) << status;
-  FillDefaults(&config);
-  const absl::Status changed = ApplyOverrides(overrides, &config);
-  EXPECT_TRUE(changed.ok()) << changed;
-  return config;
+  return CompleteRunOf({"model.layers=4", "model.heads=4", "model.channels=128", "model.sequence=64",
+                        "model.vocabulary=65", "pattern=sppp"},
+                       overrides);
 }
 
 std::string ErrorOf(const absl::Status& status) {

@@ -19,18 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class RunTest : public TextFolderTest {
- protected:
-  // Runs a command on a tiny model and returns what it prints.
-  nlohmann::json Json(const std::string& command, const std::vector<std::string>& more) {
-    std::vector<std::string> arguments = {command, "--data=text.txt", "--format=json"};
-    for (const std::string& argument : TinyModel()) arguments.push_back(argument);
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    const CommandResult result = RunEdgetp(folder_, arguments);
-    EXPECT_EQ(result.code, 0) << result.err;
-    return nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
-  }
-};
+class RunTest : public TextFolderTest {};
 
 TEST_F(RunTest, TrainReportsTheRunAndLeavesItsFiles) {
   const nlohmann::json json = Json("train", {"--pattern=ts", "--steps=6", "--run=first"});

@@ -14,15 +14,6 @@ using testing::HasSubstr;
 
 class StrategyTest : public TextFolderTest {
  protected:
-  // Runs a command on a tiny model and returns what it prints.
-  nlohmann::json Json(const std::string& command, const std::vector<std::string>& more) {
-    std::vector<std::string> arguments = {command, "--data=text.txt", "--format=json"};
-    for (const std::string& argument : TinyModel()) arguments.push_back(argument);
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    const CommandResult result = RunEdgetp(folder_, arguments);
-    EXPECT_EQ(result.code, 0) << result.err;
-    return nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
-  }
   // Of the model, in float32.
   double ParameterBytes() {
     std::vector<std::string> arguments = {"plan", "--format=json", "--set=model.vocabulary=38"};

@@ -6,8 +6,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "tests/integration/command.h"
 
 namespace edgetp {
 
@@ -29,6 +32,16 @@ class TextFolderTest : public testing::Test {
       text << "the quick brown fox jumps over the lazy dog " << i << "\n";
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  // Runs a command on a tiny model of the text, and returns what it prints.
+  nlohmann::json Json(const std::string& command, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {command, "--data=text.txt", "--format=json"};
+    for (const std::string& argument : TinyModel()) arguments.push_back(argument);
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const CommandResult result = RunEdgetp(folder_, arguments);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
+  }
 
   std::string folder_;
 };

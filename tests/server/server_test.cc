@@ -148,38 +148,49 @@ TEST_F(ServerTest, AJobWithoutANetworkTakesTheClusters) {
   EXPECT_EQ(worker.Read().assign().spec().config().network().name(), "lte");
 }
 
+// A worker's questions for the medium.
+class MediumStream {
+ public:
+  explicit MediumStream(const std::shared_ptr<grpc::Channel>& channel)
+      : cluster_(v1::Cluster::NewStub(channel)) {
+    SetDeadline(&context_);
+    stream_ = cluster_->ReserveMedium(&context_);
+  }
+
+  // When it is granted; -1: the stream has ended.
+  int64_t Ask(const v1::MediumRequest& request) {
+    v1::MediumGrant grant;
+    stream_->Write(request);
+    return stream_->Read(&grant) ? grant.start_ns() : -1;
+  }
+  grpc::StatusCode Finish() { return stream_->Finish().error_code(); }
+
+ private:
+  const std::unique_ptr<v1::Cluster::Stub> cluster_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::MediumRequest, v1::MediumGrant>> stream_;
+};
+
 TEST_F(ServerTest, TheMediumIsGrantedInTurnToTheRunningJobOnly) {
   FakeWorker first(server_->address());
   FakeWorker second(server_->address());
   StartRun(&first, &second);
-  const auto cluster = v1::Cluster::NewStub(channel_);
-  grpc::ClientContext context;
-  SetDeadline(&context);
-  const auto stream = cluster->ReserveMedium(&context);
+  MediumStream medium(channel_);
   v1::MediumRequest request;
   request.set_job("a");
   request.set_handover_ns(1000);
   request.set_airtime_ns(500);
-  v1::MediumGrant grant;
-  for (const int64_t start_ns : {1000, 1500, 2000}) {
-    stream->Write(request);
-    ASSERT_TRUE(stream->Read(&grant));
-    EXPECT_EQ(grant.start_ns(), start_ns);
-  }
+  for (const int64_t start_ns : {1000, 1500, 2000}) EXPECT_EQ(medium.Ask(request), start_ns);
   request.set_job("b");
-  stream->Write(request);
-  EXPECT_FALSE(stream->Read(&grant));
-  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(medium.Ask(request), -1);
+  EXPECT_EQ(medium.Finish(), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(ServerTest, TrunksAreSharedByAllWorkersOfTheRunningJob) {
   FakeWorker first(server_->address());
   FakeWorker second(server_->address());
   StartRun(&first, &second);
-  const auto cluster = v1::Cluster::NewStub(channel_);
-  grpc::ClientContext context;
-  SetDeadline(&context);
-  const auto stream = cluster->ReserveMedium(&context);
+  MediumStream medium(channel_);
   v1::MediumRequest request;
   request.set_job("a");
   request.set_handover_ns(1000);
@@ -190,42 +201,29 @@ TEST_F(ServerTest, TrunksAreSharedByAllWorkersOfTheRunningJob) {
     passage->set_offset_ns(10 * trunk);
     passage->set_airtime_ns(500);
   }
-  v1::MediumGrant grant;
-  for (const int64_t start_ns : {1000, 1500, 2000}) {
-    stream->Write(request);
-    ASSERT_TRUE(stream->Read(&grant));
-    EXPECT_EQ(grant.start_ns(), start_ns);
-  }
+  for (const int64_t start_ns : {1000, 1500, 2000}) EXPECT_EQ(medium.Ask(request), start_ns);
   request.mutable_passages(1)->set_trunk(5);
   request.mutable_passages()->SwapElements(0, 1);
   request.mutable_passages()->RemoveLast();
-  stream->Write(request);
-  ASSERT_TRUE(stream->Read(&grant));
-  EXPECT_EQ(grant.start_ns(), 1000) << "nobody was on that one";
+  EXPECT_EQ(medium.Ask(request), 1000) << "nobody was on that one";
   request.mutable_passages(0)->set_trunk(-1);
-  stream->Write(request);
-  EXPECT_FALSE(stream->Read(&grant));
-  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(medium.Ask(request), -1);
+  EXPECT_EQ(medium.Finish(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(ServerTest, AMediumIsGrantedOnTheClockOfAWorkerThatSaysItsTime) {
   FakeWorker first(server_->address());
   FakeWorker second(server_->address());
   StartRun(&first, &second);
-  const auto cluster = v1::Cluster::NewStub(channel_);
-  grpc::ClientContext context;
-  SetDeadline(&context);
-  const auto stream = cluster->ReserveMedium(&context);
+  MediumStream medium(channel_);
   v1::MediumRequest request;
   request.set_job("a");
   constexpr int64_t kHour = 3'600'000'000'000;
   request.set_airtime_ns(kHour);
-  v1::MediumGrant grant;
   const auto ask = [&](int64_t handover_ns) {
     request.set_handover_ns(handover_ns);
     request.set_sent_ns(handover_ns + 1000);
-    stream->Write(request);
-    return stream->Read(&grant) ? grant.start_ns() : -1;
+    return medium.Ask(request);
   };
   EXPECT_EQ(ask(5000), 5000) << "nobody was before it";
   // Another clock, a day ahead: what is left of the first hour is waited for.
