@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "cli/shared/format.h"
 #include "cli/shared/table.h"
 #include "common/config/units.h"
@@ -54,17 +56,24 @@ std::string HowText(const v1::AdvisedCandidate& candidate) {
   return absl::StrJoin(words, " ");
 }
 
+// Of the fullest device: what does not fit is no candidate, so its bytes say enough.
 std::string MemoryText(const v1::AdvisedCandidate& candidate) {
   double bytes = 0;
   for (const v1::MemoryBytes& rank : candidate.predicted().memory_bytes_per_rank())
     bytes = std::max(bytes, rank.total());
-  if (candidate.memory_share() == 0) return FormatBytes(bytes);
-  return absl::StrFormat("%s %.0f %%", FormatBytes(bytes), 100 * candidate.memory_share());
+  return FormatBytes(bytes);
+}
+
+// "jetson-orin-nano+intel-n100*2": one of a kind needs no number.
+std::string DevicesText(const v1::AdvisedCandidate& candidate) {
+  std::vector<std::string> kinds = absl::StrSplit(candidate.devices(), '+');
+  for (std::string& kind : kinds) kind = std::string(absl::StripSuffix(kind, "*1"));
+  return absl::StrJoin(kinds, "+");
 }
 
 std::string LossCell(const v1::AdvisedLoss& loss) {
   if (loss.effect() == "exact") return "exact";
-  if (loss.effect() == "not_known") return "not known";
+  if (loss.effect() == "not_known") return "unknown";
   return absl::StrFormat("%.3f (%.3f)", loss.val_loss(), loss.baseline_val_loss());
 }
 
@@ -72,19 +81,17 @@ std::string Candidates(const std::vector<Named>& rows) {
   Table table({{""},
                {"how", Align::kLeft},
                {"devices", Align::kLeft},
-               {"batch"},
-               {"step\npredicted"},
+               {"step"},
                {"tokens\nper s"},
                {"J per\ntoken"},
-               {"memory,\nfullest"},
+               {"memory"},
                {"limited by", Align::kLeft},
                {"loss", Align::kLeft}});
   for (const auto& [name, candidate] : rows) {
     const v1::SimulateReport& predicted = candidate.predicted();
     table.AddRow(
-        {name, HowText(candidate), candidate.devices(),
-         absl::StrCat(candidate.batch(), "x", candidate.micro_batches()),
-         FormatSeconds(predicted.step_seconds()), FormatNumber(predicted.tokens_per_second()),
+        {name, HowText(candidate), DevicesText(candidate), FormatSeconds(predicted.step_seconds()),
+         FormatNumber(predicted.tokens_per_second()),
          predicted.has_energy() ? FormatNumber(predicted.energy().joules_per_token()) : "-",
          MemoryText(candidate),
          absl::StrFormat("%s %.0f %%", candidate.limit(), 100 * candidate.limit_share()),
@@ -124,7 +131,7 @@ std::string Losses(const std::vector<Named>& rows) {
   for (const std::string& source : sources) absl::StrAppend(&text, Paragraph(source));
   if (unknown) {
     absl::StrAppend(&text,
-                    Paragraph("loss not known: the pattern or the format changes the model, and "
+                    Paragraph("loss unknown: the pattern or the format changes the model, and "
                               "nobody has trained it; --exact leaves such candidates out."));
   }
   return text.empty() ? "" : "\n" + text;

@@ -29,6 +29,10 @@ struct Piece {
 std::vector<Piece> PiecesOf(const std::string& text) {
   std::vector<Piece> pieces;
   for (const std::string& word : Lines(absl::StrSplit(text, ' '))) {
+    if (word == "%" && !pieces.empty()) {  // stays with its number
+      absl::StrAppend(&pieces.back().text, " %");
+      continue;
+    }
     for (size_t begin = 0; begin == 0 || begin < word.size();) {
       const size_t end = std::min(word.find('+', begin + 1), word.size());
       pieces.push_back({word.substr(begin, end - begin), begin > 0});
