@@ -25,6 +25,7 @@ struct LossTable {
 const std::vector<LossTable>& LossTables();
 
 // Exact, or measured with the same pattern (repeated to the model's layers) and format, or not known.
+// The last table that has it counts.
 v1::AdvisedLoss LossOf(const AdviseGroup& group, int layers);
 
 }  // namespace edgetp
