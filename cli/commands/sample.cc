@@ -180,7 +180,7 @@ void AddSample(CLI::App& app, Command* command) {
   AddNetworkFlag(sample, &flags->run);
   AddPresetFlags(sample, &flags->run);
   AddFormatFlag(sample, &flags->format);
-  AddClusterFlags(sample, &flags->cluster);
+  AddPacedClusterFlags(sample, &flags->cluster, &flags->run.device);
   sample->footer(kExamples);
   sample->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
