@@ -55,7 +55,8 @@ void CheckPrompt(const char* field, const google::protobuf::RepeatedField<int32_
 
 absl::Status CheckSample(const v1::SampleTask& sample, int vocabulary) {
   Violations violations(kPlace, "sample.");
-  if (sample.prompts().empty()) CheckPrompt("prompt", sample.prompt(), vocabulary, &violations);
+  if (sample.prompts().empty() || !sample.prompt().empty())
+    CheckPrompt("prompt", sample.prompt(), vocabulary, &violations);
   for (const v1::SamplePrompt& prompt : sample.prompts())
     CheckPrompt("prompts", prompt.tokens(), vocabulary, &violations);
   violations.InRange("prompts", sample.prompts_size(), 0, kMaxPrompts);

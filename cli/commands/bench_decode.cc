@@ -86,6 +86,8 @@ ExitCode RunAll(const DecodeFlags& flags, const std::vector<v1::JobSpec>& specs)
     const auto outcome = series->Run(spec, [](const v1::RunEvent&) {});
     if (!outcome.ok()) return Report(outcome.status());
     if (!outcome->status.ok()) return ReportFailure(*outcome, series->cluster());
+    if (!outcome->summary.has_value() || !outcome->result.has_value())
+      return Report(absl::InternalError("bench decode: the server sent no result"));
     auto row = RowOf(flags, spec.config(), *outcome);
     if (!row.ok()) return Report(row.status());
     *report.add_rows() = *std::move(row);
@@ -118,8 +120,7 @@ void AddBenchDecode(CLI::App* bench, Command* command) {
   decode->add_option("--tokens", flags->work.tokens, "to make of each prompt")
       ->check(CLI::Range(2, 100000))
       ->capture_default_str();
-  decode
-      ->add_option("--batch", flags->batches, "prompts continued together; separated by ','")
+  decode->add_option("--batch", flags->batches, "prompts continued together; separated by ','")
       ->delimiter(',')
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();

@@ -119,6 +119,8 @@ ExitCode Sample(const SampleFlags& flags, const v1::JobSpec& spec, std::string w
     output.Abandon();
     return ReportFailure(*outcome, series->cluster());
   }
+  if (!outcome->result.has_value())
+    return Report(absl::InternalError("sample: the server sent no result"));
   const v1::SampleReport& report = outcome->result->sample();
   if (streams) {
     output.Finish(report);

@@ -162,7 +162,9 @@ absl::StatusOr<StepPlan> BuildDecodePlan(const PlanOptions& options, const Decod
 }
 
 absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options) {
-  return BuildDecodePlan(options, {.new_tokens = options.shape.sequence});
+  PlanOptions one = options;
+  one.batch = 1;
+  return BuildDecodePlan(one, {.new_tokens = options.shape.sequence});
 }
 
 }  // namespace edgetp

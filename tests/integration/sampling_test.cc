@@ -35,12 +35,18 @@ class SamplingTest : public TextFolderTest {
 
   // One row of `bench decode` or `simulate --decode` of a tiny model.
   nlohmann::json Decode(std::vector<std::string> command) {
-    const std::vector<std::string> both = {"--model=minigpt",       "--pattern=ts",
-                                           "--workers=2",           "--device=raspberry-pi-5",
-                                           "--set=model.layers=2",  "--set=model.heads=2",
-                                           "--set=model.channels=16", "--delay=60ms",
-                                           "--prompt_tokens=5",     "--tokens=6",
-                                           "--batch=2",             "--format=json"};
+    const std::vector<std::string> both = {"--model=minigpt",
+                                           "--pattern=ts",
+                                           "--workers=2",
+                                           "--device=raspberry-pi-5",
+                                           "--set=model.layers=2",
+                                           "--set=model.heads=2",
+                                           "--set=model.channels=16",
+                                           "--delay=60ms",
+                                           "--prompt_tokens=5",
+                                           "--tokens=6",
+                                           "--batch=2",
+                                           "--format=json"};
     command.insert(command.end(), both.begin(), both.end());
     const CommandResult result = RunEdgetp(folder_, command);
     EXPECT_EQ(result.code, 0) << result.err;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/model/model_fixture.h"
+#include "worker/model/key_value_cache.h"
 
 namespace edgetp::test {
 namespace {
@@ -67,13 +68,14 @@ struct DecodeCase {
 
 std::vector<DecodeCase> DecodeCases() {
   std::vector<DecodeCase> cases;
-  const char* const patterns[] = {"tt",   "ss",       "ppp",       "gg",         "lll",
-                                  "dd",   "t~1*3",    "t~2*2",     "t@0.5*2",    "tsppgl",
+  const char* const patterns[] = {"tt",   "ss",       "ppp",       "gg",        "lll",
+                                  "dd",   "t~1*3",    "t~2*2",     "t@0.5*2",   "tsppgl",
                                   "lt~1", "spt@0.25", "dt~1pplsg", "t@0.5gt~2s"};
   for (const char* pattern : patterns) {
     for (int world_size = 1; world_size <= 4; ++world_size) cases.push_back({pattern, world_size});
   }
-  for (int world_size = 2; world_size <= 4; ++world_size) cases.push_back({"tsl", world_size, true});
+  for (int world_size = 2; world_size <= 4; ++world_size)
+    cases.push_back({"tsl", world_size, true});
   return cases;
 }
 
@@ -158,6 +160,18 @@ TEST_P(DecoderTest, PassesAllReduceWhatTheirPlanSays) {
 
 INSTANTIATE_TEST_SUITE_P(Patterns, DecoderTest, testing::ValuesIn(DecodeCases()), NameOfCase);
 
+TEST(DecoderRulesTest, AcceleratorsAttendAsTheHostDoes) {
+  torch::manual_seed(3);
+  KeyValueCache cache({.layers = 2, .rows = 4, .heads = 3, .capacity = 6, .head_size = 5},
+                      torch::Device(torch::kCPU));
+  for (torch::Tensor& each : cache.keys) each.normal_();
+  for (torch::Tensor& each : cache.values) each.normal_();
+  CachedPass pass{.cache = &cache, .rows = {2, 0, 3}, .positions = {5, 0, 3}};
+  const torch::Tensor projected = torch::randn({3, 3 * 3 * 5});
+  const torch::Tensor host = pass.Attend(1, 3, projected);
+  EXPECT_LT((pass.AttendOnDevice(1, 3, projected) - host).abs().max().item<double>(), 1e-5);
+}
+
 TEST(DecoderRulesTest, WithoutRoomEachTokenNeedsItsWholeContext) {
   const TrainerOptions options = TinyOptions("ts", 2);
   DecoderGroup decoders(options, 2, {.rows = 2, .capacity = 0});
@@ -171,7 +185,9 @@ TEST(DecoderRulesTest, WhatCannotBeIsRefusedBeforeAnythingIsExchanged) {
   const TrainerOptions options = TinyOptions("ts", 1);
   DecoderGroup decoders(options, 1, {.rows = 2, .capacity = 4});
   Decoder& decoder = decoders.decoder(0);
-  const auto message = [](const DecodeResult& result) { return std::string(result.status().message()); };
+  const auto message = [](const DecodeResult& result) {
+    return std::string(result.status().message());
+  };
   using testing::HasSubstr;
   EXPECT_THAT(message(decoder.Begin({0}, {{}})), HasSubstr("a context of 0 tokens: 1 to 4"));
   EXPECT_THAT(message(decoder.Begin({0}, {{1, 2, 3, 4, 5}})), HasSubstr("5 tokens: 1 to 4"));

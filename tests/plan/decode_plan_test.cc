@@ -89,9 +89,11 @@ TEST(DecodePlanTest, MemoryHasTheCacheAndTheWholePositionTable) {
 
 TEST(DecodePlanTest, APassBeyondTheWindowIsRefused) {
   const PlanOptions options = Gpt2("t*12", 2);
-  for (const DecodePass& pass :
-       {DecodePass{.new_tokens = 0}, {.new_tokens = 1025}, {.new_tokens = 1, .cached = 5},
-        {.new_tokens = 1, .cached = -1}, {.new_tokens = 1, .cached = 8, .capacity = 8}}) {
+  for (const DecodePass& pass : {DecodePass{.new_tokens = 0},
+                                 {.new_tokens = 1025},
+                                 {.new_tokens = 1, .cached = 5},
+                                 {.new_tokens = 1, .cached = -1},
+                                 {.new_tokens = 1, .cached = 8, .capacity = 8}}) {
     const auto plan = BuildDecodePlan(options, pass);
     EXPECT_TRUE(absl::IsInvalidArgument(plan.status())) << pass.new_tokens << " " << pass.cached;
   }
@@ -105,7 +107,9 @@ TEST(ContextWindowTest, AContextGrowsToTheWindowAndBeginsAnewWithHalfOfIt) {
       const int64_t begin = contexts.Begin(tokens), size = tokens - begin;
       EXPECT_LE(size, window) << window << " " << tokens;
       EXPECT_GE(size, std::min(tokens, (window + 1) / 2)) << window << " " << tokens;
-      if (begin != last) EXPECT_EQ(size, (window + 1) / 2) << window << " " << tokens;
+      if (begin != last) {
+        EXPECT_EQ(size, (window + 1) / 2) << window << " " << tokens;
+      }
       EXPECT_GE(begin, last);
       last = begin;
     }

@@ -63,8 +63,8 @@ TEST(DecodeReportTest, PassesGrowUntilTheWindowIsFullAndBeginAnew) {
   const auto passes = PassesOf({.prompt_tokens = 3, .tokens = 8}, 6);
   std::vector<std::pair<int, int>> sizes;
   for (const DecodePass& pass : passes) sizes.emplace_back(pass.new_tokens, pass.cached);
-  using testing::ElementsAre;
-  using testing::Pair;
+  using ::testing::ElementsAre;
+  using ::testing::Pair;
   EXPECT_THAT(sizes, ElementsAre(Pair(3, 0), Pair(1, 3), Pair(1, 4), Pair(1, 5), Pair(3, 0),
                                  Pair(1, 3), Pair(1, 4), Pair(1, 5)));
 }

@@ -73,8 +73,7 @@ absl::Status DecodePasses::Begin(int step, absl::Span<const int> rows,
 absl::Status DecodePasses::Append(int step, absl::Span<const int> rows,
                                   absl::Span<const int64_t> tokens, int longest,
                                   const Consume& consume, StepStats* stats) {
-  RETURN_IF_ERROR(
-      Expect(rows.size(), {.new_tokens = 1, .cached = longest, .capacity = capacity_}));
+  RETURN_IF_ERROR(Expect(rows.size(), {.new_tokens = 1, .cached = longest, .capacity = capacity_}));
   return Run(
       step, [&] { return decoder_->Append(rows, tokens); }, consume, stats);
 }

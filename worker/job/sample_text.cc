@@ -149,8 +149,8 @@ class SampleLoop {
     for (const Sequence* sequence : which) {
       rows.push_back(sequence->row);
       tokens.push_back(sequence->tokens.back());
-      longest = std::max(longest,
-                         static_cast<int64_t>(sequence->tokens.size()) - 1 - sequence->begin);
+      longest =
+          std::max(longest, static_cast<int64_t>(sequence->tokens.size()) - 1 - sequence->begin);
     }
     return passes_.Append(
         step, rows, tokens, static_cast<int>(longest),
@@ -162,8 +162,7 @@ class SampleLoop {
     const size_t V = logits.size() / which.size();
     for (size_t i = 0; i < which.size(); ++i) {
       Sequence& sequence = *which[i];
-      const double uniform =
-          ToUnit(RandomBits(sequence.key, static_cast<uint64_t>(sequence.made)));
+      const double uniform = ToUnit(RandomBits(sequence.key, static_cast<uint64_t>(sequence.made)));
       const int64_t token =
           SampleToken(absl::MakeConstSpan(logits).subspan(i * V, V), options_, uniform);
       sequence.tokens.push_back(token);
@@ -218,8 +217,8 @@ class SampleLoop {
     report.set_communication_share(CommunicationShare(total_.breakdown_seconds));
     report.set_network(parts_.network());
     report.set_workers(parts_.config->workers());
-    ASSIGN_OR_RETURN(const Pattern pattern, Pattern::Parse(parts_.config->pattern(),
-                                                           parts_.config->model().layers()));
+    ASSIGN_OR_RETURN(const Pattern pattern,
+                     Pattern::Parse(parts_.config->pattern(), parts_.config->model().layers()));
     report.set_pattern(pattern.Expanded());
     return report;
   }

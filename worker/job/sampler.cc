@@ -13,10 +13,9 @@ namespace {
 std::vector<int64_t> MostLikely(absl::Span<const float> logits, size_t count) {
   std::vector<int64_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
-  std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(count), order.end(),
-                    [&](int64_t a, int64_t b) {
-                      return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-                    });
+  std::partial_sort(
+      order.begin(), order.begin() + static_cast<ptrdiff_t>(count), order.end(),
+      [&](int64_t a, int64_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   order.resize(count);
   return order;
 }
@@ -34,8 +33,7 @@ size_t Nucleus(const std::vector<double>& weights, double share) {
 
 }  // namespace
 
-int64_t SampleToken(absl::Span<const float> logits, const SamplerOptions& options,
-                    double uniform) {
+int64_t SampleToken(absl::Span<const float> logits, const SamplerOptions& options, double uniform) {
   if (options.temperature <= 0)
     return std::max_element(logits.begin(), logits.end()) - logits.begin();
   size_t count = logits.size();

@@ -19,23 +19,6 @@ torch::Tensor Indices(const std::vector<int64_t>& indices, const torch::Tensor& 
   return torch::tensor(indices, torch::kLong).to(like.device());
 }
 
-// The same on any device: scores beyond each sequence's end are masked.
-// Shapes: q (B, H/P, D); keys, values (rows, H/P, capacity, D) -> (B, H/P, D).
-torch::Tensor AttendOnDevice(const torch::Tensor& q, const torch::Tensor& keys,
-                             const torch::Tensor& values, const CachedPass& pass) {
-  const int64_t longest = 1 + *std::max_element(pass.positions.begin(), pass.positions.end());
-  const torch::Tensor rows = Indices(pass.rows, q);
-  const torch::Tensor k = keys.narrow(2, 0, longest).index_select(0, rows);    // (B, H/P, n, D)
-  const torch::Tensor v = values.narrow(2, 0, longest).index_select(0, rows);  // likewise
-  const torch::Tensor ends = Indices(pass.positions, q).view({-1, 1, 1, 1});
-  const torch::Tensor beyond = torch::arange(longest, ends.options()).gt(ends);  // (B, 1, 1, n)
-  const double scale = 1 / std::sqrt(static_cast<double>(q.size(2)));
-  const torch::Tensor scores = torch::matmul(q.unsqueeze(2), k.transpose(2, 3))  // (B, H/P, 1, n)
-                                   .mul(scale)
-                                   .masked_fill(beyond, -std::numeric_limits<float>::infinity());
-  return torch::matmul(torch::softmax(scores, -1), v).squeeze(2);
-}
-
 }  // namespace
 
 KeyValueCache::KeyValueCache(const KeyValueCacheSizes& sizes, const torch::Device& device) {
@@ -56,7 +39,8 @@ void CachedPass::Keep(int layer, int64_t heads, const torch::Tensor& projected) 
   if (cache == nullptr) return;
   const auto B = static_cast<int64_t>(rows.size());
   const int64_t T = projected.size(0) / B, D = projected.size(1) / (3 * heads);
-  const torch::Tensor parts = projected.view({B, T, 3, heads, D}).transpose(1, 3);  // (B, h, 3, T, D)
+  const torch::Tensor parts =
+      projected.view({B, T, 3, heads, D}).transpose(1, 3);  // (B, h, 3, T, D)
   for (int64_t b = 0; b < B; ++b) {
     const int64_t first = appends() ? positions[b] : 0;
     const auto keep = [&](int part, const torch::Tensor& kept) {
@@ -70,10 +54,7 @@ void CachedPass::Keep(int layer, int64_t heads, const torch::Tensor& projected) 
 torch::Tensor CachedPass::Attend(int layer, int64_t heads, const torch::Tensor& projected) const {
   const int64_t B = projected.size(0), width = projected.size(1) / 3, D = width / heads;
   const torch::Tensor &keys = cache->keys[layer], &values = cache->values[layer];
-  if (!cpu::Takes(projected)) {
-    const torch::Tensor q = projected.narrow(1, 0, width).reshape({B, heads, D});
-    return AttendOnDevice(q, keys, values, *this).reshape({B, width});
-  }
+  if (!cpu::Takes(projected)) return AttendOnDevice(layer, heads, projected);
   const torch::Tensor output = torch::empty({B, width}, projected.options());
   const int64_t capacity = keys.size(2);
   const int64_t longest = 1 + *std::max_element(positions.begin(), positions.end());
@@ -91,6 +72,25 @@ torch::Tensor CachedPass::Attend(int layer, int64_t heads, const torch::Tensor& 
     }
   });
   return output;
+}
+
+// Scores beyond each sequence's end are masked.
+torch::Tensor CachedPass::AttendOnDevice(int layer, int64_t heads,
+                                         const torch::Tensor& projected) const {
+  const int64_t B = projected.size(0), width = projected.size(1) / 3, D = width / heads;
+  const int64_t longest = 1 + *std::max_element(positions.begin(), positions.end());
+  const auto of_rows = [&](const torch::Tensor& kept) {
+    return kept.narrow(2, 0, longest).index_select(0, Indices(rows, kept));  // (B, H/P, n, D)
+  };
+  const torch::Tensor q = projected.narrow(1, 0, width).reshape({B, heads, 1, D});
+  const torch::Tensor ends = Indices(positions, q).view({-1, 1, 1, 1});
+  const torch::Tensor beyond = torch::arange(longest, ends.options()).gt(ends);  // (B, 1, 1, n)
+  const torch::Tensor scores =
+      torch::matmul(q, of_rows(cache->keys[layer]).transpose(2, 3))  // (B, H/P, 1, n)
+          .mul(1 / std::sqrt(static_cast<double>(D)))
+          .masked_fill(beyond, -std::numeric_limits<float>::infinity());
+  return torch::matmul(torch::softmax(scores, -1), of_rows(cache->values[layer]))
+      .reshape({B, width});
 }
 
 }  // namespace edgetp

@@ -13,8 +13,8 @@ namespace edgetp {
 struct KeyValueCacheSizes {
   int64_t layers = 0;
   int64_t rows = 0;
-  int64_t heads = 0;     // H/P: of this rank
-  int64_t capacity = 0;  // tokens
+  int64_t heads = 0;      // H/P: of this rank
+  int64_t capacity = 0;   // tokens
   int64_t head_size = 0;  // D
 };
 
@@ -46,6 +46,8 @@ struct CachedPass {
   // pass that appends, after Keep.
   // Shapes: projected (B, 3 C/P) -> (B, C/P).
   torch::Tensor Attend(int layer, int64_t heads, const torch::Tensor& projected) const;
+  // The same by LibTorch's operations alone: what accelerators do.
+  torch::Tensor AttendOnDevice(int layer, int64_t heads, const torch::Tensor& projected) const;
 };
 
 }  // namespace edgetp
