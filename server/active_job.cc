@@ -18,8 +18,9 @@
 namespace edgetp {
 namespace {
 
-double TokensPerStep(const v1::RunConfig& config) {
-  return SequencesPerStep(config) * config.model().sequence();
+double TokensPerStep(const v1::JobSpec& spec) {
+  if (spec.has_sample()) return std::max(1, spec.sample().prompts_size());
+  return SequencesPerStep(spec.config()) * spec.config().model().sequence();
 }
 
 // It goes to every worker, watcher and file: the first pages of it say enough.
@@ -49,6 +50,11 @@ absl::Status CheckResult(const v1::JobResult& result) {
 
 }  // namespace
 
+int StepsOf(const v1::JobSpec& spec) {
+  if (spec.has_sample()) return std::max(0, spec.sample().tokens() - 1);
+  return spec.has_train() ? spec.config().train().steps() : 0;
+}
+
 ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
     : options_(std::move(options)),
       ready_(workers.size(), false),
@@ -61,8 +67,8 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
       clock_(options_.spec.config().clock() == v1::CLOCK_SIMULATED
                  ? std::make_unique<SimulatedClock>(&options_.spec.config())
                  : nullptr),
-      aggregator_(static_cast<int>(workers.size()), options_.spec.config().train().steps(),
-                  TokensPerStep(options_.spec.config()), options_.spec.train().resume(), Charger(),
+      aggregator_(static_cast<int>(workers.size()), StepsOf(options_.spec),
+                  TokensPerStep(options_.spec), options_.spec.train().resume(), Charger(),
                   Calendar(options_.spec.config()).round()),
       deadline_(absl::Seconds(options_.spec.config().collective().deadline_seconds())) {
   for (const Worker* worker : workers) {

@@ -20,6 +20,9 @@
 
 namespace edgetp {
 
+// That a job reports: of training, and of sampling those of the tokens after the first one.
+int StepsOf(const v1::JobSpec& spec);
+
 class ActiveJob {
  public:
   enum class Phase { kPreparing, kRunning, kEnded };

@@ -18,8 +18,7 @@ namespace {
 // A sweep of a few hundred cells can be looked at; a server that runs for months must not grow
 // without end.
 constexpr size_t kEndedRunsKept = 200;
-
-// Of what a worker says about itself: an address and an error message.
+constexpr size_t kMaxSampleBytes = 64 << 10;  // of text that a job makes, in one message
 
 const char* StateOf(v1::Phase::Name phase) {
   switch (phase) {
@@ -57,6 +56,8 @@ std::string JobOf(const v1::WorkerMessage& message) {
       return message.failure().job();
     case v1::WorkerMessage::kProgress:
       return message.progress().job();
+    case v1::WorkerMessage::kSample:
+      return message.sample().job();
     default:
       return "";
   }
@@ -130,6 +131,11 @@ void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage
       break;
     case v1::WorkerMessage::kProgress:
       OnProgress(message.progress(), out);
+      break;
+    case v1::WorkerMessage::kSample:
+      if (!active_->spec().has_sample() || message.sample().text().size() > kMaxSampleBytes) break;
+      *out->events.emplace_back(active_->run(), v1::RunEvent()).second.mutable_sample() =
+          message.sample();
       break;
     default:
       break;
@@ -210,7 +216,7 @@ absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v
   if (absl::Status status = CanSubmit(); !status.ok()) return status;
   v1::StatusResponse::Run& state = runs_.emplace_back();
   state.set_run(run);
-  state.set_steps(spec.has_train() ? spec.config().train().steps() : 0);
+  state.set_steps(StepsOf(spec));
   state.set_pattern(spec.config().pattern());
   state.set_network(spec.config().network().name());
   state.set_workers(spec.config().workers());

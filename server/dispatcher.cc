@@ -84,11 +84,13 @@ std::vector<v1::RunEvent> FinalEvents(const EndedRun& ended, const v1::RunSummar
     *events[1].mutable_failure() = ToFailure(ended.failure);
     events.emplace_back();
   }
-  v1::RunEvent& last = events.back();
-  *last.mutable_summary() = summary;
+  *events.back().mutable_summary() = summary;
   if (ended.spec.has_train() || ended.outcome != "done") return events;
+  // Sampling has steps, and so a summary beside its result.
+  if (ended.spec.has_sample()) events.emplace_back();
   for (const v1::JobResult& result : ended.results) {
-    if (result.outcome_case() != v1::JobResult::OUTCOME_NOT_SET) *last.mutable_result() = result;
+    if (result.outcome_case() != v1::JobResult::OUTCOME_NOT_SET)
+      *events.back().mutable_result() = result;
   }
   return events;
 }

@@ -24,6 +24,10 @@ constexpr int64_t kMaxBenchBytes = int64_t{1} << 32;
 constexpr int kMaxBenchRows = 1000;
 constexpr int kMaxBenchIterations = 1'000'000;
 constexpr int kMaxSampleTokens = 1'000'000;
+constexpr int kMaxPrompts = 4096;
+// Each is looked for after every token.
+constexpr int kMaxStops = 64;
+constexpr int kMaxStopBytes = 1024;
 
 absl::Status CheckBench(const v1::JobSpec& spec) {
   const v1::BenchTask& bench = spec.bench();
@@ -43,11 +47,25 @@ absl::Status CheckBench(const v1::JobSpec& spec) {
   return ValidateBench(spec.config(), kPlace);
 }
 
+void CheckPrompt(const char* field, const google::protobuf::RepeatedField<int32_t>& tokens,
+                 int vocabulary, Violations* violations) {
+  if (tokens.empty()) violations->Add(field, "must hold a token");
+  for (const int32_t token : tokens) violations->InRange(field, token, 0, vocabulary - 1);
+}
+
 absl::Status CheckSample(const v1::SampleTask& sample, int vocabulary) {
   Violations violations(kPlace, "sample.");
-  if (sample.prompt().empty()) violations.Add("prompt", "must hold a token");
-  for (const int32_t token : sample.prompt())
-    violations.InRange("prompt", token, 0, vocabulary - 1);
+  if (sample.prompts().empty() || !sample.prompt().empty())
+    CheckPrompt("prompt", sample.prompt(), vocabulary, &violations);
+  for (const v1::SamplePrompt& prompt : sample.prompts())
+    CheckPrompt("prompts", prompt.tokens(), vocabulary, &violations);
+  violations.InRange("prompts", sample.prompts_size(), 0, kMaxPrompts);
+  if (sample.has_top_p() && !(sample.top_p() > 0 && sample.top_p() <= 1))
+    violations.Add("top_p", "must be above 0 and at most 1");
+  violations.InRange("token_text", sample.token_text_size(), 0, vocabulary);
+  violations.InRange("stop", sample.stop_size(), 0, kMaxStops);
+  for (const std::string& stop : sample.stop())
+    violations.InRange("stop (bytes)", static_cast<double>(stop.size()), 1, kMaxStopBytes);
   violations.InRange("tokens", sample.tokens(), 0, kMaxSampleTokens);
   violations.NotNegative("temperature", sample.temperature());
   if (sample.has_top_k()) violations.InRange("top_k", sample.top_k(), 1, INT32_MAX);

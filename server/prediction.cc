@@ -13,6 +13,7 @@
 #include "common/config/convert.h"
 #include "common/config/run_plans.h"
 #include "common/network/network_profile.h"
+#include "common/plan/context_window.h"
 #include "common/plan/step_plan.h"
 #include "common/simulate/predicted_steps.h"
 #include "common/simulate/simulated_run.h"
@@ -114,6 +115,24 @@ double WeightedMedian(std::vector<Sample> samples) {
   return 0;
 }
 
+// Of a token in the middle.
+DecodePass TypicalPass(const v1::RunConfig& config, const v1::SampleTask& task) {
+  int64_t tokens = task.prompt_size();
+  for (const v1::SamplePrompt& prompt : task.prompts())
+    tokens = std::max<int64_t>(tokens, prompt.tokens_size());
+  tokens += task.tokens() / 2;
+  const int64_t begin = ContextWindow(config.model().sequence()).Begin(tokens);
+  const auto context = static_cast<int>(tokens - begin);
+  if (task.has_cache() && !task.cache()) return {.new_tokens = context};
+  return {.new_tokens = 1, .cached = context - 1, .capacity = context};
+}
+
+absl::StatusOr<RunPlans> PlansOf(const v1::JobSpec& spec) {
+  if (!spec.has_sample()) return RunPlans::Build(spec.config());
+  const int rows = std::max(1, spec.sample().prompts_size());
+  return RunPlans::OfDecoding(spec.config(), rows, TypicalPass(spec.config(), spec.sample()));
+}
+
 absl::StatusOr<ComputeTables> ComputeOf(const EndedRun& ended, const RunPlans& plans) {
   const std::vector<DeviceOptions> devices = DeviceOptionsOf(ended.spec.config());
   ComputeTables tables;
@@ -136,12 +155,16 @@ std::map<std::string, int> StepsByNetwork(const StepStatistics& statistics) {
 
 }  // namespace
 
+bool HasSteps(const v1::JobSpec& spec) { return spec.has_train() || spec.has_sample(); }
+
 absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended, const TimeIsUp& time_is_up) {
   const int world_size = ended.spec.config().workers();
-  if (!ended.spec.has_train() || static_cast<int>(ended.results.size()) != world_size) {
+  if (!HasSteps(ended.spec) || static_cast<int>(ended.results.size()) != world_size) {
     return absl::FailedPreconditionError("predict: the run has not finished training");
   }
-  ASSIGN_OR_RETURN(const RunPlans plans, RunPlans::Build(ended.spec.config()));
+  ASSIGN_OR_RETURN(const RunPlans plans, PlansOf(ended.spec));
+  if (plans.fullest().world_size != world_size)
+    return absl::FailedPreconditionError("predict: each rank samples by itself");
   ASSIGN_OR_RETURN(const ComputeTables compute, ComputeOf(ended, plans));
   const std::map<std::string, int> steps = StepsByNetwork(ended.statistics);
   double total = 0;

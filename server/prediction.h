@@ -18,6 +18,9 @@ struct Prediction {
   int steps = 0;                             // that were simulated
 };
 
+// Whether a job consists of steps that can be predicted: training, and sampling token by token.
+bool HasSteps(const v1::JobSpec& spec);
+
 // True when the time for this share of the work is over.
 using TimeIsUp = std::function<bool(double share)>;
 
@@ -25,7 +28,7 @@ using TimeIsUp = std::function<bool(double share)>;
 // and in the same proportions. A step's profile is the one in force at its end; a change within a
 // step is not simulated, nor is the wait for the end of a partition. When time is up, the steps so
 // far count; a profile that has none then is without a prediction, and so is the whole run.
-// Errors: FailedPrecondition if the run is not finished training; Internal if the measured compute
+// Errors: FailedPrecondition if the run has not finished its steps; Internal if the measured compute
 //   times do not fit the plan, or a step names an unknown profile; those of RunPlans::Build,
 //   ResolveNetwork and TimelineSimulator.
 absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended, const TimeIsUp& time_is_up);

@@ -25,7 +25,8 @@ Predictor::~Predictor() { Stop(); }
 
 bool Predictor::Wants(const EndedRun& ended) {
   // Under the simulated clock the steps are what a prediction would say.
-  return ended.outcome == "done" && ended.spec.has_train() &&
+  return ended.outcome == "done" && HasSteps(ended.spec) &&
+         (ended.spec.has_train() || !ended.statistics.step_seconds.empty()) &&
          ended.spec.config().clock() != v1::CLOCK_SIMULATED;
 }
 

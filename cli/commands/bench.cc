@@ -1,7 +1,9 @@
-// edgetp bench allreduce: how long an all-reduce takes through the whole production path.
+// edgetp bench: how long an all-reduce takes through the whole production path, or a token
+// (bench_decode).
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "cli/commands/bench_decode.h"
 #include "cli/shared/command.h"
 #include "cli/shared/job_series.h"
 #include "cli/shared/report_tables.h"
@@ -91,6 +93,7 @@ void AddBench(CLI::App& app, Command* command) {
   auto flags = std::make_shared<BenchFlags>();
   CLI::App* bench = app.add_subcommand("bench", "Measure a part of the production path");
   bench->require_subcommand(1);
+  AddBenchDecode(bench, command);
   CLI::App* allreduce =
       bench->add_subcommand("allreduce", "Time of an all-reduce by size and algorithm");
   allreduce->add_option("--workers", flags->run.workers, "world size; default: 2");

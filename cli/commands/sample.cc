@@ -1,92 +1,163 @@
 // edgetp sample: text from a trained model.
+#include <algorithm>
 #include <cstdio>
-#include <map>
+#include <fstream>
+#include <iostream>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "cli/shared/checkpoint.h"
 #include "cli/shared/command.h"
 #include "cli/shared/job_series.h"
 #include "cli/shared/run_options.h"
+#include "cli/shared/sample_output.h"
+#include "cli/shared/token_text.h"
 #include "common/base/status_macros.h"
+#include "common/simulate/deadline.h"
 
 namespace edgetp {
 namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --tokens=500
-  edgetp sample --run=minigpt-sppp --temperature=0.8 --top_k=20 --seed=7)";
+  edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --prompt='JULIET:' --temperature=0.8 --top_k=20 --seed=7
+  edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --top_p=0.9 --stop='JULIET:' --network=wifi-5)";
 
 struct SampleFlags {
   RunFlags run;
   ClusterFlags cluster;
   std::string of_run;
-  std::string prompt = "\n";
+  std::vector<std::string> prompts;
+  std::string prompts_file;
   int tokens = 500;
   double temperature = 0.8;
   int top_k = 200;
+  std::optional<double> top_p;
+  std::vector<std::string> stop;
   uint64_t seed = 1337;
+  bool no_cache = false;
   OutputFormat format = OutputFormat::kTable;
 };
 
-// The prompt in the model's tokens: the longest symbol that fits comes first.
-// Errors: InvalidArgument naming the place of what the model does not know.
-absl::StatusOr<std::vector<int>> Encode(const std::string& prompt,
-                                        const std::vector<std::string>& symbols) {
-  std::map<std::string, int> token_of;
-  size_t longest = 0;
-  for (size_t i = 0; i < symbols.size(); ++i) {
-    token_of.emplace(symbols[i], static_cast<int>(i));
-    longest = std::max(longest, symbols[i].size());
+absl::StatusOr<std::vector<std::string>> ReadLines(const std::string& path) {
+  std::ifstream file;
+  if (path != "-") file.open(path);
+  std::istream& lines = path == "-" ? std::cin : file;
+  if (!lines) return absl::InvalidArgumentError("--prompts: cannot read " + path);
+  std::vector<std::string> prompts;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) prompts.push_back(line);
   }
-  std::vector<int> tokens;
-  for (size_t at = 0; at < prompt.size();) {
-    auto found = token_of.end();
-    for (size_t size = longest; size > 0 && found == token_of.end(); --size)
-      found = token_of.find(prompt.substr(at, size));
-    if (found == token_of.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--prompt: the model does not know the symbol at byte ", at, " (\"", prompt.substr(at, 1),
-          "\"); its vocabulary has ", symbols.size(), " symbols"));
-    }
-    tokens.push_back(found->second);
-    at += found->first.size();
-  }
-  if (tokens.empty()) return absl::InvalidArgumentError("--prompt: must not be empty");
-  return tokens;
+  if (prompts.empty()) return absl::InvalidArgumentError("--prompts: no prompt in " + path);
+  return prompts;
 }
 
-absl::StatusOr<v1::JobSpec> MakeJob(const SampleFlags& flags, const Checkpoint& checkpoint) {
-  ASSIGN_OR_RETURN(const auto symbols, SymbolsOfWeights(checkpoint.weights, "run " + flags.of_run));
+// Those of --prompt, then those of the file; without any, a new line.
+absl::StatusOr<std::vector<std::string>> PromptsOf(const SampleFlags& flags) {
+  std::vector<std::string> prompts = flags.prompts;
+  if (!flags.prompts_file.empty()) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> lines, ReadLines(flags.prompts_file));
+    prompts.insert(prompts.end(), lines.begin(), lines.end());
+  }
+  if (prompts.empty()) prompts = {"\n"};
+  return prompts;
+}
+
+// That of the run, as it is to be sampled: a step is a token of each prompt, which is never cut.
+absl::StatusOr<v1::RunConfig> ConfigOf(const SampleFlags& flags, v1::RunConfig of_run,
+                                       size_t prompts) {
+  ForgetDefaultDeadline(&of_run);
+  of_run.mutable_train()->set_batch(static_cast<int>(prompts));
+  of_run.mutable_train()->set_micro_batches(1);
+  if (of_run.has_parallel()) of_run.mutable_parallel()->clear_overlap();
+  ASSIGN_OR_RETURN(v1::RunConfig config, ResolveRun(flags.run, of_run, std::nullopt));
+  config.clear_name();
+  return config;
+}
+
+absl::StatusOr<v1::JobSpec> MakeJob(const SampleFlags& flags, const Checkpoint& checkpoint,
+                                    const std::vector<std::string>& prompts) {
+  ASSIGN_OR_RETURN(auto symbols, SymbolsOfWeights(checkpoint.weights, "run " + flags.of_run));
   if (symbols.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("sample: run ", flags.of_run,
                      " was trained on tokens without symbols: there is no text to show"));
   }
+  const TokenText text(std::move(symbols));
   v1::JobSpec spec;
-  ASSIGN_OR_RETURN(const std::vector<int> prompt, Encode(flags.prompt, symbols));
-  ASSIGN_OR_RETURN(*spec.mutable_config(), ResolveRun(flags.run, checkpoint.config, std::nullopt));
-  spec.mutable_config()->clear_name();
   v1::SampleTask* sample = spec.mutable_sample();
-  for (const int token : prompt) sample->add_prompt(token);
+  for (const std::string& prompt : prompts) {
+    ASSIGN_OR_RETURN(const std::vector<int> tokens, text.Encode(prompt, "--prompt"));
+    *sample->add_prompts()->mutable_tokens() = {tokens.begin(), tokens.end()};
+  }
+  ASSIGN_OR_RETURN(*spec.mutable_config(), ConfigOf(flags, checkpoint.config, prompts.size()));
+  *sample->mutable_token_text() = {text.bytes().begin(), text.bytes().end()};
   sample->set_tokens(flags.tokens);
   sample->set_temperature(flags.temperature);
   sample->set_top_k(flags.top_k);
+  if (flags.top_p.has_value()) sample->set_top_p(*flags.top_p);
+  *sample->mutable_stop() = {flags.stop.begin(), flags.stop.end()};
   sample->set_seed(flags.seed);
+  sample->set_cache(!flags.no_cache);
   return spec;
 }
 
+ExitCode Sample(const SampleFlags& flags, const v1::JobSpec& spec, std::string weights,
+                const std::vector<std::string>& prompts) {
+  auto series = JobSeries::Open(flags.cluster, spec.config().workers(),
+                                {.corpus = std::nullopt, .weights = std::move(weights)});
+  if (!series.ok()) return Report(series.status());
+  SampleOutput output(prompts);
+  const bool streams = flags.format == OutputFormat::kTable;
+  const auto outcome = series->Run(spec, [&](const v1::RunEvent& event) {
+    if (streams && event.has_sample()) output.Show(event.sample());
+  });
+  if (!outcome.ok()) return Report(outcome.status());
+  if (!outcome->status.ok()) {
+    output.Abandon();
+    return ReportFailure(*outcome, series->cluster());
+  }
+  if (!outcome->result.has_value())
+    return Report(absl::InternalError("sample: the server sent no result"));
+  const v1::SampleReport& report = outcome->result->sample();
+  if (streams) {
+    output.Finish(report);
+  } else {
+    PrintResult(flags.format, report, "");
+  }
+  const double predicted =
+      outcome->summary.has_value() ? outcome->summary->predicted_step_seconds() : 0;
+  absl::FPrintF(stderr, "%s\n", TimingText(report, predicted));
+  return kExitDone;
+}
+
 ExitCode Run(const SampleFlags& flags) {
+  const auto prompts = PromptsOf(flags);
+  if (!prompts.ok()) return Report(prompts.status());
   auto checkpoint = LoadCheckpoint(flags.cluster, flags.of_run);
   if (!checkpoint.ok()) return Report(checkpoint.status());
-  const auto spec = MakeJob(flags, *checkpoint);
+  const auto spec = MakeJob(flags, *checkpoint, *prompts);
   if (!spec.ok()) return Report(spec.status());
-  return RunSingleJob(flags.cluster, *spec, {.weights = std::move(checkpoint->weights)},
-                      ShowProgress::kNo, [&](const v1::JobResult& result) {
-                        PrintResult(flags.format, result.sample(), result.sample().text() + "\n");
-                        return kExitDone;
-                      });
+  return Sample(flags, *spec, std::move(checkpoint->weights), *prompts);
+}
+
+void AddPromptFlags(CLI::App* sample, SampleFlags* flags) {
+  sample
+      ->add_option("--prompt", flags->prompts,
+                   "what the text begins with; repeatable: all are continued together; default: a "
+                   "new line")
+      ->allow_extra_args(false);
+  sample->add_option("--prompts", flags->prompts_file, "file with a prompt per line; -: stdin");
+  sample->add_option("--tokens", flags->tokens, "how many to add")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  sample->add_option("--stop", flags->stop, "text that ends a continuation; repeatable")
+      ->allow_extra_args(false);
+  sample->add_flag("--no_cache", flags->no_cache,
+                   "compute the whole context anew for each token, instead of keeping keys and "
+                   "values");
 }
 
 }  // namespace
@@ -95,22 +166,23 @@ void AddSample(CLI::App& app, Command* command) {
   auto flags = std::make_shared<SampleFlags>();
   CLI::App* sample = app.add_subcommand("sample", "Text from a trained model");
   sample->add_option("--run", flags->of_run, "a run: its newest checkpoint")->required();
-  sample->add_option("--prompt", flags->prompt, "what the text begins with; default: a new line");
-  sample->add_option("--tokens", flags->tokens, "how many to add")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
+  AddPromptFlags(sample, flags.get());
   sample->add_option("--temperature", flags->temperature, "0: always the likeliest token")
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
   sample->add_option("--top_k", flags->top_k, "choose among the N likeliest tokens")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
+  sample
+      ->add_option("--top_p", flags->top_p,
+                   "and among the fewest of them with this much probability together; default: 1")
+      ->check(CLI::Range(1e-9, 1.0));
   sample->add_option("--seed", flags->seed, "of the choice")->capture_default_str();
   AddPatternFlags(sample, &flags->run);
   AddNetworkFlag(sample, &flags->run);
   AddPresetFlags(sample, &flags->run);
   AddFormatFlag(sample, &flags->format);
-  AddClusterFlags(sample, &flags->cluster);
+  AddPacedClusterFlags(sample, &flags->cluster, &flags->run.device);
   sample->footer(kExamples);
   sample->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -10,6 +11,7 @@
 #include "cli/commands/simulate_chakra.h"
 #include "cli/shared/command.h"
 #include "cli/shared/format.h"
+#include "cli/shared/sample_output.h"
 #include "cli/shared/simulate_options.h"
 #include "cli/shared/simulate_tables.h"
 #include "common/base/clock.h"
@@ -21,6 +23,7 @@
 #include "common/rpc/signals.h"
 #include "common/simulate/allreduce_report.h"
 #include "common/simulate/crossover.h"
+#include "common/simulate/decode_report.h"
 #include "common/simulate/trace.h"
 
 namespace edgetp {
@@ -38,6 +41,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp simulate --pattern=sppp --network=lte --device=raspberry-pi-5 --wire_forward=int4 --wire_backward=int8
   edgetp simulate --workers=4 --network=lte --device=raspberry-pi-5 --strategy=one,tensor,pipeline,data,'data=2,tensor=2'
   edgetp simulate --pattern=tttt --network=ethernet-1g --device=raspberry-pi-4 --energy --draws=50
+  edgetp simulate --decode --model=gpt2 --workers=1,2,4 --network=wifi-5 --device=raspberry-pi-5
   edgetp simulate --scenario=raspberry-pi-tp
 All patterns are compared with the first one. Nothing runs and nothing waits.)";
 
@@ -47,6 +51,8 @@ constexpr double kMaxCrossoverEvents = 1e8;
 struct Flags {
   SimulateFlags simulate;
   std::string scenario;
+  bool decode = false;
+  DecodeWork work;
   OutputFormat format = OutputFormat::kTable;
 };
 
@@ -203,6 +209,38 @@ absl::StatusOr<v1::SimulateSweepReport> SimulateAll(const SimulateFlags& flags,
   return sweep;
 }
 
+// A trace or a strategy is of training.
+void CheckDecoding(const SimulateFlags& flags, Faults* faults) {
+  const std::pair<const char*, bool> asked[] = {{"--trace", !flags.trace.empty()},
+                                                {"--chakra", !flags.chakra.empty()},
+                                                {"--strategy", flags.strategy.asked()},
+                                                {"--energy", flags.energy},
+                                                {"--steps", flags.steps.has_value()},
+                                                {"--draws", flags.draws.has_value()}};
+  for (const auto& [name, typed] : asked) {
+    if (typed)
+      faults->Add(absl::InvalidArgumentError(
+          absl::StrCat(name, ": of a training step; --decode makes tokens")));
+  }
+}
+
+ExitCode RunDecoding(const Flags& flags) {
+  Faults faults;
+  CheckDecoding(flags.simulate, &faults);
+  v1::DecodeReport report;
+  for (SimulateCell& cell : ResolveSimulation(flags.simulate, &faults)) {
+    if (ShutdownSignal() != 0) return kExitInterrupted;
+    cell.run.forecast.plan.batch = flags.simulate.run.batch.value_or(1);
+    cell.run.forecast.plan.overlap = {};
+    if (!faults.status().ok()) continue;
+    *report.add_rows() = faults.Take(SimulateDecode(
+        {cell.run.forecast, flags.work, cell.run.model, cell.run.device}));
+  }
+  if (!faults.status().ok()) return Report(faults.status());
+  PrintResult(flags.format, report, DecodeTable(report));
+  return kExitDone;
+}
+
 ExitCode RunModel(const Flags& flags) {
   Faults faults;
   const std::vector<SimulateCell> cells = ResolveSimulation(flags.simulate, &faults);
@@ -260,6 +298,7 @@ ExitCode RunScenario(const CLI::App& command, const Flags& flags) {
 
 ExitCode Run(const CLI::App& command, const Flags& flags) {
   if (!flags.scenario.empty()) return RunScenario(command, flags);
+  if (flags.decode) return RunDecoding(flags);
   return flags.simulate.bytes.empty() ? RunModel(flags) : RunAllReduces(flags);
 }
 
@@ -277,6 +316,24 @@ void AddListFlags(CLI::App* command, SimulateFlags* flags) {
   list("--allreduce", &flags->algorithms, "algorithms, or all; default: auto");
   AddOverlapList(command, &flags->overlaps);
   list("--bytes", &flags->bytes, "time of single all-reduces of these sizes, instead of a model");
+}
+
+void AddDecodeFlags(CLI::App* command, Flags* flags) {
+  CLI::Option* bytes = command->get_option("--bytes");
+  CLI::Option* decode =
+      command
+          ->add_flag("--decode", flags->decode,
+                     "tokens made one by one with a key-value cache, instead of training: as "
+                     "`edgetp bench decode` measures; --batch: prompts continued together, default 1")
+          ->excludes(bytes);
+  command->add_option("--prompt_tokens", flags->work.prompt_tokens, "of --decode: of each prompt")
+      ->check(CLI::Range(1, 1 << 20))
+      ->needs(decode)
+      ->capture_default_str();
+  command->add_option("--tokens", flags->work.tokens, "of --decode: to make of each prompt")
+      ->check(CLI::Range(2, 100000))
+      ->needs(decode)
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -311,6 +368,7 @@ void AddSimulate(CLI::App& app, Command* command) {
   sub->add_option("--chakra", simulate->chakra,
                   "folder for the step as Chakra execution traces, one per rank, with ASTRA-sim's "
                   "files (docs/simulation.md)");
+  AddDecodeFlags(sub, flags.get());
   sub->add_option("--scenario", flags->scenario,
                   "published measurements of real boards (configs/scenarios) or file, beside "
                   "predictions");

@@ -42,7 +42,8 @@ ExitCode Run(const WatchFlags& flags) {
     outcome = WatchJob(*remote, run->run(), /*cluster=*/nullptr, /*stop_on_signal=*/false,
                        [&](const v1::RunEvent& event) { progress.Show(event); });
   }
-  if (outcome.summary.has_value())
+  // Sampling has a result, too, which is for whoever asked for it.
+  if (outcome.summary.has_value() && !outcome.result.has_value())
     PrintResult(flags.format, *outcome.summary, TrainTable(*outcome.summary));
   if (!outcome.status.ok()) Report(outcome.status);
   return ExitCodeOf(outcome);

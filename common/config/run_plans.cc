@@ -32,6 +32,15 @@ absl::StatusOr<RunPlans> RunPlans::Build(const v1::RunConfig& config) {
   return RunPlans(std::move(plans), calendar);
 }
 
+absl::StatusOr<RunPlans> RunPlans::OfDecoding(const v1::RunConfig& config, int rows,
+                                              const DecodePass& pass) {
+  ASSIGN_OR_RETURN(PlanOptions options, ToInferenceOptions(config));
+  options.batch = rows;
+  std::vector<StepPlan> plans;
+  ASSIGN_OR_RETURN(plans.emplace_back(), BuildDecodePlan(options, pass));
+  return RunPlans(std::move(plans), Calendar(config));
+}
+
 const CollectiveStep* MainAllReduce(const std::vector<PlanStep>& steps) {
   const CollectiveStep* exchange = nullptr;
   for (const PlanStep& step : steps) {

@@ -17,6 +17,11 @@ class RunPlans {
   // Errors: those of ToPlanOptions, ToReplicaOptions and of the strategy's builder.
   static absl::StatusOr<RunPlans> Build(const v1::RunConfig& config);
 
+  // Of a job that continues `rows` sequences: its steps, each of which takes in one token of each.
+  // Errors: those of ToInferenceOptions and BuildDecodePlan.
+  static absl::StatusOr<RunPlans> OfDecoding(const v1::RunConfig& config, int rows,
+                                             const DecodePass& pass);
+
   // Each once: most steps have the first. `local` has a second one, of steps with an exchange.
   const std::vector<StepPlan>& all() const { return plans_; }
   // Which of them the update number `done` (from 1) has.

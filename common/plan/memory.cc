@@ -66,6 +66,7 @@ double LoadingBytes(const MemorySizes& sizes, bool optimizer_state) {
 MemoryUse InferenceMemory(const MemorySizes& sizes, bool loads) {
   MemoryUse use = Kept(sizes);  // a trainer has gradients and moments, whatever it is used for
   use.process_bytes = kProcessBytes;
+  use.activations_bytes = sizes.cache_bytes;
   const double steps = sizes.layer_bytes + 2 * sizes.logits_bytes;
   use.workspace_bytes = std::max(steps, loads ? LoadingBytes(sizes, false) : 0);
   return use;

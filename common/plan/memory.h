@@ -40,6 +40,8 @@ struct MemorySizes {
   double late_bytes = 0;
   double residual_bytes = 0;      // what error feedback keeps
   double all_residual_bytes = 0;  // of all ranks, as a checkpoint has it
+  double token_cache_bytes = 0;   // keys and values of one token of each sequence
+  double cache_bytes = 0;         // of a rank that decodes: for how many of them there is room
 };
 
 // A rank that trains. `gathers`: it puts checkpoints together (rank 0).
@@ -49,7 +51,7 @@ MemoryUse TrainingMemory(const MemorySizes& sizes, bool gathers);
 // `optimizer_state`, the file is a checkpoint.
 double LoadingBytes(const MemorySizes& sizes, bool optimizer_state);
 
-// A rank that evaluates or samples; with `loads`, from a file.
+// A rank that evaluates or samples; with `loads`, from a file. Its cache counts as activations.
 MemoryUse InferenceMemory(const MemorySizes& sizes, bool loads);
 
 // The two sides of a rank that computes on an accelerator.

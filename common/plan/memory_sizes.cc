@@ -60,6 +60,7 @@ MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>
   sizes.parameters_bytes = kFloatBytes * RankElements(parameters, shard);
   sizes.activations_bytes = kFloatBytes * (blocks + KeptOnce(s, place));
   sizes.layer_bytes = kFloatBytes * largest;
+  sizes.token_cache_bytes = kFloatBytes * 2 * options.pattern.layers() * s.B * s.width;
   sizes.logits_bytes = place.last ? kFloatBytes * s.tokens * s.V : 0;
   if (options.world_size > 1) sizes.late_bytes = kFloatBytes * LateElements(s, options.pattern);
   sizes.whole_model_bytes = kFloatBytes * FullElements(parameters);

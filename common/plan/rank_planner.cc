@@ -73,14 +73,17 @@ void RankPlanner::Wait(CollectiveStep step) {
   Append(step);
 }
 
-void RankPlanner::NextToken() {
+void RankPlanner::NextTokens(int cached) {
+  decodes_ = true;
+  groups_[0].keys += cached;
   Hidden(Phase::kEvaluate);
   TakeIn(round_++);
-  RankSizes one = groups_[0];
-  one.tokens = 1;
-  Compute(Phase::kEvaluate, -1, FinalNormForward(groups_[0]) + HeadForward(one));
-  const int64_t V = options_.shape.vocabulary;
-  if (shares_vocabulary()) Add({{TrafficClass::kControl, Phase::kEvaluate, -1}, V, WireFormat()});
+  RankSizes last = groups_[0];
+  last.tokens = last.B;
+  Compute(Phase::kEvaluate, -1, FinalNormForward(groups_[0]) + HeadForward(last));
+  const int64_t logits = int64_t{options_.batch} * options_.shape.vocabulary;
+  if (shares_vocabulary())
+    Add({{TrafficClass::kControl, Phase::kEvaluate, -1}, logits, WireFormat()});
 }
 
 void RankPlanner::Update(int64_t partial, double parameters) {
@@ -203,9 +206,11 @@ Work RankPlanner::WeightGradientsOf(const PlacedStage& placed, const RankSizes& 
 
 void RankPlanner::Compute(Phase phase, int layer, const Work& work) {
   if (work.operations == 0) return;
-  steps_.push_back(ComputeStep{
+  ComputeStep step{
       phase, LayerOf(layer), work.flops, work.bytes, static_cast<float>(work.product_flops),
-      static_cast<float>(work.elementwise_bytes), static_cast<float>(work.operations)});
+      static_cast<float>(work.elementwise_bytes), static_cast<float>(work.operations)};
+  if (decodes_) step.product_bytes = static_cast<float>(work.bytes - work.elementwise_bytes);
+  steps_.push_back(step);
 }
 
 void RankPlanner::ComputeDeferred() {

@@ -25,8 +25,9 @@ class RankPlanner {
   // `complete` is told when the gradients of all parameters from a stage on (ParameterSpec::stage) are
   // there: it may start what follows.
   void BackwardPass(absl::FunctionRef<void(int)> complete = [](int) {});
-  // The forward pass up to the logits of one position.
-  void NextToken();
+  // The forward pass over each sequence's new tokens, whose T the options have, up to the logits of
+  // the last one; attention also looks at so many tokens before them whose keys and values are kept.
+  void NextTokens(int cached);
   // The end of a step: `partial` elements of gradients to be summed, and the optimizer over this
   // rank's `parameters`.
   void Update(int64_t partial, double parameters);
@@ -81,8 +82,9 @@ class RankPlanner {
   const Place place_;
   const std::vector<PatternBlock>& blocks_;
   const std::vector<Region> regions_;
-  const std::vector<RankSizes> groups_;  // of a micro-batch's rows
-  const bool defers_;                    // products for weights' gradients
+  std::vector<RankSizes> groups_;  // of a micro-batch's rows
+  const bool defers_;              // products for weights' gradients
+  bool decodes_ = false;           // products of few rows: what they read is what they take
   std::vector<PlanStep> steps_;
   std::vector<std::pair<int, Work>> deferred_;  // with their layers
   std::deque<UnderWay> under_way_;

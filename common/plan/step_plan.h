@@ -55,6 +55,9 @@ struct ComputeStep {
   float product_flops = 0;
   float elementwise_bytes = 0;
   float operations = 0;  // on whole tensors
+  // Traffic of the matrix products, where that may be what they take: of decoding, which multiplies
+  // whole matrices by a few rows. 0 elsewhere.
+  float product_bytes = 0;
 };
 
 // What the ranks of a group do together. The position of a rank in the group is its rank in the
@@ -140,8 +143,19 @@ absl::StatusOr<StepPlan> BuildStepPlan(const PlanOptions& options);
 // It is never cut into groups of rows: it is no part of a step.
 absl::StatusOr<StepPlan> BuildEvaluationPlan(const PlanOptions& options);
 
-// The forward pass up to the logits of one position, with Phase::kEvaluate: what choosing the next
-// token does.
+// A pass that chooses the next token of options.batch sequences.
+struct DecodePass {
+  int new_tokens = 1;  // of each sequence, whatever its own length: shorter ones are padded
+  int cached = 0;      // tokens of the longest sequence whose keys and values are kept from before
+  int capacity = 0;    // tokens of each sequence for which there is room; 0: nothing is kept
+};
+
+// The forward pass over the new tokens, up to the logits of each sequence's last one, with
+// Phase::kEvaluate. `memory` is that of a rank that decodes, with what it keeps.
+// Errors: those of BuildStepPlan; InvalidArgument for a pass beyond shape.sequence.
+absl::StatusOr<StepPlan> BuildDecodePlan(const PlanOptions& options, const DecodePass& pass);
+
+// The same without a cache, of sequences of shape.sequence tokens.
 absl::StatusOr<StepPlan> BuildNextTokenPlan(const PlanOptions& options);
 
 // The collectives of one rank's list, each once, in the order in which they start.

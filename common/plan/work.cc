@@ -45,15 +45,15 @@ Work ResidualAddition(const RankSizes& s) { return Elementwise(s.tokens * s.C, 1
 
 // Attention and MLP without either.
 Work AttentionAlone(const RankSizes& s) {
-  const double scores = s.B * s.heads * s.T * s.T;
+  const double scores = s.B * s.heads * s.T * s.keys;
   const double attend_flops = 2 * 2 * scores * s.head_size;
-  const double values = s.tokens * s.width;  // q, k, v and the result have as many each
+  const double values = 2 * (s.tokens + s.B * s.keys) * s.width;  // q and the result, k and v
   // Heads are read and written in strides, by two products each: six passes instead of four.
-  const Work attend{attend_flops, kFloatBytes * (2 * scores + 4 * values), attend_flops,
-                    kFloatBytes * 6 * values, 1};
-  // Causal: the softmax visits half of the scores.
+  const Work attend{attend_flops, kFloatBytes * (2 * scores + values), attend_flops,
+                    kFloatBytes * 1.5 * values, 1};
+  // Causal: of T positions among themselves, the softmax visits half of the scores.
   Work softmax = Elementwise(scores, kSoftmaxFlops);
-  softmax.elementwise_bytes /= 2;
+  if (s.keys == s.T) softmax.elementwise_bytes /= 2;
   return Product(s.tokens, s.C, 3 * s.width) + attend + softmax +
          Product(s.tokens, s.width, s.C);
 }
@@ -79,6 +79,7 @@ RankSizes::RankSizes(const ModelShape& shape, int batch, const Shard& shard)
     : B(batch),
       T(shape.sequence),
       C(shape.channels),
+      keys(T),
       V(shard.vocabulary.size()),
       tokens(B * T),
       heads(shard.heads.size()),

@@ -30,6 +30,7 @@ bool Finer(const std::vector<PlanStep>& steps, const DeviceOptions& device) {
 
 void Add(const ComputeStep& step, SegmentWork* work) {
   work->product_flops += step.product_flops;
+  work->product_bytes += step.product_bytes;
   work->elementwise_bytes += step.elementwise_bytes;
   work->operations += step.operations;
   if (step.phase == Phase::kOptimizer) work->optimizer_bytes += step.bytes_touched;
@@ -111,7 +112,8 @@ absl::Duration RotationTime(const DeviceOptions& device, const WireFormat& wire,
 }
 
 absl::Duration DurationOf(const SegmentWork& work, const DeviceOptions& device) {
-  const double seconds = SecondsAt(work.product_flops, device.flops_per_second) +
+  const double seconds = std::max(SecondsAt(work.product_flops, device.flops_per_second),
+                                  SecondsAt(work.product_bytes, device.memory_bytes_per_second)) +
                          SecondsAt(work.elementwise_bytes, device.elementwise_bytes_per_second) +
                          SecondsAt(work.optimizer_bytes, device.optimizer_bytes_per_second);
   return absl::Seconds(seconds) + work.operations * device.operation_overhead +

@@ -69,6 +69,7 @@ absl::Duration RotationTime(const DeviceOptions& device, const WireFormat& wire,
 // What one compute segment does, as the finer model sees it.
 struct SegmentWork {
   double product_flops = 0;
+  double product_bytes = 0;  // where products may wait for memory (ComputeStep)
   double elementwise_bytes = 0;
   double optimizer_bytes = 0;
   double operations = 0;
@@ -86,7 +87,8 @@ std::vector<SegmentWork> SegmentWorks(const std::vector<PlanStep>& steps);
 // The durations of one rank's compute segments.
 //   A profile without elementwise_bytes_per_second: each ComputeStep takes as long as its
 //   arithmetic or its memory traffic, whichever takes longer.
-//   With it: product flops / flops_per_second
+//   With it: product flops / flops_per_second; of decoding product bytes / memory_bytes_per_second,
+//            if that is more
 //            + element-wise bytes / elementwise_bytes_per_second
 //            + optimizer bytes / optimizer_bytes_per_second
 //            + operations * operation_overhead

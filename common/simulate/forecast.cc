@@ -21,38 +21,11 @@ constexpr char kNoAlgorithm[] = "none";
 // Where devices throttle: a settled temperature may be far away.
 constexpr int kMaxHeatSteps = 1000;
 
-absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast, int world_size,
-                                                NetworkOptions network) {
-  TimelineOptions options;
-  options.world_size = world_size;
-  options.network = std::move(network);
-  options.seed = forecast.seed;
-  options.algorithm = forecast.algorithm;
-  options.segment_bytes = forecast.segment_bytes;
-  options.slice_bytes = forecast.slice_bytes;
-  options.stop = forecast.stop;
-  options.choose = forecast.choose;
-  options.devices = ToDeviceOptions(forecast.devices);
-  return TimelineSimulator::Create(std::move(options));
-}
-
 absl::Status CheckObservable(int64_t segments) {
   if (segments <= kMaxObservedSegments) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "a step with ", segments, " segments cannot be traced: at most ", kMaxObservedSegments,
       "; take fewer layers, workers or micro-batches, or larger collective.segment_bytes"));
-}
-
-// Of activations, or where nobody sums them, of gradients.
-std::string MainAlgorithm(TimelineSimulator& simulator, const StepPlan& plan) {
-  for (const TrafficClass traffic : {TrafficClass::kActivationForward, TrafficClass::kGradSync}) {
-    for (const PlanStep& step : plan.steps.front()) {
-      const auto* reduce = std::get_if<CollectiveStep>(&step);
-      if (reduce == nullptr || reduce->kind != CollectiveKind::kAllReduce) continue;
-      if (reduce->tag.traffic == traffic) return simulator.AlgorithmFor(*reduce);
-    }
-  }
-  return kNoAlgorithm;
 }
 
 // How many steps tell the truth, known after the first one.
@@ -92,6 +65,32 @@ void FinishMeans(int steps, Forecast* result) {
 }
 
 }  // namespace
+
+absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast, int world_size,
+                                                NetworkOptions network) {
+  TimelineOptions options;
+  options.world_size = world_size;
+  options.network = std::move(network);
+  options.seed = forecast.seed;
+  options.algorithm = forecast.algorithm;
+  options.segment_bytes = forecast.segment_bytes;
+  options.slice_bytes = forecast.slice_bytes;
+  options.stop = forecast.stop;
+  options.choose = forecast.choose;
+  options.devices = ToDeviceOptions(forecast.devices);
+  return TimelineSimulator::Create(std::move(options));
+}
+
+std::string MainAlgorithm(TimelineSimulator& simulator, const StepPlan& plan) {
+  for (const TrafficClass traffic : {TrafficClass::kActivationForward, TrafficClass::kGradSync}) {
+    for (const PlanStep& step : plan.steps.front()) {
+      const auto* reduce = std::get_if<CollectiveStep>(&step);
+      if (reduce == nullptr || reduce->kind != CollectiveKind::kAllReduce) continue;
+      if (reduce->tag.traffic == traffic) return simulator.AlgorithmFor(*reduce);
+    }
+  }
+  return kNoAlgorithm;
+}
 
 int ForecastSteps(const NetworkOptions& network) {
   return network.Random() || network.FollowsTrace() ? kRandomSteps : kSettledSteps;

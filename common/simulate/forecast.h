@@ -52,6 +52,14 @@ struct Forecast {
   std::optional<v1::Heat> heat;          // absent where no device can throttle
 };
 
+// What simulates the case's steps over `network`, which is the case's own.
+// Errors: those of TimelineSimulator::Create.
+absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast, int world_size,
+                                                NetworkOptions network);
+
+// The algorithm of activations, or where nobody sums them, of gradients; "none" without all-reduces.
+std::string MainAlgorithm(TimelineSimulator& simulator, const StepPlan& plan);
+
 // `plan` is BuildStepPlan of the case, or another strategy's, whose ranks the devices are: who has many
 // networks for one plan builds it once.
 // `observer` sees the last step.

@@ -345,6 +345,9 @@ class Block:
         return words + (SMALL if large else [])
 
     def _short_bench(self, words: list[str]) -> list[str]:
+        if "decode" in words:
+            short = without(words, "--tokens", "--prompt_tokens", "--batch")
+            return [*short, "--tokens=2", "--prompt_tokens=3", "--set=model.channels=96", "--set=model.vocabulary=300"]
         return without(words, "--iterations") + ["--iterations=3"]
 
     def _short_simulate(self, words: list[str]) -> list[str]:

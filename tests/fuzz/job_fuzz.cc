@@ -24,6 +24,11 @@ void ExpectUsable(const v1::JobSpec& job) {
     FUZZ_EXPECT(bytes >= 1 && bytes <= kMaxBenchBytes);
   for (const int32_t token : job.sample().prompt())
     FUZZ_EXPECT(token >= 0 && token < config.model().vocabulary());
+  for (const v1::SamplePrompt& prompt : job.sample().prompts()) {
+    FUZZ_EXPECT(!prompt.tokens().empty());
+    for (const int32_t token : prompt.tokens())
+      FUZZ_EXPECT(token >= 0 && token < config.model().vocabulary());
+  }
   if (!job.has_bench()) FUZZ_EXPECT(ToPlanOptions(config).ok());
   v1::JobSpec again;
   FUZZ_EXPECT(again.ParseFromString(job.SerializeAsString()));

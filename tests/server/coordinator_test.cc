@@ -316,5 +316,38 @@ TEST_F(CoordinatorTest, ProgressGoesToWatchersUnlessNobodyCouldReadIt) {
   EXPECT_EQ(out_.events[1].second.progress().activity(), std::string(1024, 'x')) << "cut";
 }
 
+TEST_F(CoordinatorTest, TextIsPassedOnAsItIsMadeAndATokenIsAStep) {
+  Join();
+  v1::JobSpec spec = Job(1);
+  spec.mutable_sample()->set_tokens(3);
+  ASSERT_TRUE(coordinator_.Submit(now_, "a", spec, &out_).ok());
+  Ready("worker-1", "a");
+  out_ = Outputs();
+  v1::WorkerMessage message;
+  message.mutable_sample()->set_job("a");
+  message.mutable_sample()->set_text("the fox");
+  Tell("worker-1", message);
+  ASSERT_EQ(out_.events.size(), 1u);
+  EXPECT_EQ(out_.events[0].second.sample().text(), "the fox");
+  message.mutable_sample()->set_text(std::string(65 << 10, 'x'));
+  Tell("worker-1", message);
+  EXPECT_EQ(out_.events.size(), 1u) << "more than a job may say at a time";
+  Step("worker-1", "a", 1, 0.5);
+  Step("worker-1", "a", 2, 0.5);
+  ASSERT_EQ(out_.events.size(), 3u);
+  EXPECT_EQ(out_.events[2].second.step().tokens_per_second(), 2);
+  Step("worker-1", "a", 3, 0.5);
+  EXPECT_EQ(out_.ended.at(0).outcome, "failed") << "the first token is no step";
+}
+
+TEST_F(CoordinatorTest, OnlySamplingMakesText) {
+  StartRun();
+  v1::WorkerMessage message;
+  message.mutable_sample()->set_job("a");
+  message.mutable_sample()->set_text("the fox");
+  Tell("worker-1", message);
+  EXPECT_TRUE(out_.events.empty());
+}
+
 }  // namespace
 }  // namespace edgetp

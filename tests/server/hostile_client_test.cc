@@ -183,6 +183,21 @@ TEST_F(HostileClientTest, APromptOfUnknownTokensIsRefused) {
   }
 }
 
+TEST_F(HostileClientTest, SamplingThatCannotBeIsRefused) {
+  v1::JobSpec spec = Job(1);
+  v1::SampleTask* const sample = spec.mutable_sample();
+  sample->add_prompts()->add_tokens(65);
+  sample->add_prompts();
+  sample->set_top_p(0);
+  sample->add_stop("");
+  for (int i = 0; i < 70; ++i) sample->add_token_text("x");
+  v1::SubmitResponse response;
+  const grpc::Status status = Submit(spec, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  for (const char* field : {"sample.prompts", "sample.top_p", "sample.stop", "sample.token_text"})
+    EXPECT_THAT(status.error_message(), HasSubstr(field));
+}
+
 TEST_F(HostileClientTest, AMediumIsNotGrantedForEver) {
   FakeWorker first(server_->address());
   FakeWorker second(server_->address());

@@ -101,6 +101,24 @@ TEST_F(PredictorTest, ACutRunIsDoneWithWhatThereIs) {
   EXPECT_LT(steps_["a"], 200);
 }
 
+// One sum of a row instead of a sum of all rows of a batch, and no backward pass.
+TEST_F(PredictorTest, TokensArePredictedByThePlanOfAToken) {
+  EndedRun ended = TrainedRun("a", 2, 5);
+  ended.spec.mutable_sample()->set_tokens(6);
+  ended.spec.mutable_sample()->add_prompts()->add_tokens(1);
+  EXPECT_TRUE(Predictor::Wants(ended));
+  for (v1::JobResult& result : ended.results) {
+    result.clear_compute_seconds();
+    for (int i = 0; i < 5; ++i) result.add_compute_seconds(0.001f);  // around four sums
+  }
+  const auto prediction = PredictSteps(ended, [](double) { return false; });
+  ASSERT_TRUE(prediction.ok()) << prediction.status();
+  EXPECT_EQ(prediction->steps, 5);
+  EXPECT_NEAR(prediction->step_seconds, 5 * 0.001 + 4 * 2 * 0.001, 1e-3);
+  ended.statistics.step_seconds.clear();
+  EXPECT_FALSE(Predictor::Wants(ended)) << "one token has no later ones";
+}
+
 TEST_F(PredictorTest, OnlyTrainingThatIsDoneAndWasMeasuredIsPredicted) {
   EndedRun ended = TrainedRun("a", 2, 3);
   EXPECT_TRUE(Predictor::Wants(ended));

@@ -30,7 +30,7 @@
 #include "worker/job/job_sink.h"
 #include "worker/job/memory_check.h"
 #include "worker/job/run_recorder.h"
-#include "worker/job/sample_text.h"
+#include "worker/job/sample_job.h"
 #include "worker/job/train_loop.h"
 #include "worker/job/trainer_options.h"
 #include "worker/model/device.h"
@@ -180,7 +180,9 @@ absl::Status Job::Connect(absl::Time deadline) {
   options.wire_forward = config_.collective().wire_forward();
   options.wire_backward = config_.collective().wire_backward();
   options.wire_grad_sync = config_.collective().wire_grad_sync();
-  options.feedback_activations = config_.collective().error_feedback_activations();
+  // A token is a step, but what was lost in one must not come with the next.
+  options.feedback_activations =
+      assign_.spec().has_train() && config_.collective().error_feedback_activations();
   ASSIGN_OR_RETURN(options.feedback_grad_sync, FeedsBackGradSync(config_.collective()));
   options.deadline = absl::Seconds(config_.collective().deadline_seconds());
   options.patience = kSavePatience;
@@ -290,6 +292,9 @@ absl::StatusOr<std::string> Job::MainAlgorithm() {
   TrafficClass traffic = TrafficClass::kActivationForward;
   int64_t elements =
       int64_t{config_.train().batch()} * config_.model().sequence() * config_.model().channels();
+  if (assign_.spec().has_sample())
+    elements = int64_t{std::max(1, assign_.spec().sample().prompts_size())} *
+               config_.model().channels();
   ASSIGN_OR_RETURN(const ReplicaOptions replicas, ToReplicaOptions(config_));
   if (assign_.spec().has_train() && replicas.replicated()) {
     ASSIGN_OR_RETURN(const RunPlans plans, RunPlans::Build(config_));
@@ -309,12 +314,11 @@ absl::Status Job::RunTask(v1::JobResult* result) {
     case v1::JobSpec::kEval:
       RETURN_IF_ERROR(RunEvaluation(result->mutable_eval()));
       break;
-    case v1::JobSpec::kSample: {
-      const SampleParts parts{&spec.sample(), &config_,     symbols_,
-                              trainer_.get(), group_.get(), context_.control};
-      ASSIGN_OR_RETURN(*result->mutable_sample(), SampleText(parts));
+    case v1::JobSpec::kSample:
+      RETURN_IF_ERROR(RunSampling({&assign_, trainer_.get(), group_.get(), context_.control,
+                                   context_.link, &recorder_, &network_name_},
+                                  symbols_, result));
       break;
-    }
     case v1::JobSpec::kBench: {
       ASSIGN_OR_RETURN(*result->mutable_bench(),
                        BenchAllReduce(spec.bench(), config_.network().name(), group_.get()));

@@ -125,13 +125,24 @@ MemoryUse HostSideOf(const MemoryUse& use) {
   return {.workspace_bytes = use.workspace_bytes, .process_bytes = use.process_bytes};
 }
 
+// With the keys and values that sampling keeps, of each of `rows` sequences that `sizes` are of.
+MemorySizes WithCache(MemorySizes sizes, const v1::JobSpec& spec) {
+  const v1::SampleTask& task = spec.sample();
+  if (!spec.has_sample() || (task.has_cache() && !task.cache())) return sizes;
+  const double rows = std::max(1, task.prompts_size());
+  const int sequence = spec.config().model().sequence();
+  sizes.cache_bytes =
+      sizes.token_cache_bytes / spec.config().train().batch() * rows * sequence;
+  return sizes;
+}
+
 // Of one rank, at its peak.
 AcceleratedMemory UseOf(const v1::JobSpec& spec, const MemorySizes& sizes, int rank,
                         bool accelerated) {
   const bool loads = !spec.weights_blob().empty();
   AcceleratedMemory use;
   if (!spec.has_train()) {
-    use.host = use.accelerator = InferenceMemory(sizes, loads);
+    use.host = use.accelerator = InferenceMemory(WithCache(sizes, spec), loads);
     if (accelerated) use.host = HostSideOf(use.accelerator);
     return use;
   }

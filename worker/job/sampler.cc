@@ -3,33 +3,52 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 namespace edgetp {
+namespace {
 
-int64_t SampleToken(const std::vector<float>& logits, const SamplerOptions& options,
-                    double uniform) {
-  // Most likely first; ties by id, so that the order does not depend on the sort.
+// The `count` most likely tokens, most likely first; ties by id, so that the order does not depend on
+// the sort.
+std::vector<int64_t> MostLikely(absl::Span<const float> logits, size_t count) {
   std::vector<int64_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-  });
-  if (options.temperature <= 0) return order.front();
-  if (options.top_k.has_value()) {
-    order.resize(std::clamp<size_t>(*options.top_k, 1, order.size()));
+  std::partial_sort(
+      order.begin(), order.begin() + static_cast<ptrdiff_t>(count), order.end(),
+      [&](int64_t a, int64_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
+  order.resize(count);
+  return order;
+}
+
+// How many of the first weights are `share` of their sum.
+size_t Nucleus(const std::vector<double>& weights, double share) {
+  const double wanted = share * std::accumulate(weights.begin(), weights.end(), 0.0);
+  double sum = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    sum += weights[i];
+    if (sum >= wanted) return i + 1;
   }
-  std::vector<double> weight(order.size());
-  double total = 0;
-  for (size_t i = 0; i < order.size(); ++i) {
-    weight[i] = std::exp((logits[order[i]] - logits[order.front()]) / options.temperature);
-    total += weight[i];
-  }
-  double left = uniform * total;
-  for (size_t i = 0; i < order.size(); ++i) {
-    left -= weight[i];
+  return weights.size();
+}
+
+}  // namespace
+
+int64_t SampleToken(absl::Span<const float> logits, const SamplerOptions& options, double uniform) {
+  if (options.temperature <= 0)
+    return std::max_element(logits.begin(), logits.end()) - logits.begin();
+  size_t count = logits.size();
+  if (options.top_k.has_value()) count = std::clamp<size_t>(*options.top_k, 1, count);
+  const std::vector<int64_t> order = MostLikely(logits, count);
+  std::vector<double> weights;
+  for (const int64_t token : order)
+    weights.push_back(std::exp((logits[token] - logits[order.front()]) / options.temperature));
+  if (options.top_p.has_value()) weights.resize(Nucleus(weights, *options.top_p));
+  double left = uniform * std::accumulate(weights.begin(), weights.end(), 0.0);
+  for (size_t i = 0; i < weights.size(); ++i) {
+    left -= weights[i];
     if (left < 0) return order[i];
   }
-  return order.back();
+  return order[weights.size() - 1];
 }
 
 }  // namespace edgetp

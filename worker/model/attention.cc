@@ -4,11 +4,16 @@
 
 #include "worker/model/cpu_ops.h"
 #include "worker/model/dropout.h"
+#include "worker/model/key_value_cache.h"
 
 namespace edgetp {
 
 torch::Tensor Attention::operator()(const torch::Tensor& u, const ForwardPass& pass) const {
   const torch::Tensor projected = qkv(u);  // (B*T, 3 C/P)
+  if (pass.cached != nullptr) {
+    pass.cached->Keep(layer, heads, projected);
+    if (pass.cached->appends()) return projection(pass.cached->Attend(layer, heads, projected));
+  }
   if (cpu::Takes(projected) && pass.dropout == 0)
     return projection(cpu::Attend(projected, heads, pass.sequence));
   return projection(Attend(projected, pass));

@@ -9,6 +9,7 @@
 
 namespace edgetp {
 
+struct CachedPass;  // key_value_cache.h
 class DropoutMasks;
 class GradientBuckets;
 
@@ -23,6 +24,7 @@ struct ForwardPass {
   int64_t first_row = 0;
   int64_t all_rows = 0;
   std::shared_ptr<DropoutMasks> masks;  // of a group of rows: those of all groups; else null
+  const CachedPass* cached = nullptr;   // of decoding: whose keys and values are kept; else null
   GradientBuckets* buckets = nullptr;   // told when the backward pass leaves a stage; may be null
 };
 

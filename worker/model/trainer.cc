@@ -13,6 +13,7 @@
 #include "worker/model/adamw.h"
 #include "worker/model/device.h"
 #include "worker/model/gpt.h"
+#include "worker/model/gpt_decoder.h"
 #include "worker/model/gradient_buckets.h"
 #include "worker/model/graph_node.h"
 #include "worker/model/init.h"
@@ -211,6 +212,22 @@ class GptTrainer : public Trainer {
       const ForwardPass pass{.phase = Phase::kEvaluate, .batch = 1, .sequence = batch.sequence};
       const torch::Tensor hidden = model_.Hidden(OnDevice(batch.inputs, batch), pass);  // (T', C)
       return ToNamedTensor("", model_.Logits(hidden.narrow(0, batch.sequence - 1, 1), pass)).values;
+    });
+  }
+
+  absl::StatusOr<std::unique_ptr<Decoder>> NewDecoder(const DecoderOptions& options) override {
+    if (options.rows < 1 || options.capacity < 0 || options.capacity > options_.shape.sequence) {
+      return Invalid(absl::StrCat("a decoder of ", options.rows, " rows for ", options.capacity,
+                                  " tokens each: at least 1, and at most sequence=",
+                                  options_.shape.sequence));
+    }
+    using Result = absl::StatusOr<std::unique_ptr<Decoder>>;
+    return Run<Result>("decoder", [&]() -> Result {
+      return std::make_unique<GptDecoder>(
+          &model_, options_.shape, within_.shard().heads.size(), device_, options,
+          [this](const char* what, const std::function<GptDecoder::Logits()>& body) {
+            return Run<GptDecoder::Logits>(what, body);
+          });
     });
   }
 

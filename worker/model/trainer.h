@@ -21,6 +21,7 @@
 #include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
 #include "worker/model/communicator.h"
+#include "worker/model/decoder.h"
 
 namespace edgetp {
 
@@ -87,6 +88,13 @@ class Trainer {
   // Logits of the last position, dropout off. All-reduces in the order of BuildNextTokenPlan.
   // Shapes: tokens (T' <= T) -> (V).
   virtual absl::StatusOr<std::vector<float>> NextTokenLogits(absl::Span<const int64_t> tokens) = 0;
+
+  // What chooses the next tokens of several sequences, dropout off (decoder.h). The trainer must
+  // outlive it, and weights that change later are not those of what it has kept.
+  // Errors: InvalidArgument (rows, capacity), ResourceExhausted (memory).
+  virtual absl::StatusOr<std::unique_ptr<Decoder>> NewDecoder(const DecoderOptions&) {
+    return absl::FailedPreconditionError("this trainer does not decode");
+  }
 
   // Compares a hash of every replicated parameter over the ranks (one all-reduce of class control).
   // Errors: Internal naming the first tensor that differs.

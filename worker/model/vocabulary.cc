@@ -4,6 +4,7 @@
 
 #include "worker/model/cpu_ops.h"
 #include "worker/model/differentiable.h"
+#include "worker/model/key_value_cache.h"
 #include "worker/model/products.h"
 #include "worker/model/shared_softmax.h"
 #include "worker/model/tensor_parallel_region.h"
@@ -40,21 +41,34 @@ Vocabulary::Vocabulary(const ParameterStore& store, ParallelContext* context, in
 }
 
 torch::Tensor Vocabulary::Embed(const torch::Tensor& tokens, const ForwardPass& pass) const {
-  if (shared_) return EmbedShared(tokens, pass);
-  if (cpu::Takes(token_table_)) return cpu::Embed(tokens, token_table_, position_table_);
-  const torch::Tensor positions = position_table_.size(0) == pass.sequence
-                                      ? position_table_
-                                      : position_table_.narrow(0, 0, pass.sequence);  // (T, C)
+  if (pass.cached == nullptr || !pass.cached->appends())
+    return EmbedAt(tokens, position_table_, pass);
+  // One token of each sequence, as one sequence with a position table of its own.
+  ForwardPass together = pass;
+  together.batch = 1;
+  together.sequence = pass.batch;
+  return EmbedAt(tokens.view({1, -1}), pass.cached->PositionsOf(position_table_), together);
+}
+
+torch::Tensor Vocabulary::EmbedAt(const torch::Tensor& tokens, const torch::Tensor& position_table,
+                                  const ForwardPass& pass) const {
+  if (shared_) return EmbedShared(tokens, position_table, pass);
+  if (cpu::Takes(token_table_)) return cpu::Embed(tokens, token_table_, position_table);
+  const torch::Tensor positions = position_table.size(0) == pass.sequence
+                                      ? position_table
+                                      : position_table.narrow(0, 0, pass.sequence);  // (T, C)
   const torch::Tensor embedded = torch::embedding(token_table_, tokens) + positions;  // (B, T, C)
   return embedded.view({-1, embedded.size(2)});
 }
 
 // The sum of one row and zeros: the same bits as without other ranks.
-torch::Tensor Vocabulary::EmbedShared(const torch::Tensor& tokens, const ForwardPass& pass) const {
+torch::Tensor Vocabulary::EmbedShared(const torch::Tensor& tokens,
+                                      const torch::Tensor& position_table,
+                                      const ForwardPass& pass) const {
   torch::Tensor x =
       ReduceFromRegion(OwnRows(tokens, token_table_, rows_), *context_, pass, kNoLayer);
-  if (cpu::Takes(x)) return cpu::AddPositions(std::move(x), position_table_, pass.sequence);
-  const torch::Tensor positions = position_table_.narrow(0, 0, pass.sequence);  // (T, C)
+  if (cpu::Takes(x)) return cpu::AddPositions(std::move(x), position_table, pass.sequence);
+  const torch::Tensor positions = position_table.narrow(0, 0, pass.sequence);  // (T, C)
   return (x.view({pass.batch, pass.sequence, -1}) + positions).view({-1, x.size(1)});
 }
 

@@ -29,7 +29,11 @@ class Vocabulary {
                      const ForwardPass& pass) const;
 
  private:
-  torch::Tensor EmbedShared(const torch::Tensor& tokens, const ForwardPass& pass) const;
+  // With these positions, of which the first ones are taken.
+  torch::Tensor EmbedAt(const torch::Tensor& tokens, const torch::Tensor& position_table,
+                        const ForwardPass& pass) const;
+  torch::Tensor EmbedShared(const torch::Tensor& tokens, const torch::Tensor& position_table,
+                            const ForwardPass& pass) const;
   torch::Tensor SharedLoss(const torch::Tensor& hidden, const torch::Tensor& targets,
                            const ForwardPass& pass) const;
 
