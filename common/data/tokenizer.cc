@@ -8,7 +8,6 @@
 #include "common/base/status_macros.h"
 #include "common/data/pieces.h"
 #include "common/data/utf8.h"
-#include "common/rpc/digest.h"
 
 namespace edgetp {
 namespace {
@@ -176,31 +175,6 @@ class CharsTokenizer final : public Tokenizer {
 
 }  // namespace
 
-absl::StatusOr<TokenizerId> TokenizerId::Parse(const std::string& text) {
-  TokenizerId id;
-  if (text.empty()) return id;
-  const size_t space = text.find(' ');
-  if (space != std::string::npos) {
-    id = {text.substr(0, space), text.substr(space + 1)};
-    if ((id.name == kGpt2Tokenizer || id.name == kCharsTokenizer) && IsSha256Hex(id.digest))
-      return id;
-  }
-  return absl::DataLossError(absl::StrCat("tokenizer: \"",
-                                          absl::Utf8SafeCEscape(text.substr(0, 100)),
-                                          "\" is not gpt2 or chars with a SHA-256"));
-}
-
-absl::Status CheckSameTokenizer(const TokenizerId& one, const std::string& origin,
-                                const TokenizerId& other, const std::string& other_origin) {
-  if (!one.known() || !other.known() || one == other) return absl::OkStatus();
-  const auto describe = [](const TokenizerId& id) {
-    return absl::StrCat(id.name, " (", id.digest.substr(0, 12), ")");
-  };
-  return absl::InvalidArgumentError(absl::StrCat(
-      origin, " has tokens of ", describe(one), ", and ", other_origin,
-      " was trained on tokens of ", describe(other), ": the same numbers stand for other texts"));
-}
-
 absl::StatusOr<std::unique_ptr<Tokenizer>> LoadGpt2Tokenizer(const std::string& folder) {
   ASSIGN_OR_RETURN(const BpeFiles files, ReadBpeFiles(folder));
   return MakeGpt2Tokenizer(files);
@@ -228,16 +202,6 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> MakeCharsTokenizer(std::vector<std::s
     }
   }
   return std::make_unique<CharsTokenizer>(std::move(symbols), std::move(token_of));
-}
-
-TokenizerId CharsTokenizerId(const std::vector<std::string>& symbols) {
-  if (symbols.empty()) return {};
-  Sha256 digest;
-  for (const std::string& symbol : symbols) {
-    const std::string line = absl::StrCat(symbol.size(), ":", symbol);
-    digest.Update(line.data(), line.size());
-  }
-  return {kCharsTokenizer, digest.HexDigest()};
 }
 
 }  // namespace edgetp

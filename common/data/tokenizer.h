@@ -11,29 +11,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/data/bpe.h"
+#include "common/data/tokenizer_id.h"
 
 namespace edgetp {
-
-inline constexpr char kGpt2Tokenizer[] = "gpt2";
-inline constexpr char kCharsTokenizer[] = "chars";
-
-// Which tokenizer tokens come from; nobody knows it where `name` is empty.
-struct TokenizerId {
-  std::string name;    // kGpt2Tokenizer, kCharsTokenizer
-  std::string digest;  // SHA-256 of what its tokens are, hex
-
-  bool known() const { return !name.empty(); }
-  bool operator==(const TokenizerId&) const = default;
-  // "gpt2 <hex>", as files have it; empty where unknown.
-  std::string ToString() const { return known() ? name + " " + digest : ""; }
-  // Errors: DataLoss unless it is what ToString gives.
-  static absl::StatusOr<TokenizerId> Parse(const std::string& text);
-};
-
-// Whether tokens of one mean the same to the other. Either may be unknown.
-// Errors: InvalidArgument naming both and where they are from, if both are known and differ.
-absl::Status CheckSameTokenizer(const TokenizerId& one, const std::string& origin,
-                                const TokenizerId& other, const std::string& other_origin);
 
 // Makes tokens of a document that comes in parts, cut anywhere. One owner.
 class TextEncoder {
@@ -73,8 +53,5 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> MakeGpt2Tokenizer(const BpeFiles& fil
 // Numbers the characters in this order.
 // Errors: InvalidArgument: a symbol that is no single character, or is there twice; more than 65536.
 absl::StatusOr<std::unique_ptr<Tokenizer>> MakeCharsTokenizer(std::vector<std::string> symbols);
-
-// Which tokenizer has these symbols.
-TokenizerId CharsTokenizerId(const std::vector<std::string>& symbols);
 
 }  // namespace edgetp
