@@ -17,8 +17,7 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp prepare my.txt --tokenizer=chars --out=my-corpus
-  edgetp prepare my.txt texts --tokenizer=gpt2 --tokenizer_files=gpt2-files --out=my-tokens --validation=0.01
-  edgetp train --model=gpt2 --data=my-tokens --pattern='(sppp)*3' --workers=2)";
+  edgetp prepare my.txt texts --tokenizer=gpt2 --tokenizer_files=gpt2-files --out=my-tokens --validation=0.01)";
 
 struct PrepareFlags {
   PrepareOptions options;
