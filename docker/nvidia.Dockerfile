@@ -26,7 +26,7 @@ FROM nvidia/cuda:${CUDA_VERSION}-base-${UBUNTU} AS runtime
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
          libgrpc++1.51t64 libprotobuf32t64 libabsl20220623t64 libprometheus-cpp-core1.0 libprometheus-cpp-pull1.0 \
-         libspdlog1.12 libfmt9 libssl3t64 ca-certificates curl \
+         libspdlog1.12 libfmt9 libssl3t64 libicu74 ca-certificates curl \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --home-dir /var/lib/edgetp --create-home --shell /usr/sbin/nologin edgetp \
     && mkdir /var/lib/edgetp/runs /var/lib/edgetp/data && chown edgetp:edgetp /var/lib/edgetp/*

@@ -16,6 +16,8 @@ packages=(
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libssl-dev
   # metrics, command line, logs, JSON
   prometheus-cpp-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
+  # what Unicode calls a letter, for GPT-2's tokenizer
+  libicu-dev
   # tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev python3 python3-yaml
 )

@@ -22,6 +22,7 @@ using Command = std::function<ExitCode()>;
 void AddTrain(CLI::App& app, Command* command);
 void AddSweep(CLI::App& app, Command* command);
 void AddPlan(CLI::App& app, Command* command);
+void AddPrepare(CLI::App& app, Command* command);
 void AddPatterns(CLI::App& app, Command* command);
 void AddCalibrate(CLI::App& app, Command* command);
 void AddAdvise(CLI::App& app, Command* command);

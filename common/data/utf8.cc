@@ -13,7 +13,7 @@ size_t SequenceLength(unsigned char lead) {
 
 }  // namespace
 
-std::optional<char32_t> NextCharacter(const std::string& text, size_t* position) {
+std::optional<char32_t> NextCharacter(absl::string_view text, size_t* position) {
   constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800,
                                     0x10000};  // by length: a longer form than needed is invalid
   const auto lead = static_cast<unsigned char>(text[*position]);

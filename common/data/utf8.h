@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/string_view.h"
+
 namespace edgetp {
 
 inline constexpr char32_t kEndOfUnicode = 0x110000;
@@ -12,7 +14,7 @@ inline constexpr char32_t kEndOfUnicode = 0x110000;
 // The character at `*position`, which moves behind it; nothing if the bytes there are not valid
 // UTF-8.
 // `*position` must be below text.size().
-std::optional<char32_t> NextCharacter(const std::string& text, size_t* position);
+std::optional<char32_t> NextCharacter(absl::string_view text, size_t* position);
 
 // Its UTF-8 bytes.
 std::string ToUtf8(char32_t character);
