@@ -3,6 +3,7 @@
 import allreduce
 import growth
 import measuring
+import memory
 import scale
 import training_step
 
@@ -13,6 +14,7 @@ BLOCKS = {
     "growth": growth.growth,
     "start": growth.start,
     "scale": scale.block,
+    "memory": memory.block,
 }
 
 if __name__ == "__main__":

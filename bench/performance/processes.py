@@ -17,6 +17,12 @@ def resident_mib(pid):
     return int(line.split()[1]) / 1024
 
 
+def peak_bytes(pid):
+    """The largest resident size that the process has had."""
+    line = next(line for line in open(f"/proc/{pid}/status") if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -22,6 +22,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp plan --pattern=help
   edgetp plan --model=gpt2 --pattern='t*12' --workers=2 --vocabulary_parallel
   edgetp plan --model=gpt2 --pattern='(sppp)*3' --workers=2 --batch=12 --sequence=1024 --wire=bf16 --format=json
+  edgetp plan --model=gpt2 --workers=2 --batch=12 --recompute
   edgetp plan --pattern=tttt --overlap='rows(2)'
   edgetp plan --model=gpt2 --workers=4 --batch=1 --micro_batches=8 --strategy=pipeline
   edgetp plan --model=gpt2 --workers=4 --strategy=data=2,tensor=2)";
@@ -87,6 +88,7 @@ void AddPlan(CLI::App& app, Command* command) {
   plan->add_option("--micro_batches", flags->run.micro_batches, "per step, one after another");
   AddPlannedStrategyFlags(plan, &flags->strategy);
   AddParallelFlags(plan, &flags->run);
+  AddMemoryFlags(plan, &flags->run);
   AddWireFlags(plan, &flags->run);
   AddOverlapFlag(plan, &flags->run);
   AddPresetFlags(plan, &flags->run);

@@ -349,6 +349,7 @@ void AddSimulate(CLI::App& app, Command* command) {
                   "per step, one after another; a pipeline has several under way");
   AddPlannedStrategyFlags(sub, &simulate->strategy);
   AddParallelFlags(sub, &simulate->run);
+  AddMemoryFlags(sub, &simulate->run);
   AddSliceFlag(sub, &simulate->run);
   AddWireFlags(sub, &simulate->run);
   sub->add_option("--steps", simulate->steps,

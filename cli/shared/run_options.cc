@@ -70,6 +70,7 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.pattern.has_value()) config->set_pattern(*flags.pattern);
   if (flags.workers.has_value()) config->set_workers(*flags.workers);
   if (flags.vocabulary_parallel) config->mutable_parallel()->set_vocabulary(true);
+  if (flags.recompute) config->mutable_memory()->set_recompute(true);
   ApplyStrategy(flags, faults, config);
   if (flags.steps.has_value()) config->mutable_train()->set_steps(*flags.steps);
   if (flags.batch.has_value()) config->mutable_train()->set_batch(*flags.batch);
@@ -226,6 +227,12 @@ void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps) {
 void AddParallelFlags(CLI::App* command, RunFlags* flags) {
   command->add_flag("--vocabulary_parallel", flags->vocabulary_parallel,
                     "each worker holds rows of the embedding and of the output matrix");
+}
+
+void AddMemoryFlags(CLI::App* command, RunFlags* flags) {
+  command->add_flag("--recompute", flags->recompute,
+                    "blocks keep their inputs alone and compute again in the backward pass: less "
+                    "memory, a third more compute, the same losses");
 }
 
 void AddWireFlags(CLI::App* command, RunFlags* flags) {

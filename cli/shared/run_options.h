@@ -22,6 +22,7 @@ struct RunFlags {
   std::optional<std::string> pattern;
   std::optional<int> workers;
   bool vocabulary_parallel = false;
+  bool recompute = false;
   std::optional<std::string> strategy;
   std::optional<std::string> bucket;   // of strategy data
   std::optional<int> inner_steps;      // of strategy local
@@ -60,6 +61,7 @@ void AddPatternFlags(CLI::App* command, RunFlags* flags);  // --pattern --worker
 void AddOverlapFlag(CLI::App* command, RunFlags* flags);   // --overlap
 void AddOverlapList(CLI::App* command, std::vector<std::string>* overlaps);  // the same, several
 void AddParallelFlags(CLI::App* command, RunFlags* flags);  // --vocabulary_parallel
+void AddMemoryFlags(CLI::App* command, RunFlags* flags);    // --recompute
 void AddWireFlags(CLI::App* command, RunFlags* flags);      // --wire and --wire_... of each class
 void AddSliceFlag(CLI::App* command, RunFlags* flags);      // --slice
 void AddStrategyFlag(CLI::App* command, RunFlags* flags);   // --strategy --bucket --inner_steps

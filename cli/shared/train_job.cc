@@ -39,6 +39,7 @@ void LoadRunToResume(const TrainFlags& flags, Faults* faults, TrainInputs* input
 void AddTrainJobFlags(CLI::App* command, TrainFlags* flags) {
   AddModelFlags(command, &flags->run);
   AddParallelFlags(command, &flags->run);
+  AddMemoryFlags(command, &flags->run);
   AddTrainFlags(command, &flags->run);
   AddBoardsFlag(command, &flags->run);
   AddDataFlag(command, &flags->run);

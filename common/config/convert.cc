@@ -94,6 +94,9 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   options.world_size = config.workers();
   options.split.assign(config.split().begin(), config.split().end());
   options.vocabulary_parallel = config.parallel().vocabulary();
+  options.recompute = config.memory().recompute() ? Recompute::kStages : Recompute::kNone;
+  if (config.memory().has_loss_rows()) options.loss_rows = config.memory().loss_rows();
+  options.dropout = config.model().dropout() > 0;
   options.batch = config.train().batch();
   options.micro_batches = config.train().micro_batches();
   const v1::CollectiveConfig& wire = config.collective();

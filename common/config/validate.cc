@@ -226,6 +226,20 @@ void CheckOverlap(const v1::RunConfig& config, Violations* violations) {
   CheckCores(config, field, violations);
 }
 
+void CheckMemory(const v1::RunConfig& config, Violations* violations) {
+  const v1::MemoryConfig& memory = config.memory();
+  if (memory.has_loss_rows() && memory.loss_rows() < 0)
+    violations->AddGot("memory.loss_rows", "must be at least 0 (all)", memory.loss_rows());
+  if (memory.has_precision() && memory.precision() != "fp32")
+    violations->AddGot("memory.precision", "must be fp32", memory.precision());
+  const absl::StatusOr<Overlap> overlap = ToOverlap(config);
+  if (memory.recompute() && overlap.ok() && overlap->kind == OverlapKind::kRows) {
+    violations->Add("memory.recompute", absl::StrCat("must be false with overlap ",
+                                                     ToString(*overlap),
+                                                     ": its groups share what would be let go"));
+  }
+}
+
 void CheckName(const v1::RunConfig& config, Violations* violations) {
   if (!config.has_name() || IsRunName(config.name())) return;
   violations->AddGot(
@@ -261,6 +275,7 @@ Violations CheckRun(const v1::RunConfig& config, const std::string& place, Split
   CheckRunNetwork(config, place, &violations);
   CheckDevices(config, &violations);
   CheckOverlap(config, &violations);
+  CheckMemory(config, &violations);
   CheckStrategy(config, &violations);
   return violations;
 }

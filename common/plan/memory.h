@@ -29,8 +29,8 @@ struct MemoryUse {
 struct MemorySizes {
   double parameters_bytes = 0;      // of the rank
   double activations_bytes = 0;     // of one micro-batch
-  double layer_bytes = 0;           // of these, one block's
-  double logits_bytes = 0;          // (B, T, V)
+  double layer_bytes = 0;           // of these, one block's; of what is computed again, one stage's
+  double logits_bytes = 0;          // that are there at once
   double whole_model_bytes = 0;     // all parameters, whatever the rank's share
   double largest_tensor_bytes = 0;  // of the whole model
   double largest_slice_bytes = 0;   // of the tensors that the ranks share, the rank's part

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/plan/memory_rules.h"
+#include "common/plan/regions.h"
 #include "common/plan/work.h"
 
 namespace edgetp {
@@ -10,12 +12,95 @@ namespace {
 // What is kept for the backward pass of one micro-batch, in float32, per block:
 //   2 (B, T, C)       of each norm, its input and its result
 //   4 (B, T, C/P)     q, k, v and the attended values
-//   (B, H/P, T, T)    the attention weights
+//   (B, H/P, T, T)    the attention weights, if they are kept; with dropout also their mask and
+//                     what it leaves of them
 //   2 (B, T, 4C/P)    before and after gelu
-double KeptByBlock(const RankSizes& s, const BlockTraits& traits) {
-  const double norms = traits.second_norm ? 2 : 1;
-  return 2 * norms * s.tokens * s.C + 4 * s.tokens * s.width + s.B * s.heads * s.T * s.T +
-         2 * s.tokens * s.columns;
+//   (B, T, C)         with dropout: each mask of what a block adds
+class BlockSizes {
+ public:
+  BlockSizes(const PlanOptions& options, const RankSizes& sizes)
+      : s_(sizes),
+        dropout_(options.dropout),
+        weights_(KeepsAttentionWeights(options.shape.sequence, dropout_)
+                     ? s_.B * s_.heads * s_.T * s_.T * (dropout_ ? 3 : 1)
+                     : 0) {}
+
+  double Stream() const { return s_.tokens * s_.C; }
+  double All(const BlockTraits& traits) const {
+    const double norms = traits.second_norm ? 2 : 1;
+    return norms * Norm() + Attention() + Mlp() + Masks(traits);
+  }
+  // Inside the largest of its stages.
+  double LargestStage(const BlockTraits& traits) const {
+    return traits.separate_modules ? Norm() + std::max(Attention(), Mlp())
+                                   : All(traits) - Masks(traits);
+  }
+  // Of stages whose insides are computed again, what they read. A stage of t~k also reads the own
+  // parts that wait for theirs: each of these is kept for the last stage that does.
+  double Read(const BlockTraits& traits) const {
+    const double stages = traits.separate_modules ? 2 : 1;
+    const double own = traits.kind == BlockKind::kDelayed ? 1 : 0;
+    return stages * (1 + own) * Stream() + Masks(traits);
+  }
+
+ private:
+  double Norm() const { return 2 * Stream(); }
+  double Attention() const { return 4 * s_.tokens * s_.width + weights_; }
+  double Mlp() const { return 2 * s_.tokens * s_.columns; }
+  double Masks(const BlockTraits& traits) const {
+    return dropout_ ? (traits.separate_modules ? 2 : 1) * Stream() : 0;
+  }
+
+  const RankSizes& s_;
+  const bool dropout_;
+  const double weights_;
+};
+
+// What the blocks keep, and the largest part of it that is there for a while alone.
+struct KeptByBlocks {
+  double kept = 0;
+  double largest = 0;
+};
+
+KeptByBlocks KeepAll(const PlanOptions& options, const BlockSizes& sizes) {
+  KeptByBlocks blocks;
+  for (const PatternBlock& block : options.pattern.blocks()) {
+    const double all = sizes.All(TraitsOf(block.kind));
+    blocks.kept += all;
+    blocks.largest = std::max(blocks.largest, all);
+  }
+  return blocks;
+}
+
+// Products that are put off until a region's sum is under way hold what all of its stages have.
+double LargestAgain(const PlanOptions& options, const BlockSizes& sizes) {
+  double largest = 0;
+  for (const Region& region : RegionsOf(options.pattern)) {
+    double held = 0;
+    for (const PlacedStage& placed : region.stages) {
+      const BlockTraits& traits = TraitsOf(options.pattern.blocks()[placed.layer].kind);
+      const double stage = sizes.LargestStage(traits);
+      held = options.overlap.DefersWeightGradients(options.world_size) ? held + stage : stage;
+      largest = std::max(largest, held);
+    }
+  }
+  return largest;
+}
+
+KeptByBlocks KeepWhatStagesRead(const PlanOptions& options, const BlockSizes& sizes) {
+  KeptByBlocks blocks{.largest = LargestAgain(options, sizes)};
+  for (const PatternBlock& block : options.pattern.blocks())
+    blocks.kept += sizes.Read(TraitsOf(block.kind));
+  blocks.kept += blocks.largest;
+  return blocks;
+}
+
+KeptByBlocks KeptOf(const PlanOptions& options, const BlockSizes& sizes) {
+  if (options.recompute == Recompute::kStages) return KeepWhatStagesRead(options, sizes);
+  KeptByBlocks blocks = KeepAll(options, sizes);
+  if (options.recompute == Recompute::kPasses)
+    blocks.kept = options.pattern.layers() * sizes.Stream() + blocks.largest;
+  return blocks;
 }
 
 // Late sums of a run: with a slack of k stages, k of them are under way at once. t~k keeps as many
@@ -35,11 +120,18 @@ double LateElements(const RankSizes& s, const Pattern& pattern) {
   return 2 * most * s.tokens * s.C;
 }
 
+double RowsWithLogits(const PlanOptions& options, const RankSizes& s) {
+  return static_cast<double>(RowsOfLogits(options.loss_rows, static_cast<int64_t>(s.tokens),
+                                          static_cast<int64_t>(s.V)));
+}
+
 // And once: (B, T, C) for the embedding, 2 (B, T, C) for ln_f, 2 (B, T, V) for the logits and their
-// gradient; of a vocabulary that is shared, V is the rank's rows.
-double KeptOnce(const RankSizes& s, const Place& place) {
-  const double embedding = s.tokens * s.C;
-  const double head = 2 * s.tokens * s.C + 2 * s.tokens * s.V;
+// gradient; of a vocabulary that is shared, V is the rank's rows. Of logits in chunks, nothing is
+// kept but the gradient of what they are made of, (B, T, C).
+double KeptOnce(const PlanOptions& options, const RankSizes& s, const Place& place) {
+  const double embedding = s.tokens * s.C * (options.dropout ? 2 : 1);
+  const bool chunks = RowsWithLogits(options, s) < s.tokens;
+  const double head = 2 * s.tokens * s.C + (chunks ? s.tokens * s.C : 2 * s.tokens * s.V);
   return (place.first ? embedding : 0) + (place.last ? head : 0);
 }
 
@@ -48,20 +140,13 @@ double KeptOnce(const RankSizes& s, const Place& place) {
 MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
                     const Shard& shard, const Place& place) {
   const RankSizes s(options.shape, options.batch, shard);
-  double blocks = 0, largest = 0;
-  for (const PatternBlock& block : options.pattern.blocks()) {
-    const double kept = KeptByBlock(s, TraitsOf(block.kind));
-    blocks += kept;
-    largest = std::max(largest, kept);
-  }
-  // Of what is computed again, each block keeps its input, and one at a time all.
-  if (options.recompute) blocks = options.pattern.layers() * s.tokens * s.C + largest;
+  const KeptByBlocks blocks = KeptOf(options, BlockSizes(options, s));
   MemorySizes sizes;
   sizes.parameters_bytes = kFloatBytes * RankElements(parameters, shard);
-  sizes.activations_bytes = kFloatBytes * (blocks + KeptOnce(s, place));
-  sizes.layer_bytes = kFloatBytes * largest;
+  sizes.activations_bytes = kFloatBytes * (blocks.kept + KeptOnce(options, s, place));
+  sizes.layer_bytes = kFloatBytes * blocks.largest;
   sizes.token_cache_bytes = kFloatBytes * 2 * options.pattern.layers() * s.B * s.width;
-  sizes.logits_bytes = place.last ? kFloatBytes * s.tokens * s.V : 0;
+  sizes.logits_bytes = place.last ? kFloatBytes * RowsWithLogits(options, s) * s.V : 0;
   if (options.world_size > 1) sizes.late_bytes = kFloatBytes * LateElements(s, options.pattern);
   sizes.whole_model_bytes = kFloatBytes * FullElements(parameters);
   for (const ParameterSpec& parameter : parameters) {

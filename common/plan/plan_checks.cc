@@ -50,6 +50,8 @@ absl::Status CheckSizes(const PlanOptions& options) {
   }
   RETURN_IF_ERROR(Annotate(options.pattern.CheckChannels(shape.channels), "step plan"));
   RETURN_IF_ERROR(CheckRows(options.overlap, options.batch));
+  if (options.recompute == Recompute::kStages && options.overlap.kind == OverlapKind::kRows)
+    return absl::InvalidArgumentError("step plan: nothing is recomputed with overlap ROWS");
   // 2^40 float32 are 4 TiB in one message: beyond it, byte counts would leave int64 before anything
   // could run.
   const double elements = static_cast<double>(options.batch) * shape.sequence * shape.channels;

@@ -1,5 +1,7 @@
 #include "common/plan/rank_planner.h"
 
+#include "common/plan/memory_rules.h"
+
 namespace edgetp {
 namespace {
 
@@ -42,7 +44,7 @@ void RankPlanner::Forward(Phase phase) {
 }
 
 void RankPlanner::BackwardPass(absl::FunctionRef<void(int)> complete) {
-  if (options_.recompute) Blocks(Phase::kBackward);
+  if (options_.recompute == Recompute::kPasses) Blocks(Phase::kBackward);
   if (place_.last) {
     for (size_t g = groups_.size(); g-- > 0;) LossBackward(groups_[g]);
     if (deferred_.empty()) complete(HeadStage(options_.shape));
@@ -113,21 +115,34 @@ void RankPlanner::Blocks(Phase phase) {
 }
 
 // With a vocabulary that is shared, the ranks reduce each position's largest logit, its target's,
-// and its sum of exponentials.
+// and its sum of exponentials. Where logits come in chunks, each chunk's gradient is taken while it is
+// there; if that has to wait for the ranks' sums, the logits are computed again.
 void RankPlanner::Loss(Phase phase, const RankSizes& sizes) {
-  Compute(phase, -1, FinalNormForward(sizes) + HeadForward(sizes));
-  if (!shares_vocabulary()) return;
+  const Work head = HeadForward(sizes);
+  const bool differentiates = phase == Phase::kForward && TakesLossByChunks(sizes);
+  const Work gradients = differentiates ? Backward(head) : Work{};
+  if (!shares_vocabulary())
+    return Compute(phase, -1, FinalNormForward(sizes) + head + gradients);
+  Compute(phase, -1, FinalNormForward(sizes) + head);
   const auto tokens = static_cast<int64_t>(sizes.tokens);
   for (const Reduction reduction : {Reduction::kMax, Reduction::kSum, Reduction::kSum})
     Add({{TrafficClass::kScalar, phase, -1, reduction}, tokens, WireFormat()});
-  if (phase == Phase::kForward) Compute(phase, -1, SharedSoftmax(sizes));
+  if (phase != Phase::kForward) return;
+  const Work again = differentiates ? head : Work{};
+  Compute(phase, -1, again + SharedSoftmax(sizes) + gradients);
+}
+
+bool RankPlanner::TakesLossByChunks(const RankSizes& sizes) const {
+  const auto rows = static_cast<int64_t>(sizes.tokens);
+  return RowsOfLogits(options_.loss_rows, rows, static_cast<int64_t>(sizes.V)) < rows;
 }
 
 void RankPlanner::LossBackward(const RankSizes& sizes) {
-  Work head = Backward(HeadForward(sizes));
+  const bool done = TakesLossByChunks(sizes);  // in the forward pass
+  Work head = done ? Work{} : Backward(HeadForward(sizes));
   const Work norm = Backward(FinalNormForward(sizes));
   if (!shares_vocabulary()) return Compute(Phase::kBackward, -1, head + norm);
-  if (defers_) {
+  if (defers_ && !done) {
     deferred_.emplace_back(-1, HeadWeightGradients(sizes));
     head = head - deferred_.back().second;
   }
@@ -155,6 +170,7 @@ void RankPlanner::BackwardRound(const Region& region, const RankSizes& sizes,
   for (size_t i = region.stages.size(); i-- > 0;) {
     const PlacedStage& placed = region.stages[i];
     Work work = Backward(WorkOf(placed, sizes));
+    if (options_.recompute == Recompute::kStages) work = work + WorkOf(placed, sizes);
     if (defers_) {
       deferred_.emplace_back(placed.layer, WeightGradientsOf(placed, sizes));
       work = work - deferred_.back().second;

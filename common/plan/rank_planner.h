@@ -44,6 +44,10 @@ class RankPlanner {
   // One rank has all of the vocabulary, whatever was asked for.
   bool shares_vocabulary() const { return options_.vocabulary_parallel && options_.world_size > 1; }
 
+  // Not all logits of a group are there at once: its loss and the head's gradients are computed
+  // together, in the forward pass.
+  bool TakesLossByChunks(const RankSizes& sizes) const;
+
   // A sum that was started, and the round before which it is taken in.
   struct UnderWay {
     CollectiveStep step;

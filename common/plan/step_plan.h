@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -97,6 +98,16 @@ struct CollectiveStep {
 
 using PlanStep = std::variant<ComputeStep, CollectiveStep>;
 
+// What a backward pass computes again instead of keeping it.
+enum class Recompute : uint8_t {
+  kNone,
+  // The insides of each stage, from what the stage reads. Sums over ranks are not done again.
+  kStages,
+  // The forward pass of all blocks once more at its beginning, sums included; of activations, only
+  // the blocks' inputs are kept. Planned and simulated, not executed.
+  kPasses,
+};
+
 struct PlanOptions {
   ModelShape shape;
   Pattern pattern;
@@ -110,9 +121,9 @@ struct PlanOptions {
   WireFormat wire_backward;
   WireFormat wire_grad_sync;
   Overlap overlap;
-  // The backward pass of a micro-batch begins with its blocks' forward pass once more, sums included;
-  // of activations, only the blocks' inputs are kept. Planned and simulated, not executed.
-  bool recompute = false;
+  Recompute recompute = Recompute::kNone;
+  std::optional<int> loss_rows;  // as RowsOfLogits takes it (memory_rules.h)
+  bool dropout = false;          // for memory: its masks
   // Error feedback, for memory: what is lost of activations, of grad_sync.
   bool feedback_activations = false;
   bool feedback_grad_sync = false;

@@ -39,7 +39,7 @@ absl::StatusOr<StrategyOptions> OptionsOf(const v1::PublishedTraining& work) {
   plan.world_size = sizes.ranks();
   plan.batch = sizes.sequences;
   plan.micro_batches = work.micro_batches();
-  plan.recompute = work.recompute();
+  plan.recompute = work.recompute() ? Recompute::kPasses : Recompute::kNone;
   ASSIGN_OR_RETURN(plan.wire_forward, WireFormat::Parse(work.has_wire() ? work.wire() : "fp32"));
   plan.wire_backward = plan.wire_forward;
   return options;

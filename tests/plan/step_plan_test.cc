@@ -197,6 +197,7 @@ TEST(StepPlanTest, ASharedVocabularyReducesAtTheEmbeddingInTheCrossEntropyAndAtT
 TEST(StepPlanTest, ASharedVocabularyDividesTheHeadsFlopsItsMemoryAndItsTables) {
   PlanOptions options = Options("t12", kGpt2, 2);
   options.batch = 1;
+  options.loss_rows = 0;  // all at once
   const StepPlan replicated = *BuildStepPlan(options);
   options.vocabulary_parallel = true;
   const StepPlan shared = *BuildStepPlan(options);
@@ -214,6 +215,50 @@ TEST(StepPlanTest, ASharedVocabularyDividesTheHeadsFlopsItsMemoryAndItsTables) {
     return flops;
   };
   EXPECT_NEAR(products(replicated) - products(shared), 3 * 2 * 1024 * table / 2, 1e6);
+}
+
+double ProductFlops(const StepPlan& plan) {
+  double flops = 0;
+  for (const PlanStep& step : plan.steps[0]) {
+    if (const auto* compute = std::get_if<ComputeStep>(&step)) flops += compute->product_flops;
+  }
+  return flops;
+}
+
+// In chunks, the ranks' sums come between a row's logits and their gradient.
+TEST(StepPlanTest, LogitsInChunksAreComputedTwiceWhereTheVocabularyIsShared) {
+  for (const bool shared : {false, true}) {
+    PlanOptions options = Options("t4", {4, 4, 128, 64, 65, true}, 2);
+    options.vocabulary_parallel = shared;
+    const StepPlan whole = *BuildStepPlan(options);
+    options.loss_rows = 100;
+    const StepPlan chunks = *BuildStepPlan(options);
+    const double logits = shared ? 2.0 * 12 * 64 * 128 * 33 : 0;
+    EXPECT_NEAR(ProductFlops(chunks) - ProductFlops(whole), logits, 1);
+    EXPECT_EQ(Collectives(chunks.steps[0]).size(), Collectives(whole.steps[0]).size());
+  }
+}
+
+TEST(StepPlanTest, RecomputationAddsTheBlocksForwardPassAndNoCollective) {
+  for (const char* pattern : {"tttt", "sppp", "t~1t~1lt@0.5"}) {
+    PlanOptions options = Options(pattern, {4, 4, 128, 64, 65, true}, 2);
+    const StepPlan once = *BuildStepPlan(options);
+    options.recompute = Recompute::kStages;
+    const StepPlan again = *BuildStepPlan(options);
+    const double head = 3 * 2.0 * 12 * 64 * 128 * 65;
+    EXPECT_NEAR(ProductFlops(again) - head, (ProductFlops(once) - head) * 4 / 3, 1e3) << pattern;
+    const auto want = CollectiveEntries(once.steps[0]), got = CollectiveEntries(again.steps[0]);
+    ASSERT_EQ(got.size(), want.size()) << pattern;
+    for (size_t i = 0; i < want.size(); ++i) EXPECT_EQ(got[i].elements, want[i].elements);
+    EXPECT_LT(again.memory[1].activations_bytes, once.memory[1].activations_bytes) << pattern;
+  }
+}
+
+TEST(StepPlanTest, NothingIsRecomputedWithGroupsOfRows) {
+  PlanOptions options = Options("tttt", {4, 4, 128, 64, 65, true}, 2);
+  options.recompute = Recompute::kStages;
+  options.overlap = *Overlap::Parse("ROWS(2)");
+  EXPECT_EQ(BuildStepPlan(options).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(StepPlanTest, AHeadOfItsOwnIsCountedOnce) {

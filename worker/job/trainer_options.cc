@@ -33,6 +33,8 @@ absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config,
   options.dropout = model.dropout();
   options.split.assign(config.split().begin(), config.split().end());
   options.vocabulary_parallel = config.parallel().vocabulary();
+  options.recompute = config.memory().recompute();
+  if (config.memory().has_loss_rows()) options.loss_rows = config.memory().loss_rows();
   options.seed = config.seed();
   options.device = device;
   const v1::TrainConfig& train = config.train();

@@ -1,12 +1,21 @@
 #include "worker/model/attention.h"
 
+#include <torch/version.h>
+
 #include <cmath>
 
+#include "common/plan/memory_rules.h"
 #include "worker/model/cpu_ops.h"
 #include "worker/model/dropout.h"
 #include "worker/model/key_value_cache.h"
 
 namespace edgetp {
+namespace {
+
+// LibTorch 1.13 computes on CPUs alone here (cpu_ops.h).
+constexpr bool kHasFusedAttention = TORCH_VERSION_MAJOR >= 2;
+
+}  // namespace
 
 torch::Tensor Attention::operator()(const torch::Tensor& u, const ForwardPass& pass) const {
   const torch::Tensor projected = qkv(u);  // (B*T, 3 C/P)
@@ -16,7 +25,26 @@ torch::Tensor Attention::operator()(const torch::Tensor& u, const ForwardPass& p
   }
   if (cpu::Takes(projected) && pass.dropout == 0)
     return projection(cpu::Attend(projected, heads, pass.sequence));
+  if (kHasFusedAttention && !KeepsAttentionWeights(pass.sequence, pass.dropout > 0))
+    return projection(AttendFused(projected, pass));
   return projection(Attend(projected, pass));
+}
+
+torch::Tensor Attention::AttendFused(const torch::Tensor& projected,
+                                     const ForwardPass& pass) const {
+#if TORCH_VERSION_MAJOR >= 2
+  const int64_t B = pass.batch, T = pass.sequence, D = head_size;
+  const auto parts = projected
+                         .view({B, T, 3, heads, D})  //
+                         .permute({2, 0, 3, 1, 4})   // (3, B, H/P, T, D)
+                         .unbind(0);                 // 3 x (B, H/P, T, D)
+  return at::scaled_dot_product_attention(parts[0], parts[1], parts[2], /*attn_mask=*/{},
+                                          /*dropout_p=*/0, /*is_causal=*/true)
+      .transpose(1, 2)               // (B, T, H/P, D)
+      .reshape({B * T, heads * D});  // (B*T, C/P)
+#else
+  return Attend(projected, pass);
+#endif
 }
 
 torch::Tensor Attention::Attend(const torch::Tensor& projected, const ForwardPass& pass) const {

@@ -13,7 +13,9 @@ struct Attention {
   int rank = 0;
   int64_t heads = 0;          // H/P: of this rank
   int64_t head_size = 0;      // D
-  torch::Tensor causal_mask;  // (T, T): 0 where a position may look, -inf where it may not
+  // (T, T): 0 where a position may look, -inf where it may not; as long as passes that keep their
+  // weights (KeepsAttentionWeights).
+  torch::Tensor causal_mask;
   ColumnParallelLinear qkv;   // (C, 3 C/P): the rank's q heads, then its k heads, then its v heads
   RowParallelLinear projection;  // (C/P, C)
 
@@ -24,6 +26,8 @@ struct Attention {
   // Without the linears, on any device, with dropout.
   // Shapes: (B*T, 3 C/P) -> (B*T, C/P).
   torch::Tensor Attend(const torch::Tensor& projected, const ForwardPass& pass) const;
+  // The same by LibTorch's fused operation, which keeps no weights; no dropout.
+  torch::Tensor AttendFused(const torch::Tensor& projected, const ForwardPass& pass) const;
 };
 
 }  // namespace edgetp

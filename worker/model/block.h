@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <memory>
+#include <utility>
 
 #include "common/plan/pattern.h"
 #include "worker/model/attention.h"
@@ -42,10 +43,14 @@ struct BlockParts {
   torch::Tensor mlp_bias;        // b_2 (C), likewise
 };
 
-// Both functions throw CollectiveError and what LibTorch throws.
+// All functions throw CollectiveError and what LibTorch throws. Compute may be called again in the
+// backward pass (recomputation.h).
 class Block {
  public:
+  explicit Block(BlockParts parts) : w_(std::move(parts)) {}
   virtual ~Block() = default;
+
+  const BlockParts& parts() const { return w_; }
 
   // One stage. Returns what is to be summed over ranks: the fresh result of an operation that keeps
   // nothing of it for its backward pass (a product, a sum), since the sum will overwrite it;
@@ -54,9 +59,15 @@ class Block {
   virtual torch::Tensor Compute(StagePart part, ResidualStream& stream,
                                 const ForwardPass& pass) const = 0;
 
+  // What a stage adds to the stream at once, beside what it has computed.
+  virtual void Leave(StagePart, ResidualStream&, const ForwardPass&) const {}
+
   // Takes the sum that ends a stage into the stream: at once, or some stages later (SlackOf).
   virtual void Finish(StagePart part, ResidualStream& stream, const torch::Tensor& sum,
                       const ForwardPass& pass) const = 0;
+
+ protected:
+  const BlockParts w_;
 };
 
 // The block of a pattern's letter, as parts.place says.

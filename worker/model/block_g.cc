@@ -15,7 +15,7 @@ namespace {
 
 class BlockG : public Block {
  public:
-  explicit BlockG(BlockParts parts) : w_(std::move(parts)) {}
+  using Block::Block;
 
   torch::Tensor Compute(StagePart, ResidualStream& stream, const ForwardPass& pass) const override {
     const torch::Tensor u =
@@ -28,9 +28,6 @@ class BlockG : public Block {
     const torch::Tensor contribution = AddBias(AddBias(sum, w_.attention_bias), w_.mlp_bias);
     stream.x = stream.x + DropReplicated(contribution, pass, w_.layer, DropoutSite::kBlockOutput);
   }
-
- private:
-  const BlockParts w_;
 };
 
 }  // namespace

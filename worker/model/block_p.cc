@@ -17,7 +17,7 @@ namespace {
 
 class BlockP : public Block {
  public:
-  explicit BlockP(BlockParts parts) : w_(std::move(parts)) {}
+  using Block::Block;
 
   torch::Tensor Compute(StagePart, ResidualStream& stream, const ForwardPass& pass) const override {
     if (w_.place.first_of_run)
@@ -53,8 +53,6 @@ class BlockP : public Block {
     }
     return stream.local + z - stream.entered;
   }
-
-  const BlockParts w_;
 };
 
 }  // namespace

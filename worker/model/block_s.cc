@@ -24,7 +24,7 @@ class BlockS : public Block {
  public:
   // `attention_share`: of P in the sum.
   BlockS(BlockParts parts, double attention_share)
-      : w_(std::move(parts)), attention_share_(attention_share) {
+      : Block(std::move(parts)), attention_share_(attention_share) {
     // b_o is used inside the region (its gradient is partial) and outside (the same on all ranks).
     // The gradient sync sums what each rank has, so the outer use may contribute on one rank only.
     const bool counts = w_.context->rank() == 0;
@@ -48,7 +48,6 @@ class BlockS : public Block {
   }
 
  private:
-  const BlockParts w_;
   const double attention_share_;
   torch::Tensor outer_bias_;
 };

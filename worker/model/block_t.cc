@@ -24,7 +24,7 @@ namespace {
 
 class BlockT : public Block {
  public:
-  explicit BlockT(BlockParts parts) : w_(std::move(parts)) {}
+  using Block::Block;
 
   torch::Tensor Compute(StagePart part, ResidualStream& stream,
                         const ForwardPass& pass) const override {
@@ -42,9 +42,6 @@ class BlockT : public Block {
     const DropoutSite site = attends ? DropoutSite::kAttentionOutput : DropoutSite::kMlpOutput;
     stream.x = stream.x + DropReplicated(contribution, pass, w_.layer, site);
   }
-
- private:
-  const BlockParts w_;
 };
 
 }  // namespace

@@ -21,24 +21,25 @@ namespace {
 
 class BlockTDelayed : public Block {
  public:
-  explicit BlockTDelayed(BlockParts parts) : w_(std::move(parts)) {}
+  using Block::Block;
 
   torch::Tensor Compute(StagePart part, ResidualStream& stream,
                         const ForwardPass& pass) const override {
     const bool attends = part == StagePart::kAttention;
-    const DropoutSite site = attends ? DropoutSite::kAttentionOutput : DropoutSite::kMlpOutput;
     torch::Tensor x =
         CopyToRegion(stream.x, *w_.context, w_.layer, *stream.late_gradients);  // (B*T, C)
     for (const torch::Tensor& own : stream.pending) x = x + own;                // rank-local
     const torch::Tensor y =
         attends ? w_.attention(w_.ln1(x), pass) : w_.mlp(w_.ln2(x));  // (B*T, C), partial
-    stream.pending.push_back(DropReplicated(y, pass, w_.layer, site));
-    const torch::Tensor& bias = attends ? w_.attention_bias : w_.mlp_bias;
-    if (bias.defined()) {
-      const torch::Tensor rows = bias.expand_as(stream.x);  // (B*T, C)
-      stream.x = stream.x + DropReplicated(rows, pass, w_.layer, site);
-    }
+    stream.pending.push_back(DropReplicated(y, pass, w_.layer, SiteOf(part)));
     return stream.pending.back().clone();  // the sum overwrites it
+  }
+
+  void Leave(StagePart part, ResidualStream& stream, const ForwardPass& pass) const override {
+    const torch::Tensor& bias = part == StagePart::kAttention ? w_.attention_bias : w_.mlp_bias;
+    if (!bias.defined()) return;
+    const torch::Tensor rows = bias.expand_as(stream.x);  // (B*T, C)
+    stream.x = stream.x + DropReplicated(rows, pass, w_.layer, SiteOf(part));
   }
 
   void Finish(StagePart, ResidualStream& stream, const torch::Tensor& sum,
@@ -48,7 +49,9 @@ class BlockTDelayed : public Block {
   }
 
  private:
-  const BlockParts w_;
+  static DropoutSite SiteOf(StagePart part) {
+    return part == StagePart::kAttention ? DropoutSite::kAttentionOutput : DropoutSite::kMlpOutput;
+  }
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ namespace {
 class BlockTPartial : public Block {
  public:
   explicit BlockTPartial(BlockParts parts)
-      : w_(std::move(parts)),
+      : Block(std::move(parts)),
         channels_(w_.ln1.weight.size(0)),
         shared_(CountOf(Channels::kShared, w_.place, channels_)),
         scale_(std::sqrt(static_cast<double>(w_.context->world_size()))) {}
@@ -82,7 +82,6 @@ class BlockTPartial : public Block {
     return x.narrow(-1, shared_, channels_ - shared_);
   }
 
-  const BlockParts w_;
   const int64_t channels_;
   const int64_t shared_;
   const double scale_;

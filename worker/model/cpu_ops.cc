@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -53,44 +52,6 @@ torch::Tensor LayerNormInputGradient(const torch::Tensor& gradient, const torch:
       kernels::Add(partial_data + (i * 2 + 1) * C, GradientOf(bias).data_ptr<float>(), C);
   }
   return dx;
-}
-
-// Where a head's slice of the attention's tensors lies.
-struct HeadsLayout {
-  int64_t heads, T, D;
-
-  int64_t width() const { return heads * D; }
-  // Of q; k and v follow at width() and 2 * width(). Rows are 3 * width() apart.
-  int64_t InQkv(int64_t i) const { return i / heads * T * 3 * width() + i % heads * D; }
-  // Rows are width() apart.
-  int64_t InOutput(int64_t i) const { return i / heads * T * width() + i % heads * D; }
-  int64_t grain() const { return GrainOf(T * T + T * D); }
-};
-
-torch::Tensor AttendBackward(const torch::Tensor& gradient, const torch::Tensor& qkv,
-                             const torch::Tensor& weights, const HeadsLayout& layout) {
-  const auto [heads, T, D] = layout;
-  const int64_t width = layout.width(), in_step = 3 * width;
-  const float scale = 1 / std::sqrt(static_cast<float>(D));
-  const torch::Tensor output_gradient = gradient.contiguous();
-  torch::Tensor result = torch::empty_like(qkv);
-  const float *in = qkv.data_ptr<float>(), *saved = weights.data_ptr<float>();
-  const float* dout = output_gradient.data_ptr<float>();
-  float* din = result.data_ptr<float>();
-  at::parallel_for(0, weights.size(0), layout.grain(), [&](int64_t begin, int64_t end) {
-    std::vector<float> scores(T * T);
-    for (int64_t i = begin; i < end; ++i) {
-      const float *q = in + layout.InQkv(i), *k = q + width, *v = k + width;
-      const float *p = saved + i * T * T, *g = dout + layout.InOutput(i);
-      float *dq = din + layout.InQkv(i), *dk = dq + width, *dv = dk + width;
-      Multiply({p, T, true}, {g, width}, {dv, in_step}, T, D, T);
-      Multiply({g, width}, {v, in_step, true}, {scores.data(), T}, T, T, D);
-      kernels::CausalSoftmaxBackward(p, scale, T, scores.data());
-      Multiply({scores.data(), T}, {k, in_step}, {dq, in_step}, T, D, T);
-      Multiply({scores.data(), T, true}, {q, in_step}, {dk, in_step}, T, D, T);
-    }
-  });
-  return result;
 }
 
 // Calls with each token's number within tokens, and its row in a table of `rows` that begins with
@@ -174,29 +135,6 @@ torch::Tensor LayerNorm(const torch::Tensor& x, const torch::Tensor& weight,
                         [=, statistics = std::move(statistics)](const torch::Tensor& gradient) {
                           return LayerNormInputGradient(gradient, input, weight, bias, statistics);
                         });
-}
-
-torch::Tensor Attend(const torch::Tensor& qkv, int64_t heads, int64_t T) {
-  const HeadsLayout layout{heads, T, qkv.size(1) / 3 / heads};
-  const int64_t D = layout.D, width = layout.width(), count = qkv.size(0) / T * heads;
-  const float scale = 1 / std::sqrt(static_cast<float>(D));
-  const torch::Tensor input = qkv.detach();
-  const torch::Tensor weights = torch::empty({count, T, T}, input.options());
-  torch::Tensor output = torch::empty({qkv.size(0), width}, input.options());
-  const float* in = input.data_ptr<float>();
-  float *out = output.data_ptr<float>(), *saved = weights.data_ptr<float>();
-  at::parallel_for(0, count, layout.grain(), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float *q = in + layout.InQkv(i), *k = q + width, *v = k + width;
-      float* p = saved + i * T * T;
-      Multiply({q, 3 * width}, {k, 3 * width, true}, {p, T}, T, T, D);
-      kernels::CausalSoftmax(p, scale, T);
-      Multiply({p, T}, {v, 3 * width}, {out + layout.InOutput(i), width}, T, D, T);
-    }
-  });
-  return Differentiable(std::move(output), qkv, [=](const torch::Tensor& gradient) {
-    return AttendBackward(gradient, input, weights, layout);
-  });
 }
 
 torch::Tensor Embed(const torch::Tensor& tokens, const torch::Tensor& token_table,

@@ -31,7 +31,8 @@ torch::Tensor Gelu(torch::Tensor x, GeluKind kind);
 torch::Tensor LayerNorm(const torch::Tensor& x, const torch::Tensor& weight,
                         const torch::Tensor& bias, double epsilon);
 
-// Causal self-attention without dropout.
+// Causal self-attention without dropout. Keeps its weights where KeepsAttentionWeights says so
+// (common/plan/memory_rules.h).
 // Shapes: qkv (B*T, 3 * heads * D), all heads' q, then k, then v -> (B*T, heads * D).
 torch::Tensor Attend(const torch::Tensor& qkv, int64_t heads, int64_t T);
 

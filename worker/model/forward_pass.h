@@ -19,6 +19,9 @@ struct ForwardPass {
   int64_t sequence = 0;            // T of this pass: may be shorter than the position table
   double dropout = 0;              // probability that an element is dropped; 0 when evaluating
   uint64_t dropout_key = 0;        // of (seed, step, micro-batch)
+  // The gradient that this pass's loss will get: losses whose logits are never all there need it
+  // early (head_loss.h).
+  double loss_gradient = 1;
   // Of a group of rows (overlap ROWS) or a replica: its `batch` sequences are those from
   // `first_row` on, of the `all_rows` of its micro-batch. 0: all of them.
   int64_t first_row = 0;

@@ -1,10 +1,12 @@
 #include "worker/model/gpt.h"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/plan/memory_rules.h"
 #include "worker/model/dropout.h"
 #include "worker/model/gradient_buckets.h"
 #include "worker/model/tensor_parallel_region.h"
@@ -15,6 +17,12 @@ namespace {
 torch::Tensor CausalMask(int64_t length, const torch::Device& device) {
   const auto options = torch::TensorOptions().dtype(torch::kFloat).device(device);
   return torch::full({length, length}, -std::numeric_limits<float>::infinity(), options).triu(1);
+}
+
+// Longer passes never have whole attention weights.
+int64_t MaskedPositions(const TrainerOptions& options) {
+  const int64_t sequence = options.shape.sequence;
+  return options.dropout > 0 ? sequence : std::min(sequence, kKeptWeightsSequence);
 }
 
 BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
@@ -47,11 +55,12 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
 
 Gpt::Gpt(const TrainerOptions& options, const ParameterStore& store, ParallelContext* context)
     : context_(context),
-      vocabulary_(store, context, options.shape.vocabulary, options.vocabulary_parallel),
+      vocabulary_(options, store, context),
       regions_(RegionsOf(options.pattern)),
       groups_(options.overlap.GroupsOf(context->world_size())),
+      recomputes_(options.recompute),
       final_norm_{store.Value("ln_f.weight"), store.Value("ln_f.bias")} {
-  const torch::Tensor mask = CausalMask(options.shape.sequence, store.values().device());
+  const torch::Tensor mask = CausalMask(MaskedPositions(options), store.values().device());
   for (int layer = 0; layer < options.shape.layers; ++layer) {
     blocks_.push_back(MakeBlock(PartsOf(options, store, context, layer, mask)));
   }
@@ -81,7 +90,7 @@ std::vector<RowGroup> Gpt::Embedded(const torch::Tensor& tokens, const ForwardPa
 
 torch::Tensor Gpt::Hidden(const torch::Tensor& tokens, const ForwardPass& pass) const {
   std::vector<RowGroup> whole = Embedded(tokens, pass);
-  RegionWalk walk(blocks_, regions_, context_, &whole);
+  RegionWalk walk(blocks_, regions_, context_, &whole, recomputes_);
   walk.Run();
   return final_norm_(walk.Complete(0));
 }
@@ -93,16 +102,18 @@ torch::Tensor Gpt::Logits(const torch::Tensor& hidden, const ForwardPass& pass) 
 torch::Tensor Gpt::Loss(const torch::Tensor& tokens, const torch::Tensor& targets,
                         const ForwardPass& pass) const {
   std::vector<RowGroup> groups = Embedded(tokens, pass);
-  RegionWalk walk(blocks_, regions_, context_, &groups);
+  RegionWalk walk(blocks_, regions_, context_, &groups, recomputes_);
   walk.Run();
   torch::Tensor loss;
   for (size_t i = 0; i < groups.size(); ++i) {
-    const ForwardPass& rows = groups[i].pass;
+    const double share =
+        static_cast<double>(groups[i].pass.batch) / static_cast<double>(pass.batch);
+    ForwardPass rows = groups[i].pass;
+    rows.loss_gradient *= share;
     const torch::Tensor hidden = final_norm_(EnterStage(walk.Complete(i), rows.buckets));
     const torch::Tensor of_group =
         vocabulary_.Loss(hidden, targets.narrow(0, groups[i].begin, rows.batch), rows);
     if (groups.size() == 1) return of_group;
-    const double share = static_cast<double>(rows.batch) / static_cast<double>(pass.batch);
     loss = loss.defined() ? torch::add(loss, of_group, share) : of_group * share;
   }
   return loss;

@@ -40,6 +40,7 @@ class Gpt {
   std::vector<std::unique_ptr<Block>> blocks_;
   const std::vector<Region> regions_;
   const int groups_;  // of rows, of a pass that trains
+  const bool recomputes_;
   LayerNorm final_norm_;
 };
 

@@ -139,9 +139,10 @@ void LayerNormBackward(const float* dy, const float* x, const float* weight,
 }
 
 EDGETP_VECTORIZED
-void CausalSoftmax(float* scores, float scale, int64_t T) {
+void CausalSoftmax(float* scores, float scale, const CausalRows& block) {
   constexpr float kMasked = -1e30f;  // its exponential is 0
-  for (int64_t i = 0; i < T; ++i, scores += T) {
+  const int64_t T = block.columns, end = block.first + block.rows;
+  for (int64_t i = block.first; i < end; ++i, scores += T) {
     const int64_t visited = VisitedOf(i, T);
 #pragma omp simd
     for (int64_t j = i / kVector * kVector; j < visited; ++j)
@@ -164,8 +165,10 @@ void CausalSoftmax(float* scores, float scale, int64_t T) {
 }
 
 EDGETP_VECTORIZED
-void CausalSoftmaxBackward(const float* weights, float scale, int64_t T, float* gradient) {
-  for (int64_t i = 0; i < T; ++i, weights += T, gradient += T) {
+void CausalSoftmaxBackward(const float* weights, float scale, const CausalRows& block,
+                           float* gradient) {
+  const int64_t T = block.columns, end = block.first + block.rows;
+  for (int64_t i = block.first; i < end; ++i, weights += T, gradient += T) {
     const int64_t visited = VisitedOf(i, T);  // the weights beyond i are 0
     float mean = 0;
 #pragma omp simd reduction(+ : mean)

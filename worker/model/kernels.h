@@ -31,13 +31,22 @@ void LayerNormBackward(const float* dy, const float* x, const float* weight,
                        const NormStatistics* statistics, int64_t rows, int64_t C, float* dx,
                        float* weight_gradient, float* bias_gradient);
 
-// Row i becomes softmax(scale * its first i + 1 elements), then zeros.
-// Shapes: (T, T).
-void CausalSoftmax(float* scores, float scale, int64_t T);
+// Rows of a causal matrix: those of positions first, first + 1, ..., as far as `columns`, which
+// reaches to the last of them or beyond.
+struct CausalRows {
+  int64_t first = 0;
+  int64_t rows = 0;
+  int64_t columns = 0;
+};
+
+// The row of position i becomes softmax(scale * its first i + 1 elements), then zeros.
+// Shapes: (rows, columns).
+void CausalSoftmax(float* scores, float scale, const CausalRows& block);
 
 // From the gradient of CausalSoftmax's result to that of its argument, in place.
-// Shapes: (T, T).
-void CausalSoftmaxBackward(const float* weights, float scale, int64_t T, float* gradient);
+// Shapes: (rows, columns).
+void CausalSoftmaxBackward(const float* weights, float scale, const CausalRows& block,
+                           float* gradient);
 
 // Sum over rows of -log softmax(row)[target]; then each row becomes (softmax(row) - onehot(target))
 // times `share`.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "worker/model/gradient_buckets.h"
+#include "worker/model/recomputation.h"
 
 namespace edgetp {
 
@@ -20,6 +21,14 @@ const torch::Tensor& RegionWalk::Complete(size_t group) {
   return groups_[group].stream.x;
 }
 
+torch::Tensor RegionWalk::Compute(const PlacedStage& placed, RowGroup& group) const {
+  const Block& block = *blocks_[placed.layer];
+  const StagePart part = placed.stage.part;
+  if (recomputes_ && IsComputedAgain(part))
+    return ComputeAgainLater(block, part, group.stream, group.pass);
+  return block.Compute(part, group.stream, group.pass);
+}
+
 void RegionWalk::RunRound(const Region& region, RowGroup& group, size_t lag) {
   TakeIn(round_);
   late_gradients_.NextRound();
@@ -28,7 +37,8 @@ void RegionWalk::RunRound(const Region& region, RowGroup& group, size_t lag) {
     const Block& block = *blocks_[placed.layer];
     const StagePart part = placed.stage.part;
     group.stream.x = EnterStage(group.stream.x, group.pass.buckets);
-    torch::Tensor partial = block.Compute(part, group.stream, group.pass);
+    torch::Tensor partial = Compute(placed, group);
+    block.Leave(part, group.stream, group.pass);
     if (!partial.defined()) continue;
     if (lag == 1) {
       const torch::Tensor sum =

@@ -32,10 +32,14 @@ struct RowGroup {
 class RegionWalk {
  public:
   // One block per layer. Everything must outlive the walk. `groups` are embedded: their streams' x
-  // is there.
+  // is there. `recomputes`: the backward pass computes the insides of stages again.
   RegionWalk(const std::vector<std::unique_ptr<Block>>& blocks, const std::vector<Region>& regions,
-             ParallelContext* context, std::vector<RowGroup>* groups)
-      : blocks_(blocks), regions_(regions), context_(*context), groups_(*groups) {}
+             ParallelContext* context, std::vector<RowGroup>* groups, bool recomputes)
+      : blocks_(blocks),
+        regions_(regions),
+        context_(*context),
+        groups_(*groups),
+        recomputes_(recomputes && torch::GradMode::is_enabled()) {}
 
   // All regions. Afterwards the last sums may still be under way.
   void Run();
@@ -53,6 +57,7 @@ class RegionWalk {
     int64_t due;  // the round before which it is taken in
   };
 
+  torch::Tensor Compute(const PlacedStage& placed, RowGroup& group) const;
   void RunRound(const Region& region, RowGroup& group, size_t lag);
   void TakeIn(int64_t round);
   void TakeInAll();
@@ -61,6 +66,7 @@ class RegionWalk {
   const std::vector<Region>& regions_;
   ParallelContext& context_;
   std::vector<RowGroup>& groups_;
+  const bool recomputes_;
   LateGradients late_gradients_;
   std::deque<UnderWay> under_way_;
   int64_t round_ = 0;

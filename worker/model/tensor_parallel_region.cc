@@ -18,11 +18,9 @@ bool IsSoleOwner(const torch::Tensor& tensor) {
   return tensor.is_contiguous() && tensor.use_count() == 1 && tensor.storage().use_count() == 1;
 }
 
-// The gradient that has reached F, in memory that may be overwritten.
-torch::Tensor TakeOwn(variable_list&& gradients) {
+torch::Tensor Reached(variable_list&& gradients) {
   torch::Tensor gradient = std::move(gradients[0]);
   if (!gradient.defined()) throw std::logic_error("F: no gradient reached a parallel region");
-  if (!IsSoleOwner(gradient)) gradient = gradient.clone(torch::MemoryFormat::Contiguous);
   return gradient;
 }
 
@@ -37,7 +35,7 @@ class SumGradient : public torch::autograd::Node {
   SumGradient(ParallelContext& context, int layer) : context_(context), layer_(layer) {}
 
   variable_list apply(variable_list&& gradients) override {
-    torch::Tensor gradient = TakeOwn(std::move(gradients));
+    torch::Tensor gradient = TakeOwn(Reached(std::move(gradients)));
     if (!context_.products().defers()) {
       context_.AllReduce(GradientTag(layer_), gradient);
       return {std::move(gradient)};
@@ -72,9 +70,8 @@ class StartGradient : public torch::autograd::Node {
       : context_(context), layer_(layer), wait_(wait) {}
 
   variable_list apply(variable_list&& gradients) override {
-    torch::Tensor gradient = TakeOwn(std::move(gradients));
-    wait_->Hold(std::make_unique<SumUnderWay>(context_, GradientTag(layer_), gradient));
-    context_.products().Run();
+    torch::Tensor gradient = TakeOwn(Reached(std::move(gradients)));
+    wait_->Hold(StartGradientSum(gradient, context_, layer_));
     return {std::move(gradient)};  // nobody reads it before the wait
   }
 
@@ -85,6 +82,17 @@ class StartGradient : public torch::autograd::Node {
 };
 
 }  // namespace
+
+torch::Tensor TakeOwn(torch::Tensor gradient) {
+  return IsSoleOwner(gradient) ? gradient : gradient.clone(torch::MemoryFormat::Contiguous);
+}
+
+std::unique_ptr<SumUnderWay> StartGradientSum(const torch::Tensor& own, ParallelContext& context,
+                                              int layer) {
+  auto sum = std::make_unique<SumUnderWay>(context, GradientTag(layer), own);
+  context.products().Run();
+  return sum;
+}
 
 void LateGradients::Begin(size_t lag) {
   lag_ = lag;
@@ -101,9 +109,13 @@ void LateGradients::NextRound() {
 
 torch::Tensor CopyToRegion(const torch::Tensor& x, ParallelContext& context, int layer,
                            const LateGradients& late) {
-  // Nobody to sum with, or no gradient.
-  if (context.world_size() == 1 || !torch::GradMode::is_enabled()) return x;
+  if (context.world_size() == 1) return x;  // nobody to sum with
   torch::Tensor inside = x.detach();
+  if (!torch::GradMode::is_enabled()) return inside;
+  if (late.cut() != nullptr) {
+    *late.cut() = {x, inside.requires_grad_(true)};
+    return inside;
+  }
   if (!late.late()) {
     auto node = MakeGraphNode<SumGradient>(context, layer);
     node->set_next_edges(torch::autograd::collect_next_edges(x));

@@ -19,6 +19,7 @@ namespace edgetp {
 // waited for when n - 1 more have been. autograd runs the node with the highest sequence number of
 // those that are ready, and numbers nodes as the forward pass makes them; so the node that waits gets
 // a number from before the nodes of n - 1 rounds earlier. One for all groups of rows.
+struct RegionCut;
 class LateGradients {
  public:
   // Before the first round of a chain of regions: the lag of its rounds, at least 1.
@@ -27,8 +28,17 @@ class LateGradients {
   // Before the nodes of each round.
   void NextRound();
 
+  // Of a stage whose sum is somebody else's affair: F cuts its graph.
+  static LateGradients CutAt(RegionCut* cut) {
+    LateGradients late;
+    late.cut_ = cut;
+    return late;
+  }
+
   // False: a sum is waited for where it starts.
   bool late() const { return lag_ > 1; }
+
+  RegionCut* cut() const { return cut_; }
 
   // The sequence number of the node that waits for this round's sum.
   uint64_t wait_number() const { return wait_number_; }
@@ -37,13 +47,29 @@ class LateGradients {
   size_t lag_ = 1;
   std::deque<uint64_t> waits_;  // of the next rounds
   uint64_t wait_number_ = 0;
+  RegionCut* cut_ = nullptr;
+};
+
+// Where a stage that is computed again (recomputation.h) is cut in two at F.
+struct RegionCut {
+  torch::Tensor outside;  // what enters F, with its graph
+  torch::Tensor inside;   // what leaves it: a leaf, for whose gradient there is a sum to wait for
 };
 
 // F: the identity; its gradient is summed over ranks (tagged activation_bwd, `layer`): at once, or
-// late. Products that were put off run meanwhile.
+// late. Products that were put off run meanwhile. What it returns is another tensor than `x` wherever
+// there is somebody to sum with.
 // Shapes: (rows, channels) -> same.
 torch::Tensor CopyToRegion(const torch::Tensor& x, ParallelContext& context, int layer,
                            const LateGradients& late);
+
+// The two halves of what F does with a gradient that is summed late, for who cuts a graph at F.
+// TakeOwn: the gradient in memory that may be overwritten. StartGradientSum: runs what was put off
+// once the sum is under way.
+torch::Tensor TakeOwn(torch::Tensor gradient);
+class SumUnderWay;
+std::unique_ptr<SumUnderWay> StartGradientSum(const torch::Tensor& own, ParallelContext& context,
+                                              int layer);
 
 // G: the sum over ranks (tagged activation_fwd, `layer`); its gradient is the identity. Overwrites
 // `partial`, which must therefore be the fresh result of an operation that keeps nothing of it for

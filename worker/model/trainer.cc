@@ -93,6 +93,8 @@ absl::Status CheckOptions(const TrainerOptions& options) {
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Invalid(absl::StrCat("dropout=", options.dropout, ": must be in [0, 1)"));
   }
+  if (options.recompute && options.overlap.kind == OverlapKind::kRows)
+    return Invalid("groups of rows (overlap ROWS) share what recomputation would let go");
   return options.replicas.replicated() ? CheckReplica(options) : absl::OkStatus();
 }
 
@@ -319,8 +321,9 @@ class GptTrainer : public Trainer {
 
   // Adds the micro-batch's share to the gradients. Returns its share of the loss. The sum of the
   // replicas' gradients is their mean, because each of them has its share of it.
-  double ForwardBackward(const TokenBatch& batch, const ForwardPass& pass, double share) {
+  double ForwardBackward(const TokenBatch& batch, ForwardPass pass, double share) {
     const double part = exchanges_gradients() ? share / context_.world_size() : share;
+    pass.loss_gradient = part;
     const torch::Tensor loss =
         model_.Loss(OnDevice(batch.inputs, batch), OnDevice(batch.targets, batch), pass);
     const DropAtEnd drops_products{within_.products()};

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,10 @@ struct TrainerOptions {
   Overlap overlap;
   std::vector<int> split;            // empty: even
   bool vocabulary_parallel = false;  // ranks share the rows of the embedding and of the head
+  // Stages of blocks compute their insides again in the backward pass instead of keeping them: same
+  // bits. Not with overlap ROWS.
+  bool recompute = false;
+  std::optional<int> loss_rows;  // as RowsOfLogits takes it (common/plan/memory_rules.h)
   uint64_t seed = 1337;
   std::string device = "cpu";  // cpu, cuda:0
   AdamWOptions adamw;

@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "common/plan/memory_rules.h"
 #include "worker/model/cpu_ops.h"
 #include "worker/model/differentiable.h"
+#include "worker/model/head_loss.h"
 #include "worker/model/key_value_cache.h"
 #include "worker/model/products.h"
 #include "worker/model/shared_softmax.h"
@@ -28,11 +30,12 @@ torch::Tensor OwnRows(const torch::Tensor& tokens, const torch::Tensor& table, c
 
 }  // namespace
 
-Vocabulary::Vocabulary(const ParameterStore& store, ParallelContext* context, int64_t size,
-                       bool shared)
+Vocabulary::Vocabulary(const TrainerOptions& options, const ParameterStore& store,
+                       ParallelContext* context)
     : context_(context),
-      size_(size),
-      shared_(shared && context->world_size() > 1),
+      size_(options.shape.vocabulary),
+      shared_(options.vocabulary_parallel && context->world_size() > 1),
+      loss_rows_(options.loss_rows),
       rows_(context->shard().vocabulary),
       token_table_(store.Value("wte.weight")),
       position_table_(store.Value("wpe.weight")),
@@ -83,9 +86,25 @@ torch::Tensor Vocabulary::Logits(const torch::Tensor& hidden, const ForwardPass&
 
 torch::Tensor Vocabulary::Loss(const torch::Tensor& hidden, const torch::Tensor& targets,
                                const ForwardPass& pass) const {
+  const int64_t chunk = RowsOfLogits(loss_rows_, hidden.size(0), head_.size(0));
+  if (chunk < hidden.size(0)) return LossByChunks(chunk, hidden, targets.view({-1}), pass);
   if (shared_) return SharedLoss(hidden, targets.view({-1}), pass);
   if (cpu::Takes(hidden)) return cpu::HeadLoss(hidden, head_, targets);
   return torch::cross_entropy_loss(Logits(hidden, pass), targets.view({-1}));
+}
+
+torch::Tensor Vocabulary::LossByChunks(int64_t chunk, const torch::Tensor& hidden,
+                                       const torch::Tensor& targets,
+                                       const ForwardPass& pass) const {
+  ChunkedHead head{.table = head_,
+                   .rows = shared_ ? rows_ : Range{0, static_cast<int>(size_)},
+                   .chunk = chunk,
+                   .loss_gradient = pass.loss_gradient};
+  if (!shared_) return ChunkedLoss(head, hidden, targets);
+  head.reduce = [&](Reduction reduction, const torch::Tensor& of_rows) {
+    context_->AllReduce({TrafficClass::kScalar, pass.phase, kNoLayer, reduction}, of_rows);
+  };
+  return ChunkedLoss(head, CopyToRegion(hidden, *context_, kNoLayer, {}), targets);
 }
 
 torch::Tensor Vocabulary::SharedLoss(const torch::Tensor& hidden, const torch::Tensor& targets,
