@@ -69,13 +69,13 @@ absl::Duration RotationTime(const DeviceOptions& device, const WireFormat& wire,
 // What one compute segment does, as the finer model sees it.
 struct SegmentWork {
   double product_flops = 0;
-  double product_bytes = 0;  // where products may wait for memory (ComputeStep)
   double elementwise_bytes = 0;
   double optimizer_bytes = 0;
   double operations = 0;
   // A collective that the rank waited for begins the segment, or, at the beginning of the list, ends
   // it. One that only starts lets the rank go on.
   bool beside_collective = false;
+  double product_bytes = 0;  // where products may wait for memory (ComputeStep)
 };
 
 // By the finer model: the sum below.

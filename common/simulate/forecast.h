@@ -57,7 +57,8 @@ struct Forecast {
 absl::StatusOr<TimelineSimulator> MakeSimulator(const ForecastCase& forecast, int world_size,
                                                 NetworkOptions network);
 
-// The algorithm of activations, or where nobody sums them, of gradients; "none" without all-reduces.
+// The algorithm of activations, or where nobody sums them, of gradients; "none" where there are no
+// all-reduces.
 std::string MainAlgorithm(TimelineSimulator& simulator, const StepPlan& plan);
 
 // `plan` is BuildStepPlan of the case, or another strategy's, whose ranks the devices are: who has many

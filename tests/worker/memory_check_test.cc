@@ -122,6 +122,16 @@ TEST_F(MemoryCheckTest, ContainersOfOneHostShareItsMemory) {
 }
 
 // GPT-2, whose activations are what counts.
+// A kibibyte for each prompt and rank.
+TEST_F(MemoryCheckTest, SamplingNeedsRoomForKeysAndValues) {
+  files_["/proc/meminfo"] = "MemAvailable:    77824 kB\n";  // 76 MiB; the ranks need some 73 without
+  v1::Assign assign = Assignment("edge-1");
+  for (int i = 0; i < 4096; ++i) assign.mutable_spec()->mutable_sample()->add_prompts();
+  EXPECT_THAT(std::string(CheckMemory(assign, Reader()).message()), HasSubstr("too little memory"));
+  assign.mutable_spec()->mutable_sample()->set_cache(false);
+  EXPECT_EQ(CheckMemory(assign, Reader()), absl::OkStatus());
+}
+
 v1::Assign GpuAssignment(const std::string& other_device) {
   v1::Assign assign;
   assign.mutable_spec()->mutable_train();
