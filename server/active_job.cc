@@ -13,6 +13,7 @@
 #include "common/config/network_patch.h"
 #include "common/rpc/status.h"
 #include "common/simulate/deadline.h"
+#include "server/ideal_step.h"
 #include "server/measured_energy.h"
 
 namespace edgetp {
@@ -21,6 +22,12 @@ namespace {
 double TokensPerStep(const v1::JobSpec& spec) {
   if (spec.has_sample()) return std::max(1, spec.sample().prompts_size());
   return SequencesPerStep(spec.config()) * spec.config().model().sequence();
+}
+
+std::vector<double> FlopsOf(const std::vector<Worker*>& workers) {
+  std::vector<double> flops;
+  for (const Worker* worker : workers) flops.push_back(worker->join.flops_per_second());
+  return flops;
 }
 
 // It goes to every worker, watcher and file: the first pages of it say enough.
@@ -69,7 +76,8 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
                  : nullptr),
       aggregator_(static_cast<int>(workers.size()), StepsOf(options_.spec),
                   TokensPerStep(options_.spec), options_.spec.train().resume(), Charger(),
-                  Calendar(options_.spec.config()).round()),
+                  Calendar(options_.spec.config()).round(),
+                  IdealStepSeconds(options_.spec.config(), FlopsOf(workers))),
       deadline_(absl::Seconds(options_.spec.config().collective().deadline_seconds())) {
   for (const Worker* worker : workers) {
     workers_.push_back(worker->id);
@@ -136,6 +144,17 @@ std::optional<v1::StepRecord> ActiveJob::Step(int rank, const v1::StepReport& re
   if (record.ok()) return *record;
   End("failed", Annotate(record.status(), Describe(rank)));
   return std::nullopt;
+}
+
+std::optional<v1::ServerMessage> ActiveJob::ClockAfter(const v1::StepRecord& record) const {
+  if (clock_ == nullptr || !options_.spec.config().train().has_max_seconds()) return std::nullopt;
+  v1::ServerMessage message;
+  v1::RunClock* const clock = message.mutable_clock();
+  clock->set_job(options_.run);
+  clock->set_step(record.step());
+  clock->set_seconds(record.wall_seconds());
+  clock->set_step_seconds(record.step_seconds());
+  return message;
 }
 
 void ActiveJob::Result(int rank, const v1::JobResult& result) {

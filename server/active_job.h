@@ -73,6 +73,8 @@ class ActiveJob {
   bool Ready(absl::Time now, int rank);
   // A record if this was the last rank to report the step. A report out of order ends the job.
   std::optional<v1::StepRecord> Step(int rank, const v1::StepReport& report);
+  // What the ranks have to know of it: the simulated time, where the run ends by that.
+  std::optional<v1::ServerMessage> ClockAfter(const v1::StepRecord& record) const;
   void Result(int rank, const v1::JobResult& result);
   void Fail(absl::Time now, int rank, const v1::JobFailure& failure);
   // The worker is gone; `reason` completes "lost: ".

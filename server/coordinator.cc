@@ -147,6 +147,7 @@ void Coordinator::OnStep(int rank, const v1::StepReport& report, Outputs* out) {
   if (!record.has_value()) return;
   if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr)
     run->set_step(record->step());
+  if (const auto clock = active_->ClockAfter(*record); clock.has_value()) Broadcast(*clock, out);
   v1::RunEvent event;
   *event.mutable_step() = *std::move(record);
   out->events.emplace_back(active_->run(), std::move(event));

@@ -67,7 +67,8 @@ double Total(const v1::TrafficBytes& bytes) {
 }
 
 StepAggregator::StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed,
-                               StepCharger charge, int round)
+                               StepCharger charge, int round,
+                               std::optional<double> ideal_step_seconds)
     : steps_(steps),
       max_ahead_(kMaxAhead + round - 1),
       begin_is_open_(resumed),
@@ -75,6 +76,7 @@ StepAggregator::StepAggregator(int world_size, int steps, double tokens_per_step
       began_(world_size, false),
       charge_(std::move(charge)) {
   statistics_.tokens_per_step = tokens_per_step;
+  statistics_.ideal_step_seconds = ideal_step_seconds;
 }
 
 absl::Status StepAggregator::Check(int rank, const v1::StepReport& report) const {
@@ -122,8 +124,11 @@ absl::StatusOr<std::optional<v1::StepRecord>> StepAggregator::Add(int rank,
   pending_.erase(report.step());
   v1::StepRecord record = Combine(reports);
   if (charge_ != nullptr) RETURN_IF_ERROR(charge_(reports, &record));
-  if (record.step_seconds() > 0)
+  if (record.step_seconds() > 0) {
     record.set_tokens_per_second(statistics_.tokens_per_step / record.step_seconds());
+    if (statistics_.ideal_step_seconds.has_value())
+      record.set_mfu(*statistics_.ideal_step_seconds / record.step_seconds());
+  }
   Count(record, reports);
   return record;
 }
@@ -150,6 +155,7 @@ v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& report
     if (report.has_val_loss()) record.set_val_loss(report.val_loss());
     if (report.has_learning_rate()) record.set_learning_rate(report.learning_rate());
     if (report.has_gradient_norm()) gradient_norm.Add(report.gradient_norm());
+    if (report.skipped()) record.set_skipped(true);  // local replicas decide for themselves
     if (record.network().empty()) record.set_network(report.network());
   }
   if (train_loss.count > 0) record.set_train_loss(train_loss.value);
@@ -163,6 +169,7 @@ void StepAggregator::Count(const v1::StepRecord& record,
   s.step_seconds.push_back(record.step_seconds());
   Accumulate(record.breakdown_seconds(), 1.0, &s.breakdown_sum);
   s.hidden_sum += record.hidden_seconds();
+  s.skipped += record.skipped() ? 1 : 0;
   for (const v1::StepReport& report : reports) {
     s.bytes_sum += Total(report.bytes()) / reports.size();
     if (report.has_val_loss()) SetValLoss(report);

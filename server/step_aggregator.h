@@ -36,6 +36,8 @@ struct StepStatistics {
   std::optional<double> host_seconds;  // under the simulated clock
   double tokens_per_step = 0;
   v1::StepEnergy energy_sum;  // no ranks: not known
+  int skipped = 0;            // steps that changed nothing
+  std::optional<double> ideal_step_seconds;  // of a step whose MFU is 1 (server/ideal_step.h)
 };
 
 // Gives a record of a step what its reports, by rank, do not say by themselves: simulated times
@@ -47,9 +49,10 @@ class StepAggregator {
  public:
   // `steps`: those that the run has. A resumed run begins where its checkpoint ended: its first
   // report says where. `charge` may be null: measured times count. `round`:
-  // the ranks meet once in so many steps.
+  // the ranks meet once in so many steps. `ideal_step_seconds`: those of the statistics.
   StepAggregator(int world_size, int steps, double tokens_per_step, bool resumed,
-                 StepCharger charge = nullptr, int round = 1);
+                 StepCharger charge = nullptr, int round = 1,
+                 std::optional<double> ideal_step_seconds = std::nullopt);
 
   // The record of the step if this was the last rank to report it; a report of step 0, of which
   // each rank has one, is a record by itself. What is kept of reports that others have not sent yet

@@ -44,6 +44,7 @@ void FillFidelity(const EndedRun& ended, v1::RunSummary* summary) {
 
 void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
   summary->set_steps(statistics.last_step);
+  summary->set_steps_skipped(statistics.skipped);
   summary->set_wall_seconds(statistics.wall_seconds);
   if (statistics.host_seconds.has_value()) summary->set_host_seconds(*statistics.host_seconds);
   if (statistics.train_loss.has_value())
@@ -56,6 +57,8 @@ void FillSteps(const StepStatistics& statistics, v1::RunSummary* summary) {
   if (seconds.empty()) return;
   const double count = static_cast<double>(seconds.size());
   summary->set_mean_step_seconds(std::accumulate(seconds.begin(), seconds.end(), 0.0) / count);
+  if (statistics.ideal_step_seconds.has_value() && summary->mean_step_seconds() > 0)
+    summary->set_mfu(*statistics.ideal_step_seconds / summary->mean_step_seconds());
   Accumulate(statistics.breakdown_sum, 1 / count, summary->mutable_breakdown_seconds());
   summary->set_hidden_seconds(statistics.hidden_sum / count);
   summary->set_bytes_on_the_wire_per_rank(statistics.bytes_sum / count);
@@ -160,6 +163,8 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   summary.set_wire(
       absl::StrCat(wire.wire_forward(), "/", wire.wire_backward(), "/", wire.wire_grad_sync()));
   FillSteps(ended.statistics, &summary);
+  if (ended.outcome == "done")
+    summary.set_ended_by(summary.steps() < config.train().steps() ? "max_seconds" : "steps");
   FillEnergy(ended, &summary);
   FillFidelity(ended, &summary);
   FillNetworks(ended.statistics, prediction, &summary);

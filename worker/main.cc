@@ -180,17 +180,28 @@ absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const Securi
   return options;
 }
 
+double SecondsNow() { return absl::ToDoubleSeconds(MonotonicNow() - absl::UnixEpoch()); }
+
 // The reference BLAS computes at about 6 GFLOP/s, a fast one at 50 to 200 on the same core.
-void WarnOfSlowBlas() {
+void WarnOfSlowBlas(double gflops) {
   constexpr double kSlowGflops = 20;
-  const double gflops =
-      MeasureGemmGflops([] { return absl::ToDoubleSeconds(MonotonicNow() - absl::UnixEpoch()); });
   if (gflops >= kSlowGflops) return;
   spdlog::warn(
       "matrix products run at {:.1f} GFLOP/s on one thread ({}): is a fast BLAS selected? On "
       "Debian: "
       "apt-get install libopenblas0-openmp",
       gflops, BlasName());
+}
+
+// FLOP/s of fp32 matrix products: what MFU is a share of, where no device profile says another
+// figure.
+double MeasureFlops(const Flags& flags) {
+  const double gflops = MeasureGemmGflops(&SecondsNow);
+  WarnOfSlowBlas(gflops);
+  if (!IsAccelerator(flags.device)) return gflops * 1e9 * flags.threads;
+  constexpr int64_t kSize = 4096;  // enough to fill it
+  return 2.0 * kSize * kSize * kSize /
+         MeasureGemmSeconds({kSize, kSize, kSize}, &SecondsNow, flags.device);
 }
 
 int CheckDevice(const Flags& flags) {
@@ -256,7 +267,7 @@ absl::Status Run(Flags flags) {
   RETURN_IF_ERROR(CheckAddresses(flags, security));
   UseComputeThreads(flags.threads);
   SharpenTimers();
-  WarnOfSlowBlas();
+  const double flops_per_second = MeasureFlops(flags);
 
   ASSIGN_OR_RETURN(std::unique_ptr<PeerEndpoint> endpoint,
                    NamingFlag("--listen", PeerEndpoint::Create(flags.listen, security)));
@@ -272,8 +283,9 @@ absl::Status Run(Flags flags) {
                flags.threads, BlasName());
 
   const JobEnvironment environment{endpoint.get(), &metrics, flags.device, flags.threads};
-  ASSIGN_OR_RETURN(const ServerLinkOptions link,
+  ASSIGN_OR_RETURN(ServerLinkOptions link,
                    LinkOptionsOf(flags, security, *endpoint, metrics_endpoint->address()));
+  link.join.set_flops_per_second(flops_per_second);
   const absl::Duration rejoin = flags.rejoin_seconds.has_value()
                                     ? absl::Seconds(*flags.rejoin_seconds)
                                     : absl::InfiniteDuration();

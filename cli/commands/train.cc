@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/shared/command.h"
+#include "cli/shared/config_sources.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/slow_network.h"
 #include "cli/shared/train_job.h"
@@ -18,19 +19,26 @@ constexpr char kExamples[] = R"(Examples:
   edgetp train --pattern=tttt --network=ethernet-1g --overlap=dw --steps=200
   edgetp train --strategy=data --network=ethernet-1g --batch=6 --steps=200
   edgetp train --strategy=local --inner_steps=20 --network=lte --batch=6 --steps=200
-  edgetp train --resume=ssss-torch --steps=4000)";
+  edgetp train --resume=ssss-torch --steps=4000
+  edgetp train --config=minigpt-shakespeare-sppp --schedule=wsd --max_seconds=60
+  edgetp train --config=minigpt-shakespeare-sppp --network=wifi-5 --print_config)";
 
 ExitCode Run(const TrainFlags& flags) {
   Faults faults;
   TrainInputs inputs = LoadTrainInputs(flags, &faults);
   const auto resolved = ResolveTraining(flags.run, inputs);
   faults.Add(resolved.status());
-  if (faults.status().ok() && NothingToDo(flags, inputs, *resolved)) return kExitDone;
+  if (faults.status().ok() && !flags.print_config && NothingToDo(flags, inputs, *resolved))
+    return kExitDone;
   if (faults.status().ok()) faults.Add(LoadTrainData(flags, &inputs));
   if (!faults.status().ok()) return Report(faults.status());
   const v1::RunConfig config = faults.Take(ResolveTraining(flags.run, inputs));
   if (!faults.status().ok()) return Report(faults.status());
 
+  if (flags.print_config) {
+    absl::PrintF("%s", ToLabelledTextproto(config, SourcesOf(flags, inputs, config)));
+    return kExitDone;
+  }
   if (const std::string note = SlowNetworkNote(config); !note.empty())
     absl::FPrintF(stderr, "note: %s\n", note);
   auto series = JobSeries::Open(flags.cluster, config.workers(), TrainBlobs(inputs));
@@ -60,6 +68,9 @@ void AddTrain(CLI::App& app, Command* command) {
       ->add_option("--resume", flags->resume,
                    "continue from the newest checkpoint of a run, up to --steps in all")
       ->excludes("--init_from");
+  train->add_flag("--print_config", flags->print_config,
+                  "print every field of the run, with where its value comes from, as a file for "
+                  "--config; nothing starts");
   train->footer(kExamples);
   train->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }

@@ -41,14 +41,22 @@ int RunEta::CheckpointsFrom(int step) const {
   return calendar_.CountDue(step, train_.checkpoint_interval());
 }
 
+// max_seconds are of the run's clock, which the record's times are.
+double RunEta::ShareBeforeLimit() const {
+  if (!train_.has_max_seconds() || last_->step_seconds() <= 0) return 1;
+  const double left = std::max(0.0, train_.max_seconds() - last_->wall_seconds());
+  return std::min(1.0, left / last_->step_seconds() / (train_.steps() - last_->step()));
+}
+
 std::optional<double> RunEta::Seconds() const {
   if (!last_.has_value() || last_->step() >= train_.steps()) return std::nullopt;
   const bool measured = step_.count + evaluation_.count + checkpoint_.count > 0;
   if (!measured) return std::nullopt;
   const double step = step_.count > 0 ? step_.value() : last_->step_seconds();
-  return step * (train_.steps() - last_->step()) +
-         evaluation_.value() * EvaluationsAfter(last_->step()) +
-         checkpoint_.value() * CheckpointsFrom(last_->step());
+  const double all = step * (train_.steps() - last_->step()) +
+                     evaluation_.value() * EvaluationsAfter(last_->step()) +
+                     checkpoint_.value() * CheckpointsFrom(last_->step());
+  return all * ShareBeforeLimit();
 }
 
 void SweepEta::CellBegins(double amount, double left) {

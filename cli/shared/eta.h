@@ -40,6 +40,8 @@ class RunEta {
   // Of the steps after `step`, how many have an evaluation.
   int EvaluationsAfter(int step) const;
   int CheckpointsFrom(int step) const;
+  // Of the steps that are left, how many the run has time for.
+  double ShareBeforeLimit() const;
 
   v1::TrainConfig train_;
   Calendar calendar_;

@@ -46,12 +46,16 @@ std::string ProgressLine(const v1::StepRecord& record, int steps, const Remainin
   std::string line = absl::StrCat("step ", record.step(), "/", steps);
   if (record.has_train_loss()) absl::StrAppend(&line, "  loss ", FormatLoss(record.train_loss()));
   if (record.has_val_loss()) absl::StrAppend(&line, "  val ", FormatLoss(record.val_loss()));
+  if (record.gradient_norm() > 0)
+    absl::StrAppend(&line, "  norm ", FormatNumber(record.gradient_norm()));
+  if (record.skipped()) absl::StrAppend(&line, " (skipped)");
   if (record.step_seconds() > 0)
     absl::StrAppend(&line, "  ", FormatSeconds(record.step_seconds()), "/step",
                     record.has_host_seconds() ? " (simulated)" : "");
   if (record.tokens_per_second() > 0) {
     absl::StrAppend(&line, "  ", FormatCount(record.tokens_per_second()), " tokens/s");
   }
+  if (record.has_mfu()) absl::StrAppend(&line, "  MFU ", FormatPercent(record.mfu()));
   AppendEta(remaining, &line);
   if (!record.network().empty()) absl::StrAppend(&line, "  ", record.network());
   return line;

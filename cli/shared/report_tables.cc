@@ -13,6 +13,7 @@
 #include "cli/shared/format.h"
 #include "cli/shared/pattern_tables.h"
 #include "cli/shared/replica_tables.h"
+#include "cli/shared/step_facts.h"
 #include "cli/shared/table.h"
 #include "cli/shared/term_columns.h"
 #include "common/config/units.h"
@@ -197,9 +198,9 @@ std::string WindowsOf(int windows, int total) {
 
 std::string StepsOf(const v1::RunSummary& run) {
   const std::string steps = absl::StrCat(run.steps(), " in ", FormatSeconds(run.wall_seconds()));
-  if (!IsSimulated(run)) return steps;
+  if (!IsSimulated(run)) return steps + StepFacts(run);
   return absl::StrCat(steps, " of simulated time (", FormatSeconds(run.host_seconds()),
-                      " on this host)");
+                      " on this host)", StepFacts(run));
 }
 
 // "two_phase", or, where sizes differ: "direct up to 4 KiB, two_phase above".

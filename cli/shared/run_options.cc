@@ -14,6 +14,7 @@
 #include "common/config/device_mix.h"
 #include "common/config/load.h"
 #include "common/config/override.h"
+#include "common/config/schedule.h"
 #include "common/config/units.h"
 #include "common/config/validate.h"
 #include "common/plan/pattern.h"
@@ -72,11 +73,13 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   if (flags.vocabulary_parallel) config->mutable_parallel()->set_vocabulary(true);
   if (flags.recompute) config->mutable_memory()->set_recompute(true);
   ApplyStrategy(flags, faults, config);
-  if (flags.steps.has_value()) config->mutable_train()->set_steps(*flags.steps);
-  if (flags.batch.has_value()) config->mutable_train()->set_batch(*flags.batch);
+  v1::TrainConfig* const train = config->mutable_train();
+  if (flags.steps.has_value()) train->set_steps(*flags.steps);
+  if (flags.schedule.has_value()) train->set_schedule(*flags.schedule);
+  if (flags.max_seconds.has_value()) train->set_max_seconds(*flags.max_seconds);
+  if (flags.batch.has_value()) train->set_batch(*flags.batch);
   if (flags.sequence.has_value()) config->mutable_model()->set_sequence(*flags.sequence);
-  if (flags.micro_batches.has_value())
-    config->mutable_train()->set_micro_batches(*flags.micro_batches);
+  if (flags.micro_batches.has_value()) train->set_micro_batches(*flags.micro_batches);
   v1::CollectiveConfig* collective = config->mutable_collective();
   if (flags.allreduce.has_value()) collective->set_algorithm(*flags.allreduce);
   if (flags.slice.has_value()) {
@@ -294,6 +297,13 @@ void AddTrainFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--steps", flags->steps, "optimizer updates; default: 2000");
   command->add_option("--seed", flags->seed,
                       "of weights, batches, dropout and the network; default: 1337");
+  command
+      ->add_option("--schedule", flags->schedule,
+                   "of the learning rate after the warm-up: cosine (default), linear, constant, "
+                   "wsd (stable, then a decay)")
+      ->check(OneOf(ScheduleNames()));
+  command->add_option("--max_seconds", flags->max_seconds,
+                      "of training: then the run ends as after its last step; default: no limit");
 }
 
 void AddClockFlag(CLI::App* command, RunFlags* flags) {
@@ -327,6 +337,13 @@ absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunCon
                                          const std::optional<DataVocabulary>& vocabulary) {
   ASSIGN_OR_RETURN(v1::RunConfig config, Resolve(flags, base, vocabulary));
   if (flags.vary_boards) RETURN_IF_ERROR(Annotate(VaryBoards(&config), "--vary_boards"));
+  return config;
+}
+
+v1::RunConfig WhatFlagsSay(const RunFlags& flags) {
+  v1::RunConfig config;
+  Faults ignored;
+  ApplyFlags(flags, &ignored, &config);
   return config;
 }
 

@@ -38,6 +38,8 @@ struct RunFlags {
   std::optional<std::string> wire_grad_sync;
   std::optional<std::string> deadline;  // of one collective
   std::optional<int> steps;
+  std::optional<std::string> schedule;  // of the learning rate
+  std::optional<double> max_seconds;
   std::optional<int> batch;
   std::optional<int> sequence;
   std::optional<int> micro_batches;
@@ -70,7 +72,7 @@ void AddCollectiveFlags(CLI::App* command,
                         RunFlags* flags);  // --allreduce --slice --deadline, AddWireFlags'
 void AddNetworkFlag(CLI::App* command, RunFlags* flags);  // --network and those of AddLinkFlags
 void AddLinkFlags(CLI::App* command, LinkFlags* flags);   // --delay --jitter --rate --loss ...
-void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed
+void AddTrainFlags(CLI::App* command, RunFlags* flags);   // --steps --seed --schedule ...
 void AddClockFlag(CLI::App* command, RunFlags* flags);    // --clock
 void AddBoardsFlag(CLI::App* command, RunFlags* flags);   // --vary_boards
 void AddDataFlag(CLI::App* command, RunFlags* flags);     // --data
@@ -100,6 +102,10 @@ absl::StatusOr<v1::RunConfig> ResolveRun(const RunFlags& flags, const v1::RunCon
 
 // The same for a run that is only planned: with the vocabulary that plans assume.
 absl::StatusOr<v1::RunConfig> ResolvePlan(const RunFlags& flags);
+
+// The fields of a run that flags set by themselves: without presets, --network, --device and --set.
+// They have been resolved, so nothing is wrong with them.
+v1::RunConfig WhatFlagsSay(const RunFlags& flags);
 
 // What --network and the link options say; absent: nothing.
 // Errors: InvalidArgument with all faults.

@@ -8,6 +8,8 @@
 #include "cli/shared/command.h"
 #include "common/base/status_macros.h"
 #include "common/config/defaults.h"
+#include "common/config/load.h"
+#include "common/config/schedule.h"
 #include "common/data/weights_file.h"
 #include "common/plan/pattern.h"
 #include "common/simulate/deadline.h"
@@ -29,9 +31,19 @@ void LoadRunToResume(const TrainFlags& flags, Faults* faults, TrainInputs* input
                           faults->Take(SymbolsOfRun(flags.cluster, *flags.resume)),
                           inputs->base.model().vocabulary()};
   }
-  v1::TrainConfig* const train = inputs->base.mutable_train();
-  // A cosine that ended with the run ends with its continuation.
-  if (train->decay_steps() == train->steps()) train->clear_decay_steps();
+  ForgetDefaultDecay(inputs->base.mutable_train());
+}
+
+// Where the text is: what was typed, else what the preset says, else what the run to resume took.
+absl::StatusOr<std::string> DataOfTraining(const TrainFlags& flags, const TrainInputs& inputs) {
+  v1::RunConfig base = inputs.base;
+  if (flags.run.config.has_value()) {
+    const ConfigLibrary library = ConfigLibrary::Default(flags.run.config_path);
+    ASSIGN_OR_RETURN(const v1::RunConfig preset, library.Run(*flags.run.config));
+    const bool says_which = preset.has_data() && preset.data() != RunFlags().data;  // auto
+    if (says_which) base.set_data(preset.data());
+  }
+  return DataOf(flags.run, base);
 }
 
 }  // namespace
@@ -70,7 +82,8 @@ TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {
 }
 
 absl::Status LoadTrainData(const TrainFlags& flags, TrainInputs* inputs) {
-  ASSIGN_OR_RETURN(Corpus corpus, LoadData(DataOf(flags.run, inputs->base), &inputs->data));
+  ASSIGN_OR_RETURN(const std::string data, DataOfTraining(flags, *inputs));
+  ASSIGN_OR_RETURN(Corpus corpus, LoadData(data, &inputs->data));
   if (inputs->vocabulary.has_value()) {
     ASSIGN_OR_RETURN(corpus, InVocabularyOf(*inputs->vocabulary, std::move(corpus), inputs->data));
   }

@@ -22,6 +22,7 @@ struct TrainFlags {
   std::optional<std::string> init_from;  // safetensors file
   std::optional<std::string> resume;     // name of a run
   OutputFormat format = OutputFormat::kTable;
+  bool print_config = false;  // and do nothing else
 };
 
 // Everything that they have in common.

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/collective/segments.h"
 #include "common/config/load.h"
+#include "common/config/schedule.h"
 #include "common/plan/optimizer.h"
 
 // config->set_field(value) unless the field is there. A macro: a field has no other handle in
@@ -39,6 +40,9 @@ void FillDefaults(v1::TrainConfig* train) {
   EDGETP_DEFAULT(train, min_learning_rate, 1e-4);
   EDGETP_DEFAULT(train, warmup_steps, 100);
   EDGETP_DEFAULT(train, decay_steps, train->steps());
+  EDGETP_DEFAULT(train, schedule, kDefaultSchedule);
+  if (HasStablePart(train->schedule()))
+    EDGETP_DEFAULT(train, stable_steps, DefaultStableSteps(*train));
   EDGETP_DEFAULT(train, beta1, AdamWOptions().beta1);
   EDGETP_DEFAULT(train, beta2, AdamWOptions().beta2);
   EDGETP_DEFAULT(train, epsilon, AdamWOptions().epsilon);

@@ -300,9 +300,19 @@ absl::Status ConfigLibrary::ResolveEvents(v1::NetworkProfile* network) const {
   return absl::OkStatus();
 }
 
+absl::Status ConfigLibrary::ResolveModel(v1::ModelConfig* model) const {
+  if (model->has_layers() || !model->has_name()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(v1::ModelConfig preset, Model(model->name()));
+  preset.MergeFrom(*model);
+  *model = std::move(preset);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::RunConfig> ConfigLibrary::Run(const std::string& name) const {
   ASSIGN_OR_RETURN(const std::string path, Find(ConfigKind::kRun, name));
   ASSIGN_OR_RETURN(v1::RunConfig run, LoadRunFile(path));
+  if (run.has_model())
+    RETURN_IF_ERROR(Annotate(ResolveModel(run.mutable_model()), name + ": model"));
   if (run.has_network())
     RETURN_IF_ERROR(Annotate(ResolveEvents(run.mutable_network()), name + ": network"));
   return run;

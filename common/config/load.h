@@ -48,7 +48,8 @@ class ConfigLibrary {
 
   // `name` is a path (it contains a '/' or ends in .textproto) or a preset's name. A missing `name`
   // field is filled from the file's name, but for runs. Events of a network that name presets get
-  // them, and links that name a trace get its times.
+  // them, and links that name a trace get its times. The model of a run that names one and says no
+  // layers is that preset, with the fields that the run says besides.
   // Errors: NotFound with the known names; those of LoadTextproto.
   absl::StatusOr<v1::ModelConfig> Model(const std::string& name) const;
   absl::StatusOr<v1::DeviceProfile> Device(const std::string& name) const;
@@ -68,6 +69,8 @@ class ConfigLibrary {
   absl::StatusOr<Config> Load(ConfigKind kind, const std::string& name) const;
   absl::StatusOr<v1::NetworkProfile> LoadNetwork(const std::string& name) const;
   absl::Status ResolveEvents(v1::NetworkProfile* network) const;
+  // A model of a run with a name and no layers is the preset of that name; its other fields win.
+  absl::Status ResolveModel(v1::ModelConfig* model) const;
   // Of a file in `folder`: what is nothing but a name becomes the preset of that name.
   absl::Status ResolveNetwork(const std::string& folder, v1::NetworkProfile* network) const;
   absl::Status ResolveLlamas(google::protobuf::RepeatedPtrField<v1::LlamaConfig>* models) const;

@@ -8,6 +8,7 @@
 #include "common/collective/registry.h"
 #include "common/collective/segments.h"
 #include "common/config/convert.h"
+#include "common/config/schedule.h"
 #include "common/config/violations.h"
 #include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
@@ -60,22 +61,38 @@ void CheckAtLeastOne(const std::string& field, int value, Violations* violations
   if (value < 1) violations->AddGot(field, "must be at least 1", value);
 }
 
-void CheckOptimizer(const v1::TrainConfig& train, Violations* violations) {
+void CheckLearningRate(const v1::TrainConfig& train, Violations* violations) {
   violations->Positive("train.learning_rate", train.learning_rate());
   violations->NotNegative("train.min_learning_rate", train.min_learning_rate());
-  if (train.min_learning_rate() > train.learning_rate()) {
+  const std::string name = train.has_schedule() ? train.schedule() : std::string(kDefaultSchedule);
+  violations->Demand("train.schedule", CheckSchedule(name));
+  if (Decays(name) && train.min_learning_rate() > train.learning_rate()) {
     violations->AddGot(
         "train.min_learning_rate",
         absl::StrCat("must be at most learning_rate=", FormatPlain(train.learning_rate())),
         train.min_learning_rate());
   }
+  if (train.warmup_steps() < 0)
+    violations->AddGot("train.warmup_steps", "must be at least 0", train.warmup_steps());
+  if (!train.has_stable_steps()) return;
+  if (!HasStablePart(name)) {
+    violations->Add("train.stable_steps", "belongs to schedule wsd: this one has no stable part");
+    return;
+  }
+  const int warmed = std::min(train.warmup_steps(), train.decay_steps());
+  violations->InRange("train.stable_steps", train.stable_steps(), warmed, train.decay_steps());
+}
+
+void CheckOptimizer(const v1::TrainConfig& train, Violations* violations) {
+  CheckLearningRate(train, violations);
   violations->Below("train.beta1", train.beta1(), 0, 1);
   violations->Below("train.beta2", train.beta2(), 0, 1);
   violations->Positive("train.epsilon", train.epsilon());
   violations->NotNegative("train.weight_decay", train.weight_decay());
   if (train.has_clip_norm()) violations->Positive("train.clip_norm", train.clip_norm());
-  if (train.warmup_steps() < 0) {
-    violations->AddGot("train.warmup_steps", "must be at least 0", train.warmup_steps());
+  if (train.has_skip_norm_factor() && !(train.skip_norm_factor() > 1)) {
+    violations->AddGot("train.skip_norm_factor", "must be above 1, times the median norm",
+                       train.skip_norm_factor());
   }
 }
 
@@ -90,6 +107,7 @@ void CheckTrain(const v1::TrainConfig& train, Violations* violations) {
   if (train.has_checkpoint_interval()) {
     CheckAtLeastOne("train.checkpoint_interval", train.checkpoint_interval(), violations);
   }
+  if (train.has_max_seconds()) violations->Positive("train.max_seconds", train.max_seconds());
   CheckOptimizer(train, violations);
 }
 

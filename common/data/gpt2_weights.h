@@ -46,10 +46,12 @@ absl::StatusOr<std::vector<std::string>> ReadSymbols(
     const std::map<std::string, std::string>& metadata);
 void WriteSymbols(const std::vector<std::string>& symbols, TensorFile* file);
 
-// What begins the names of a checkpoint's tensors that are no weights: of all of them, and of what
-// error feedback has kept (worker/collective/error_feedback), a number behind it.
+// What begins the names of a checkpoint's tensors that are no weights: of all of them; of what
+// error feedback has kept (worker/collective/error_feedback), a number behind it; of what the guard
+// of norms has (worker/job/norm_guard).
 inline constexpr char kOptimizerPrefix[] = "optimizer.";
 inline constexpr char kResidualPrefix[] = "optimizer.residual.";
+inline constexpr char kGuardPrefix[] = "optimizer.guard.";
 
 // Moves the tensors whose names begin so out of `tensors`.
 std::vector<NamedTensor> SplitByPrefix(absl::string_view prefix, std::vector<NamedTensor>* tensors);

@@ -131,6 +131,11 @@ const std::vector<MetricInfo>& AllMetrics() {
      "Learning rate of the last step."},
     {"edgetp_run_gradient_norm", kGauge, kServer, {"run"},
      "Norm of the whole model's gradient, before clipping."},
+    {"edgetp_run_mfu", kGauge, kServer, {"run"},
+     "Model FLOP/s of the last step as a share of what the devices can do; absent where nobody "
+     "knows that."},
+    {"edgetp_run_skipped_steps_total", kCounter, kServer, {"run"},
+     "Steps that changed nothing, because their gradient's norm was an outlier."},
     {"edgetp_network_info", kGauge, kServer, {"profile"},
      "1 for the network profile in force."},
     {"edgetp_network_version", kGauge, kServer, {},

@@ -60,6 +60,7 @@ void ServerMetrics::BeginRun(const RunLabels& labels) {
   metrics_->Gauge("edgetp_run_sync_points", {run_}).Set(labels.sync_points);
   metrics_->Gauge("edgetp_run_target_steps", {run_}).Set(labels.target_steps);
   metrics_->Gauge("edgetp_run_completed_steps", {run_}).Set(0);
+  metrics_->Counter("edgetp_run_skipped_steps_total", {run_});
   BeginSteps(labels.network);
   for (int rank = 0; labels.knows_energy && rank < labels.workers; ++rank)
     metrics_->Counter("edgetp_run_energy_joules_total", {run_, absl::StrCat(rank)});
@@ -96,6 +97,8 @@ void ServerMetrics::Step(const v1::StepRecord& record) {
   metrics_->Gauge("edgetp_run_tokens_per_second", {run_}).Set(record.tokens_per_second());
   metrics_->Gauge("edgetp_run_learning_rate", {run_}).Set(record.learning_rate());
   metrics_->Gauge("edgetp_run_gradient_norm", {run_}).Set(record.gradient_norm());
+  if (record.has_mfu()) metrics_->Gauge("edgetp_run_mfu", {run_}).Set(record.mfu());
+  if (record.skipped()) metrics_->Counter("edgetp_run_skipped_steps_total", {run_}).Increment();
 }
 
 void ServerMetrics::MediumGrant(const std::string& run, double airtime_seconds,

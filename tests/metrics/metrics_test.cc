@@ -80,6 +80,7 @@ void UseEverything(ServerMetrics* metrics) {
   v1::StepRecord record = StepUnder("lte");
   record.set_train_loss(1);
   record.set_val_loss(2);
+  record.set_mfu(0.25);
   record.mutable_energy()->add_joules_per_rank(5);
   metrics->Step(record);
   metrics->MediumGrant("a", 0.1, 0.2);

@@ -35,6 +35,19 @@ TEST(JobControlTest, AWaitEndsAtItsDeadline) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(control.AwaitFinish(MonotonicNow())));
 }
 
+TEST(JobControlTest, AWaitForTheClockEndsWithTheStepOrALaterOne) {
+  JobControl control;
+  v1::RunClock clock;
+  clock.set_step(3);
+  clock.set_seconds(12);
+  control.SetClock(clock);
+  EXPECT_EQ(control.AwaitClock(3, MonotonicNow())->seconds(), 12);
+  EXPECT_EQ(control.AwaitClock(2, MonotonicNow())->step(), 3);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(control.AwaitClock(4, MonotonicNow()).status()));
+  control.Abort(absl::AbortedError("rank 1 is lost"));
+  EXPECT_TRUE(absl::IsAborted(control.AwaitClock(4, MonotonicNow() + absl::Seconds(30)).status()));
+}
+
 TEST(JobControlTest, AttachHearsWhatWasSaidBeforeIt) {
   JobControl control;
   v1::NetworkUpdate update;

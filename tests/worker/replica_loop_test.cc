@@ -20,6 +20,7 @@ using testing::ElementsAre;
 // What a rank reported and saved.
 class KeptResults final : public TrainingSink {
  public:
+  double Seconds() const override { return 10.0 * static_cast<double>(reports.size()); }
   void EndStep(v1::StepReport*) override {}
   void Step(const StepStats&, v1::StepReport report) override {
     reports.push_back(std::move(report));
@@ -165,6 +166,14 @@ TEST(ReplicaLoopTest, LocalReplicasMeetEveryHStepsAndAtTheEnd) {
       << "after 2, 4, 6: the next exchange";
   EXPECT_THAT(local.results[0].saved, ElementsAre(6, 7));
   EXPECT_NE(local.results[0].reports[0].train_loss(), local.results[1].reports[0].train_loss());
+}
+
+TEST(ReplicaLoopTest, LocalReplicasWhoseTimeIsOverEndWithTheNextMeeting) {
+  const Ranks local = TrainOn(2, {"parallel.strategy=local", "parallel.inner_steps=3",
+                                  "train.steps=30", "train.max_seconds=25"});
+  for (const KeptResults& rank : local.results) EXPECT_EQ(rank.reports.size(), 6u);
+  EXPECT_EQ(local.results[0].saved, std::vector<int>{6});
+  EXPECT_EQ(Evaluated(local.results[0]), std::vector<int>{6});
 }
 
 TEST(ReplicaLoopTest, AnExchangeInEveryStepHasOnePlan) {

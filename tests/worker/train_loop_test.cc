@@ -25,6 +25,7 @@ struct Diary {
   std::vector<std::string> entries;
   std::string failing;
   absl::Status failure = absl::InternalError("scripted");
+  std::vector<int> skipped_before;  // of each step
 
   absl::Status Enter(const std::string& entry) {
     entries.push_back(entry);
@@ -39,11 +40,15 @@ class FakeTrainer final : public Trainer {
       : options_(*ToPlanOptions(config)), group_(group), diary_(diary) {}
 
   double loss = 2;
+  std::vector<double> norms;  // by step; 3 where it says none
 
-  absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch>, double) override {
+  absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch>,
+                                       const UpdateRule& rule) override {
     RETURN_IF_ERROR(diary_->Enter(absl::StrCat("step ", step + 1)));
     RETURN_IF_ERROR(Perform(*BuildStepPlan(options_)));
-    return StepResult{loss, 3};
+    diary_->skipped_before.push_back(rule.skipped_before);
+    const double norm = step < static_cast<int>(norms.size()) ? norms[step] : 3;
+    return StepResult{loss, norm, rule.norm_limit.has_value() && !(norm <= *rule.norm_limit)};
   }
   absl::StatusOr<double> Evaluate(const TokenBatch& batch) override {
     RETURN_IF_ERROR(diary_->Enter(absl::StrCat("evaluate ", batch.batch)));
@@ -98,6 +103,7 @@ class FakeSink final : public TrainingSink {
  public:
   explicit FakeSink(Diary* diary) : diary_(diary) {}
 
+  double Seconds() const override { return seconds_per_report * reports.size(); }
   void EndStep(v1::StepReport* report) override {
     (void)diary_->Enter(absl::StrCat("end ", report->step()));
   }
@@ -106,11 +112,14 @@ class FakeSink final : public TrainingSink {
         absl::StrCat("report ", report.step(), report.has_val_loss() ? " val" : ""));
     reports.push_back(std::move(report));
   }
-  absl::Status SaveCheckpoint(int step, std::vector<NamedTensor>) override {
+  absl::Status SaveCheckpoint(int step, std::vector<NamedTensor> tensors) override {
+    saved = std::move(tensors);
     return diary_->Enter(absl::StrCat("save ", step));
   }
 
   std::vector<v1::StepReport> reports;
+  std::vector<NamedTensor> saved;  // the last ones
+  double seconds_per_report = 0;
 
  private:
   Diary* const diary_;
@@ -159,6 +168,8 @@ class TrainLoopTest : public testing::Test {
       Rank& rank = ranks[group.rank()];
       FakeTrainer trainer(config_, &group, &rank.diary);
       trainer.loss = loss_;
+      trainer.norms = norms_;
+      rank.sink.seconds_per_report = seconds_per_step_ * (group.rank() == 0 ? 1 : 1000);
       TrainLoopParts parts;
       parts.config = &config_;
       parts.corpus = &corpus_;
@@ -168,6 +179,7 @@ class TrainLoopTest : public testing::Test {
       parts.progress = [&](v1::JobProgress progress) { rank.progress.push_back(progress); };
       parts.sink = &rank.sink;
       parts.first_step = first_step_;
+      parts.guard = guard_;
       rank.outcome = Train(parts);
       return absl::OkStatus();
     });
@@ -183,6 +195,9 @@ class TrainLoopTest : public testing::Test {
   JobControl control_;
   int first_step_ = 0;
   double loss_ = 2;
+  std::vector<double> norms_;
+  double seconds_per_step_ = 0;  // by rank 0's clock; others' clocks are wrong
+  std::vector<NamedTensor> guard_;
   std::vector<Rank> alone_{1};
 };
 
@@ -252,6 +267,94 @@ TEST_F(TrainLoopTest, WhateverFailsBeforeTheEndIsWhatTheLoopEndsWith) {
 TEST_F(TrainLoopTest, ALossThatIsNotFiniteEndsTheLoop) {
   loss_ = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(RunAlone().outcome.status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(TrainLoopTest, SoDoesANormThatIsNotFinite) {
+  norms_ = {3, std::numeric_limits<double>::infinity()};
+  const Rank& rank = RunAlone();
+  EXPECT_EQ(rank.outcome.status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_THAT(std::string(rank.outcome.status().message()),
+              HasSubstr("the gradient's norm is not finite (step=2"));
+}
+
+TEST_F(TrainLoopTest, AGuardSkipsOutliersSaysSoAndCountsUpdates) {
+  train()->set_steps(24);
+  train()->set_skip_norm_factor(2);
+  norms_.assign(22, 1.0);
+  norms_[5] = std::numeric_limits<double>::quiet_NaN();
+  norms_[21] = 2.5;
+  const Rank& rank = RunAlone();
+  ASSERT_TRUE(rank.outcome.ok()) << rank.outcome.status();
+  std::vector<int> skipped;
+  for (const v1::StepReport& report : rank.sink.reports) {
+    if (report.skipped()) skipped.push_back(report.step());
+  }
+  // The norms of steps 23 and 24 are 3, with a median of 1.
+  EXPECT_THAT(skipped, ElementsAre(6, 22, 23, 24));
+  EXPECT_EQ(rank.diary.skipped_before[5], 0);
+  EXPECT_EQ(rank.diary.skipped_before[6], 1);
+  EXPECT_EQ(rank.diary.skipped_before[23], 3);
+  ASSERT_EQ(rank.sink.saved.size(), 3u);  // the weight, the norms and the count
+  EXPECT_THAT(rank.sink.saved[1].shape, ElementsAre(23));
+  EXPECT_THAT(rank.sink.saved[2].values, ElementsAre(4));
+}
+
+TEST_F(TrainLoopTest, AResumedGuardGoesOnWhereItWas) {
+  train()->set_skip_norm_factor(2);
+  first_step_ = 3;
+  guard_ = {{"optimizer.guard.norms", {40}, std::vector<float>(40, 1.0f)},
+            {"optimizer.guard.skipped", {1}, {2}}};
+  const Rank& rank = RunAlone();
+  ASSERT_TRUE(rank.outcome.ok()) << rank.outcome.status();
+  EXPECT_TRUE(rank.sink.reports[0].skipped());
+  EXPECT_THAT(rank.diary.skipped_before, ElementsAre(2));
+}
+
+TEST_F(TrainLoopTest, WithoutAGuardACheckpointIsAsItWas) {
+  EXPECT_EQ(RunAlone().sink.saved.size(), 1u);
+}
+
+TEST_F(TrainLoopTest, ARunWhoseTimeIsOverEndsAsAfterItsLastStep) {
+  train()->set_steps(100);
+  train()->set_max_seconds(30);
+  seconds_per_step_ = 10;
+  const Rank& rank = RunAlone();
+  ASSERT_TRUE(rank.outcome.ok()) << rank.outcome.status();
+  // Three steps take 30 s; the fourth is decided before it begins.
+  EXPECT_THAT(rank.diary.entries,
+              ElementsAre("step 1", "end 1", "report 1", "step 2", "end 2", "report 2", "step 3",
+                          "end 3", "report 3", "step 4", "end 4", "evaluate 2", "evaluate 1",
+                          "check 4", "report 4 val", "export", "save 4"));
+}
+
+TEST_F(TrainLoopTest, RankZerosClockEndsTheRunForAll) {
+  train()->set_steps(100);
+  train()->set_max_seconds(25);
+  seconds_per_step_ = 10;
+  std::vector<Rank> ranks(2);
+  Run(ranks);
+  for (const Rank& rank : ranks) {
+    ASSERT_TRUE(rank.outcome.ok()) << rank.outcome.status();
+    EXPECT_EQ(rank.sink.reports.size(), 4u);
+  }
+}
+
+TEST_F(TrainLoopTest, ASimulatedClockIsAskedForTheStepBefore) {
+  train()->set_steps(100);
+  train()->set_max_seconds(50);
+  config_.set_clock(v1::CLOCK_SIMULATED);
+  v1::RunClock clock;
+  clock.set_step(1000);  // of any step
+  clock.set_seconds(40);
+  clock.set_step_seconds(9);
+  control_.SetClock(clock);
+  train()->set_steps(3);
+  EXPECT_EQ(RunAlone().sink.reports.size(), 3u);
+  clock.set_step_seconds(10);
+  control_.SetClock(clock);
+  std::vector<Rank> ranks(1);
+  Run(ranks);
+  EXPECT_EQ(ranks[0].sink.reports.size(), 2u);
 }
 
 TEST_F(TrainLoopTest, ASaveThatFailsLosesNothingThatWasTrained) {

@@ -51,6 +51,7 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes) {
   ASSIGN_OR_RETURN(checkpoint.symbols, ReadSymbols(file.metadata));
   checkpoint.optimizer_state = SplitOptimizerState(&file.tensors);
   checkpoint.residuals = SplitByPrefix(kResidualPrefix, &checkpoint.optimizer_state);
+  checkpoint.guard = SplitByPrefix(kGuardPrefix, &checkpoint.optimizer_state);
   ASSIGN_OR_RETURN(Gpt2Weights weights, ReadGpt2Weights(std::move(file)));
   checkpoint.weights = std::move(weights.tensors);
   return checkpoint;

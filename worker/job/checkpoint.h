@@ -21,6 +21,7 @@ struct Checkpoint {
   std::vector<NamedTensor> weights;          // canonical GPT-2 names and layout
   std::vector<NamedTensor> optimizer_state;  // moments; empty for weights from elsewhere
   std::vector<NamedTensor> residuals;        // what error feedback has kept
+  std::vector<NamedTensor> guard;            // and the guard of norms
 };
 
 // A file that is never in memory as a whole, beside the tensors that it is made of.
@@ -36,7 +37,7 @@ class CheckpointFile {
   const std::vector<NamedTensor>* tensors_;
 };
 
-// `tensors` as Trainer::ExportWeights and ErrorFeedback::Gather give them; they must outlive the
+// `tensors` as Trainer::ExportWeights, ErrorFeedback::Gather and NormGuard::State give them; they must outlive the
 // file.
 // Errors: those of SafetensorsHeader.
 absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,

@@ -104,6 +104,7 @@ class Job {
   std::unique_ptr<Trainer> trainer_;
   int first_step_ = 0;
   std::vector<std::string> symbols_;  // of the vocabulary, from the weights
+  std::vector<NamedTensor> guard_;    // that of norms, from the checkpoint
 };
 
 absl::Status Job::Prepare() {
@@ -240,6 +241,7 @@ absl::Status Job::LoadWeights() {
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
   if (!spec.has_train() || !spec.train().resume()) return absl::OkStatus();
   first_step_ = checkpoint.step;
+  guard_ = checkpoint.guard;
   RETURN_IF_ERROR(
       group_->feedback().Restore(checkpoint.residuals, group_->rank(), group_->world_size()));
   return trainer_->LoadOptimizerState(checkpoint.optimizer_state);
@@ -262,6 +264,7 @@ absl::Status Job::RunTraining(v1::JobResult* result) {
                parts.progress);
   parts.sink = &sink;
   parts.first_step = first_step_;
+  parts.guard = guard_;
   ASSIGN_OR_RETURN(const TrainOutcome outcome, Train(parts));
   recorder_.FillResult(result);
   *result->mutable_eval() = outcome.evaluation;

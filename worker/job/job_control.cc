@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "common/base/status_macros.h"
 
 namespace edgetp {
 
@@ -33,6 +34,12 @@ void JobControl::SetNetwork(const v1::NetworkUpdate& update) {
   if (on_network_) on_network_(update);
 }
 
+void JobControl::SetClock(const v1::RunClock& clock) {
+  std::lock_guard lock(mutex_);
+  clock_ = clock;
+  changed_.notify_all();
+}
+
 absl::Status JobControl::aborted() const {
   std::lock_guard lock(mutex_);
   return aborted_;
@@ -54,8 +61,20 @@ void JobControl::Detach() {
 
 absl::Status JobControl::Await(const bool* condition, const char* what, absl::Time deadline) {
   std::unique_lock lock(mutex_);
+  return AwaitThat([condition] { return *condition; }, what, deadline, &lock);
+}
+
+absl::StatusOr<v1::RunClock> JobControl::AwaitClock(int step, absl::Time deadline) {
+  std::unique_lock lock(mutex_);
+  RETURN_IF_ERROR(
+      AwaitThat([this, step] { return clock_.step() >= step; }, "clock", deadline, &lock));
+  return clock_;
+}
+
+absl::Status JobControl::AwaitThat(const std::function<bool()>& condition, const char* what,
+                                   absl::Time deadline, std::unique_lock<std::mutex>* lock) {
   const bool woken =
-      changed_.wait_until(lock, ToSteady(deadline), [&] { return *condition || !aborted_.ok(); });
+      changed_.wait_until(*lock, ToSteady(deadline), [&] { return condition() || !aborted_.ok(); });
   if (!aborted_.ok()) return aborted_;
   if (!woken) {
     return absl::DeadlineExceededError(

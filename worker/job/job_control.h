@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "edgetp/v1/cluster.pb.h"
 
@@ -24,12 +25,16 @@ class JobControl {
   void Abort(const absl::Status& status);
   void SetNetwork(const v1::NetworkUpdate& update);
 
+  void SetClock(const v1::RunClock& clock);
+
   // The status that Abort gave, or OK.
   absl::Status aborted() const;
 
   // Blocks until: the server's word, an abort (its status), or the deadline (DeadlineExceeded).
   absl::Status AwaitStart(absl::Time deadline) { return Await(&started_, "start", deadline); }
   absl::Status AwaitFinish(absl::Time deadline) { return Await(&finished_, "finish", deadline); }
+  // The same for what the simulated clock says after the step.
+  absl::StatusOr<v1::RunClock> AwaitClock(int step, absl::Time deadline);
 
   // Calls `on_abort` and `on_network` from the stream's thread from now on; at once for what has
   // been said already. After Detach has returned, no hook runs.
@@ -38,6 +43,8 @@ class JobControl {
 
  private:
   absl::Status Await(const bool* condition, const char* what, absl::Time deadline);
+  absl::Status AwaitThat(const std::function<bool()>& condition, const char* what,
+                         absl::Time deadline, std::unique_lock<std::mutex>* lock);
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -45,6 +52,7 @@ class JobControl {
   bool finished_ = false;
   absl::Status aborted_;
   std::optional<v1::NetworkUpdate> network_;
+  v1::RunClock clock_;  // of the last step that it was told
   AbortHook on_abort_;
   NetworkHook on_network_;
 };

@@ -57,10 +57,12 @@ JobSink::JobSink(const v1::Assign& assign, const Corpus& corpus, const NetworkNa
       progress_(std::move(progress)),
       begin_(MonotonicNow()) {}
 
+double JobSink::Seconds() const { return absl::ToDoubleSeconds(MonotonicNow() - begin_); }
+
 void JobSink::EndStep(v1::StepReport* report) {
   report->set_job(assign_.job());
   report->set_network(network_.Get());
-  report->set_end_seconds(absl::ToDoubleSeconds(MonotonicNow() - begin_));
+  report->set_end_seconds(Seconds());
 }
 
 void JobSink::Step(const StepStats& stats, v1::StepReport report) {

@@ -50,6 +50,7 @@ class JobSink final : public TrainingSink {
           ServerLink* link, v1::Blobs::Stub* blobs, RunRecorder* recorder,
           ProgressCallback progress);
 
+  double Seconds() const override;
   void EndStep(v1::StepReport* report) override;
   void Step(const StepStats& stats, v1::StepReport report) override;
   absl::Status SaveCheckpoint(int step, std::vector<NamedTensor> tensors) override;

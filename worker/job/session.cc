@@ -131,6 +131,9 @@ void Session::OnMessage(const v1::ServerMessage& message) {
     case v1::ServerMessage::kNetwork:
       if (concerns(message.network().job())) control_->SetNetwork(message.network());
       break;
+    case v1::ServerMessage::kClock:
+      if (concerns(message.clock().job())) control_->SetClock(message.clock());
+      break;
     case v1::ServerMessage::kAbort:
       if (concerns(message.abort().job())) {
         const v1::Failure& failure = message.abort().failure();

@@ -8,16 +8,22 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
 #include "common/config/run_plans.h"
+#include "common/config/schedule.h"
 #include "common/data/batches.h"
 #include "common/simulate/simulated_run.h"
-#include "worker/job/learning_rate.h"
+#include "worker/job/norm_guard.h"
 #include "worker/transport/blame.h"
 
 namespace edgetp {
 namespace {
+
+// What the simulated clock says of a step comes as soon as all ranks have reported it.
+constexpr absl::Duration kClockPatience = absl::Minutes(10);
+constexpr CollectiveTag kAgreement = {TrafficClass::kControl, Phase::kOptimizer, -1};
 
 // What one step of this rank does, and how long its compute takes on the device, if there is one.
 struct ExpectedStep {
@@ -57,7 +63,23 @@ v1::StepReport ReportOf(const StepStats& stats, const StepResult& result, bool m
       report.add_compute_seconds(static_cast<float>(absl::ToDoubleSeconds(gap)));
   }
   report.set_gradient_norm(result.gradient_norm);
+  report.set_skipped(result.skipped);
   return report;
+}
+
+// Such weights would be worth nothing: neither another step nor a checkpoint.
+absl::Status CheckFinite(int done, const StepResult& result, double learning_rate) {
+  if (result.skipped || (std::isfinite(result.loss) && std::isfinite(result.gradient_norm)))
+    return absl::OkStatus();
+  const char* what = std::isfinite(result.loss) ? "the gradient's norm" : "the loss";
+  return absl::OutOfRangeError(absl::StrCat("train: ", what, " is not finite (step=", done,
+                                            " learning_rate=", learning_rate,
+                                            "): try a lower learning rate or clip_norm"));
+}
+
+std::optional<double> SkipFactor(const v1::TrainConfig& train) {
+  if (!train.has_skip_norm_factor()) return std::nullopt;
+  return train.skip_norm_factor();
 }
 
 class TrainLoop {
@@ -67,11 +89,14 @@ class TrainLoop {
         train_(parts.config->train()),
         calendar_(*parts.config),
         windows_(CountEvaluationWindows(*parts.corpus, parts.config->model().sequence())),
-        expected_(std::move(expected)) {}
+        expected_(std::move(expected)),
+        guard_(SkipFactor(train_)) {}
 
   absl::StatusOr<TrainOutcome> Run() {
+    RETURN_IF_ERROR(guard_.Restore(parts_.guard));
     for (int step = parts_.first_step; step < train_.steps(); ++step) {
       RETURN_IF_ERROR(parts_.control->aborted());
+      RETURN_IF_ERROR(EndInTime(step));
       RETURN_IF_ERROR(DoStep(step));
     }
     return std::move(outcome_);
@@ -82,6 +107,33 @@ class TrainLoop {
 
   bool ExchangesWeights(int done) const {
     return expected_.replicas.exchange == Replicas::kWeights && calendar_.Meets(done);
+  }
+
+  // Makes this step the run's last one if its time will be over with it, and the ranks are one model
+  // then. Rank 0 decides, and tells the others between two steps.
+  absl::Status EndInTime(int step) {
+    if (!train_.has_max_seconds() || step == parts_.first_step || !calendar_.Meets(step + 1))
+      return absl::OkStatus();
+    float over = 0;
+    if (reports()) {
+      ASSIGN_OR_RETURN(const double seconds, SecondsAfter(step));
+      over = seconds >= train_.max_seconds() ? 1 : 0;
+    }
+    if (parts_.group->world_size() > 1)
+      RETURN_IF_ERROR(parts_.group->AllReduce(kAgreement, absl::MakeSpan(&over, 1)));
+    if (over == 0) return absl::OkStatus();
+    train_.set_steps(step + 1);
+    calendar_ = Calendar(train_.steps(), calendar_.round());
+    return absl::OkStatus();
+  }
+
+  // By the run's clock, if it takes as long as the step before it.
+  absl::StatusOr<double> SecondsAfter(int step) {
+    if (parts_.config->clock() != v1::CLOCK_SIMULATED)
+      return parts_.sink->Seconds() + absl::ToDoubleSeconds(step_time_);
+    ASSIGN_OR_RETURN(const v1::RunClock clock,
+                     parts_.control->AwaitClock(step, MonotonicNow() + kClockPatience));
+    return clock.seconds() + clock.step_seconds();
   }
 
   // Replicas read one part each of the micro-batch that they have together.
@@ -117,23 +169,25 @@ class TrainLoop {
 
   absl::StatusOr<v1::StepReport> Update(int step, StepStats* stats) {
     const std::vector<TokenBatch> batches = DrawBatches(step);
-    const double learning_rate = LearningRate(train_, step);
+    UpdateRule rule(LearningRate(train_, step));
+    rule.skipped_before = guard_.skipped();
+    rule.norm_limit = guard_.Limit();
+    std::optional<ErrorFeedback> before;
+    if (rule.norm_limit.has_value()) before = parts_.group->feedback();
     const bool exchanges = ExchangesWeights(step + 1);
     const ExpectedStep& expected = exchanges ? expected_.steps.back() : expected_.steps.front();
     parts_.group->BeginStep(step, expected.collectives, expected.compute);
-    ASSIGN_OR_RETURN(const StepResult result,
-                     parts_.trainer->TrainStep(step, batches, learning_rate));
+    ASSIGN_OR_RETURN(const StepResult result, parts_.trainer->TrainStep(step, batches, rule));
+    if (result.skipped) parts_.group->feedback() = *std::move(before);
     if (exchanges) RETURN_IF_ERROR(parts_.trainer->OuterStep());
     RETURN_IF_ERROR(parts_.group->EndStep());
-    if (!std::isfinite(result.loss)) {
-      return absl::OutOfRangeError(absl::StrCat("train: the loss is not finite (step=", step + 1,
-                                                " learning_rate=", learning_rate,
-                                                "): try a lower learning rate or clip_norm"));
-    }
+    RETURN_IF_ERROR(CheckFinite(step + 1, result, rule.learning_rate));
+    RETURN_IF_ERROR(Annotate(guard_.Add(result.gradient_norm, result.skipped), "train"));
     *stats = parts_.group->TakeStats();
+    step_time_ = stats->elapsed;
     v1::StepReport report = ReportOf(*stats, result, expected_.measured);
     report.set_step(step + 1);
-    report.set_learning_rate(learning_rate);
+    report.set_learning_rate(rule.learning_rate);
     if (reports() || expected_.replicas.replicated()) report.set_train_loss(result.loss);
     parts_.sink->EndStep(&report);
     return report;
@@ -158,6 +212,8 @@ class TrainLoop {
     ASSIGN_OR_RETURN(std::vector<NamedTensor> residuals,
                      parts_.group->feedback().Gather(parts_.group));
     std::move(residuals.begin(), residuals.end(), std::back_inserter(tensors));
+    std::vector<NamedTensor> norms = guard_.State();
+    if (reports()) std::move(norms.begin(), norms.end(), std::back_inserter(tensors));
     return tensors;
   }
 
@@ -196,10 +252,12 @@ class TrainLoop {
   }
 
   const TrainLoopParts& parts_;
-  const v1::TrainConfig& train_;
-  const Calendar calendar_;
+  v1::TrainConfig train_;  // that of the config, but fewer steps where its time is over
+  Calendar calendar_;
   const int64_t windows_;  // of the validation split
   const Expectations expected_;
+  NormGuard guard_;
+  absl::Duration step_time_;  // of the last one
   TrainOutcome outcome_;
 };
 

@@ -19,6 +19,8 @@ namespace edgetp {
 class TrainingSink {
  public:
   virtual ~TrainingSink() = default;
+  // Since the first step began, on this host's clock.
+  virtual double Seconds() const = 0;
   // At the end of a step, before anything else happens: sets what the loop does not know, the time
   // and the network among it.
   virtual void EndStep(v1::StepReport* report) = 0;
@@ -31,7 +33,8 @@ class TrainingSink {
 // Everything a loop works on; all of it outlives the loop.
 struct TrainLoopParts : EvaluationParts {
   TrainingSink* sink = nullptr;
-  int first_step = 0;  // updates that were made before (a resumed run)
+  int first_step = 0;              // updates that were made before (a resumed run)
+  std::vector<NamedTensor> guard;  // what its guard of norms had kept (worker/job/norm_guard.h)
 };
 
 struct TrainOutcome {
@@ -41,7 +44,8 @@ struct TrainOutcome {
   absl::Status checkpoint;
 };
 
-// Blocks until: the last step is done and its checkpoint saved, or the first error.
+// Blocks until: the last step is done and its checkpoint saved, or the first error. The last step is
+// that of the config, or an earlier one where its max_seconds are over.
 // Errors: those of the model and its collectives; the status of an abort; FailedPrecondition if no
 // step is left to do.
 absl::StatusOr<TrainOutcome> Train(const TrainLoopParts& parts);

@@ -9,7 +9,7 @@
 namespace edgetp {
 
 struct AdamWUpdate {
-  int step = 0;  // 0-based, for the bias correction
+  int step = 0;  // updates before this one, for the bias correction
   double learning_rate = 0;
   double gradient_scale =
       1;  // below 1 when clipping; applied here, so that the gradients themselves stay as they are

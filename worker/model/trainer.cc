@@ -174,14 +174,14 @@ class GptTrainer : public Trainer {
   }
 
   absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
-                                       double learning_rate) override {
+                                       const UpdateRule& rule) override {
     if (micro_batches.empty()) return Invalid("a step needs at least one micro-batch");
     for (const TokenBatch& batch : micro_batches) {
       RETURN_IF_ERROR(CheckBatch(options_.shape, batch));
       RETURN_IF_ERROR(CheckRows(options_.overlap, batch.batch));
     }
-    return Run<absl::StatusOr<StepResult>>(
-        "training step", [&] { return Step(step, micro_batches, learning_rate); });
+    return Run<absl::StatusOr<StepResult>>("training step",
+                                           [&] { return Step(step, micro_batches, rule); });
   }
 
   absl::Status OuterStep() override {
@@ -290,7 +290,7 @@ class GptTrainer : public Trainer {
     return Guard<Result>(what, &context_, body);
   }
 
-  StepResult Step(int step, absl::Span<const TokenBatch> micro_batches, double learning_rate) {
+  StepResult Step(int step, absl::Span<const TokenBatch> micro_batches, const UpdateRule& rule) {
     store_.gradients().zero_();
     StepResult result;
     GradientBuckets buckets(store_.gradients(), completed_,
@@ -309,8 +309,11 @@ class GptTrainer : public Trainer {
     }
     if (exchanges_gradients()) buckets.Finish();
     SyncGradients();
-    AdamWUpdate update{.step = step, .learning_rate = learning_rate};
     result.gradient_norm = GradientNorm();
+    // Every rank has the same bits of it, and decides alike.
+    result.skipped = rule.norm_limit.has_value() && !(result.gradient_norm <= *rule.norm_limit);
+    if (result.skipped) return result;
+    AdamWUpdate update{.step = step - rule.skipped_before, .learning_rate = rule.learning_rate};
     if (options_.clip_norm > 0) {
       update.gradient_scale =
           std::min(1.0, options_.clip_norm / (result.gradient_norm + 1e-6));  // as torch's clip

@@ -53,12 +53,26 @@ struct TrainerOptions {
   ReplicaOptions replicas;
 };
 
+// What becomes of a step's gradients. A plain learning rate is one, too.
+struct UpdateRule {
+  UpdateRule(double learning_rate) : learning_rate(learning_rate) {}
+
+  double learning_rate;
+  // Of the steps before this one, those that changed nothing: the optimizer's bias correction counts
+  // updates.
+  int skipped_before = 0;
+  // Gradients whose norm is not at most so much, NaN included, change nothing; absent: all are
+  // used.
+  std::optional<double> norm_limit;
+};
+
 struct StepResult {
   // Mean over micro-batches and tokens, the same on all ranks; of replicas, of this one's batches.
   double loss = 0;
   // Of the whole model, before clipping, the same on all ranks; where replicas exchange weights, of
   // this one's gradients.
   double gradient_norm = 0;
+  bool skipped = false;  // by UpdateRule::norm_limit: weights and moments are as before
 };
 
 // Told how many bytes of how many are done. May be null.
@@ -76,9 +90,9 @@ class Trainer {
   // One optimizer update over all micro-batches. All-reduces in exactly the order of BuildStepPlan;
   // replicas in that of BuildDataPlan, or not at all. A replica's micro-batches are its part of
   // those of the step: rows from rank * batch on.
-  // `step` (0-based) keys dropout and the optimizer's bias correction.
+  // `step` (0-based) keys dropout, and with the rule the optimizer's bias correction.
   virtual absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
-                                               double learning_rate) = 0;
+                                               const UpdateRule& rule) = 0;
 
   // Where replicas exchange weights: what they have moved since the last time becomes one step of
   // the outer optimizer, after which all have the same weights. One all-reduce (BuildLocalPlans).
