@@ -146,6 +146,7 @@ std::vector<std::string> CandidateWords(const v1::AdvisedCandidate& candidate) {
       absl::StrCat("--set=train.micro_batches=", candidate.micro_batches())};
   // Also the dense one: a preset may say another.
   AddOption("pattern", candidate.pattern(), &words);
+  if (candidate.recompute()) words.push_back("--recompute");
   if (candidate.workers() == 1) return words;
   if (candidate.strategy() != kTensor) AddOption("strategy", candidate.strategy(), &words);
   if (!candidate.schedule().empty()) AddOption("schedule", candidate.schedule(), &words);

@@ -53,6 +53,7 @@ std::string HowText(const v1::AdvisedCandidate& candidate) {
     if (candidate.overlap() != "NONE") words.push_back(absl::AsciiStrToLower(candidate.overlap()));
     if (candidate.vocabulary_parallel()) words.push_back("vocabulary");
   }
+  if (candidate.recompute()) words.push_back("recompute");
   return absl::StrJoin(words, " ");
 }
 

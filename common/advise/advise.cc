@@ -53,6 +53,7 @@ absl::StatusOr<v1::AdvisedCandidate> Describe(const AdviseProblem& problem,
   out.set_batch(layout.batch);
   out.set_micro_batches(layout.micro_batches);
   out.set_vocabulary_parallel(layout.vocabulary_parallel);
+  out.set_recompute(layout.recompute);
   *out.mutable_split() = {split.begin(), split.end()};
   if (group.strategy.stages > 1) out.set_schedule(NameOf(StrategyOptions().schedule));
   out.set_tokens_per_step(TokensPerStep(problem));
@@ -107,8 +108,8 @@ absl::Status FillAnswers(const AdviseProblem& problem, AdviseSearch* search,
 // What no candidate of any problem has, and what is thinned out in this one.
 std::vector<std::string> NotSearched(const AdviseSearch& search) {
   std::vector<std::string> texts = {
-      "recomputation of activations, because edgetp has none; meshes of three axes, or with local; "
-      "other mixtures of letters, and formats that differ by direction"};
+      "meshes of three axes, or with local; other mixtures of letters, and formats that differ by "
+      "direction"};
   const auto& groups = search.space().groups;
   const bool orders = std::any_of(groups.begin(), groups.end(), [](const AdviseGroup& group) {
     return group.strategy.stages > 1 && OrdersOfDevices(group.devices) > kMaxOrders;

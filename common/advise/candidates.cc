@@ -137,6 +137,7 @@ absl::StatusOr<SimulateCase> CaseOf(const AdviseProblem& problem,
   plan.batch = layout.batch;
   plan.micro_batches = layout.micro_batches;
   plan.overlap = layout.overlap;
+  plan.recompute = layout.recompute ? Recompute::kStages : Recompute::kNone;
   ASSIGN_OR_RETURN(plan.pattern, Pattern::Parse(group.pattern, plan.shape.layers));
   ASSIGN_OR_RETURN(const WireFormat wire, WireFormat::Parse(group.wire));
   const bool replicas_alone = group.strategy.replicas == group.workers();
@@ -157,8 +158,9 @@ absl::StatusOr<SimulateCase> CaseOf(const AdviseProblem& problem,
 std::string NameOf(const AdviseCandidate& candidate) {
   const auto& [group, layout, split] = candidate;
   return absl::StrCat(group.strategy.name, " ", group.pattern, " ", group.wire, " ",
-                      ToString(layout.overlap), layout.vocabulary_parallel ? " vocabulary " : " ",
-                      layout.batch, "x", layout.micro_batches, " on ", group.workers());
+                      ToString(layout.overlap), layout.vocabulary_parallel ? " vocabulary" : "",
+                      layout.recompute ? " recompute " : " ", layout.batch, "x",
+                      layout.micro_batches, " on ", group.workers());
 }
 
 bool IsExact(const AdviseGroup& group) {

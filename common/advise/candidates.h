@@ -58,6 +58,7 @@ struct AdviseLayout {
   int micro_batches = 1;
   Overlap overlap;
   bool vocabulary_parallel = false;
+  bool recompute = false;  // activations are computed again: chosen by PlanCandidate
 };
 
 struct AdviseCandidate {

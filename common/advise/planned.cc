@@ -58,12 +58,11 @@ absl::StatusOr<std::optional<std::vector<int>>> SplitOf(const AdviseProblem& pro
   return std::optional(NearlyEven(problem.base.plan.shape.heads, shards));
 }
 
-}  // namespace
-
-absl::StatusOr<std::optional<PlannedCandidate>> PlanCandidate(const AdviseProblem& problem,
-                                                              const AdviseGroup& group,
-                                                              const AdviseLayout& layout,
-                                                              const std::vector<double>& speeds) {
+// Exactly this layout.
+absl::StatusOr<std::optional<PlannedCandidate>> PlanLayout(const AdviseProblem& problem,
+                                                           const AdviseGroup& group,
+                                                           const AdviseLayout& layout,
+                                                           const std::vector<double>& speeds) {
   ASSIGN_OR_RETURN(std::optional<std::vector<int>> split, SplitOf(problem, group, layout, speeds));
   if (!split.has_value()) return std::optional<PlannedCandidate>();
   PlannedCandidate planned;
@@ -72,6 +71,25 @@ absl::StatusOr<std::optional<PlannedCandidate>> PlanCandidate(const AdviseProble
   ASSIGN_OR_RETURN(planned.strategy, PlanOf(planned.run.forecast, planned.run.strategy));
   if (!AllFit(planned.run, planned.strategy.plan)) return std::optional<PlannedCandidate>();
   return std::optional(std::move(planned));
+}
+
+// Groups of rows keep what they read.
+bool CanRecompute(const AdviseLayout& layout) { return layout.overlap.kind != OverlapKind::kRows; }
+
+}  // namespace
+
+absl::StatusOr<std::optional<PlannedCandidate>> PlanCandidate(const AdviseProblem& problem,
+                                                              const AdviseGroup& group,
+                                                              const AdviseLayout& layout,
+                                                              const std::vector<double>& speeds) {
+  AdviseLayout again = layout;
+  again.recompute = true;
+  if (problem.goal == AdviseGoal::kMemory && CanRecompute(layout))
+    return PlanLayout(problem, group, again, speeds);
+  ASSIGN_OR_RETURN(std::optional<PlannedCandidate> planned,
+                   PlanLayout(problem, group, layout, speeds));
+  if (planned.has_value() || !CanRecompute(layout)) return planned;
+  return PlanLayout(problem, group, again, speeds);
 }
 
 absl::StatusOr<std::optional<std::vector<int>>> FittingSplit(const AdviseProblem& problem,

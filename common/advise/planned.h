@@ -18,7 +18,8 @@ struct PlannedCandidate {
 };
 
 // What a layout of a group is, or why it is none: absent, if a rank's part exceeds its device's
-// memory whatever the split.
+// memory whatever the split. Activations are computed again where it does not fit otherwise, or where
+// memory is the goal.
 // `speeds`: of DeviceSpeeds.
 // Errors: those of BuildStrategyPlan.
 absl::StatusOr<std::optional<PlannedCandidate>> PlanCandidate(const AdviseProblem& problem,

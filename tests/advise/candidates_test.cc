@@ -194,5 +194,28 @@ TEST(AdviseSplitTest, WhatDoesNotFitIntoTheFastOneGoesToTheOthers) {
   EXPECT_FALSE(Split(problem, group, speeds).has_value());
 }
 
+// Between what the layout takes and what it takes with its activations computed again.
+TEST(AdviseRecomputeTest, ActivationsAreComputedAgainWhereALayoutDoesNotFitOtherwise) {
+  AdviseProblem problem = TinyProblem();
+  problem.base.plan.shape.sequence = 1024;
+  const AdviseGroup group = TensorGroup({1, 0});
+  const std::vector<double> speeds = DeviceSpeeds(problem).value();
+  AdviseLayout layout = WholeBatch(problem, group);
+  const auto planned = [&] { return PlanCandidate(problem, group, layout, speeds).value(); };
+  const auto memory = [&] { return planned()->strategy.plan.memory[0].total_bytes(); };
+  const double plain = memory();
+  EXPECT_FALSE(planned()->candidate.layout.recompute);
+  for (AdvisedDevices& device : problem.devices) device.profile.set_memory_bytes(plain - 1);
+  EXPECT_TRUE(planned()->candidate.layout.recompute);
+  const double again = memory();
+  EXPECT_LT(again, plain);
+  layout.overlap = {OverlapKind::kRows, 2};  // keeps what it reads
+  EXPECT_FALSE(planned().has_value());
+  layout.overlap = Overlap();
+  for (AdvisedDevices& device : problem.devices) device.profile.set_memory_bytes(1e9);
+  problem.goal = AdviseGoal::kMemory;
+  EXPECT_EQ(memory(), again);
+}
+
 }  // namespace
 }  // namespace edgetp
