@@ -5,10 +5,12 @@ Shortened: two steps instead of thousands, small models in place of GPT-2, ports
 checked all the same, by the programs. Usage: examples_test.py BUILD/bin [PART OF A PLACE]
 """
 
+import concurrent.futures
 import contextlib
 import json
 import os
 import pathlib
+import queue
 import re
 import shutil
 import signal
@@ -25,6 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARIES = pathlib.Path(sys.argv[1]).resolve()
 ONLY = sys.argv[2] if len(sys.argv) > 2 else ""
 LIMIT_S = 120
+LANES = 4
 READY_S = 40
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = "".join(f"The quick brown fox jumps over the lazy dog, {i} times.\nROMEO: to be!\n" for i in range(200))
@@ -406,14 +409,38 @@ def run_alone(block: list[Command], clusters: Clusters, folder: pathlib.Path) ->
     return faults
 
 
-def main() -> int:
-    blocks = all_blocks()
+def by_page(blocks: list[list[Command]]) -> list[list[list[Command]]]:
+    """What one page, or one --help, shows: later blocks may need what earlier ones have made. Large pages first."""
+    pages: dict[str, list[list[Command]]] = {}
+    for block in blocks:
+        pages.setdefault(block[0].place.split(":")[0], []).append(block)
+    return sorted(pages.values(), key=lambda page: sum(map(len, page)), reverse=True)
+
+
+def run_pages(pages: queue.SimpleQueue) -> list[str]:
+    """Takes pages until none is left, in a folder and on clusters of its own."""
+    faults = []
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgetp-examples-")))
         prepare(folder)
         clusters = Clusters(folder)
         stack.callback(clusters.stop)
-        faults = [fault for block in blocks for fault in run_alone(block, clusters, folder)]
+        with contextlib.suppress(queue.Empty):
+            while True:
+                for block in pages.get_nowait():
+                    faults += run_alone(block, clusters, folder)
+    return faults
+
+
+def main() -> int:
+    blocks = all_blocks()
+    pages: queue.SimpleQueue = queue.SimpleQueue()
+    for page in by_page(blocks):
+        pages.put(page)
+    lanes = min(LANES, os.cpu_count() or 1)  # most of an example's time is the start of its processes
+    with concurrent.futures.ThreadPoolExecutor(lanes) as pool:
+        running = [pool.submit(run_pages, pages) for _ in range(lanes)]
+        faults = [fault for lane in running for fault in lane.result()]
     for fault in faults:
         print(f"FAILED {fault}\n")
     print(f"{sum(len(block) for block in blocks)} commands in {len(blocks)} blocks, {len(faults)} failed")
