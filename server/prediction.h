@@ -28,9 +28,9 @@ using TimeIsUp = std::function<bool(double share)>;
 // and in the same proportions. A step's profile is the one in force at its end; a change within a
 // step is not simulated, nor is the wait for the end of a partition. When time is up, the steps so
 // far count; a profile that has none then is without a prediction, and so is the whole run.
-// Errors: FailedPrecondition if the run has not finished its steps; Internal if the measured compute
-//   times do not fit the plan, or a step names an unknown profile; those of RunPlans::Build,
-//   ResolveNetwork and TimelineSimulator.
+// Errors: FailedPrecondition if the run has not finished its steps; Internal if the measured
+//   compute times do not fit the plan, or a step names an unknown profile; those of
+//   RunPlans::Build, ResolveNetwork and TimelineSimulator.
 absl::StatusOr<Prediction> PredictSteps(const EndedRun& ended, const TimeIsUp& time_is_up);
 
 }  // namespace edgetp

@@ -22,7 +22,7 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --tokens=500
-  edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --prompt='JULIET:' --temperature=0.8 --top_k=20 --seed=7
+  edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --prompt='MORE' --temperature=0.8 --seed=7
   edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --top_p=0.9 --stop='JULIET:' --network=wifi-5)";
 
 struct SampleFlags {

@@ -1,5 +1,5 @@
-// What `edgetp sample` shows: one text as it is made, or several when all are there; and what a token
-// took.
+// What `edgetp sample` shows: one text as it is made, or several when all are there; and what a
+// token took.
 #pragma once
 
 #include <string>

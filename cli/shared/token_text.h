@@ -16,7 +16,8 @@ class TokenText {
   explicit TokenText(std::vector<std::string> symbols);
 
   // The longest symbol that fits comes first.
-  // Errors: InvalidArgument naming `place` and the byte of what the model does not know; for no text.
+  // Errors: InvalidArgument naming `place` and the byte of what the model does not know; for no
+  // text.
   absl::StatusOr<std::vector<int>> Encode(const std::string& text, const std::string& place) const;
 
   // Of each token.

@@ -8,8 +8,8 @@ namespace edgetp {
 
 // A context grows up to `window` (T) tokens, as positions 0, 1, 2, ... Then it begins anew with the
 // newest half of them, and grows again. So a context has between half of the window and all of it,
-// and keys and values, which know their position, are computed anew once in about window / 2 tokens.
-// It depends on the number of tokens alone, so it is the same with and without a cache.
+// and keys and values, which know their position, are computed anew once in about window / 2
+// tokens. It depends on the number of tokens alone, so it is the same with and without a cache.
 class ContextWindow {
  public:
   explicit ContextWindow(int64_t window) : window_(window), kept_((window + 1) / 2) {}

@@ -26,7 +26,8 @@ class RankPlanner {
   // there: it may start what follows.
   void BackwardPass(absl::FunctionRef<void(int)> complete = [](int) {});
   // The forward pass over each sequence's new tokens, whose T the options have, up to the logits of
-  // the last one; attention also looks at so many tokens before them whose keys and values are kept.
+  // the last one; attention also looks at so many tokens before them whose keys and values are
+  // kept.
   void NextTokens(int cached);
   // The end of a step: `partial` elements of gradients to be summed, and the optimizer over this
   // rank's `parameters`.

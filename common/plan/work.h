@@ -27,7 +27,7 @@ struct RankSizes {
   RankSizes(const ModelShape& shape, int batch, const Shard& shard);
 
   double B, T, C;
-  double keys;       // that the scores of a position are computed with: T, and those kept from before
+  double keys;       // of the scores of a position: T, and those kept from before
   double V;          // rows of the vocabulary
   double tokens;     // B * T
   double heads;      // H/P

@@ -1,7 +1,7 @@
 // What it takes to make tokens one by one with a key-value cache, before anybody owns the devices:
 // the plan of each pass, its context one token longer than that of the one before, through the
-// timeline simulator. Used by `edgetp simulate --decode`, and for the memory of what `edgetp bench decode`
-// measures. Pure and deterministic.
+// timeline simulator. Used by `edgetp simulate --decode`, and for the memory of what `edgetp bench
+// decode` measures. Pure and deterministic.
 #pragma once
 
 #include <string>

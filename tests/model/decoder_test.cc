@@ -1,5 +1,5 @@
-// Decoding with keys and values that are kept, against the forward pass over the whole context: every
-// letter, world size and vocabulary, rows of different lengths.
+// Decoding with keys and values that are kept, against the forward pass over the whole context:
+// every letter, world size and vocabulary, rows of different lengths.
 #include "worker/model/decoder.h"
 
 #include <gmock/gmock.h>

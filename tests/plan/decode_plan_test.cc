@@ -62,8 +62,8 @@ TEST(DecodePlanTest, WhatIsKeptIsReadForEachToken) {
   const auto bytes = [](int cached) {
     return Sum(*BuildDecodePlan(Gpt2("t*12", 2), {.cached = cached, .capacity = 1024}), &Bytes);
   };
-  // Keys and values of a token: 12 layers of two times 384 channels, of three sequences; and two scores
-  // of each of the 6 heads, written and read again by the softmax.
+  // Keys and values of a token: 12 layers of two times 384 channels, of three sequences; and two
+  // scores of each of the 6 heads, written and read again by the softmax.
   const double kept = 4.0 * 12 * 3 * (2 * 384 + 6 * (2 + 2));
   EXPECT_NEAR(bytes(500) - bytes(100), 400 * kept, 1);
 }

@@ -1,5 +1,5 @@
-// Sampling with real models on threads of this process: what is kept, batches, stops and seeds change
-// nothing that they should not.
+// Sampling with real models on threads of this process: what is kept, batches, stops and seeds
+// change nothing that they should not.
 #include "worker/job/sample_text.h"
 
 #include <gmock/gmock.h>

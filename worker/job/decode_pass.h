@@ -1,5 +1,5 @@
-// The passes of a decoder as steps of a job: each is audited against its plan, paced where there is a
-// device profile, and accounted for. Used by sample_text.
+// The passes of a decoder as steps of a job: each is audited against its plan, paced where there is
+// a device profile, and accounted for. Used by sample_text.
 #pragma once
 
 #include <functional>

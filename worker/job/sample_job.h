@@ -26,8 +26,8 @@ struct SampleJob {
   const NetworkName* network = nullptr;
 };
 
-// Each token is a step to the server, but the first one; under the simulated clock nobody waits, and
-// nothing is measured. Rank 0 sends the text, and the report.
+// Each token is a step to the server, but the first one; under the simulated clock nobody waits,
+// and nothing is measured. Rank 0 sends the text, and the report.
 // Errors: those of SampleTexts.
 absl::Status RunSampling(const SampleJob& job, const std::vector<std::string>& symbols,
                          v1::JobResult* result);

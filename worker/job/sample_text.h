@@ -24,8 +24,8 @@ struct SampleParts {
   CollectiveGroup* group = nullptr;
   JobControl* control = nullptr;
   std::function<std::string()> network;  // in force now
-  // Of a token of every prompt but the first ones, which take the prompts' own passes, too. Numbered
-  // from 1. May be null.
+  // Of a token of every prompt but the first ones, which take the prompts' own passes, too.
+  // Numbered from 1. May be null.
   std::function<void(const StepStats& stats, v1::StepReport report)> step;
   // Text that is new, of a single prompt as it is made; of several, only the report has it. May be
   // null.
@@ -33,9 +33,9 @@ struct SampleParts {
 };
 
 // Keys and values are kept unless the task says otherwise; the context is that of ContextWindow. A
-// prompt has random numbers of its own, which depend on the seed, on its tokens, and on how many equal
-// ones come before it: so it gets the same text alone or with others, up to the rounding of products
-// of different sizes. A prompt that has met a stop text takes no part in later passes.
+// prompt has random numbers of its own, which depend on the seed, on its tokens, and on how many
+// equal ones come before it: so it gets the same text alone or with others, up to the rounding of
+// products of different sizes. A prompt that has met a stop text takes no part in later passes.
 // Errors: InvalidArgument (empty prompt, token outside the vocabulary), those of the model, the
 // status of an abort.
 absl::StatusOr<v1::SampleReport> SampleTexts(const SampleParts& parts);

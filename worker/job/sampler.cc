@@ -8,8 +8,8 @@
 namespace edgetp {
 namespace {
 
-// The `count` most likely tokens, most likely first; ties by id, so that the order does not depend on
-// the sort.
+// The `count` most likely tokens, most likely first; ties by id, so that the order does not depend
+// on the sort.
 std::vector<int64_t> MostLikely(absl::Span<const float> logits, size_t count) {
   std::vector<int64_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);

@@ -11,12 +11,13 @@ namespace edgetp {
 
 class TextStream {
  public:
-  // `stops`: valid UTF-8, none empty. A stop text may begin within one token and end within another.
+  // `stops`: valid UTF-8, none empty. A stop text may begin within one token and end within
+  // another.
   explicit TextStream(std::vector<std::string> stops) : stops_(std::move(stops)) {}
 
-  // Takes in the bytes of a token. Returns the text that is certain now: what may be the beginning of
-  // a stop text, or is half a character, waits for the tokens that follow. Bytes that are no UTF-8
-  // become U+FFFD. After a stop text, nothing.
+  // Takes in the bytes of a token. Returns the text that is certain now: what may be the beginning
+  // of a stop text, or is half a character, waits for the tokens that follow. Bytes that are no
+  // UTF-8 become U+FFFD. After a stop text, nothing.
   std::string Add(absl::string_view bytes);
   // There are no more tokens: returns what has waited, but half a character.
   std::string Finish();

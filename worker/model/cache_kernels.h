@@ -1,5 +1,5 @@
-// Attention of one query over keys and values in host memory. A pure loop without LibTorch, compiled
-// as those of kernels.h are. Used by key_value_cache.cc; thread-safe.
+// Attention of one query over keys and values in host memory. A pure loop without LibTorch,
+// compiled as those of kernels.h are. Used by key_value_cache.cc; thread-safe.
 #pragma once
 
 #include <cstdint>

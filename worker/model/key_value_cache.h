@@ -25,8 +25,8 @@ struct KeyValueCache {
   std::vector<torch::Tensor> values;  // likewise
 };
 
-// What is particular to a pass over a batch of sequences some of whose tokens are kept. In a pass of
-// whole contexts positions count from 0; in a pass of single tokens each has its own.
+// What is particular to a pass over a batch of sequences some of whose tokens are kept. In a pass
+// of whole contexts positions count from 0; in a pass of single tokens each has its own.
 struct CachedPass {
   KeyValueCache* cache = nullptr;  // null: nothing is kept
   std::vector<int64_t> rows;       // (B), of the cache
