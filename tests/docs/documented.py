@@ -45,6 +45,7 @@ NOT_RUN = {
     "gdb": "waits for its user",
     "perf": "needs a kernel that allows it",
     "nvidia-smi": "needs a GPU",
+    "python3": "needs packages of Python",
     "curl": "asks a server that another line starts",
 }
 

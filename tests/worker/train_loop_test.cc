@@ -56,21 +56,22 @@ class FakeTrainer final : public Trainer {
     RETURN_IF_ERROR(diary_->Enter(absl::StrCat("check ", step + 1)));
     return Reduce(kControlTag, 10);
   }
-  absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool, const ByteProgress&) override {
+  std::vector<TensorInfo> ExportedTensors(bool) const override { return {{"w", {1}}}; }
+  absl::Status ExportWeights(bool, const ValueSink& sink) override {
     RETURN_IF_ERROR(diary_->Enter("export"));
     std::vector<float> data(options_.world_size);
     const std::vector<int64_t> counts(options_.world_size, 1);
     if (options_.world_size > 1)
       RETURN_IF_ERROR(group_->Gather(kControlTag, counts, absl::MakeSpan(data)));
-    return std::vector<NamedTensor>{{"w", {1}, {0}}};
+    return group_->rank() == 0 ? sink({0.0f}) : absl::OkStatus();
   }
   absl::StatusOr<std::vector<float>> NextTokenLogits(absl::Span<const int64_t>) override {
     return absl::UnimplementedError("");
   }
-  absl::Status LoadWeights(const std::vector<NamedTensor>&) override {
+  absl::Status LoadWeights(const std::vector<StoredTensor>&) override {
     return absl::UnimplementedError("");
   }
-  absl::Status LoadOptimizerState(const std::vector<NamedTensor>&) override {
+  absl::Status LoadOptimizerState(const std::vector<StoredTensor>&) override {
     return absl::UnimplementedError("");
   }
   absl::StatusOr<std::vector<NamedTensor>> LocalGradients() override {
@@ -94,6 +95,18 @@ class FakeTrainer final : public Trainer {
   Diary* const diary_;
 };
 
+// Notes down that a checkpoint is complete.
+class FakeWriter final : public CheckpointWriter {
+ public:
+  FakeWriter(int step, Diary* diary) : step_(step), diary_(diary) {}
+  absl::Status Write(absl::Span<const float>) override { return absl::OkStatus(); }
+  absl::Status Finish() override { return diary_->Enter(absl::StrCat("save ", step_)); }
+
+ private:
+  const int step_;
+  Diary* const diary_;
+};
+
 class FakeSink final : public TrainingSink {
  public:
   explicit FakeSink(Diary* diary) : diary_(diary) {}
@@ -106,8 +119,9 @@ class FakeSink final : public TrainingSink {
         absl::StrCat("report ", report.step(), report.has_val_loss() ? " val" : ""));
     reports.push_back(std::move(report));
   }
-  absl::Status SaveCheckpoint(int step, std::vector<NamedTensor>) override {
-    return diary_->Enter(absl::StrCat("save ", step));
+  absl::StatusOr<std::unique_ptr<CheckpointWriter>> BeginCheckpoint(
+      int step, const std::vector<TensorInfo>&) override {
+    return std::make_unique<FakeWriter>(step, diary_);
   }
 
   std::vector<v1::StepReport> reports;

@@ -221,8 +221,10 @@ absl::Status Job::Connect(absl::Time deadline) {
 }
 
 absl::Status Job::BuildModel() {
-  ASSIGN_OR_RETURN(const TrainerOptions options,
+  ASSIGN_OR_RETURN(TrainerOptions options,
                    ToTrainerOptions(config_, context_.environment->device));
+  options.trains = assign_.spec().has_train();
+  options.initialises = assign_.spec().weights_blob().empty();
   ASSIGN_OR_RETURN(trainer_, Trainer::Create(options, group_.get()));
   return absl::OkStatus();
 }
@@ -230,8 +232,8 @@ absl::Status Job::BuildModel() {
 absl::Status Job::LoadWeights() {
   const v1::JobSpec& spec = assign_.spec();
   if (spec.weights_blob().empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), spec.weights_blob()));
-  ASSIGN_OR_RETURN(const Checkpoint checkpoint, ParseCheckpoint(bytes));
+  ASSIGN_OR_RETURN(auto bytes, OpenBlob(blobs_.get(), spec.weights_blob()));
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint, OpenCheckpoint(std::move(bytes)));
   symbols_ = checkpoint.symbols;
   // Clients number texts as the weights do.
   if (corpus_.has_value()) RETURN_IF_ERROR(CheckSameSymbols(corpus_->symbols(), symbols_));
