@@ -30,7 +30,7 @@ Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted.)";
 constexpr void (*kCommands[])(CLI::App&, Command*) = {
     &AddTrain,    &AddSweep,     &AddSearch,  &AddPlan,  &AddPatterns, &AddSimulate,
     &AddAdvise,   &AddValidate,  &AddCalibrate, &AddNetwork, &AddBench, &AddEval,
-    &AddSample,   &AddUp,        &AddStatus,  &AddWatch, &AddStop,     &AddHealth,
+    &AddSample,   &AddExport,    &AddUp,      &AddStatus, &AddWatch,  &AddStop,   &AddHealth,
     &AddPrepare};
 
 // The exit code of a command whose output may have been lost.

@@ -109,7 +109,8 @@ absl::Status IncomingBlob::Append(const std::string& data) {
   return absl::ErrnoToStatus(errno, absl::StrCat("put blob: write ", path_));
 }
 
-absl::Status IncomingBlob::Commit() {
+absl::Status IncomingBlob::Commit(const std::string& last) {
+  if (header_.sha256().empty()) header_.set_sha256(last);
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
   if (!closed) return absl::ErrnoToStatus(errno, absl::StrCat("put blob: write ", path_));
   if (received_bytes_ != header_.size_bytes()) {
@@ -131,12 +132,14 @@ BlobStore::BlobStore(std::string runs, int64_t limit_bytes)
     : runs_(std::move(runs)), directory_(runs_ + "/.blobs"), limit_bytes_(limit_bytes) {}
 
 absl::Status BlobStore::CheckHeader(const v1::BlobHeader& header) {
-  if (!IsSha256Hex(header.sha256()) || header.size_bytes() < 0) {
+  // The digest of a checkpoint comes last: its bytes are sent as they are gathered.
+  const bool checkpoint = absl::StartsWith(header.id(), kCheckpointPrefix);
+  const bool digest = IsSha256Hex(header.sha256()) || (checkpoint && header.sha256().empty());
+  if (!digest || header.size_bytes() < 0) {
     return absl::InvalidArgumentError(
         "put blob: the first chunk lacks its header (id, size_bytes, sha256)");
   }
-  if (absl::StartsWith(header.id(), kCheckpointPrefix))
-    return ParseCheckpointId(header.id()).status();
+  if (checkpoint) return ParseCheckpointId(header.id()).status();
   if (header.id() == absl::StrCat(kSha256Prefix, header.sha256())) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "blob id '", header.id(), "': want sha256:<the header's sha256> or checkpoint:<run>/<step>"));
@@ -148,12 +151,32 @@ std::string BlobStore::RunOfCheckpoint(const std::string& id) {
   return parsed.ok() ? parsed->run : "";
 }
 
+absl::StatusOr<std::string> BlobStore::Pin(const std::string& id) {
+  if (!absl::StartsWith(id, kRunPrefix)) return id;
+  const std::string run = id.substr(sizeof(kRunPrefix) - 1);
+  ASSIGN_OR_RETURN(const std::string path, Find(id));
+  int step = 0;
+  const size_t name = path.rfind("step-");
+  if (name == std::string::npos || std::sscanf(path.c_str() + name, "step-%d", &step) != 1)
+    return absl::InternalError(absl::StrCat("checkpoint ", path, ": its name has no step"));
+  return absl::StrCat(kCheckpointPrefix, run, "/", step);
+}
+
 absl::StatusOr<std::string> BlobStore::Find(const std::string& id) {
   if (absl::StartsWith(id, kRunPrefix))
     return NewestCheckpoint(runs_, id.substr(sizeof(kRunPrefix) - 1));
+  if (absl::StartsWith(id, kCheckpointPrefix)) {
+    ASSIGN_OR_RETURN(const CheckpointId checkpoint, ParseCheckpointId(id));
+    std::string path = CheckpointPath(runs_, checkpoint.run, checkpoint.step);
+    std::error_code ignored;  // what cannot be looked at is not there for us
+    if (fs::is_regular_file(path, ignored)) return path;
+    return absl::NotFoundError(absl::StrCat("run ", checkpoint.run, " has no checkpoint of step ",
+                                            checkpoint.step, " in ", runs_));
+  }
   if (!absl::StartsWith(id, kSha256Prefix) || !IsSha256Hex(id.substr(sizeof(kSha256Prefix) - 1))) {
     return absl::InvalidArgumentError(
-        absl::StrCat("blob id '", id, "': want sha256:<64 hex digits> or run:<name>"));
+        absl::StrCat("blob id '", id, "': want sha256:<64 hex digits>, run:<name> or "
+                     "checkpoint:<run>/<step>"));
   }
   const std::string sha256 = id.substr(sizeof(kSha256Prefix) - 1);
   const std::lock_guard<std::mutex> lock(mutex_);

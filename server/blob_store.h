@@ -26,8 +26,9 @@ class IncomingBlob {
   // Errors: DataLoss if more arrives than announced; ResourceExhausted and others from the file
   // system.
   absl::Status Append(const std::string& data);
-  // Errors: DataLoss if size or SHA-256 differ from the header.
-  absl::Status Commit();
+  // `sha256`: what came last, for a header that has none.
+  // Errors: DataLoss if size or SHA-256 differ from what was announced.
+  absl::Status Commit(const std::string& sha256 = "");
 
  private:
   friend class BlobStore;
@@ -56,7 +57,11 @@ class BlobStore {
   // The run of "checkpoint:<run>/<step>"; empty for other ids.
   static std::string RunOfCheckpoint(const std::string& id);
 
-  // Where the bytes of "sha256:<hex>" or "run:<name>" lie.
+  // An id that stays with the file: of "run:<name>" that of its newest checkpoint, else the same.
+  // Errors: those of Find.
+  absl::StatusOr<std::string> Pin(const std::string& id);
+
+  // Where the bytes of "sha256:<hex>", "run:<name>" or "checkpoint:<run>/<step>" lie.
   // Errors: NotFound, InvalidArgument (id).
   absl::StatusOr<std::string> Find(const std::string& id);
 

@@ -3,15 +3,13 @@
 #include <grpcpp/alarm.h>
 #include <spdlog/spdlog.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <filesystem>
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/byte_source.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/blobs.h"
@@ -82,7 +80,7 @@ grpc::Status BlobsService::Get(grpc::ServerContext* context, const v1::GetBlobRe
     return ToGrpc(admitted);
   }
   const TransferLimit limit(context, options_.transfer_limit);
-  return ToGrpc(SendFile(request->id(), writer));
+  return ToGrpc(SendRange(*request, writer));
 }
 
 absl::Status BlobsService::Receive(grpc::ServerReader<v1::BlobChunk>* reader,
@@ -102,38 +100,47 @@ absl::Status BlobsService::Receive(grpc::ServerReader<v1::BlobChunk>* reader,
   // What is here already need not travel again.
   if (run.empty() && options_.store->Find(header.id()).ok()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::unique_ptr<IncomingBlob> blob, options_.store->Begin(header));
+  std::string sha256;  // where the first chunk does not have it, the last one does
   do {
+    sha256 = chunk.has_header() ? chunk.header().sha256() : "";
     RETURN_IF_ERROR(blob->Append(chunk.data()));
   } while (reader->Read(&chunk));
-  return blob->Commit();
+  return blob->Commit(sha256);
 }
 
-absl::Status BlobsService::SendFile(const std::string& id,
-                                    grpc::ServerWriter<v1::BlobChunk>* writer) {
+// The file is read once: its digest follows the bytes.
+absl::Status BlobsService::SendRange(const v1::GetBlobRequest& request,
+                                     grpc::ServerWriter<v1::BlobChunk>* writer) {
+  ASSIGN_OR_RETURN(const std::string id, options_.store->Pin(request.id()));
   ASSIGN_OR_RETURN(const std::string path, options_.store->Find(id));
-  ASSIGN_OR_RETURN(const std::string sha256, Sha256HexOfFile(path));
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             &std::fclose);
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  if (file == nullptr || error)
-    return absl::ErrnoToStatus(errno, absl::StrCat("get blob: open ", path));
+  auto opened = OpenFileBytes(path);
+  RETURN_IF_ERROR(Annotate(opened.status(), "get blob"));
+  const ByteSource& file = **opened;
+  uint64_t at = request.offset();
+  if (at > file.size() || request.length() > file.size() - at) {
+    return absl::OutOfRangeError(absl::StrCat("get blob ", id, ": ", request.length(),
+                                              " bytes from byte ", at, " on: it has ",
+                                              file.size()));
+  }
+  const uint64_t end = request.length() == 0 ? file.size() : at + request.length();
+  Sha256 digest;
   v1::BlobChunk chunk;
   chunk.mutable_header()->set_id(id);
-  chunk.mutable_header()->set_size_bytes(static_cast<int64_t>(size));
-  chunk.mutable_header()->set_sha256(sha256);
-  bool more = true;
-  while (more) {
-    std::string* const data = chunk.mutable_data();
-    data->resize(kBlobChunkBytes);
-    data->resize(std::fread(data->data(), 1, data->size(), file.get()));
-    more = !data->empty();
-    if (!more && !chunk.has_header()) break;
+  chunk.mutable_header()->set_size_bytes(static_cast<int64_t>(file.size()));
+  std::string* const data = chunk.mutable_data();
+  while (at < end) {
+    data->resize(std::min<uint64_t>(kBlobChunkBytes, end - at));
+    RETURN_IF_ERROR(file.Read(at, absl::MakeSpan(data->data(), data->size())));
+    digest.Update(data->data(), data->size());
+    at += data->size();
     if (!writer->Write(chunk)) return absl::CancelledError("get blob: the client is gone");
     chunk.clear_header();
   }
-  if (std::ferror(file.get()) != 0)
-    return absl::DataLossError(absl::StrCat("get blob: read ", path, ": failed"));
+  chunk.clear_data();
+  chunk.mutable_header()->set_id(id);
+  chunk.mutable_header()->set_size_bytes(static_cast<int64_t>(file.size()));
+  chunk.mutable_header()->set_sha256(digest.HexDigest());
+  if (!writer->Write(chunk)) return absl::CancelledError("get blob: the client is gone");
   return absl::OkStatus();
 }
 

@@ -30,7 +30,8 @@ class BlobsService final : public v1::Blobs::Service {
 
  private:
   absl::Status Receive(grpc::ServerReader<v1::BlobChunk>* reader, v1::PutBlobResponse* response);
-  absl::Status SendFile(const std::string& id, grpc::ServerWriter<v1::BlobChunk>* writer);
+  absl::Status SendRange(const v1::GetBlobRequest& request,
+                         grpc::ServerWriter<v1::BlobChunk>* writer);
 
   const BlobsServiceOptions options_;
 };

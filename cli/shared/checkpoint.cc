@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
@@ -45,6 +46,40 @@ absl::StatusOr<std::string> NewestCheckpoint(const fs::path& folder) {
   return newest;
 }
 
+// The path of a run's newest checkpoint, or of that of a step.
+absl::StatusOr<std::string> CheckpointPath(const std::string& runs, const std::string& run,
+                                           std::optional<int> step) {
+  ASSIGN_OR_RETURN(const fs::path folder, RunFolder(runs, run));
+  if (!step.has_value()) return NewestCheckpoint(folder);
+  const fs::path path =
+      folder / "checkpoints" / absl::StrFormat("step-%06d.safetensors", *step);
+  std::error_code ignored;  // what cannot be looked at is not there for us
+  if (fs::is_regular_file(path, ignored)) return path.string();
+  return absl::NotFoundError(
+      absl::StrCat(folder.string(), ": this run has no checkpoint of step ", *step));
+}
+
+// Wherever it is; the server of a job on this cluster has it.
+absl::StatusOr<WeightsFile> OpenCheckpoint(const ClusterFlags& flags, const std::string& run,
+                                           std::optional<int> step) {
+  const std::string blob = step.has_value() ? absl::StrCat("checkpoint:", run, "/", *step)
+                                            : absl::StrCat("run:", run);
+  WeightsFile weights;
+  if (flags.server.address.empty()) {
+    ASSIGN_OR_RETURN(const std::string path,
+                     CheckpointPath(flags.local.runs_directory, run, step));
+    ASSIGN_OR_RETURN(weights, OpenWeightsFile(path));
+  } else {
+    ASSIGN_OR_RETURN(const auto bytes, OpenRemoteBlob(flags.server, blob));
+    auto content = OpenSafetensors(bytes);
+    if (!content.ok()) return Annotate(content.status(), blob);
+    weights.content = *std::move(content);
+    weights.bytes = StreamOf(bytes);
+  }
+  weights.blob = blob;
+  return weights;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
@@ -63,14 +98,11 @@ std::optional<int> NewestCheckpointStep(const std::string& runs_directory, const
   return step;
 }
 
-absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
+absl::StatusOr<v1::ModelConfig> ModelOfWeights(const WeightsFile& weights,
                                                const std::string& origin) {
-  auto file = ParseSafetensors(weights);
-  if (!file.ok())
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": ", std::string(file.status().message())));
-  SplitOptimizerState(&file->tensors);
-  const auto gpt2 = ReadGpt2Weights(*std::move(file));
+  StoredFile file = weights.content;
+  SplitOptimizerState(&file.tensors);
+  const auto gpt2 = OpenGpt2Weights(std::move(file));
   if (!gpt2.ok()) return Annotate(gpt2.status(), origin);
   v1::ModelConfig model;
   model.set_name(fs::path(origin).stem().string());
@@ -85,27 +117,17 @@ absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
   return model;
 }
 
-absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& weights,
+absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const WeightsFile& weights,
                                                           const std::string& origin) {
-  const auto metadata = ParseSafetensorsMetadata(weights);
-  if (!metadata.ok()) return Annotate(metadata.status(), origin);
-  auto symbols = ReadSymbols(*metadata);
+  auto symbols = ReadSymbols(weights.content.metadata);
   if (!symbols.ok()) return Annotate(symbols.status(), origin);
   return symbols;
 }
 
 absl::StatusOr<std::vector<std::string>> SymbolsOfRun(const ClusterFlags& flags,
                                                       const std::string& run) {
-  const std::string origin = absl::StrCat("run ", run);
-  if (!flags.server.address.empty()) {
-    ASSIGN_OR_RETURN(Remote remote, Remote::Open(flags.server));
-    ASSIGN_OR_RETURN(const std::string weights, remote.GetBlob("run:" + run));
-    return SymbolsOfWeights(weights, origin);
-  }
-  ASSIGN_OR_RETURN(const fs::path folder, RunFolder(flags.local.runs_directory, run));
-  ASSIGN_OR_RETURN(const std::string path, NewestCheckpoint(folder));
-  ASSIGN_OR_RETURN(const std::string header, ReadSafetensorsHeader(path));
-  return SymbolsOfWeights(header, origin);
+  ASSIGN_OR_RETURN(const WeightsFile weights, OpenCheckpoint(flags, run, std::nullopt));
+  return SymbolsOfWeights(weights, absl::StrCat("run ", run));
 }
 
 absl::Status CheckWeightsFit(const v1::ModelConfig& of_weights, const std::string& origin,
@@ -138,21 +160,17 @@ absl::Status ExplainHeads(const absl::Status& status, const v1::ModelConfig& of_
                    of_weights.channels(), " is no multiple of 64: give --set model.heads=N"));
 }
 
-absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::string& run) {
+absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::string& run,
+                                          std::optional<int> step) {
   Checkpoint checkpoint;
+  ASSIGN_OR_RETURN(checkpoint.weights, OpenCheckpoint(flags, run, step));
   if (!flags.server.address.empty()) {
-    ASSIGN_OR_RETURN(Remote remote, Remote::Open(flags.server));
-    ASSIGN_OR_RETURN(checkpoint.weights, remote.GetBlob("run:" + run));
     ASSIGN_OR_RETURN(*checkpoint.config.mutable_model(),
                      ModelOfWeights(checkpoint.weights, "run:" + run));
     return checkpoint;
   }
-  const std::string& runs = flags.local.runs_directory;
-  ASSIGN_OR_RETURN(checkpoint.config, LoadRunConfig(runs, run));
+  ASSIGN_OR_RETURN(checkpoint.config, LoadRunConfig(flags.local.runs_directory, run));
   ForgetDefaultDeadline(&checkpoint.config);
-  ASSIGN_OR_RETURN(const fs::path folder, RunFolder(runs, run));
-  ASSIGN_OR_RETURN(const std::string path, NewestCheckpoint(folder));
-  ASSIGN_OR_RETURN(checkpoint.weights, ReadWeightsFile(path));
   return checkpoint;
 }
 

@@ -1,5 +1,5 @@
-// Weights that a job starts from: a file, or the newest checkpoint of a run; and what can be read
-// off them.
+// Weights that a job starts from: a file, or a checkpoint of a run; and what can be read off them.
+// Their header is read; the values stay where they are.
 #pragma once
 
 #include <optional>
@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/shared/cluster.h"
+#include "common/data/weights_file.h"
 #include "edgetp/v1/config.pb.h"
 
 namespace edgetp {
@@ -24,7 +25,7 @@ std::optional<int> NewestCheckpointStep(const std::string& runs_directory, const
 // The model that weights belong to: sizes from the tensors, heads and GELU from the metadata (docs:
 // cli reference); without heads where nothing tells them.
 // Errors: InvalidArgument naming `origin` and the tensor.
-absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
+absl::StatusOr<v1::ModelConfig> ModelOfWeights(const WeightsFile& weights,
                                                const std::string& origin);
 
 // Whether weights of the model `of_weights` can be loaded into `model`.
@@ -39,7 +40,7 @@ absl::Status ExplainHeads(const absl::Status& status, const v1::ModelConfig& of_
 
 // The symbols of the text that a model was trained on, in token order; empty if its data had none.
 // Errors: InvalidArgument naming `origin`.
-absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& weights,
+absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const WeightsFile& weights,
                                                           const std::string& origin);
 
 // The same of the newest checkpoint of a run, wherever it is.
@@ -49,11 +50,13 @@ absl::StatusOr<std::vector<std::string>> SymbolsOfRun(const ClusterFlags& flags,
 
 struct Checkpoint {
   v1::RunConfig config;  // of the run; from a running cluster only the model is known
-  std::string weights;   // safetensors
+  WeightsFile weights;
 };
 
-// The newest checkpoint of a run: from the runs directory, or from the running cluster of --server.
+// The newest checkpoint of a run, or that of a step: from the runs directory, or from the running
+// cluster of --server. The server of a job has it already.
 // Errors: NotFound naming the run.
-absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::string& run);
+absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::string& run,
+                                          std::optional<int> step = std::nullopt);
 
 }  // namespace edgetp

@@ -32,6 +32,7 @@ void AddNetwork(CLI::App& app, Command* command);
 void AddBench(CLI::App& app, Command* command);
 void AddEval(CLI::App& app, Command* command);
 void AddSample(CLI::App& app, Command* command);
+void AddExport(CLI::App& app, Command* command);
 void AddUp(CLI::App& app, Command* command);
 void AddStatus(CLI::App& app, Command* command);
 void AddHealth(CLI::App& app, Command* command);

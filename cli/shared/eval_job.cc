@@ -14,7 +14,7 @@ absl::StatusOr<Checkpoint> LoadWeights(const WeightsFlags& flags) {
   if (flags.weights.empty())
     return absl::InvalidArgumentError("eval: --run=NAME or --weights=FILE is needed");
   Checkpoint checkpoint;
-  auto weights = ReadWeightsFile(flags.weights);
+  auto weights = OpenWeightsFile(flags.weights);
   RETURN_IF_ERROR(Annotate(weights.status(), "--weights"));
   checkpoint.weights = *std::move(weights);
   ASSIGN_OR_RETURN(*checkpoint.config.mutable_model(),

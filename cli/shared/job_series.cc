@@ -21,7 +21,10 @@ absl::Status JobSeries::Start() {
     ASSIGN_OR_RETURN(corpus_blob_, remote.PutBlob(*blobs_.corpus));
   }
   if (blobs_.weights.has_value()) {
-    ASSIGN_OR_RETURN(weights_blob_, remote.PutBlob(*blobs_.weights));
+    weights_blob_ = blobs_.weights->blob;
+    if (weights_blob_.empty()) {
+      ASSIGN_OR_RETURN(weights_blob_, remote.PutBlob(blobs_.weights->bytes));
+    }
   }
   sound_ = true;
   return absl::OkStatus();

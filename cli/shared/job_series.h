@@ -12,6 +12,7 @@
 #include "cli/shared/eta.h"
 #include "cli/shared/exit_code.h"
 #include "cli/shared/job.h"
+#include "common/data/weights_file.h"
 #include "edgetp/v1/cluster.pb.h"
 
 namespace edgetp {
@@ -19,7 +20,7 @@ namespace edgetp {
 // What jobs start from, beside their specs; absent: nothing.
 struct JobBlobs {
   std::optional<std::string> corpus;   // Corpus::Serialize
-  std::optional<std::string> weights;  // safetensors
+  std::optional<WeightsFile> weights;
 };
 
 class JobSeries {

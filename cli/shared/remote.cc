@@ -3,6 +3,8 @@
 #include <grpcpp/client_context.h>
 #include <stdlib.h>
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
@@ -98,10 +100,24 @@ absl::StatusOr<std::string> Remote::PutBlob(const std::string& bytes) {
   return id;
 }
 
-absl::StatusOr<std::string> Remote::GetBlob(const std::string& id) {
-  auto bytes = edgetp::GetBlob(blobs_.get(), id);
-  if (!bytes.ok()) return Explain(bytes.status());
-  return bytes;
+absl::StatusOr<std::string> Remote::PutBlob(const ByteStream& bytes) {
+  auto id = edgetp::PutBlob(blobs_.get(), bytes);
+  if (!id.ok()) return Explain(id.status());
+  return id;
+}
+
+absl::StatusOr<std::shared_ptr<const ByteSource>> OpenRemoteBlob(const ServerFlags& flags,
+                                                                 const std::string& id) {
+  struct Opened {
+    Remote remote;
+    std::shared_ptr<const ByteSource> bytes;
+  };
+  ASSIGN_OR_RETURN(Remote remote, Remote::Open(flags));
+  const auto opened = std::make_shared<Opened>(Opened{std::move(remote), nullptr});
+  auto bytes = OpenBlob(opened->remote.blobs(), id);
+  RETURN_IF_ERROR(opened->remote.Explain(bytes.status()));
+  opened->bytes = *std::move(bytes);
+  return std::shared_ptr<const ByteSource>(opened, opened->bytes.get());
 }
 
 }  // namespace edgetp

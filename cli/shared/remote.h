@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/base/byte_source.h"
 #include "common/rpc/security.h"
 #include "edgetp/v1/control.grpc.pb.h"
 
@@ -21,6 +22,11 @@ struct ServerFlags {
   std::string address;
   SecurityOptions security;
 };
+
+// Reads a blob of the server in ranges, for as long as the source is there.
+// Errors: those of Remote::Open and of Blobs.Get.
+absl::StatusOr<std::shared_ptr<const ByteSource>> OpenRemoteBlob(const ServerFlags& flags,
+                                                                 const std::string& id);
 
 class Remote {
  public:
@@ -37,13 +43,16 @@ class Remote {
   absl::StatusOr<v1::NetworkProfile> GetNetwork();
   absl::StatusOr<v1::NetworkProfile> SetNetwork(const v1::SetNetworkRequest& request);
 
-  // Stores bytes; returns their blob id. GetBlob fetches them.
-  // Blocks until: done, at most 5 minutes (a large model over a slow link).
+  // Stores bytes; returns their blob id. What is large is read twice, and never held.
+  // Blocks until: done, at most kLongestTransfer.
   absl::StatusOr<std::string> PutBlob(const std::string& bytes);
-  absl::StatusOr<std::string> GetBlob(const std::string& id);
+  absl::StatusOr<std::string> PutBlob(const ByteStream& bytes);
 
   const std::string& address() const { return address_; }
   v1::Control::Stub* control() { return control_.get(); }
+  v1::Blobs::Stub* blobs() { return blobs_.get(); }
+  // What an error means to who types.
+  absl::Status Explain(const absl::Status& status) const;
 
  private:
   template <typename Request, typename Response>
@@ -51,7 +60,6 @@ class Remote {
                                                                           const Request&,
                                                                           Response*),
                                 const Request& request);
-  absl::Status Explain(const absl::Status& status) const;
 
   bool tls_;
   std::string address_;

@@ -67,10 +67,10 @@ TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {
   TrainInputs inputs;
   if (flags.resume.has_value()) LoadRunToResume(flags, faults, &inputs);
   if (flags.init_from.has_value()) {
-    absl::StatusOr<std::string> weights = ReadWeightsFile(*flags.init_from);
+    absl::StatusOr<WeightsFile> weights = OpenWeightsFile(*flags.init_from);
     faults->Add(Annotate(weights.status(), "--init_from"));
-    inputs.weights = weights.ok() ? *std::move(weights) : "";
-    if (inputs.weights->empty()) return inputs;
+    if (!weights.ok()) return inputs;
+    inputs.weights = *std::move(weights);
     inputs.model_of_weights = faults->Take(ModelOfWeights(*inputs.weights, *flags.init_from));
     if (!inputs.model_of_weights.has_layers()) return inputs;
     inputs.vocabulary = {"--init_from=" + *flags.init_from,

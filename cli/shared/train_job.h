@@ -34,7 +34,7 @@ struct TrainInputs {
   int done_steps = 0;  // of that run, by its newest checkpoint
   std::optional<Corpus> corpus;
   std::string data;                             // where it came from
-  std::optional<std::string> weights;           // bytes of --init_from
+  std::optional<WeightsFile> weights;           // of --init_from
   v1::ModelConfig model_of_weights;             // empty without
   std::optional<WeightsVocabulary> vocabulary;  // of what the run goes on with
 };

@@ -17,14 +17,18 @@ namespace {
 
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
-constexpr size_t kPieceBytes = 1 << 20;
+constexpr size_t kReadBytes = 1 << 20;
 
-absl::Status WriteAll(const std::string& path, const std::string& bytes) {
+absl::Status WriteAll(const std::string& path, const ByteStream& bytes) {
   File file(std::fopen(path.c_str(), "wb"), &std::fclose);
   if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("write ", path));
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
+  RETURN_IF_ERROR(bytes.send([&](absl::string_view piece) {
+    if (std::fwrite(piece.data(), 1, piece.size(), file.get()) == piece.size())
+      return absl::OkStatus();
+    return absl::ErrnoToStatus(errno, absl::StrCat("write ", path));
+  }));
   // A full disk may show only when buffers are flushed.
-  if (!written || std::fflush(file.get()) != 0 || ::fsync(::fileno(file.get())) != 0) {
+  if (std::fflush(file.get()) != 0 || ::fsync(::fileno(file.get())) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("write ", path));
   }
   return absl::OkStatus();
@@ -44,7 +48,7 @@ absl::StatusOr<std::string> ReadFileStart(const std::string& path, uint64_t byte
   // Piece by piece: `bytes` is a limit, the file may be a few bytes long.
   while (start.size() < bytes) {
     const size_t at = start.size();
-    start.resize(at + std::min<uint64_t>(kPieceBytes, bytes - at));
+    start.resize(at + std::min<uint64_t>(kReadBytes, bytes - at));
     const size_t got = std::fread(start.data() + at, 1, start.size() - at, file.get());
     start.resize(at + got);
     if (got == 0) break;
@@ -62,7 +66,7 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limi
                                                  limit < kMiB ? " bytes" : " MiB"));
 }
 
-absl::Status WriteWholeFile(const std::string& path, const std::string& bytes) {
+absl::Status WriteFileStream(const std::string& path, const ByteStream& bytes) {
   const std::string temporary = absl::StrCat(path, ".tmp.", ::getpid());
   absl::Status status = WriteAll(temporary, bytes);
   if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) {
@@ -70,6 +74,10 @@ absl::Status WriteWholeFile(const std::string& path, const std::string& bytes) {
   }
   if (!status.ok()) std::remove(temporary.c_str());
   return status;
+}
+
+absl::Status WriteWholeFile(const std::string& path, const std::string& bytes) {
+  return WriteFileStream(path, {bytes.size(), [&](const ByteSink& sink) { return sink(bytes); }});
 }
 
 }  // namespace edgetp

@@ -1,4 +1,4 @@
-// Whole files: what every reader of a configuration, a text, weights or a key shares. A folder where
+// Files: what every reader of a configuration, a text, weights or a key shares. A folder where
 // a file is meant is an error like any other: containers make one of a bind mount without source.
 // Thread-safe.
 #pragma once
@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/byte_source.h"
 
 namespace edgetp {
 
@@ -20,7 +21,8 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limi
 absl::StatusOr<std::string> ReadFileStart(const std::string& path, uint64_t bytes);
 
 // Writes to a temporary file beside `path`, then renames: readers see the old file or the new one.
-// Errors: those of the system, naming the path; nothing is left behind.
+// Errors: those of the system, naming the path, and of the stream; nothing is left behind.
+absl::Status WriteFileStream(const std::string& path, const ByteStream& bytes);
 absl::Status WriteWholeFile(const std::string& path, const std::string& bytes);
 
 }  // namespace edgetp

@@ -30,7 +30,7 @@ constexpr int kHeadSize = 64;  // of every published GPT-2
 // Far beyond every model: keeps the shape's int fields safe.
 constexpr int64_t kMaxDimension = 1 << 24;
 
-using TensorMap = std::map<std::string, NamedTensor>;
+using TensorMap = std::map<std::string, StoredTensor>;
 
 absl::Status Invalid(const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("read weights: ", what));
@@ -55,9 +55,9 @@ std::string CanonicalName(std::string name) {
   return name;
 }
 
-absl::StatusOr<TensorMap> ByCanonicalName(std::vector<NamedTensor> tensors) {
+absl::StatusOr<TensorMap> ByCanonicalName(std::vector<StoredTensor> tensors) {
   TensorMap map;
-  for (NamedTensor& tensor : tensors) {
+  for (StoredTensor& tensor : tensors) {
     std::string name = CanonicalName(tensor.name);
     if (IsMask(name)) continue;
     tensor.name = name;
@@ -80,14 +80,15 @@ absl::Status CheckOthers(const std::vector<OtherTensor>& others) {
 }
 
 // A head that is the embedding once more is no tensor of its own.
-void DropTiedHead(TensorMap* map) {
+absl::Status DropTiedHead(TensorMap* map) {
   const auto head = map->find(kHeadName), wte = map->find(kEmbeddingName);
-  if (head == map->end() || wte == map->end()) return;
-  if (wte->second.shape == head->second.shape && wte->second.values == head->second.values)
-    map->erase(head);
+  if (head == map->end() || wte == map->end()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool tied, AreEqual(wte->second, head->second));
+  if (tied) map->erase(head);
+  return absl::OkStatus();
 }
 
-absl::StatusOr<const NamedTensor*> Matrix(const TensorMap& map, const std::string& name) {
+absl::StatusOr<const StoredTensor*> Matrix(const TensorMap& map, const std::string& name) {
   const auto found = map.find(name);
   if (found == map.end()) return Invalid(absl::StrCat("tensor ", name, " is missing"));
   const std::vector<int64_t>& shape = found->second.shape;
@@ -111,8 +112,8 @@ absl::StatusOr<int> HeadsOf(const std::map<std::string, std::string>& metadata, 
 
 absl::StatusOr<ModelShape> ShapeOf(const TensorMap& map,
                                    const std::map<std::string, std::string>& metadata) {
-  ASSIGN_OR_RETURN(const NamedTensor* wte, Matrix(map, kEmbeddingName));
-  ASSIGN_OR_RETURN(const NamedTensor* wpe, Matrix(map, "wpe.weight"));
+  ASSIGN_OR_RETURN(const StoredTensor* wte, Matrix(map, kEmbeddingName));
+  ASSIGN_OR_RETURN(const StoredTensor* wpe, Matrix(map, "wpe.weight"));
   ModelShape shape;
   shape.vocabulary = static_cast<int>(wte->shape[0]);
   shape.channels = static_cast<int>(wte->shape[1]);
@@ -144,28 +145,17 @@ absl::StatusOr<bool> IsOutIn(const std::map<std::string, std::string>& metadata,
   return first->second.shape[0] == 3 * first->second.shape[1];
 }
 
-void Transpose(NamedTensor* tensor) {
-  const int64_t rows = tensor->shape[0];
-  const int64_t columns = tensor->shape[1];
-  std::vector<float> transposed(tensor->values.size());
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < columns; ++c)
-      transposed[c * rows + r] = tensor->values[r * columns + c];
-  }
-  tensor->values = std::move(transposed);
-  std::swap(tensor->shape[0], tensor->shape[1]);
-}
-
 // Takes exactly the tensors of the model out of `map`.
-absl::StatusOr<std::vector<NamedTensor>> TakeAll(const ModelShape& shape, bool out_in,
-                                                 TensorMap map) {
-  std::vector<NamedTensor> tensors = Gpt2TensorShapes(shape);
-  for (NamedTensor& wanted : tensors) {
+absl::StatusOr<std::vector<StoredTensor>> TakeAll(const ModelShape& shape, bool out_in,
+                                                  TensorMap map) {
+  std::vector<StoredTensor> tensors;
+  for (const NamedTensor& wanted : Gpt2TensorShapes(shape)) {
     const auto found = map.find(wanted.name);
     if (found == map.end()) return Invalid(absl::StrCat("tensor ", wanted.name, " is missing"));
-    NamedTensor tensor = std::move(found->second);
+    StoredTensor tensor = std::move(found->second);
     map.erase(found);
-    if (out_in && IsLinear(tensor.name) && tensor.shape.size() == 2) Transpose(&tensor);
+    if (out_in && IsLinear(tensor.name) && tensor.shape.size() == 2)
+      tensor = Transposed(std::move(tensor));
     if (tensor.shape != wanted.shape) {
       return Invalid(absl::StrCat("tensor ", tensor.name, " has shape ", ShapeText(tensor.shape),
                                   ", but ", ShapeText(wanted.shape),
@@ -173,7 +163,7 @@ absl::StatusOr<std::vector<NamedTensor>> TakeAll(const ModelShape& shape, bool o
                                   out_in ? "(out, in)" : "(in, out)", "; metadata ", kLayoutKey,
                                   " says another layout: in_out or out_in)"));
     }
-    wanted = std::move(tensor);
+    tensors.push_back(std::move(tensor));
   }
   if (!map.empty())
     return Invalid(absl::StrCat("tensor ", map.begin()->first, " is not part of a GPT-2"));
@@ -182,11 +172,11 @@ absl::StatusOr<std::vector<NamedTensor>> TakeAll(const ModelShape& shape, bool o
 
 }  // namespace
 
-absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file) {
+absl::StatusOr<StoredGpt2> OpenGpt2Weights(StoredFile file) {
   RETURN_IF_ERROR(CheckOthers(file.others));
   ASSIGN_OR_RETURN(TensorMap map, ByCanonicalName(std::move(file.tensors)));
-  DropTiedHead(&map);
-  Gpt2Weights weights;
+  RETURN_IF_ERROR(DropTiedHead(&map));
+  StoredGpt2 weights;
   ASSIGN_OR_RETURN(weights.shape, ShapeOf(map, file.metadata));
   ASSIGN_OR_RETURN(const bool erf, IsSecondWord(file.metadata, kGeluKey, "tanh", "erf"));
   ASSIGN_OR_RETURN(const bool out_in, IsOutIn(file.metadata, map));
@@ -195,12 +185,25 @@ absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file) {
   return weights;
 }
 
+std::map<std::string, std::string> Gpt2Metadata(const ModelShape& shape, bool gelu_tanh) {
+  std::map<std::string, std::string> metadata = {{kGeluKey, gelu_tanh ? "tanh" : "erf"},
+                                                 {kLayoutKey, "in_out"}};
+  if (shape.heads > 0) metadata[kHeadsKey] = absl::StrCat(shape.heads);
+  return metadata;
+}
+
+absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file) {
+  auto stored = InMemory(std::move(file));
+  RETURN_IF_ERROR(Annotate(stored.status(), "read weights"));
+  ASSIGN_OR_RETURN(const StoredGpt2 weights, OpenGpt2Weights(*std::move(stored)));
+  Gpt2Weights read{.shape = weights.shape, .gelu_tanh = weights.gelu_tanh};
+  ASSIGN_OR_RETURN(read.tensors, ReadTensors(weights.tensors));
+  return read;
+}
+
 TensorFile WriteGpt2Weights(Gpt2Weights weights) {
-  TensorFile file{
-      .metadata = {{kGeluKey, weights.gelu_tanh ? "tanh" : "erf"}, {kLayoutKey, "in_out"}},
-      .tensors = std::move(weights.tensors)};
-  if (weights.shape.heads > 0) file.metadata[kHeadsKey] = absl::StrCat(weights.shape.heads);
-  return file;
+  return {.metadata = Gpt2Metadata(weights.shape, weights.gelu_tanh),
+          .tensors = std::move(weights.tensors)};
 }
 
 std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape) {
@@ -208,18 +211,6 @@ std::vector<NamedTensor> Gpt2TensorShapes(const ModelShape& shape) {
   for (ParameterSpec& spec : Gpt2Parameters(shape))
     tensors.push_back({std::move(spec.name), std::move(spec.full_shape), {}});
   return tensors;
-}
-
-std::vector<NamedTensor> SplitByPrefix(absl::string_view prefix,
-                                       std::vector<NamedTensor>* tensors) {
-  const auto stays = [prefix](const NamedTensor& tensor) {
-    return !absl::StartsWith(tensor.name, prefix);
-  };
-  const auto middle = std::stable_partition(tensors->begin(), tensors->end(), stays);
-  std::vector<NamedTensor> split(std::make_move_iterator(middle),
-                                 std::make_move_iterator(tensors->end()));
-  tensors->erase(middle, tensors->end());
-  return split;
 }
 
 absl::StatusOr<std::vector<std::string>> ReadSymbols(

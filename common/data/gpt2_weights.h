@@ -3,11 +3,14 @@
 // linears stored (in, out).
 #pragma once
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "common/data/named_tensor.h"
 #include "common/data/safetensors.h"
@@ -15,10 +18,10 @@
 
 namespace edgetp {
 
-struct Gpt2Weights {
+struct StoredGpt2 {
   ModelShape shape;  // heads: 0 where neither metadata nor channels tell them
   bool gelu_tanh = true;
-  std::vector<NamedTensor>
+  std::vector<StoredTensor>
       tensors;  // canonical: exactly those of Gpt2TensorShapes(shape), in its order
 };
 
@@ -29,10 +32,23 @@ struct Gpt2Weights {
 // is never square. Heads: metadata edgetp.heads, else C/64. GELU: metadata edgetp.gelu (erf, tanh),
 // else tanh. Biases: present or absent together. Other tensors, "optimizer.*" among them, are
 // errors: take those out first (SplitOptimizerState).
-// Errors: InvalidArgument naming the tensor or metadata key, and the rule.
+// Nothing but headers is read, but for an lm_head.weight and what it is compared with.
+// Errors: InvalidArgument naming the tensor or metadata key, and the rule; those of reading.
+absl::StatusOr<StoredGpt2> OpenGpt2Weights(StoredFile file);
+
+// What such a file says of a model, beside its tensors: heads, GELU, and that linears are (in, out).
+std::map<std::string, std::string> Gpt2Metadata(const ModelShape& shape, bool gelu_tanh);
+
+// The same of small models, all in memory.
+struct Gpt2Weights {
+  ModelShape shape;
+  bool gelu_tanh = true;
+  std::vector<NamedTensor> tensors;
+};
+// Errors: those of OpenGpt2Weights.
 absl::StatusOr<Gpt2Weights> ReadGpt2Weights(TensorFile file);
 
-// A file that ReadGpt2Weights reads back: (in, out) linears, heads and GELU in the metadata.
+// A file that ReadGpt2Weights reads back.
 TensorFile WriteGpt2Weights(Gpt2Weights weights);
 
 // Names and shapes of all tensors of such a model, in the order of the forward pass. Values are
@@ -53,11 +69,22 @@ inline constexpr char kOptimizerPrefix[] = "optimizer.";
 inline constexpr char kResidualPrefix[] = "optimizer.residual.";
 inline constexpr char kGuardPrefix[] = "optimizer.guard.";
 
-// Moves the tensors whose names begin so out of `tensors`.
-std::vector<NamedTensor> SplitByPrefix(absl::string_view prefix, std::vector<NamedTensor>* tensors);
+// Moves the tensors (NamedTensor, StoredTensor) whose names begin so out of `tensors`.
+template <typename Tensor>
+std::vector<Tensor> SplitByPrefix(absl::string_view prefix, std::vector<Tensor>* tensors) {
+  const auto stays = [prefix](const Tensor& tensor) {
+    return !absl::StartsWith(tensor.name, prefix);
+  };
+  const auto middle = std::stable_partition(tensors->begin(), tensors->end(), stays);
+  std::vector<Tensor> split(std::make_move_iterator(middle),
+                            std::make_move_iterator(tensors->end()));
+  tensors->erase(middle, tensors->end());
+  return split;
+}
 
 // The tensors "optimizer.*".
-inline std::vector<NamedTensor> SplitOptimizerState(std::vector<NamedTensor>* tensors) {
+template <typename Tensor>
+std::vector<Tensor> SplitOptimizerState(std::vector<Tensor>* tensors) {
   return SplitByPrefix(kOptimizerPrefix, tensors);
 }
 

@@ -1,8 +1,8 @@
 #include "common/data/safetensors.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
@@ -14,6 +14,7 @@
 #include "common/base/files.h"
 #include "common/base/status_macros.h"
 #include "common/data/bytes.h"
+#include "common/data/half_precision.h"
 
 namespace edgetp {
 namespace {
@@ -45,36 +46,18 @@ float FromFloat64(const char* in) {
   return static_cast<float>(value);
 }
 
-float FromBfloat16(const char* in) {
-  uint16_t bits;
-  std::memcpy(&bits, in, sizeof(bits));
-  return std::bit_cast<float>(uint32_t{bits} << 16);
-}
-
-// IEEE binary16: the exponent is rebiased by multiplication, which also gives subnormals their
-// value.
-float FromFloat16(const char* in) {
-  uint16_t bits;
-  std::memcpy(&bits, in, sizeof(bits));
-  const uint32_t sign = uint32_t{bits & 0x8000u} << 16;
-  const bool special = (bits & 0x7C00) == 0x7C00;  // infinity or NaN
-  const uint32_t shifted = uint32_t{bits & 0x7FFFu} << 13;
-  const uint32_t magnitude =
-      special ? (shifted | 0x7F800000u)
-              : std::bit_cast<uint32_t>(std::bit_cast<float>(shifted) * 0x1p112f);
-  return std::bit_cast<float>(magnitude | sign);
-}
-
-// All that the format has; without `decode` for what no weights are made of.
+// All that the format has; without `decode` for what no weights are made of, without `encode` for
+// what is not written, or as it lies in memory.
 struct Dtype {
   const char* name;
   size_t bytes;
   float (*decode)(const char* in) = nullptr;
+  uint16_t (*encode)(float value) = nullptr;
 };
 
 constexpr Dtype kDtypes[] = {{"F32", 4, &FromFloat32},
-                             {"F16", 2, &FromFloat16},
-                             {"BF16", 2, &FromBfloat16},
+                             {"F16", 2, &FromFloat16, &ToFloat16},
+                             {"BF16", 2, &FromBfloat16, &ToBfloat16},
                              {"F64", 8, &FromFloat64},
                              {"BOOL", 1},
                              {"U8", 1},
@@ -87,6 +70,26 @@ constexpr Dtype kDtypes[] = {{"F32", 4, &FromFloat32},
                              {"U32", 4},
                              {"I64", 8},
                              {"U64", 8}};
+
+const Dtype& DtypeOf(ElementType type) {
+  return kDtypes[type == ElementType::kFloat32 ? 0 : type == ElementType::kFloat16 ? 1 : 2];
+}
+
+// What is not float32 is decoded in so many values at once.
+constexpr size_t kDecodedAtOnce = 1 << 18;
+
+absl::string_view BytesOf(absl::Span<const float> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+}
+
+std::string Encode(absl::Span<const float> values, uint16_t (*encode)(float value)) {
+  std::string bytes(values.size() * sizeof(uint16_t), '\0');
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint16_t bits = encode(values[i]);
+    std::memcpy(bytes.data() + i * sizeof(bits), &bits, sizeof(bits));
+  }
+  return bytes;
+}
 
 // A tensor's row of the header.
 struct Entry {
@@ -181,21 +184,30 @@ absl::Status CheckCoverage(const std::vector<Entry>& entries, uint64_t data_byte
   return Corrupt(absl::StrCat(data_bytes - at, " bytes after the last tensor"));
 }
 
+// So many of its bytes, from the beginning.
+absl::StatusOr<std::string> StartOf(const ByteSource& source, uint64_t bytes) {
+  std::string start(std::min(source.size(), bytes), '\0');
+  RETURN_IF_ERROR(source.Read(0, absl::MakeSpan(start.data(), start.size())));
+  return start;
+}
+
 // The header as JSON; `data_begin` is where it ends.
-absl::StatusOr<Json> ReadHeader(const std::string& bytes, size_t* data_begin) {
+absl::StatusOr<Json> ReadHeader(const ByteSource& source, uint64_t* data_begin) {
   // Not by its size alone: text read as a size is a number beyond belief, which tells nobody
   // anything.
-  const std::string kind = LooksLike(bytes.substr(0, kKindBytes));
-  if (bytes.size() < kSizeBytes)
+  ASSIGN_OR_RETURN(const std::string start, StartOf(source, kKindBytes));
+  const std::string kind = LooksLike(start);
+  if (start.size() < kSizeBytes)
     return Corrupt(absl::StrCat("the file is shorter than the header's size", kind));
-  const auto size = ReadNumber<uint64_t>(bytes, 0);
+  const auto size = ReadNumber<uint64_t>(start, 0);
   if (size > kMaxHeaderBytes)
     return Corrupt(absl::StrCat("the file does not begin with the size of a header", kind));
-  if (size > bytes.size() - kSizeBytes) {
+  if (size > source.size() - kSizeBytes) {
     return Corrupt(absl::StrCat("a header of ", size, " bytes does not fit the file's ",
-                                bytes.size(), ": was it cut off?"));
+                                source.size(), ": was it cut off?"));
   }
   *data_begin = kSizeBytes + size;
+  ASSIGN_OR_RETURN(const std::string bytes, StartOf(source, *data_begin));
   bool repeated = false;
   std::set<std::string> names;
   const auto reject_repeats = [&](int depth, Json::parse_event_t event, Json& parsed) {
@@ -204,40 +216,51 @@ absl::StatusOr<Json> ReadHeader(const std::string& bytes, size_t* data_begin) {
     }
     return true;
   };
-  Json header =
-      Json::parse(bytes.begin() + kSizeBytes, bytes.begin() + static_cast<int64_t>(*data_begin),
-                  reject_repeats, /*allow_exceptions=*/false);
+  Json header = Json::parse(bytes.begin() + kSizeBytes, bytes.end(), reject_repeats,
+                            /*allow_exceptions=*/false);
   if (!header.is_object()) return Corrupt("the header is not a JSON object");
   if (repeated) return Corrupt("the header has a name twice");
   return header;
 }
 
-NamedTensor Decode(const Entry& entry, const char* data) {
-  NamedTensor tensor{entry.name, entry.shape, std::vector<float>(entry.elements)};
-  const char* in = data + entry.begin;
-  for (float& value : tensor.values) {
-    value = entry.dtype->decode(in);
-    in += entry.dtype->bytes;
-  }
-  return tensor;
+// Reads what lies in the file as float32 without a detour.
+absl::Status ReadFloats(const ByteSource& source, uint64_t offset, absl::Span<float> out) {
+  return source.Read(offset, absl::MakeSpan(reinterpret_cast<char*>(out.data()),
+                                            out.size() * sizeof(float)));
 }
 
-absl::Status CheckTensor(const NamedTensor& tensor) {
-  uint64_t elements = 1;
-  for (int64_t size : tensor.shape) elements *= static_cast<uint64_t>(size);
-  if (elements == tensor.values.size()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("write safetensors: tensor ", tensor.name, " has ",
-                                                 tensor.values.size(), " values for shape [",
-                                                 absl::StrJoin(tensor.shape, ", "), "]"));
+absl::Status ReadEncoded(const ByteSource& source, const Dtype& dtype, uint64_t offset,
+                         absl::Span<float> out) {
+  std::string bytes;
+  for (size_t at = 0; at < out.size(); at += kDecodedAtOnce) {
+    const size_t count = std::min(kDecodedAtOnce, out.size() - at);
+    bytes.resize(count * dtype.bytes);
+    RETURN_IF_ERROR(
+        source.Read(offset + at * dtype.bytes, absl::MakeSpan(bytes.data(), bytes.size())));
+    for (size_t i = 0; i < count; ++i)
+      out[at + i] = dtype.decode(bytes.data() + i * dtype.bytes);
+  }
+  return absl::OkStatus();
+}
+
+StoredTensor TensorAt(const std::shared_ptr<const ByteSource>& source, const Entry& entry,
+                      uint64_t data_begin) {
+  const uint64_t begin = data_begin + entry.begin;
+  const Dtype* const dtype = entry.dtype;
+  return {{entry.name, entry.shape}, [source, begin, dtype](int64_t first, absl::Span<float> out) {
+            const uint64_t offset = begin + static_cast<uint64_t>(first) * dtype->bytes;
+            if (dtype->decode == &FromFloat32) return ReadFloats(*source, offset, out);
+            return ReadEncoded(*source, *dtype, offset, out);
+          }};
 }
 
 }  // namespace
 
-absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes) {
-  size_t data_begin = 0;
-  ASSIGN_OR_RETURN(const Json header, ReadHeader(bytes, &data_begin));
-  const uint64_t data_bytes = bytes.size() - data_begin;
-  TensorFile file;
+absl::StatusOr<StoredFile> OpenSafetensors(std::shared_ptr<const ByteSource> source) {
+  uint64_t data_begin = 0;
+  ASSIGN_OR_RETURN(const Json header, ReadHeader(*source, &data_begin));
+  const uint64_t data_bytes = source->size() - data_begin;
+  StoredFile file;
   std::vector<Entry> entries;
   for (const auto& [name, row] : header.items()) {
     if (name == kMetadataKey) {
@@ -259,16 +282,73 @@ absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes) {
     if (entry.dtype->decode == nullptr) {
       file.others.push_back({entry.name, entry.dtype->name});
     } else {
-      file.tensors.push_back(Decode(entry, bytes.data() + data_begin));
+      file.tensors.push_back(TensorAt(source, entry, data_begin));
     }
   }
   return file;
 }
 
+absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes) {
+  ASSIGN_OR_RETURN(StoredFile stored, OpenSafetensors(BytesInMemory(bytes)));
+  TensorFile file{.metadata = std::move(stored.metadata), .others = std::move(stored.others)};
+  ASSIGN_OR_RETURN(file.tensors, ReadTensors(stored.tensors));
+  return file;
+}
+
+absl::StatusOr<StoredFile> InMemory(TensorFile file) {
+  StoredFile stored{.metadata = std::move(file.metadata), .others = std::move(file.others)};
+  ASSIGN_OR_RETURN(stored.tensors, InMemory(std::move(file.tensors)));
+  return stored;
+}
+
+absl::StatusOr<std::string> SafetensorsHeader(const std::map<std::string, std::string>& metadata,
+                                              const std::vector<TensorInfo>& tensors,
+                                              ElementType type) {
+  const Dtype& dtype = DtypeOf(type);
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header[kMetadataKey] = metadata;
+  std::set<std::string> names = {kMetadataKey};
+  uint64_t at = 0;
+  for (const TensorInfo& tensor : tensors) {
+    if (!names.insert(tensor.name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("write safetensors: tensor ", tensor.name, " is there twice"));
+    }
+    const uint64_t end = at + static_cast<uint64_t>(tensor.elements()) * dtype.bytes;
+    header[tensor.name] = {
+        {"dtype", dtype.name}, {"shape", tensor.shape}, {"data_offsets", {at, end}}};
+    at = end;
+  }
+  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  text.append((kSizeBytes - text.size() % kSizeBytes) % kSizeBytes, ' ');  // aligns the data
+  std::string bytes;
+  AppendNumber<uint64_t>(text.size(), &bytes);
+  bytes += text;
+  return bytes;
+}
+
+absl::StatusOr<ByteStream> StreamSafetensors(const StoredFile& file, ElementType type) {
+  const std::vector<TensorInfo> infos(file.tensors.begin(), file.tensors.end());
+  ASSIGN_OR_RETURN(const std::string header, SafetensorsHeader(file.metadata, infos, type));
+  const Dtype& dtype = DtypeOf(type);
+  ByteStream stream{.size = header.size()};
+  for (const TensorInfo& info : infos)
+    stream.size += static_cast<uint64_t>(info.elements()) * dtype.bytes;
+  stream.send = [header, tensors = file.tensors, encode = dtype.encode](const ByteSink& sink) {
+    RETURN_IF_ERROR(sink(header));
+    const ValueSink encoded = [&](absl::Span<const float> values) {
+      return encode == nullptr ? sink(BytesOf(values)) : sink(Encode(values, encode));
+    };
+    for (const StoredTensor& tensor : tensors) RETURN_IF_ERROR(SendValues(tensor, encoded));
+    return absl::OkStatus();
+  };
+  return stream;
+}
+
 absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
     const std::string& bytes) {
-  size_t data_begin = 0;
-  ASSIGN_OR_RETURN(const Json header, ReadHeader(bytes, &data_begin));
+  uint64_t data_begin = 0;
+  ASSIGN_OR_RETURN(const Json header, ReadHeader(*BytesInMemory(bytes), &data_begin));
   if (!header.contains(kMetadataKey)) return std::map<std::string, std::string>();
   return ReadMetadata(header[kMetadataKey]);
 }
@@ -280,39 +360,11 @@ absl::StatusOr<std::string> ReadSafetensorsHeader(const std::string& path) {
   return ReadFileStart(path, kSizeBytes + header);
 }
 
-absl::StatusOr<std::string> SafetensorsHeader(const std::map<std::string, std::string>& metadata,
-                                              const std::vector<NamedTensor>& tensors) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header[kMetadataKey] = metadata;
-  uint64_t at = 0;
-  for (const NamedTensor& tensor : tensors) {
-    RETURN_IF_ERROR(CheckTensor(tensor));
-    if (header.contains(tensor.name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("write safetensors: tensor ", tensor.name, " is there twice"));
-    }
-    const uint64_t end = at + tensor.values.size() * sizeof(float);
-    header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {at, end}}};
-    at = end;
-  }
-  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  text.append((kSizeBytes - text.size() % kSizeBytes) % kSizeBytes, ' ');  // aligns the data
-  std::string bytes;
-  AppendNumber<uint64_t>(text.size(), &bytes);
-  bytes += text;
-  return bytes;
-}
-
 absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {
-  ASSIGN_OR_RETURN(std::string bytes, SafetensorsHeader(file.metadata, file.tensors));
-  size_t size = bytes.size();
-  for (const NamedTensor& tensor : file.tensors) size += tensor.values.size() * sizeof(float);
-  bytes.reserve(size);
-  for (const NamedTensor& tensor : file.tensors) {
-    bytes.append(reinterpret_cast<const char*>(tensor.values.data()),
-                 tensor.values.size() * sizeof(float));
-  }
-  return bytes;
+  const auto stored = InMemory(file);
+  RETURN_IF_ERROR(Annotate(stored.status(), "write safetensors"));
+  ASSIGN_OR_RETURN(const ByteStream stream, StreamSafetensors(*stored));
+  return Collect(stream);
 }
 
 absl::StatusOr<TensorFile> LoadSafetensors(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -20,7 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr uint64_t kMaxWeightsBytes = uint64_t{64} << 30;
+// Of a model with a hundred thousand tensors.
+constexpr uint64_t kMaxIndexBytes = 64 << 20;
 
 absl::Status Invalid(const std::string& path, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("read weights ", path, ": ", what));
@@ -58,37 +60,60 @@ absl::StatusOr<std::set<std::string>> ShardsOf(const std::string& path, const st
   return shards;
 }
 
-void Append(TensorFile part, TensorFile* whole) {
+absl::StatusOr<StoredFile> OpenFile(const std::string& path,
+                                    std::shared_ptr<const ByteSource> source) {
+  auto file = OpenSafetensors(std::move(source));
+  RETURN_IF_ERROR(Annotate(file.status(), path));
+  return file;
+}
+
+void Append(StoredFile part, StoredFile* whole) {
   whole->metadata.merge(part.metadata);
   std::move(part.tensors.begin(), part.tensors.end(), std::back_inserter(whole->tensors));
   std::move(part.others.begin(), part.others.end(), std::back_inserter(whole->others));
 }
 
-absl::StatusOr<std::string> ReadShards(const std::string& path, const std::string& index) {
+// One file, which is made as it is sent.
+absl::StatusOr<WeightsFile> OpenShards(const std::string& path, const std::string& index) {
   ASSIGN_OR_RETURN(const std::set<std::string> shards, ShardsOf(path, index));
-  TensorFile whole;
+  StoredFile whole;
   for (const std::string& name : shards) {
-    auto shard = LoadSafetensors((fs::path(path).parent_path() / name).string());
-    RETURN_IF_ERROR(Annotate(shard.status(), absl::StrCat("read weights ", path)));
-    Append(*std::move(shard), &whole);
+    const std::string shard = (fs::path(path).parent_path() / name).string();
+    auto source = OpenFileBytes(shard);
+    RETURN_IF_ERROR(Annotate(source.status(), absl::StrCat("read weights ", path)));
+    auto part = OpenFile(shard, *std::move(source));
+    RETURN_IF_ERROR(Annotate(part.status(), absl::StrCat("read weights ", path)));
+    Append(*std::move(part), &whole);
   }
   const std::map<std::string, std::string> metadata = whole.metadata;
-  auto weights = ReadGpt2Weights(std::move(whole));
+  auto weights = OpenGpt2Weights(std::move(whole));
   RETURN_IF_ERROR(Annotate(weights.status(), path));
-  TensorFile file = WriteGpt2Weights(*std::move(weights));
-  file.metadata.insert(metadata.begin(), metadata.end());
-  return SerializeSafetensors(file);
+  WeightsFile file;
+  file.content.metadata = Gpt2Metadata(weights->shape, weights->gelu_tanh);
+  file.content.metadata.insert(metadata.begin(), metadata.end());
+  file.content.tensors = std::move(weights->tensors);
+  ASSIGN_OR_RETURN(file.bytes, StreamSafetensors(file.content));
+  return file;
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadWeightsFile(const std::string& path) {
-  // What is no file of weights is told before all of it has been read.
+absl::StatusOr<WeightsFile> OpenWeightsFile(const std::string& path) {
+  // What is no file of weights is told by what it looks like.
   ASSIGN_OR_RETURN(const std::string start, ReadFileStart(path, kKindBytes));
   RETURN_IF_ERROR(CheckKind(path, start));
-  ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(path, kMaxWeightsBytes));
-  if (RecogniseFile(start).description == kJson) return ReadShards(path, bytes);
-  return bytes;
+  if (RecogniseFile(start).description == kJson) {
+    ASSIGN_OR_RETURN(const std::string index, ReadWholeFile(path, kMaxIndexBytes));
+    return OpenShards(path, index);
+  }
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ByteSource> source, OpenFileBytes(path));
+  WeightsFile file{.bytes = StreamOf(source)};
+  auto content = OpenSafetensors(source);
+  if (!content.ok())
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", std::string(content.status().message())));
+  file.content = *std::move(content);
+  return file;
 }
 
 }  // namespace edgetp

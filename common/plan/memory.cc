@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/byte_source.h"
+
 namespace edgetp {
 namespace {
 
@@ -15,12 +17,11 @@ constexpr double kMiB = 1 << 20;
 // Messages in flight, and what BLAS and LibTorch set aside once they compute.
 constexpr double kBufferBytes = 36 * kMiB;
 constexpr double kProcessBytes = kProgramBytes + kBufferBytes;
-// Weights and two moments, each a copy of the whole model in float32.
-constexpr double kCheckpointSets = 3;
-// A file that is read: its bytes, and its tensors.
-constexpr double kLoadCopies = 2;
-// A tensor that is being gathered, beside those that are.
-constexpr double kGatherCopies = 1;
+// Of full tensors, pieces pass by (kPieceBytes). Who gathers has one as it comes, and one in the order
+// of the file; who sends its part, one; who loads, one as it comes, and its part of it.
+constexpr double kGatheredPieces = 2;
+constexpr double kSentPieces = 1;
+constexpr double kLoadedPieces = 2;
 // A backward pass needs beside what is kept: a block's gradients, as they come and as they go.
 constexpr double kBlocksInWork = 2;
 // Of a CUDA context with its kernels; of the driver and its libraries in host memory. The latter
@@ -32,10 +33,12 @@ constexpr double kDriverBytes = 512 * kMiB;
 // 3 %.
 constexpr double kAcceleratorGaps = 0.2;
 
-// Of what local steps have beside it, the momentum is saved.
-double CheckpointBytes(const MemorySizes& sizes) {
-  return kCheckpointSets * sizes.whole_model_bytes + sizes.outer_bytes / 2 +
-         kGatherCopies * sizes.largest_tensor_bytes + sizes.all_residual_bytes;
+double PieceBytes(const MemorySizes& sizes) {
+  return std::min(static_cast<double>(kPieceBytes), sizes.largest_tensor_bytes);
+}
+
+double SavingBytes(const MemorySizes& sizes, bool gathers) {
+  return (gathers ? kGatheredPieces : kSentPieces) * PieceBytes(sizes);
 }
 
 MemoryUse Kept(const MemorySizes& sizes) {
@@ -52,24 +55,17 @@ MemoryUse TrainingMemory(const MemorySizes& sizes, bool gathers) {
   use.activations_bytes = sizes.activations_bytes;
   use.process_bytes = kProcessBytes;
   const double steps = kBlocksInWork * sizes.layer_bytes + sizes.logits_bytes + sizes.late_bytes;
-  // Who gathers has the whole, the others what they send.
-  const double checkpoint = gathers ? CheckpointBytes(sizes) : sizes.largest_slice_bytes;
-  use.workspace_bytes = std::max(steps, checkpoint - sizes.activations_bytes);
+  use.workspace_bytes = std::max(steps, SavingBytes(sizes, gathers) - sizes.activations_bytes);
   return use;
 }
 
-double LoadingBytes(const MemorySizes& sizes, bool optimizer_state) {
-  const double sets = optimizer_state ? kCheckpointSets : 1;
-  const double residuals = optimizer_state ? sizes.all_residual_bytes : 0;
-  return kLoadCopies * (sets * sizes.whole_model_bytes + residuals);
-}
+double LoadingBytes(const MemorySizes& sizes) { return kLoadedPieces * PieceBytes(sizes); }
 
-MemoryUse InferenceMemory(const MemorySizes& sizes, bool loads) {
-  MemoryUse use = Kept(sizes);  // a trainer has gradients and moments, whatever it is used for
-  use.process_bytes = kProcessBytes;
+MemoryUse InferenceMemory(const MemorySizes& sizes) {
+  MemoryUse use{.parameters_bytes = sizes.parameters_bytes, .process_bytes = kProcessBytes};
   use.activations_bytes = sizes.cache_bytes;
   const double steps = sizes.layer_bytes + 2 * sizes.logits_bytes;
-  use.workspace_bytes = std::max(steps, loads ? LoadingBytes(sizes, false) : 0);
+  use.workspace_bytes = std::max(steps, LoadingBytes(sizes));
   return use;
 }
 
@@ -82,7 +78,7 @@ AcceleratedMemory AcceleratedTrainingMemory(const MemorySizes& sizes, bool gathe
       sizes.logits_bytes + sizes.late_bytes + kAcceleratorGaps * computed;
   memory.accelerator.process_bytes = kContextBytes;
   memory.host.optimizer_bytes = sizes.residual_bytes;
-  memory.host.workspace_bytes = gathers ? CheckpointBytes(sizes) : sizes.largest_tensor_bytes;
+  memory.host.workspace_bytes = SavingBytes(sizes, gathers);
   memory.host.process_bytes = kProcessBytes + kDriverBytes;
   return memory;
 }

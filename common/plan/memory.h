@@ -47,12 +47,13 @@ struct MemorySizes {
 // A rank that trains. `gathers`: it puts checkpoints together (rank 0).
 MemoryUse TrainingMemory(const MemorySizes& sizes, bool gathers);
 
-// What a rank that loads a file needs beyond what it keeps, while it has no activations. With
-// `optimizer_state`, the file is a checkpoint.
-double LoadingBytes(const MemorySizes& sizes, bool optimizer_state);
+// What a rank needs beyond what it keeps, while it fills its shard from a file or from the seed. It
+// has no activations then.
+double LoadingBytes(const MemorySizes& sizes);
 
-// A rank that evaluates or samples; with `loads`, from a file. Its cache counts as activations.
-MemoryUse InferenceMemory(const MemorySizes& sizes, bool loads);
+// A rank that evaluates or samples: it has neither gradients nor moments. Its cache counts as
+// activations.
+MemoryUse InferenceMemory(const MemorySizes& sizes);
 
 // The two sides of a rank that computes on an accelerator.
 struct AcceleratedMemory {

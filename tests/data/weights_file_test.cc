@@ -30,7 +30,7 @@ class WeightsFileTest : public ::testing::Test {
     return Path(name);
   }
   std::string ErrorOf(const std::string& path) const {
-    const absl::Status status = ReadWeightsFile(path).status();
+    const absl::Status status = OpenWeightsFile(path).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
     return std::string(status.message());
   }
@@ -52,9 +52,12 @@ TensorFile Example() {
   return file;
 }
 
-TEST_F(WeightsFileTest, AFileIsReturnedAsItIs) {
+TEST_F(WeightsFileTest, AFileIsSentAsItIs) {
   const std::string bytes = SerializeSafetensors(Example()).value();
-  EXPECT_EQ(ReadWeightsFile(Write("w.safetensors", bytes)).value(), bytes);
+  const auto file = OpenWeightsFile(Write("w.safetensors", bytes));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(Collect(file->bytes).value(), bytes);
+  EXPECT_EQ(Collect(file->bytes).value(), bytes) << "as often as needed";
 }
 
 TEST_F(WeightsFileTest, ShardsOfAnIndexBecomeOneFile) {
@@ -66,9 +69,11 @@ TEST_F(WeightsFileTest, ShardsOfAnIndexBecomeOneFile) {
   const std::string index = Write(
       "model.safetensors.index.json",
       R"({"metadata": {}, "weight_map": {"wte.weight": "1.safetensors", "ln_f.weight": "2.safetensors"}})");
-  const auto bytes = ReadWeightsFile(index);
-  ASSERT_TRUE(bytes.ok()) << bytes.status();
-  const TensorFile whole = ParseSafetensors(*bytes).value();
+  const auto file = OpenWeightsFile(index);
+  ASSERT_TRUE(file.ok()) << file.status();
+  const std::string bytes = Collect(file->bytes).value();
+  EXPECT_EQ(bytes.size(), file->bytes.size);
+  const TensorFile whole = ParseSafetensors(bytes).value();
   ASSERT_EQ(whole.tensors.size(), Example().tensors.size());
   for (size_t i = 0; i < whole.tensors.size(); ++i)
     EXPECT_EQ(whole.tensors[i].values, Example().tensors[i].values) << whole.tensors[i].name;
@@ -83,7 +88,7 @@ TEST_F(WeightsFileTest, AnIndexNamesFilesOfItsFolderThatAreThere) {
   EXPECT_THAT(ErrorOf(index("{\"wte.weight\": 3}")), HasSubstr("in the index's folder"));
   EXPECT_THAT(ErrorOf(index("{}")), HasSubstr("names no file"));
   EXPECT_THAT(ErrorOf(Write("x.json", "{\"a\": 1}")), HasSubstr("JSON with a weight_map"));
-  EXPECT_EQ(ReadWeightsFile(index("{\"wte.weight\": \"gone.safetensors\"}")).status().code(),
+  EXPECT_EQ(OpenWeightsFile(index("{\"wte.weight\": \"gone.safetensors\"}")).status().code(),
             absl::StatusCode::kNotFound);
 }
 

@@ -46,6 +46,7 @@ NOT_RUN = {
     "perf": "needs a kernel that allows it",
     "nvidia-smi": "needs a GPU",
     "pkill": "ends processes that another line starts",
+    "python3": "needs packages of Python",
     "curl": "asks a server that another line starts",
 }
 

@@ -361,6 +361,10 @@ class Block:
             self._make_run(value_of(words, "--run"))
         return without(words, "--windows") + ["--windows=1"]
 
+    def _short_export(self, words: list[str]) -> list[str]:
+        self._make_run(value_of(words, "--run"))
+        return without(words, "--step")
+
     def _short_calibrate(self, words: list[str]) -> list[str]:
         out = value_of(words, "--out")
         if out:

@@ -16,17 +16,18 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string file(sizeof(header_bytes), '\0');
   std::memcpy(file.data(), &header_bytes, sizeof(header_bytes));
   file += header + std::string(data_bytes, '\0');
-  const auto checkpoint = ParseCheckpoint(file);
+  const auto checkpoint = OpenCheckpoint(BytesInMemory(file));
   if (!checkpoint.ok()) {
     ExpectGoodError(checkpoint.status());
     return 0;
   }
   FUZZ_EXPECT(checkpoint->step >= 0);
   // What was read is a model, and can be written and read again.
-  auto tensors = checkpoint->weights;
-  const auto written = SerializeSafetensors({.metadata = {}, .tensors = tensors});
+  const auto tensors = ReadTensors(checkpoint->weights);
+  FUZZ_EXPECT(tensors.ok());
+  const auto written = SerializeSafetensors({.metadata = {}, .tensors = *tensors});
   FUZZ_EXPECT(written.ok());
   const auto again = ParseSafetensors(*written);
-  FUZZ_EXPECT(again.ok() && again->tensors.size() == tensors.size());
+  FUZZ_EXPECT(again.ok() && again->tensors.size() == tensors->size());
   return 0;
 }

@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "tests/data/tensor_collector.h"
 #include "worker/model/device.h"
 
 namespace edgetp::test {
@@ -91,10 +93,20 @@ TrainerGroup::TrainerGroup(const TrainerOptions& options, int world_size)
 }
 
 void TrainerGroup::Load(const std::vector<NamedTensor>& weights) {
-  for (const auto& trainer : trainers_) {
-    const absl::Status status = trainer->LoadWeights(weights);
+  for (int rank = 0; rank < threads_.world_size(); ++rank) {
+    const absl::Status status = LoadWeights(rank, weights);
     ASSERT_TRUE(status.ok()) << status;
   }
+}
+
+absl::Status TrainerGroup::LoadWeights(int rank, const std::vector<NamedTensor>& weights) {
+  ASSIGN_OR_RETURN(const std::vector<StoredTensor> stored, InMemory(weights));
+  return trainers_[rank]->LoadWeights(stored);
+}
+
+absl::Status TrainerGroup::LoadOptimizerState(int rank, const std::vector<NamedTensor>& moments) {
+  ASSIGN_OR_RETURN(const std::vector<StoredTensor> stored, InMemory(moments));
+  return trainers_[rank]->LoadOptimizerState(stored);
 }
 
 StepResult TrainerGroup::TrainStep(int step, const std::vector<TokenBatch>& micro_batches,
@@ -135,15 +147,19 @@ std::vector<float> TrainerGroup::NextTokenLogits(const std::vector<int64_t>& tok
 }
 
 std::vector<NamedTensor> TrainerGroup::Export(bool optimizer_state) {
-  std::vector<absl::StatusOr<std::vector<NamedTensor>>> exported(trainers_.size());
-  threads_.Run(
-      [&](int rank) { exported[rank] = trainers_[rank]->ExportWeights(optimizer_state, nullptr); });
+  std::vector<absl::Status> exported(trainers_.size());
+  std::vector<TensorCollector> collectors;
+  for (const auto& trainer : trainers_)
+    collectors.emplace_back(trainer->ExportedTensors(optimizer_state));
+  threads_.Run([&](int rank) {
+    exported[rank] = trainers_[rank]->ExportWeights(optimizer_state, collectors[rank].Sink());
+  });
   for (size_t rank = 0; rank < exported.size(); ++rank) {
-    EXPECT_TRUE(exported[rank].ok()) << exported[rank].status();
+    EXPECT_TRUE(exported[rank].ok()) << exported[rank];
     if (!exported[rank].ok()) return {};
-    EXPECT_EQ(exported[rank]->empty(), rank != 0);
+    EXPECT_EQ(collectors[rank].values() == 0, rank != 0);
   }
-  return *exported[0];
+  return collectors[0].Take();
 }
 
 int ExpectEachFailureEndsTheStep(const TrainerOptions& options, int needed) {

@@ -34,6 +34,9 @@ class TrainerGroup {
 
   ThreadGroup& threads() { return threads_; }
   Trainer& trainer(int rank) { return *trainers_[rank]; }
+  // The same of one rank.
+  absl::Status LoadWeights(int rank, const std::vector<NamedTensor>& weights);
+  absl::Status LoadOptimizerState(int rank, const std::vector<NamedTensor>& moments);
 
   // Each of these runs on all ranks and demands success, and the same losses everywhere.
   void Load(const std::vector<NamedTensor>& weights);

@@ -228,7 +228,7 @@ TEST(DataTrainingTest, ACheckpointFitsEveryOtherWayToTrain) {
     (named.name.rfind("optimizer.", 0) == 0 ? moments : weights).push_back(named);
   shared.Load(weights);
   for (int rank = 0; rank < 2; ++rank)
-    EXPECT_EQ(shared.trainer(rank).LoadOptimizerState(moments), absl::OkStatus());
+    EXPECT_EQ(shared.LoadOptimizerState(rank, moments), absl::OkStatus());
   // The next step of both, on the same sequences.
   const StepResult want = data.TrainStep(3, 1e-2);
   EXPECT_NEAR(shared.TrainStep(3, WholesOf(options.shape, 3, 2), 1e-2).loss, want.loss, 1e-5);
@@ -331,7 +331,7 @@ TEST(LocalTrainingTest, ACheckpointKeepsTheOuterMomentum) {
   EXPECT_EQ(outer, static_cast<int>(weights.size()));
   ReplicaGroup resumed(options, 1);
   resumed.trainers().Load(weights);
-  EXPECT_EQ(resumed.trainers().trainer(0).LoadOptimizerState(state), absl::OkStatus());
+  EXPECT_EQ(resumed.trainers().LoadOptimizerState(0, state), absl::OkStatus());
   for (int step = 4; step < 8; ++step) {
     EXPECT_EQ(resumed.TrainStep(step, 1e-2, step % 2 == 1).loss,
               whole.TrainStep(step, 1e-2, step % 2 == 1).loss);
@@ -340,12 +340,12 @@ TEST(LocalTrainingTest, ACheckpointKeepsTheOuterMomentum) {
   TrainerOptions data = options;
   data.replicas.exchange = Replicas::kGradients;
   ReplicaGroup other(data, 1);
-  EXPECT_EQ(other.trainers().trainer(0).LoadOptimizerState(state), absl::OkStatus());
+  EXPECT_EQ(other.trainers().LoadOptimizerState(0, state), absl::OkStatus());
   std::vector<NamedTensor> moments;
   for (const NamedTensor& named : other.trainers().Export(/*optimizer_state=*/true)) {
     if (named.name.rfind("optimizer.", 0) == 0) moments.push_back(named);
   }
-  EXPECT_EQ(resumed.trainers().trainer(0).LoadOptimizerState(moments), absl::OkStatus());
+  EXPECT_EQ(resumed.trainers().LoadOptimizerState(0, moments), absl::OkStatus());
 }
 
 TEST(LocalTrainingTest, AFailedExchangeKeepsItsStatus) {

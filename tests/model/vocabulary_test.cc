@@ -69,7 +69,7 @@ TEST(VocabularyTest, ACheckpointGoesOnAtAnotherWorldSizeSharedOrNot) {
   for (TrainerGroup* group : {&two, &one}) {
     group->Load(weights);
     for (int rank = 0; rank < group->threads().world_size(); ++rank)
-      EXPECT_TRUE(group->trainer(rank).LoadOptimizerState(moments).ok());
+      EXPECT_TRUE(group->LoadOptimizerState(rank, moments).ok());
   }
   for (int step = 3; step < 6; ++step) {
     const std::vector<TokenBatch> batch = {TinyBatch(options.shape, step)};

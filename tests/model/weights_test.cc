@@ -98,22 +98,56 @@ TEST(WeightsTest, OnlyTheSlicesOfShardedTensorsTravel) {
   }
 }
 
-TEST(WeightsTest, AnExportTellsHowFarItIs) {
-  const TrainerOptions options = TinyOptions("t", 1);
-  TrainerGroup group(options, 1);
-  std::vector<double> done;
-  double total = 0;
-  const ByteProgress progress = [&](double bytes, double of) {
-    done.push_back(bytes);
-    total = of;
-  };
-  const auto weights = group.trainer(0).ExportWeights(/*optimizer_state=*/false, progress);
-  ASSERT_TRUE(weights.ok()) << weights.status();
-  double bytes = 0;
-  for (const NamedTensor& tensor : *weights) bytes += 4.0 * tensor.values.size();
-  EXPECT_EQ(done.size(), weights->size());
-  EXPECT_EQ(done.back(), bytes);
-  EXPECT_EQ(total, bytes);
+TEST(WeightsTest, AnExportSendsWhatItHasTold) {
+  const TrainerOptions options = TinyOptions("tg", 2);
+  TrainerGroup group(options, 2);
+  for (const bool optimizer_state : {false, true}) {
+    int64_t elements = 0;
+    for (const TensorInfo& tensor : group.trainer(0).ExportedTensors(optimizer_state))
+      elements += tensor.elements();
+    int64_t sent = 0;
+    const ValueSink count = [&](absl::Span<const float> values) {
+      sent += static_cast<int64_t>(values.size());
+      return absl::OkStatus();
+    };
+    group.threads().Run([&](int rank) {
+      EXPECT_EQ(group.trainer(rank).ExportWeights(optimizer_state, count), absl::OkStatus());
+    });
+    EXPECT_EQ(sent, elements);
+  }
+}
+
+// The others have no way to know: they send their parts, and the group goes on.
+TEST(WeightsTest, ASinkThatFailsEndsNoGathering) {
+  const TrainerOptions options = TinyOptions("t", 2);
+  TrainerGroup group(options, 2);
+  const absl::Status full = absl::ResourceExhaustedError("the disk is full");
+  int asked = 0;
+  std::vector<absl::Status> status(2);
+  group.threads().Run([&](int rank) {
+    status[rank] = group.trainer(rank).ExportWeights(true, [&](absl::Span<const float>) {
+      return ++asked < 3 ? absl::OkStatus() : full;
+    });
+  });
+  EXPECT_EQ(status[0], full);
+  EXPECT_EQ(status[1], absl::OkStatus());
+  EXPECT_EQ(asked, 3) << "nothing is sent after the first error";
+  group.TrainStep(0, {TinyBatch(options.shape, 0)}, 1e-3);
+}
+
+TEST(WeightsTest, WhoEvaluatesHasNoMomentsAndGivesTheSameLoss) {
+  TrainerOptions options = TinyOptions("ts", 2);
+  const auto weights = StrongWeights(options.shape);
+  TrainerGroup trains(options, 2);
+  trains.Load(weights);
+  options.trains = options.initialises = false;
+  TrainerGroup evaluates(options, 2);
+  evaluates.Load(weights);
+  const TokenBatch batch = TinyBatch(options.shape, 0);
+  EXPECT_EQ(evaluates.Evaluate(batch), trains.Evaluate(batch));
+  EXPECT_EQ(evaluates.trainer(0).TrainStep(0, {batch}, 1e-3).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(evaluates.LoadOptimizerState(0, {}).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(WeightsTest, TrainingContinuesAtAnotherWorldSizeFromWeightsAndMoments) {
@@ -129,7 +163,7 @@ TEST(WeightsTest, TrainingContinuesAtAnotherWorldSizeFromWeightsAndMoments) {
   TrainerGroup two(options, 2);
   two.Load(weights);
   for (int rank = 0; rank < 2; ++rank)
-    EXPECT_TRUE(two.trainer(rank).LoadOptimizerState(moments).ok());
+    EXPECT_TRUE(two.LoadOptimizerState(rank, moments).ok());
   for (int step = 3; step < 6; ++step) {
     const std::vector<TokenBatch> batch = {TinyBatch(options.shape, step)};
     EXPECT_NEAR(two.TrainStep(step, batch, 1e-2).loss, four.TrainStep(step, batch, 1e-2).loss,
@@ -150,7 +184,7 @@ TEST(WeightsTest, ARunRestoredAtItsOwnWorldSizeContinuesToTheLastBit) {
   TrainerGroup second(options, 2);
   second.Load(weights);
   for (int rank = 0; rank < 2; ++rank)
-    EXPECT_TRUE(second.trainer(rank).LoadOptimizerState(moments).ok());
+    EXPECT_TRUE(second.LoadOptimizerState(rank, moments).ok());
   for (int step = 3; step < 6; ++step) {
     const std::vector<TokenBatch> batch = {TinyBatch(options.shape, step)};
     EXPECT_EQ(second.TrainStep(step, batch, 1e-2).loss, first.TrainStep(step, batch, 1e-2).loss);
@@ -187,7 +221,7 @@ TEST(WeightsTest, AWrongSetOfTensorsIsRejectedByNameAndChangesNothing) {
   TrainerGroup group(options, 1);
   const auto before = group.Export();
   auto rejected = [&](const std::vector<NamedTensor>& tensors) {
-    const absl::Status status = group.trainer(0).LoadWeights(tensors);
+    const absl::Status status = group.LoadWeights(0, tensors);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     ExpectSame(group.Export(), before);
     return std::string(status.message());
@@ -240,7 +274,7 @@ TEST(ReplicaCheckTest, ADifferenceOfOneBitIsFoundByName) {
     if (tensor.name == "h.1.ln_2.weight")
       tensor.values[5] = std::nextafter(tensor.values[5], 10.0f);
   }
-  ASSERT_TRUE(group.trainer(2).LoadWeights(weights).ok());
+  ASSERT_TRUE(group.LoadWeights(2, weights).ok());
   for (const absl::Status& status : CheckAll(group, 40)) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
     EXPECT_THAT(std::string(status.message()), HasSubstr("h.1.ln_2.weight"));

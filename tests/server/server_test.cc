@@ -248,6 +248,79 @@ TEST_F(ServerTest, BlobsTravelInChunksAndComeBackEqual) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(ServerTest, ABlobIsReadInRanges) {
+  const absl::Time deadline = MonotonicNow() + absl::Seconds(20);
+  std::string bytes(3 * kBlobChunkBytes + 17, 'x');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31 / 7);
+  const auto id = PutBlob(blobs_.get(), bytes, deadline);
+  ASSERT_TRUE(id.ok()) << id.status();
+  const auto opened = OpenBlob(blobs_.get(), *id);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const ByteSource& blob = **opened;
+  ASSERT_EQ(blob.size(), bytes.size());
+  for (const auto& [offset, length] : {std::pair<size_t, size_t>{0, 1},
+                                       {5, kBlobChunkBytes},
+                                       {kBlobChunkBytes - 1, 2},
+                                       {17, bytes.size() - 17},
+                                       {bytes.size() - 1, 1},
+                                       {bytes.size(), 0}}) {
+    std::string part(length, '\0');
+    ASSERT_EQ(blob.Read(offset, absl::MakeSpan(part.data(), part.size())), absl::OkStatus());
+    EXPECT_TRUE(part == bytes.substr(offset, length)) << offset << " " << length;
+  }
+  std::string part(18, '\0');
+  EXPECT_EQ(blob.Read(bytes.size() - 17, absl::MakeSpan(part.data(), part.size())).code(),
+            absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(OpenBlob(blobs_.get(), BlobIdOf("unknown")).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+// An offset and a length whose sum is a small number again.
+TEST_F(ServerTest, ARangeThatWrapsAroundIsRefused) {
+  const auto id = PutBlob(blobs_.get(), "hello", MonotonicNow() + absl::Seconds(20));
+  ASSERT_TRUE(id.ok()) << id.status();
+  for (const auto& [offset, length] :
+       {std::pair<uint64_t, uint64_t>{4, ~uint64_t{0}}, {~uint64_t{0}, 3}, {6, 0}}) {
+    grpc::ClientContext context;
+    v1::GetBlobRequest request;
+    request.set_id(*id);
+    request.set_offset(offset);
+    request.set_length(length);
+    const auto reader = blobs_->Get(&context, request);
+    v1::BlobChunk chunk;
+    EXPECT_FALSE(reader->Read(&chunk));
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  }
+}
+
+TEST_F(ServerTest, ACheckpointIsSentAsItIsMadeAndItsDigestLast) {
+  FakeWorker first(server_->address());
+  FakeWorker second(server_->address());
+  StartRun(&first, &second);
+  {
+    BlobUpload cut_off(blobs_.get(), "checkpoint:a/1", 6);
+    EXPECT_TRUE(cut_off.Write("abc"));
+  }
+  EXPECT_EQ(OpenBlob(blobs_.get(), "run:a").status().code(), absl::StatusCode::kNotFound);
+  BlobUpload shorter(blobs_.get(), "checkpoint:a/1", 6);
+  EXPECT_TRUE(shorter.Write("abc"));
+  EXPECT_EQ(shorter.Finish().status().code(), absl::StatusCode::kDataLoss);
+  BlobUpload upload(blobs_.get(), "checkpoint:a/1", 6);
+  EXPECT_TRUE(upload.Write("abc"));
+  EXPECT_TRUE(upload.Write("def"));
+  const auto id = upload.Finish();
+  ASSERT_TRUE(id.ok()) << id.status();
+  const auto opened = OpenBlob(blobs_.get(), "run:a");
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  // Another one is newer now; what is open stays what it was.
+  ASSERT_TRUE(PutBlobAs(blobs_.get(), "checkpoint:a/2", {"uvwxyz"}).ok());
+  std::string bytes(6, '\0');
+  ASSERT_EQ((*opened)->Read(0, absl::MakeSpan(bytes.data(), bytes.size())), absl::OkStatus());
+  EXPECT_EQ(bytes, "abcdef");
+  EXPECT_EQ(*GetBlob(blobs_.get(), "checkpoint:a/1"), "abcdef");
+  EXPECT_EQ(*GetBlob(blobs_.get(), "run:a"), "uvwxyz");
+}
+
 TEST_F(ServerTest, ACheckpointIsTakenFromTheRunningRunOnly) {
   const absl::Time deadline = MonotonicNow() + absl::Seconds(20);
   EXPECT_EQ(PutBlobAs(blobs_.get(), "checkpoint:a/1", {"w"}, deadline).status().code(),

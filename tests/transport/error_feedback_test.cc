@@ -91,7 +91,8 @@ std::vector<float> SumAfter(int first_step, int steps, int world_size, bool feed
   std::vector<float> result;
   LocalCluster cluster(world_size);
   ExpectAllOk(cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
-    absl::Status status = group.feedback().Restore(before, group.rank(), world_size);
+    absl::Status status =
+        group.feedback().Restore(InMemory(before).value(), group.rank(), world_size);
     std::vector<float> data;
     for (int step = first_step; step < first_step + steps; ++step) {
       group.BeginStep(step, {{kForward, kCount, group.WireOf(kForward.traffic)},
@@ -102,11 +103,12 @@ std::vector<float> SumAfter(int first_step, int steps, int world_size, bool feed
       if (status.ok()) status = group.AllReduce(kGradient, absl::MakeSpan(data));
       if (status.ok()) status = group.EndStep();
     }
-    absl::StatusOr<std::vector<NamedTensor>> tensors = group.feedback().Gather(&group);
-    if (!status.ok() || !tensors.ok()) return status.ok() ? tensors.status() : status;
-    EXPECT_EQ(tensors->empty(), group.rank() != 0);
+    test::TensorCollector collector(group.feedback().Tensors(world_size));
+    status.Update(group.feedback().Gather(&group, collector.Sink()));
+    if (!status.ok()) return status;
+    EXPECT_EQ(collector.values() == 0, group.rank() != 0);
     if (group.rank() != 0) return status;
-    *kept = *std::move(tensors);
+    *kept = collector.Take();
     result = data;
     return status;
   }));

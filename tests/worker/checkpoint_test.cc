@@ -38,18 +38,19 @@ TEST(CheckpointTest, WhatErrorFeedbackHasKeptIsNoMoment) {
   const size_t weights = tensors.size();
   tensors.push_back({"optimizer.exp_avg.wte.weight", {1}, {7}});
   tensors.push_back({"optimizer.residual.3", {2, 1}, {8, 9}});
-  const auto file = MakeCheckpoint(config, {}, /*step=*/4, tensors);
-  ASSERT_TRUE(file.ok()) << file.status();
-  std::string bytes;
-  for (const absl::string_view piece : file->Pieces()) bytes.append(piece.data(), piece.size());
-  const auto checkpoint = ParseCheckpoint(bytes);
+  const std::vector<StoredTensor> stored = InMemory(tensors).value();
+  auto bytes = CheckpointHeader(config, {}, /*step=*/4, {stored.begin(), stored.end()});
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  for (const NamedTensor& tensor : tensors)
+    bytes->append(reinterpret_cast<const char*>(tensor.values.data()), 4 * tensor.values.size());
+  const auto checkpoint = OpenCheckpoint(BytesInMemory(*bytes));
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(checkpoint->step, 4);
   EXPECT_EQ(checkpoint->weights.size(), weights);
   ASSERT_EQ(checkpoint->optimizer_state.size(), 1u);
-  EXPECT_EQ(checkpoint->optimizer_state[0].values, std::vector<float>{7});
+  EXPECT_EQ(ReadTensor(checkpoint->optimizer_state[0])->values, std::vector<float>{7});
   ASSERT_EQ(checkpoint->residuals.size(), 1u);
-  EXPECT_EQ(checkpoint->residuals[0].values, (std::vector<float>{8, 9}));
+  EXPECT_EQ(ReadTensor(checkpoint->residuals[0])->values, (std::vector<float>{8, 9}));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "common/config/convert.h"
 #include "common/config/defaults.h"
 #include "common/config/override.h"
+#include "tests/data/tensor_collector.h"
 #include "tests/transport/local_cluster.h"
 #include "worker/job/train_loop.h"
 #include "worker/job/trainer_options.h"
@@ -17,6 +18,23 @@ namespace {
 
 using testing::ElementsAre;
 
+// Collects the tensors of one checkpoint.
+class KeepingWriter final : public CheckpointWriter {
+ public:
+  KeepingWriter(const std::vector<TensorInfo>& tensors, std::vector<NamedTensor>* kept)
+      : collector_(tensors), sink_(collector_.Sink()), kept_(kept) {}
+  absl::Status Write(absl::Span<const float> values) override { return sink_(values); }
+  absl::Status Finish() override {
+    *kept_ = collector_.Take();
+    return absl::OkStatus();
+  }
+
+ private:
+  test::TensorCollector collector_;
+  const ValueSink sink_;
+  std::vector<NamedTensor>* const kept_;
+};
+
 // What a rank reported and saved.
 class KeptResults final : public TrainingSink {
  public:
@@ -25,10 +43,10 @@ class KeptResults final : public TrainingSink {
   void Step(const StepStats&, v1::StepReport report) override {
     reports.push_back(std::move(report));
   }
-  absl::Status SaveCheckpoint(int step, std::vector<NamedTensor> tensors) override {
+  absl::StatusOr<std::unique_ptr<CheckpointWriter>> BeginCheckpoint(
+      int step, const std::vector<TensorInfo>& tensors) override {
     saved.push_back(step);
-    checkpoint = std::move(tensors);
-    return absl::OkStatus();
+    return std::make_unique<KeepingWriter>(tensors, &checkpoint);
   }
 
   std::vector<v1::StepReport> reports;

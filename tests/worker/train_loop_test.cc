@@ -61,21 +61,22 @@ class FakeTrainer final : public Trainer {
     RETURN_IF_ERROR(diary_->Enter(absl::StrCat("check ", step + 1)));
     return Reduce(kControlTag, 10);
   }
-  absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool, const ByteProgress&) override {
+  std::vector<TensorInfo> ExportedTensors(bool) const override { return {{"w", {1}}}; }
+  absl::Status ExportWeights(bool, const ValueSink& sink) override {
     RETURN_IF_ERROR(diary_->Enter("export"));
     std::vector<float> data(options_.world_size);
     const std::vector<int64_t> counts(options_.world_size, 1);
     if (options_.world_size > 1)
       RETURN_IF_ERROR(group_->Gather(kControlTag, counts, absl::MakeSpan(data)));
-    return std::vector<NamedTensor>{{"w", {1}, {0}}};
+    return group_->rank() == 0 ? sink({0.0f}) : absl::OkStatus();
   }
   absl::StatusOr<std::vector<float>> NextTokenLogits(absl::Span<const int64_t>) override {
     return absl::UnimplementedError("");
   }
-  absl::Status LoadWeights(const std::vector<NamedTensor>&) override {
+  absl::Status LoadWeights(const std::vector<StoredTensor>&) override {
     return absl::UnimplementedError("");
   }
-  absl::Status LoadOptimizerState(const std::vector<NamedTensor>&) override {
+  absl::Status LoadOptimizerState(const std::vector<StoredTensor>&) override {
     return absl::UnimplementedError("");
   }
   absl::StatusOr<std::vector<NamedTensor>> LocalGradients() override {
@@ -99,6 +100,34 @@ class FakeTrainer final : public Trainer {
   Diary* const diary_;
 };
 
+// Notes down that a checkpoint is complete, and what is in it.
+class FakeWriter final : public CheckpointWriter {
+ public:
+  FakeWriter(int step, const std::vector<TensorInfo>& tensors, std::vector<NamedTensor>* saved,
+             Diary* diary)
+      : step_(step), tensors_(tensors), saved_(saved), diary_(diary) {}
+  absl::Status Write(absl::Span<const float> values) override {
+    values_.insert(values_.end(), values.begin(), values.end());
+    return absl::OkStatus();
+  }
+  absl::Status Finish() override {
+    saved_->clear();
+    auto at = values_.begin();
+    for (const TensorInfo& tensor : tensors_) {
+      saved_->push_back({tensor.name, tensor.shape, {at, at + tensor.elements()}});
+      at += tensor.elements();
+    }
+    return diary_->Enter(absl::StrCat("save ", step_));
+  }
+
+ private:
+  const int step_;
+  const std::vector<TensorInfo> tensors_;
+  std::vector<NamedTensor>* const saved_;
+  Diary* const diary_;
+  std::vector<float> values_;
+};
+
 class FakeSink final : public TrainingSink {
  public:
   explicit FakeSink(Diary* diary) : diary_(diary) {}
@@ -112,9 +141,9 @@ class FakeSink final : public TrainingSink {
         absl::StrCat("report ", report.step(), report.has_val_loss() ? " val" : ""));
     reports.push_back(std::move(report));
   }
-  absl::Status SaveCheckpoint(int step, std::vector<NamedTensor> tensors) override {
-    saved = std::move(tensors);
-    return diary_->Enter(absl::StrCat("save ", step));
+  absl::StatusOr<std::unique_ptr<CheckpointWriter>> BeginCheckpoint(
+      int step, const std::vector<TensorInfo>& tensors) override {
+    return std::make_unique<FakeWriter>(step, tensors, &saved, diary_);
   }
 
   std::vector<v1::StepReport> reports;

@@ -260,6 +260,9 @@ absl::Status CollectiveGroup::Gather(const CollectiveTag& tag, absl::Span<const 
   }
   Execution execution = NextExecution(Emulates());
   execution.name = "gather";
+  // Rank 0 hands on what it gets before it asks for more, and that may take long.
+  if (rank() != 0)
+    execution.deadline = std::max(execution.deadline, MonotonicNow() + options_.patience);
   return RunBetweenSteps(tag, schedule, execution, data);
 }
 

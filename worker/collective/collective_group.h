@@ -58,7 +58,7 @@ struct CollectiveGroupOptions {
   bool feedback_activations = false;    // error feedback of both directions, in training steps
   bool feedback_grad_sync = false;
   absl::Duration deadline = absl::Seconds(30);  // of one collective that is emulated
-  absl::Duration patience = absl::Hours(1);     // at a barrier, for rank 0: it may be saving
+  absl::Duration patience = absl::Hours(1);     // for rank 0, at a barrier or while it gathers: it may be saving
   bool emulate_all = true;                      // false: training steps alone
   // False: what is started is exchanged at once, by the calling thread. For runs in which nobody
   // waits for the network: there is nothing to hide, and compute is measured by itself.
@@ -96,7 +96,7 @@ class CollectiveGroup final : public Communicator {
   void BeginStaging() override;
   void EndStaging() override;
 
-  // Outside of steps alone.
+  // Outside of steps alone. Ranks but the first wait for it as at a barrier.
   // Errors: those of ScheduleExecutor::Run.
   absl::Status Gather(const CollectiveTag& tag, absl::Span<const int64_t> counts,
                       absl::Span<float> data) override;

@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "common/data/named_tensor.h"
+#include "common/data/stored_tensor.h"
 #include "worker/model/communicator.h"
 
 namespace edgetp {
@@ -28,16 +28,19 @@ class ErrorFeedback {
   // layer, too.
   absl::Span<float> Begin(size_t site, absl::Span<float> data);
 
-  // For a checkpoint: brings what all ranks have lost to rank 0, a tensor for each site
-  // ("optimizer.residual.SITE", ranks x elements); the others get none. All ranks call, between
-  // steps.
-  // Errors: those of Communicator::Gather.
-  absl::StatusOr<std::vector<NamedTensor>> Gather(Communicator* communicator) const;
+  // For a checkpoint: a tensor for each site ("optimizer.residual.SITE", ranks x elements).
+  std::vector<TensorInfo> Tensors(int world_size) const;
+
+  // Brings what all ranks have lost to rank 0, where `sink` gets the values of those tensors, in
+  // order and in pieces; elsewhere it is not called. All ranks call, between steps.
+  // Errors: those of Communicator::Gather; else the first one of `sink`, and all ranks go on to the
+  // end all the same.
+  absl::Status Gather(Communicator* communicator, const ValueSink& sink) const;
 
   // Goes on from what Gather gave. By as many ranks as then, each takes its own. Otherwise rank 0
   // takes all: what they owe together stays the same. What fits no message of the run is dropped.
-  // Errors: InvalidArgument naming a tensor that is none of Gather's.
-  absl::Status Restore(const std::vector<NamedTensor>& tensors, int rank, int world_size);
+  // Errors: InvalidArgument naming a tensor that is none of Gather's; those of reading.
+  absl::Status Restore(const std::vector<StoredTensor>& tensors, int rank, int world_size);
 
  private:
   using Residuals = std::map<size_t, std::vector<float>>;

@@ -15,32 +15,22 @@ constexpr char kStep[] = "edgetp.step";
 
 }  // namespace
 
-std::vector<absl::string_view> CheckpointFile::Pieces() const {
-  std::vector<absl::string_view> pieces = {header_};
-  for (const NamedTensor& tensor : *tensors_) {
-    pieces.emplace_back(reinterpret_cast<const char*>(tensor.values.data()),
-                        tensor.values.size() * sizeof(float));
-  }
-  return pieces;
-}
-
-absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
-                                              const std::vector<std::string>& symbols, int step,
-                                              const std::vector<NamedTensor>& tensors) {
-  Gpt2Weights model;  // without its tensors: they stay where they are
-  model.shape.heads = config.model().heads();
-  model.gelu_tanh = config.model().gelu() != v1::GELU_ERF;
-  TensorFile file = WriteGpt2Weights(std::move(model));
+absl::StatusOr<std::string> CheckpointHeader(const v1::RunConfig& config,
+                                             const std::vector<std::string>& symbols, int step,
+                                             const std::vector<TensorInfo>& tensors) {
+  ModelShape shape;
+  shape.heads = config.model().heads();
+  TensorFile file;
+  file.metadata = Gpt2Metadata(shape, config.model().gelu() != v1::GELU_ERF);
   file.metadata[kStep] = absl::StrCat(step);
   file.metadata["edgetp.run"] = config.name();
   file.metadata["edgetp.pattern"] = config.pattern();
   WriteSymbols(symbols, &file);
-  ASSIGN_OR_RETURN(std::string header, SafetensorsHeader(file.metadata, tensors));
-  return CheckpointFile(std::move(header), &tensors);
+  return SafetensorsHeader(file.metadata, tensors);
 }
 
-absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes) {
-  ASSIGN_OR_RETURN(TensorFile file, ParseSafetensors(bytes));
+absl::StatusOr<Checkpoint> OpenCheckpoint(std::shared_ptr<const ByteSource> source) {
+  ASSIGN_OR_RETURN(StoredFile file, OpenSafetensors(std::move(source)));
   Checkpoint checkpoint;
   if (const auto step = file.metadata.find(kStep);
       step != file.metadata.end() &&
@@ -52,7 +42,7 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes) {
   checkpoint.optimizer_state = SplitOptimizerState(&file.tensors);
   checkpoint.residuals = SplitByPrefix(kResidualPrefix, &checkpoint.optimizer_state);
   checkpoint.guard = SplitByPrefix(kGuardPrefix, &checkpoint.optimizer_state);
-  ASSIGN_OR_RETURN(Gpt2Weights weights, ReadGpt2Weights(std::move(file)));
+  ASSIGN_OR_RETURN(StoredGpt2 weights, OpenGpt2Weights(std::move(file)));
   checkpoint.weights = std::move(weights.tensors);
   return checkpoint;
 }

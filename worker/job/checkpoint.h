@@ -1,16 +1,16 @@
 // A checkpoint: full weights, optimizer state and error feedback's in one safetensors file, with what is needed to go
-// on and to sample. Metadata: edgetp.step, edgetp.run, edgetp.pattern, edgetp.heads, edgetp.gelu,
+// on and to sample. It is read and written in pieces: nobody holds it. Metadata: edgetp.step, edgetp.run, edgetp.pattern, edgetp.heads, edgetp.gelu,
 // edgetp.vocabulary (a JSON array of symbols).
 #pragma once
 
+#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-#include "common/data/named_tensor.h"
+#include "common/base/byte_source.h"
+#include "common/data/stored_tensor.h"
 #include "edgetp/v1/config.pb.h"
 
 namespace edgetp {
@@ -18,36 +18,22 @@ namespace edgetp {
 struct Checkpoint {
   int step = 0;                              // updates made; 0 for weights from elsewhere
   std::vector<std::string> symbols;          // of the vocabulary; empty if unknown
-  std::vector<NamedTensor> weights;          // canonical GPT-2 names and layout
-  std::vector<NamedTensor> optimizer_state;  // moments; empty for weights from elsewhere
-  std::vector<NamedTensor> residuals;        // what error feedback has kept
-  std::vector<NamedTensor> guard;            // and the guard of norms
+  std::vector<StoredTensor> weights;          // canonical GPT-2 names and layout
+  std::vector<StoredTensor> optimizer_state;  // moments; empty for weights from elsewhere
+  std::vector<StoredTensor> residuals;        // what error feedback has kept
+  std::vector<StoredTensor> guard;            // and the guard of norms
 };
 
-// A file that is never in memory as a whole, beside the tensors that it is made of.
-class CheckpointFile {
- public:
-  CheckpointFile(std::string header, const std::vector<NamedTensor>* tensors)
-      : header_(std::move(header)), tensors_(tensors) {}
-  // One after the other they are the file. They lie in this object and in the tensors.
-  std::vector<absl::string_view> Pieces() const;
-
- private:
-  std::string header_;
-  const std::vector<NamedTensor>* tensors_;
-};
-
-// `tensors` as Trainer::ExportWeights, ErrorFeedback::Gather and NormGuard::State give them; they must outlive the
-// file.
+// What the file begins with; the values of `tensors` follow, in their order.
 // Errors: those of SafetensorsHeader.
-absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
-                                              const std::vector<std::string>& symbols, int step,
-                                              const std::vector<NamedTensor>& tensors);
+absl::StatusOr<std::string> CheckpointHeader(const v1::RunConfig& config,
+                                             const std::vector<std::string>& symbols, int step,
+                                             const std::vector<TensorInfo>& tensors);
 
-// A checkpoint, or any weights that ReadGpt2Weights accepts.
-// Errors: those of ParseSafetensors and ReadGpt2Weights; DataLoss naming a metadata key that cannot
+// A checkpoint, or any weights that OpenGpt2Weights accepts. Its values are read when they are needed.
+// Errors: those of OpenSafetensors and OpenGpt2Weights; DataLoss naming a metadata key that cannot
 // be read.
-absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes);
+absl::StatusOr<Checkpoint> OpenCheckpoint(std::shared_ptr<const ByteSource> source);
 
 // A token must mean what it meant when the weights were trained. Either may be unknown (empty).
 // Errors: InvalidArgument if both are known and differ.

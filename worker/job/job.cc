@@ -224,8 +224,10 @@ absl::Status Job::Connect(absl::Time deadline) {
 }
 
 absl::Status Job::BuildModel() {
-  ASSIGN_OR_RETURN(const TrainerOptions options,
+  ASSIGN_OR_RETURN(TrainerOptions options,
                    ToTrainerOptions(config_, context_.environment->device));
+  options.trains = assign_.spec().has_train();
+  options.initialises = assign_.spec().weights_blob().empty();
   ASSIGN_OR_RETURN(trainer_, Trainer::Create(options, group_.get()));
   return absl::OkStatus();
 }
@@ -233,15 +235,15 @@ absl::Status Job::BuildModel() {
 absl::Status Job::LoadWeights() {
   const v1::JobSpec& spec = assign_.spec();
   if (spec.weights_blob().empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), spec.weights_blob()));
-  ASSIGN_OR_RETURN(const Checkpoint checkpoint, ParseCheckpoint(bytes));
+  ASSIGN_OR_RETURN(auto bytes, OpenBlob(blobs_.get(), spec.weights_blob()));
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint, OpenCheckpoint(std::move(bytes)));
   symbols_ = checkpoint.symbols;
   // Clients number texts as the weights do.
   if (corpus_.has_value()) RETURN_IF_ERROR(CheckSameSymbols(corpus_->symbols(), symbols_));
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
   if (!spec.has_train() || !spec.train().resume()) return absl::OkStatus();
   first_step_ = checkpoint.step;
-  guard_ = checkpoint.guard;
+  ASSIGN_OR_RETURN(guard_, ReadTensors(checkpoint.guard));
   RETURN_IF_ERROR(
       group_->feedback().Restore(checkpoint.residuals, group_->rank(), group_->world_size()));
   return trainer_->LoadOptimizerState(checkpoint.optimizer_state);

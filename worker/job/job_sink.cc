@@ -15,6 +15,47 @@ namespace {
 // Often enough for a line that moves.
 constexpr absl::Duration kProgressInterval = absl::Milliseconds(200);
 
+// Sends a checkpoint to the server as it is gathered.
+class CheckpointUpload final : public CheckpointWriter {
+ public:
+  CheckpointUpload(v1::Blobs::Stub* blobs, const std::string& id, uint64_t size,
+                   const ProgressCallback& progress)
+      : upload_(blobs, id, size), size_(size), progress_(progress) {}
+
+  absl::Status Write(absl::Span<const float> values) override {
+    return WriteBytes(
+        {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)});
+  }
+
+  absl::Status WriteBytes(absl::string_view bytes) {
+    if (!upload_.Write(bytes)) {
+      RETURN_IF_ERROR(upload_.Finish().status());
+      return absl::InternalError("the server has answered before it had all of the checkpoint");
+    }
+    sent_ += bytes.size();
+    Tell();
+    return absl::OkStatus();
+  }
+
+  absl::Status Finish() override { return upload_.Finish().status(); }
+
+  void Tell() const {
+    if (!progress_) return;
+    v1::JobProgress progress;
+    progress.set_activity("saving checkpoint");
+    progress.set_done(static_cast<double>(sent_));
+    progress.set_total(static_cast<double>(size_));
+    progress.set_unit("bytes");
+    progress_(std::move(progress));
+  }
+
+ private:
+  BlobUpload upload_;
+  const uint64_t size_;
+  const ProgressCallback& progress_;
+  uint64_t sent_ = 0;
+};
+
 }  // namespace
 
 bool ProgressFilter::Passes(absl::Time now, const v1::JobProgress& progress) {
@@ -72,25 +113,18 @@ void JobSink::Step(const StepStats& stats, v1::StepReport report) {
   link_->Send(std::move(message));
 }
 
-absl::Status JobSink::SaveCheckpoint(int step, std::vector<NamedTensor> tensors) {
-  ASSIGN_OR_RETURN(const CheckpointFile file,
-                   MakeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
-  const std::vector<absl::string_view> pieces = file.Pieces();
-  int64_t total = 0;
-  for (const absl::string_view piece : pieces) total += static_cast<int64_t>(piece.size());
-  const auto sent = [this, total](int64_t done) {
-    if (!progress_) return;
-    v1::JobProgress progress;
-    progress.set_activity("saving checkpoint");
-    progress.set_done(static_cast<double>(done));
-    progress.set_total(static_cast<double>(total));
-    progress.set_unit("bytes");
-    progress_(std::move(progress));
-  };
-  sent(0);
-  return PutBlobAs(blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), pieces,
-                   MonotonicNow() + kLongestTransfer, sent)
-      .status();
+absl::StatusOr<std::unique_ptr<CheckpointWriter>> JobSink::BeginCheckpoint(
+    int step, const std::vector<TensorInfo>& tensors) {
+  ASSIGN_OR_RETURN(const std::string header, CheckpointHeader(assign_.spec().config(),
+                                                              corpus_.symbols(), step, tensors));
+  uint64_t size = header.size();
+  for (const TensorInfo& tensor : tensors)
+    size += static_cast<uint64_t>(tensor.elements()) * sizeof(float);
+  auto upload = std::make_unique<CheckpointUpload>(
+      blobs_, absl::StrCat("checkpoint:", assign_.job(), "/", step), size, progress_);
+  upload->Tell();
+  RETURN_IF_ERROR(upload->WriteBytes(header));
+  return upload;
 }
 
 }  // namespace edgetp

@@ -2,6 +2,7 @@
 // progress to the server.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -53,7 +54,8 @@ class JobSink final : public TrainingSink {
   double Seconds() const override;
   void EndStep(v1::StepReport* report) override;
   void Step(const StepStats& stats, v1::StepReport report) override;
-  absl::Status SaveCheckpoint(int step, std::vector<NamedTensor> tensors) override;
+  absl::StatusOr<std::unique_ptr<CheckpointWriter>> BeginCheckpoint(
+      int step, const std::vector<TensorInfo>& tensors) override;
 
  private:
   const v1::Assign& assign_;

@@ -139,17 +139,15 @@ MemorySizes WithCache(MemorySizes sizes, const v1::JobSpec& spec) {
 // Of one rank, at its peak.
 AcceleratedMemory UseOf(const v1::JobSpec& spec, const MemorySizes& sizes, int rank,
                         bool accelerated) {
-  const bool loads = !spec.weights_blob().empty();
   AcceleratedMemory use;
   if (!spec.has_train()) {
-    use.host = use.accelerator = InferenceMemory(WithCache(sizes, spec), loads);
+    use.host = use.accelerator = InferenceMemory(WithCache(sizes, spec));
     if (accelerated) use.host = HostSideOf(use.accelerator);
     return use;
   }
   use = AcceleratedTrainingMemory(sizes, rank == 0);
   if (!accelerated) use.host = TrainingMemory(sizes, rank == 0);
-  if (!loads) return use;
-  const double loading = LoadingBytes(sizes, spec.train().resume()) - use.host.activations_bytes;
+  const double loading = LoadingBytes(sizes) - use.host.activations_bytes;
   use.host.workspace_bytes = std::max(use.host.workspace_bytes, loading);
   return use;
 }

@@ -3,7 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cmath>
-#include <iterator>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -204,51 +204,60 @@ class TrainLoop {
     return absl::OkStatus();
   }
 
-  // Of a checkpoint, on rank 0.
-  absl::StatusOr<std::vector<NamedTensor>> CollectTensors() {
-    ASSIGN_OR_RETURN(
-        std::vector<NamedTensor> tensors,
-        parts_.trainer->ExportWeights(/*optimizer_state=*/true, Bytes("collecting weights")));
-    ASSIGN_OR_RETURN(std::vector<NamedTensor> residuals,
-                     parts_.group->feedback().Gather(parts_.group));
-    std::move(residuals.begin(), residuals.end(), std::back_inserter(tensors));
-    std::vector<NamedTensor> norms = guard_.State();
-    if (reports()) std::move(norms.begin(), norms.end(), std::back_inserter(tensors));
+  // Of a checkpoint, in the order in which GatherTensors sends them.
+  std::vector<TensorInfo> CheckpointTensors() const {
+    std::vector<TensorInfo> tensors = parts_.trainer->ExportedTensors(/*optimizer_state=*/true);
+    const std::vector<TensorInfo> residuals =
+        parts_.group->feedback().Tensors(parts_.group->world_size());
+    tensors.insert(tensors.end(), residuals.begin(), residuals.end());
+    for (const NamedTensor& norms : guard_.State()) tensors.push_back({norms.name, norms.shape});
     return tensors;
+  }
+
+  absl::Status GatherTensors(const ValueSink& sink) {
+    RETURN_IF_ERROR(parts_.trainer->ExportWeights(/*optimizer_state=*/true, sink));
+    RETURN_IF_ERROR(parts_.group->feedback().Gather(parts_.group, sink));
+    if (!reports()) return absl::OkStatus();
+    for (const NamedTensor& norms : guard_.State()) RETURN_IF_ERROR(sink(norms.values));
+    return absl::OkStatus();
+  }
+
+  // What rank 0 cannot save does not keep it from gathering: the others send their parts all the same.
+  absl::Status GatherAndWrite(int done, absl::Status* saved) {
+    std::unique_ptr<CheckpointWriter> writer;
+    if (reports()) {
+      auto begun = parts_.sink->BeginCheckpoint(done, CheckpointTensors());
+      *saved = begun.status();
+      if (begun.ok()) writer = *std::move(begun);
+    }
+    RETURN_IF_ERROR(GatherTensors([&](absl::Span<const float> values) {
+      if (saved->ok()) *saved = writer->Write(values);
+      return absl::OkStatus();
+    }));
+    if (writer != nullptr && saved->ok()) *saved = writer->Finish();
+    return absl::OkStatus();
   }
 
   // What cannot be saved ends no run: the one before it is still there, and the next may succeed.
   absl::Status SaveAfter(int done) {
     const bool last = done == train_.steps();
-    auto tensors = CollectTensors();
+    absl::Status saved;
+    const absl::Status gathered = GatherAndWrite(done, &saved);
     RETURN_IF_ERROR(parts_.control->aborted());
-    if (!tensors.ok()) {
-      outcome_.checkpoint = AnnotateBlame(tensors.status(), "save checkpoint");
+    if (!gathered.ok()) {
+      outcome_.checkpoint = AnnotateBlame(gathered, "save checkpoint");
       if (!last) return outcome_.checkpoint;
-      parts_.group->Abort(tensors.status());  // the others would wait in vain for this rank's part
+      parts_.group->Abort(gathered);  // the others would wait in vain for this rank's part
       return absl::OkStatus();
     }
     if (reports()) {
-      outcome_.checkpoint =
-          Annotate(parts_.sink->SaveCheckpoint(done, *std::move(tensors)), "save checkpoint");
-      if (!outcome_.checkpoint.ok())
+      outcome_.checkpoint = Annotate(saved, "save checkpoint");
+      if (!saved.ok())
         spdlog::error("step {}: {}", done, std::string(outcome_.checkpoint.message()));
     }
     const absl::Status met = parts_.group->Barrier();
     RETURN_IF_ERROR(parts_.control->aborted());
     return last ? absl::OkStatus() : met;  // after the last step nobody needs the others any more
-  }
-
-  ByteProgress Bytes(const char* activity) const {
-    if (!parts_.progress) return nullptr;
-    return [this, activity](double done, double total) {
-      v1::JobProgress progress;
-      progress.set_activity(activity);
-      progress.set_done(done);
-      progress.set_total(total);
-      progress.set_unit("bytes");
-      parts_.progress(std::move(progress));
-    };
   }
 
   const TrainLoopParts& parts_;

@@ -4,16 +4,29 @@
 // at once, and has none of its time.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/data/stored_tensor.h"
 #include "edgetp/v1/cluster.pb.h"
 #include "worker/collective/collective_stats.h"
 #include "worker/job/evaluation.h"
 
 namespace edgetp {
+
+// A checkpoint on its way to where it is kept. One that is not finished is none.
+class CheckpointWriter {
+ public:
+  virtual ~CheckpointWriter() = default;
+  // The next values of its tensors. Blocks until: they are on their way.
+  virtual absl::Status Write(absl::Span<const float> values) = 0;
+  // Blocks until: it is stored. Call once, last.
+  virtual absl::Status Finish() = 0;
+};
 
 // Where a training loop's results go. Called by the loop's thread.
 class TrainingSink {
@@ -26,8 +39,10 @@ class TrainingSink {
   virtual void EndStep(v1::StepReport* report) = 0;
   // After every step and its evaluation.
   virtual void Step(const StepStats& stats, v1::StepReport report) = 0;
-  // Full tensors after `step` updates, optimizer state included; on rank 0 alone.
-  virtual absl::Status SaveCheckpoint(int step, std::vector<NamedTensor> tensors) = 0;
+  // Of full tensors after `step` updates, optimizer state included, whose values follow in this
+  // order; on rank 0 alone.
+  virtual absl::StatusOr<std::unique_ptr<CheckpointWriter>> BeginCheckpoint(
+      int step, const std::vector<TensorInfo>& tensors) = 0;
 };
 
 // Everything a loop works on; all of it outlives the loop.

@@ -70,28 +70,32 @@ Placement PlaceInBackwardOrder(const std::vector<ParameterSpec>& owned) {
 }  // namespace
 
 ParameterStore::ParameterStore(const std::vector<ParameterSpec>& specs, const Shard& shard,
-                               const torch::Device& device, Replicas replicas) {
+                               const torch::Device& device, Replicas replicas, bool trains) {
   std::vector<ParameterSpec> owned;
   std::copy_if(specs.begin(), specs.end(), std::back_inserter(owned),
                [](const ParameterSpec& spec) { return spec.owned; });
   const Placement place =
       replicas == Replicas::kNone ? PlaceByKind(owned, shard) : PlaceInBackwardOrder(owned);
   ranges_ = place.ranges;
-  std::vector<torch::Tensor*> flats = {&values_, &gradients_, &exp_avg_, &exp_avg_sq_};
-  if (replicas == Replicas::kWeights) flats.insert(flats.end(), {&common_, &outer_momentum_});
+  std::vector<torch::Tensor*> flats = {&values_};
+  if (trains) flats.insert(flats.end(), {&gradients_, &exp_avg_, &exp_avg_sq_});
+  if (trains && replicas == Replicas::kWeights)
+    flats.insert(flats.end(), {&common_, &outer_momentum_});
   for (torch::Tensor* flat : flats) {
     *flat = torch::zeros({place.total}, torch::TensorOptions().dtype(torch::kFloat).device(device));
   }
   for (size_t i = 0; i < owned.size(); ++i) {
     const std::vector<int64_t> sizes = LocalShape(owned[i], shard);
     auto view = [&](const torch::Tensor& flat) {
+      if (!flat.defined()) return torch::Tensor();
       return flat.narrow(0, place.offsets[i], Product(sizes)).view(sizes);
     };
     Parameter parameter{owned[i], view(values_).detach(), view(gradients_), view(exp_avg_),
-                        view(exp_avg_sq_)};
-    if (outer_momentum_.defined()) parameter.outer_momentum = view(outer_momentum_);
-    parameter.value.set_requires_grad(true);
-    parameter.value.mutable_grad() = parameter.gradient;
+                        view(exp_avg_sq_), view(outer_momentum_)};
+    if (trains) {
+      parameter.value.set_requires_grad(true);
+      parameter.value.mutable_grad() = parameter.gradient;
+    }
     index_[owned[i].name] = i;
     parameters_.push_back(std::move(parameter));
   }

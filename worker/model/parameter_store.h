@@ -17,6 +17,7 @@ namespace edgetp {
 struct Parameter {
   ParameterSpec spec;
   torch::Tensor value;  // a leaf of autograd; its gradient accumulates in `gradient`
+  // The rest is undefined where nobody trains.
   torch::Tensor
       gradient;  // this and the rest are views of the flat buffers, in the rank's local shape
   torch::Tensor exp_avg;
@@ -38,9 +39,10 @@ struct ParameterRange {
 class ParameterStore {
  public:
   // What `specs` own, all zeros. `replicas`: what the ranks exchange if each has all of it (specs
-  // are Replicated then). Throws what LibTorch throws.
+  // are Replicated then). `trains`: values alone where it is false. Throws what LibTorch throws.
   ParameterStore(const std::vector<ParameterSpec>& specs, const Shard& shard,
-                 const torch::Device& device, Replicas replicas = Replicas::kNone);
+                 const torch::Device& device, Replicas replicas = Replicas::kNone,
+                 bool trains = true);
 
   const std::vector<Parameter>& parameters() const {
     return parameters_;

@@ -163,18 +163,17 @@ class GptTrainer : public Trainer {
         apart_(&alone_, context_.shard()),
         within_(options.replicas.replicated() ? apart_ : context_),
         completed_(CompletedElements(SpecsOf(options))),
-        store_(SpecsOf(options), context_.shard(), device, options.replicas.exchange),
+        store_(SpecsOf(options), context_.shard(), device, options.replicas.exchange,
+               options.trains),
         weights_(SpecsOf(options), shards, &context_, &store_),
         model_(options_, store_, &within_) {
-    for (const Parameter& parameter : store_.parameters()) {
-      TakeShard(InitialValue(parameter.spec, options.shape, options.init, options.seed),
-                parameter.spec, context_.shard(), parameter.value);
-    }
+    if (options.initialises) Initialise();
     if (exchanges_weights()) BeginOuterSteps(store_);
   }
 
   absl::StatusOr<StepResult> TrainStep(int step, absl::Span<const TokenBatch> micro_batches,
                                        const UpdateRule& rule) override {
+    RETURN_IF_ERROR(CheckTrains());
     if (micro_batches.empty()) return Invalid("a step needs at least one micro-batch");
     for (const TokenBatch& batch : micro_batches) {
       RETURN_IF_ERROR(CheckBatch(options_.shape, batch));
@@ -238,7 +237,7 @@ class GptTrainer : public Trainer {
                              [&] { return CompareReplicas(store_, context_, step); });
   }
 
-  absl::Status LoadWeights(const std::vector<NamedTensor>& tensors) override {
+  absl::Status LoadWeights(const std::vector<StoredTensor>& tensors) override {
     return Run<absl::Status>("loading weights", [&] {
       const absl::Status loaded = weights_.Load(tensors, {kWeightSet});
       if (loaded.ok() && exchanges_weights()) BeginOuterSteps(store_);
@@ -246,10 +245,11 @@ class GptTrainer : public Trainer {
     });
   }
 
-  absl::Status LoadOptimizerState(const std::vector<NamedTensor>& tensors) override {
+  absl::Status LoadOptimizerState(const std::vector<StoredTensor>& tensors) override {
+    RETURN_IF_ERROR(CheckTrains());
     return Run<absl::Status>("loading optimizer state", [&] {
       std::vector<TensorSet> sets = {kMomentSets[0], kMomentSets[1]};
-      const auto of_outer = [](const NamedTensor& tensor) {
+      const auto of_outer = [](const StoredTensor& tensor) {
         return tensor.name.rfind(kOuterSet.prefix, 0) == 0;
       };
       if (exchanges_weights() && std::any_of(tensors.begin(), tensors.end(), of_outer))
@@ -258,13 +258,15 @@ class GptTrainer : public Trainer {
     });
   }
 
-  absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state,
-                                                         const ByteProgress& progress) override {
-    std::vector<TensorSet> sets = {kWeightSet};
-    if (optimizer_state) sets.insert(sets.end(), std::begin(kMomentSets), std::end(kMomentSets));
-    if (optimizer_state && exchanges_weights()) sets.push_back(kOuterSet);
-    return Run<absl::StatusOr<std::vector<NamedTensor>>>(
-        "exporting weights", [&] { return weights_.Gather(sets, progress); });
+  std::vector<TensorInfo> ExportedTensors(bool optimizer_state) const override {
+    return weights_.Tensors(ExportedSets(optimizer_state));
+  }
+
+  absl::Status ExportWeights(bool optimizer_state, const ValueSink& sink) override {
+    if (optimizer_state) RETURN_IF_ERROR(CheckTrains());
+    return Run<absl::Status>("exporting weights", [&] {
+      return weights_.Gather(ExportedSets(optimizer_state), sink);
+    });
   }
 
   absl::StatusOr<std::vector<NamedTensor>> LocalGradients() override {
@@ -277,10 +279,32 @@ class GptTrainer : public Trainer {
   }
 
  private:
-  bool exchanges_weights() const { return options_.replicas.exchange == Replicas::kWeights; }
+  bool exchanges_weights() const {
+    return options_.trains && options_.replicas.exchange == Replicas::kWeights;
+  }
   // Of every step.
   bool exchanges_gradients() const {
     return options_.replicas.exchange == Replicas::kGradients && context_.world_size() > 1;
+  }
+
+  absl::Status CheckTrains() const {
+    if (options_.trains) return absl::OkStatus();
+    return absl::FailedPreconditionError("trainer: this one was made to evaluate, not to train");
+  }
+
+  void Initialise() {
+    const absl::Status filled =
+        weights_.Load(InitialTensors(SpecsOf(options_), options_.shape, options_.init,
+                                     options_.seed),
+                      {kWeightSet});
+    if (!filled.ok()) throw std::logic_error(std::string(filled.message()));
+  }
+
+  std::vector<TensorSet> ExportedSets(bool optimizer_state) const {
+    std::vector<TensorSet> sets = {kWeightSet};
+    if (optimizer_state) sets.insert(sets.end(), std::begin(kMomentSets), std::end(kMomentSets));
+    if (optimizer_state && exchanges_weights()) sets.push_back(kOuterSet);
+    return sets;
   }
 
   // After a failed collective the ranks are out of step: nothing can be computed any more.

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/data/named_tensor.h"
+#include "common/data/stored_tensor.h"
 #include "common/data/token_batch.h"
 #include "common/plan/data_parallel.h"
 #include "common/plan/model_shape.h"
@@ -51,6 +52,8 @@ struct TrainerOptions {
   // Where every rank has a replica of the whole model: what they exchange. Blocks of t alone,
   // without split, overlap or shared vocabulary.
   ReplicaOptions replicas;
+  bool trains = true;       // false: no gradients and no moments, for who evaluates and samples
+  bool initialises = true;  // false: zeros, because LoadWeights follows
 };
 
 // What becomes of a step's gradients. A plain learning rate is one, too.
@@ -75,14 +78,11 @@ struct StepResult {
   bool skipped = false;  // by UpdateRule::norm_limit: weights and moments are as before
 };
 
-// Told how many bytes of how many are done. May be null.
-using ByteProgress = std::function<void(double done, double total)>;
-
 class Trainer {
  public:
   virtual ~Trainer() = default;
 
-  // Builds this rank's shard from the seed. `communicator` must outlive the trainer.
+  // Builds this rank's shard from the seed, piece by piece. `communicator` must outlive the trainer.
   // Errors: InvalidArgument (shape, split, device), ResourceExhausted (memory).
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainerOptions& options,
                                                          Communicator* communicator);
@@ -119,23 +119,26 @@ class Trainer {
   // Errors: Internal naming the first tensor that differs.
   virtual absl::Status CheckReplicas(int step) = 0;
 
-  // Replaces weights by full tensors, each rank taking its slice. What a block of the pattern does
-  // not own (of p the output biases, of g ln_2) may be there and is ignored.
+  // Replaces weights by full tensors, of which each rank reads what it needs, in pieces. What a block
+  // of the pattern does not own (of p the output biases, of g ln_2) may be there and is ignored.
   // Errors: InvalidArgument naming a missing, unknown or misshapen tensor; nothing is changed then.
-  virtual absl::Status LoadWeights(const std::vector<NamedTensor>& tensors) = 0;
+  // Those of reading; then some weights are changed.
+  virtual absl::Status LoadWeights(const std::vector<StoredTensor>& tensors) = 0;
 
-  // Gathers full tensors (slices of class control; every rank must call, rank 0 gets them, others an
-  // empty list). With `optimizer_state` also "optimizer.exp_avg.<name>" and
-  // "optimizer.exp_avg_sq.<name>", of the outer optimizer "optimizer.outer_momentum.<name>". Of
-  // replicas those of rank 0; nothing travels. What a block does not own is written as zeros,
-  // a norm's weight as ones.
-  // `progress` counts the bytes of the full tensors.
-  virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state,
-                                                                 const ByteProgress& progress) = 0;
+  // What ExportWeights sends, on every rank: all full tensors in order. With `optimizer_state` also
+  // "optimizer.exp_avg.<name>" and "optimizer.exp_avg_sq.<name>", of the outer optimizer
+  // "optimizer.outer_momentum.<name>".
+  virtual std::vector<TensorInfo> ExportedTensors(bool optimizer_state) const = 0;
+
+  // Gathers those tensors piece by piece (slices of class control; every rank must call). On rank 0
+  // `sink` gets their values, in order; elsewhere it is not called. Of replicas those of rank 0;
+  // nothing travels. What a block does not own is sent as zeros, a norm's weight as ones.
+  // Errors: the first one of `sink`; all ranks go on to the end all the same.
+  virtual absl::Status ExportWeights(bool optimizer_state, const ValueSink& sink) = 0;
 
   // Replaces the optimizer's moments ("optimizer.exp_avg.<name>", ...); names without moments are
   // errors. An outer optimizer that finds no momentum begins without.
-  virtual absl::Status LoadOptimizerState(const std::vector<NamedTensor>& tensors) = 0;
+  virtual absl::Status LoadOptimizerState(const std::vector<StoredTensor>& tensors) = 0;
 
   // For tests: this rank's gradients of the last TrainStep, after gradient sync and before clipping,
   // sliced as the weights are.

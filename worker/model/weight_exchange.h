@@ -1,5 +1,5 @@
-// Between a rank's slices and full tensors in host memory: what weight files and checkpoints are
-// made of.
+// Between a rank's slices and full tensors: what weight files and checkpoints are made of. Full
+// tensors pass by in pieces; nobody ever holds a model.
 #pragma once
 
 #include <string>
@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/data/stored_tensor.h"
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
 #include "worker/model/shards.h"
-#include "worker/model/trainer.h"
 
 namespace edgetp {
 
@@ -35,22 +35,30 @@ class WeightExchange {
   // Replaces the sets by slices of `tensors`. What the pattern's letters do not own may be there or
   // not, and is ignored; so is an outer momentum that nobody asks for.
   // Errors: InvalidArgument naming a missing, unknown, doubled or misshapen tensor; nothing is
-  // changed then.
-  absl::Status Load(const std::vector<NamedTensor>& tensors, const std::vector<TensorSet>& sets);
+  // changed then. Those of reading; then some of them are.
+  absl::Status Load(const std::vector<StoredTensor>& tensors, const std::vector<TensorSet>& sets);
 
-  // Brings each rank's slices to rank 0 (class control); nothing else travels. All ranks call; rank
-  // 0 gets full tensors in the order of the specs, what nobody owns as zeros after them, the others
-  // none. Throws CollectiveError.
-  std::vector<NamedTensor> Gather(const std::vector<TensorSet>& sets, const ByteProgress& progress);
+  // What Gather sends: full tensors in the order of the specs, set by set, after each what nobody
+  // owns.
+  std::vector<TensorInfo> Tensors(const std::vector<TensorSet>& sets) const;
+
+  // Brings each rank's slices to rank 0 (class control); nothing else travels. All ranks call;
+  // `sink` gets the values on rank 0 alone. What nobody owns is sent as zeros, a norm's weight as
+  // ones. Throws CollectiveError.
+  // Errors: the first one of `sink`. All ranks go on to the end all the same.
+  absl::Status Gather(const std::vector<TensorSet>& sets, const ValueSink& sink);
 
  private:
-  absl::Status Check(const std::vector<NamedTensor>& tensors,
+  absl::Status Check(const std::vector<StoredTensor>& tensors,
                      const std::vector<TensorSet>& sets) const;
-  // The full tensor on rank 0, an undefined one elsewhere; valid until `buffer`, which is large
-  // enough, is used again.
-  torch::Tensor GatherSlices(const ParameterSpec& spec, const torch::Tensor& own,
-                             const torch::Tensor& buffer);
-  // For the largest tensor that is gathered.
+  absl::Status LoadOne(const StoredTensor& full, const ParameterSpec& spec,
+                       const torch::Tensor& local) const;
+  void GatherOne(const ParameterSpec& spec, const torch::Tensor& own, const torch::Tensor& buffer,
+                 const ValueSink& sink);
+  // Rows [begin, begin + rows) of the full tensor, on rank 0; valid until `buffer` is used again.
+  torch::Tensor GatherRows(const ParameterSpec& spec, const torch::Tensor& own, Range rows,
+                           const torch::Tensor& buffer);
+  // For the largest piece that is gathered.
   torch::Tensor MakeBuffer() const;
 
   static std::vector<ParameterSpec> UnusedOf(const std::vector<ParameterSpec>& specs);
@@ -60,10 +68,6 @@ class WeightExchange {
   ParallelContext* const context_;
   ParameterStore* const store_;
 };
-
-// Copies the rank's part of a full tensor (host memory, contiguous) into `local`.
-void TakeShard(const torch::Tensor& full, const ParameterSpec& spec, const Shard& shard,
-               const torch::Tensor& local);
 
 // A copy in host memory.
 NamedTensor ToNamedTensor(const std::string& name, const torch::Tensor& tensor);
