@@ -43,7 +43,7 @@ check_defaults() {
 check_hardening() {
   local setting
   for setting in DynamicUser=yes NoNewPrivileges=yes CapabilityBoundingSet= ProtectSystem=strict ProtectHome=yes \
-    RestrictNamespaces=yes SystemCallFilter=@system-service LoadCredential=key:/etc/edgetp/keys; do
+    RestrictNamespaces=yes SystemCallFilter=@system-service "LoadCredential=key:/etc/edgetp/${1#edgetp-}"; do
     grep -qx "$setting" "deploy/systemd/$1.service" || fail "$1.service lacks $setting"
   done
 }
