@@ -7,7 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/shared/command.h"
+#include "cli/shared/preset_values.h"
 #include "common/base/version.h"
+#include "common/help/page_flag.h"
 #include "common/rpc/signals.h"
 
 namespace edgetp {
@@ -31,7 +33,7 @@ constexpr void (*kCommands[])(CLI::App&, Command*) = {
     &AddTrain,    &AddSweep,     &AddSearch,  &AddPlan,  &AddPatterns, &AddSimulate,
     &AddAdvise,   &AddValidate,  &AddCalibrate, &AddNetwork, &AddBench, &AddEval,
     &AddSample,   &AddExport,    &AddUp,      &AddStatus, &AddWatch,  &AddStop,   &AddHealth,
-    &AddPrepare};
+    &AddPrepare,  &AddCompletion};
 
 // The exit code of a command whose output may have been lost.
 int Finish(int code) {
@@ -48,6 +50,7 @@ int Main(int argc, char** argv) {
   app.footer(kExamples);
   app.set_version_flag("--version", std::string("edgetp ") + kVersion);
   app.require_subcommand(1);
+  AddPageFlag(&app, ListedPresets());
   Command command;
   for (const auto add : kCommands) add(app, &command);
   try {

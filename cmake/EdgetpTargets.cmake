@@ -16,6 +16,9 @@ function(edgetp_target_options target)
   endif()
 endfunction()
 
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/pages)
+add_custom_target(pages)  # what edgetp_pages writes
+
 # Where nothing is computed that takes time: a release is compiled in two thirds of the time then.
 set(EDGETP_LITTLE_OPTIMIZATION $<$<CONFIG:Release>:-O1>)
 
@@ -31,6 +34,27 @@ function(edgetp_library name)
   endif()
 endfunction()
 
+# Its manual page and its completion for bash, which the program writes itself: target `pages`, part of all.
+# Where it cannot run (a cross build without an emulator) or must not (sanitizers), there are none.
+function(edgetp_pages name)
+  if((CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR) OR EDGETP_SANITIZE)
+    return()
+  endif()
+  set(manual ${CMAKE_BINARY_DIR}/pages/${name}.1)
+  set(completion ${CMAKE_BINARY_DIR}/pages/${name})
+  add_custom_command(
+    OUTPUT ${manual} ${completion}
+    COMMAND ${name} --print_page=man > ${manual}
+    COMMAND ${name} --print_page=bash > ${completion}
+    DEPENDS ${name}
+    COMMENT "Writing the pages of ${name}"
+    VERBATIM)
+  add_custom_target(${name}_pages ALL DEPENDS ${manual} ${completion})
+  add_dependencies(pages ${name}_pages)
+  install(FILES ${manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+endfunction()
+
 # edgetp_binary(NAME SOURCES a.cc ... DEPS lib ...): an installed program. What it does is in its libraries.
 function(edgetp_binary name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
@@ -39,6 +63,7 @@ function(edgetp_binary name)
   edgetp_target_options(${name})
   target_compile_options(${name} PRIVATE ${EDGETP_LITTLE_OPTIMIZATION})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  edgetp_pages(${name})
 endfunction()
 
 # GoogleTest is parsed once for all tests; a precompiled header is taken only by targets with the same options, hence

@@ -9,7 +9,7 @@ WORKDIR /src
 COPY scripts/lib.sh scripts/setup.sh scripts/
 RUN EDGETP_LIBTORCH=own scripts/setup.sh && apt-get install -y --no-install-recommends unzip && rm -rf /var/lib/apt/lists/*
 RUN curl --fail --location --output /tmp/libtorch.zip "$LIBTORCH_URL" && unzip -q /tmp/libtorch.zip -d /opt && rm /tmp/libtorch.zip
-COPY CMakeLists.txt ./
+COPY CMakeLists.txt LICENSE ./
 COPY cmake cmake
 COPY proto proto
 COPY common common
@@ -17,6 +17,8 @@ COPY server server
 COPY worker worker
 COPY cli cli
 COPY configs configs
+COPY deploy/systemd deploy/systemd
+COPY scripts/make_test_ca.sh scripts/
 RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DEDGETP_TESTS=OFF -DCMAKE_INSTALL_PREFIX=/usr/local \
       -DCMAKE_PREFIX_PATH=/opt/libtorch -DCMAKE_INSTALL_RPATH=/opt/libtorch/lib \
     && cmake --build build \
@@ -32,7 +34,6 @@ RUN apt-get update \
     && mkdir /var/lib/edgetp/runs /var/lib/edgetp/data && chown edgetp:edgetp /var/lib/edgetp/*
 COPY --from=build /opt/libtorch/lib /opt/libtorch/lib
 COPY --from=build /install/usr/local /usr/local
-COPY LICENSE /usr/local/share/doc/edgetp/LICENSE
 USER edgetp
 WORKDIR /var/lib/edgetp
 VOLUME /var/lib/edgetp/runs

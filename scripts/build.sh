@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds into build/, incrementally: everything, or the targets that are named.
 #   scripts/build.sh [TARGET...]
-#   EDGETP_BENCH=ON scripts/build.sh    also the programs of bench/
+#   EDGETP_BENCH=ON scripts/build.sh          also the programs of bench/
+#   EDGETP_LIBTORCH=/path scripts/build.sh    against the LibTorch that is there, not the system's
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -22,6 +23,10 @@ jobs_that_fit() {
 configure() {
   local options=(-S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release)
   [[ -z "${EDGETP_BENCH:-}" ]] || options+=(-DEDGETP_BENCH="$EDGETP_BENCH")
+  if [[ "${EDGETP_LIBTORCH:-own}" != own ]]; then
+    # Installed programs find it, too.
+    options+=(-DCMAKE_PREFIX_PATH="$EDGETP_LIBTORCH" -DCMAKE_INSTALL_RPATH="$EDGETP_LIBTORCH/lib")
+  fi
   if command -v ccache >/dev/null; then
     options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     export CCACHE_SLOPPINESS=pch_defines,time_macros  # else it keeps nothing that uses a precompiled header
@@ -33,6 +38,7 @@ configure() {
   mkdir -p build && mv build.log build/configure.log
 }
 
+check_own_libtorch
 jobs="$(jobs_that_fit)"
 say "building ${*:-everything} in build/ with $jobs jobs"
 configure

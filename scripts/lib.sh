@@ -11,3 +11,11 @@ fail() {
   printf 'error: %s\n' "$*" >&2
   exit 1
 }
+
+# Where $EDGETP_LIBTORCH names a folder, it must hold a LibTorch.
+check_own_libtorch() {
+  local folder="${EDGETP_LIBTORCH:-own}"
+  [[ "$folder" == own || -e "$folder/share/cmake/Torch/TorchConfig.cmake" ]] ||
+    fail "EDGETP_LIBTORCH=$folder: a folder with share/cmake/Torch/TorchConfig.cmake is wanted, as that of LibTorch's" \
+      "archive or of pip's torch"
+}

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/help/page_flag.h"
 #include "common/rpc/blobs.h"
 #include "common/rpc/logging.h"
 #include "common/rpc/security_flags.h"
@@ -49,6 +50,7 @@ void Declare(CLI::App* app, Flags* flags) {
   flags->server.listen = "127.0.0.1:50051";
   app->set_version_flag("--version", absl::StrCat("edgetp_server ", edgetp::kVersion));
   app->footer(kExamples);
+  edgetp::AddPageFlag(app);
   app->add_option("--listen", flags->server.listen,
                   "host:port of the gRPC services; port 0 takes a free one")
       ->capture_default_str();

@@ -19,6 +19,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/config/hardware.h"
+#include "common/help/page_flag.h"
 #include "common/metrics/worker_metrics.h"
 #include "common/rpc/deadline.h"
 #include "common/rpc/host.h"
@@ -109,6 +110,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
   AddSecurityFlags(&app, Role::kWorker, &flags.security);
   app.set_version_flag("--version", std::string("edgetp_worker ") + kVersion);
   app.footer(kExamples);
+  AddPageFlag(&app);
 }
 
 // Health checking and reflection, on a port of their own: the peers' port is polled by the
@@ -184,8 +186,7 @@ double SecondsNow() { return absl::ToDoubleSeconds(MonotonicNow() - absl::UnixEp
 
 // The reference BLAS computes at about 6 GFLOP/s, a fast one at 50 to 200 on the same core.
 void WarnOfSlowBlas(double gflops) {
-  constexpr double kSlowGflops = 20;
-  if (gflops >= kSlowGflops) return;
+  if (!BlasIsSuspect(gflops)) return;
   spdlog::warn(
       "matrix products run at {:.1f} GFLOP/s on one thread ({}): is a fast BLAS selected? On "
       "Debian: "
@@ -308,7 +309,8 @@ int main(int argc, char** argv) {
   edgetp::PollOwnSocketsOnly();
   edgetp::SkipDeadlockDetection();
   CLI::App app(
-      "One device of an edgetp cluster: holds a shard of the model and trains it with its peers.");
+      "One device of an edgetp cluster: holds a shard of the model and trains it with its peers.",
+      "edgetp_worker");
   edgetp::Flags flags;
   edgetp::AddFlags(app, flags);
   try {

@@ -6,6 +6,7 @@
 #include "cli/shared/advise_options.h"
 #include "cli/shared/advise_tables.h"
 #include "cli/shared/command.h"
+#include "cli/shared/preset_values.h"
 #include "common/advise/cost.h"
 
 namespace edgetp {
@@ -43,7 +44,8 @@ void AddAdvise(CLI::App& app, Command* command) {
   CLI::App* sub = app.add_subcommand(
       "advise", "The best ways to train a model on some of your devices, over your network");
   sub->add_option("--devices", advise->devices,
-                  "that there are: NAME*COUNT+NAME*COUNT, of profiles (configs/devices) or files");
+                  "that there are: NAME*COUNT+NAME*COUNT, of profiles (configs/devices) or files")
+      ->type_name(kDeviceValue);
   sub->add_option("--goal", advise->goal,
                   "tokens: most per second (default); step: shortest; energy: fewest joules per "
                   "token; memory: fewest bytes on the fullest device")
@@ -57,7 +59,8 @@ void AddAdvise(CLI::App& app, Command* command) {
                 "only what computes the dense model: no pattern or format that changes the loss");
   sub->add_option("--rows", advise->rows, "of the answer; default: 10")->check(CLI::Range(1, 1000));
   sub->add_option("--model", advise->run.model,
-                  "model preset (configs/models) or file; default: minigpt");
+                  "model preset (configs/models) or file; default: minigpt")
+      ->type_name(kModelValue);
   sub->add_option("--sequence", advise->run.sequence, "tokens per sequence");
   sub->add_option("--seed", advise->run.seed, "of jitter and loss; default: 1337");
   AddNetworkFlag(sub, &advise->run);

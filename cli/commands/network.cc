@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "cli/shared/command.h"
 #include "cli/shared/network_table.h"
+#include "cli/shared/preset_values.h"
 #include "cli/shared/remote.h"
 #include "cli/shared/run_options.h"
 #include "cli/shared/table.h"
@@ -187,7 +188,9 @@ void AddNetwork(CLI::App& app, Command* command) {
       flags.get());
 
   CLI::App* show = Add(network, "show", "One profile with its source", &ShowPreset, flags, command);
-  show->add_option("name", flags->name, "profile or file")->required();
+  show->add_option("name", flags->name, "profile or file")
+      ->type_name(kNetworkValue)
+      ->required();
   AddConfigPath(show, flags.get());
 
   AddServerFlag(
@@ -197,7 +200,8 @@ void AddNetwork(CLI::App& app, Command* command) {
   CLI::App* set =
       Add(network, "set", "Change the profile of the cluster and, at once, of the running job",
           &Set, flags, command);
-  set->add_option("name", flags->name, "profile or file; default: change the one in force");
+  set->add_option("name", flags->name, "profile or file; default: change the one in force")
+      ->type_name(kNetworkValue);
   set->add_option("--link", flags->link, "SRC:DST, change this directed link alone; 0:* or *:1 are all from or to one rank");
   set->add_option("--partition", flags->partition,
                   "groups of ranks that can reach one another: 0,1:2,3; or none");

@@ -11,6 +11,7 @@
 #include "cli/commands/simulate_chakra.h"
 #include "cli/shared/command.h"
 #include "cli/shared/format.h"
+#include "cli/shared/preset_values.h"
 #include "cli/shared/sample_output.h"
 #include "cli/shared/simulate_options.h"
 #include "cli/shared/simulate_tables.h"
@@ -305,14 +306,16 @@ ExitCode Run(const CLI::App& command, const Flags& flags) {
 // Everything that may be a list.
 void AddListFlags(CLI::App* command, SimulateFlags* flags) {
   const auto list = [command](const std::string& names, auto* values, const std::string& text) {
-    command->add_option(names, *values, text + "; separated by ','")->delimiter(',');
+    return command->add_option(names, *values, text + "; separated by ','")->delimiter(',');
   };
   list("--pattern,--patterns", &flags->patterns, PatternHelp());
   list("--workers", &flags->workers, "world sizes; default: 2");
   list("--network,--networks", &flags->networks,
-       "network profiles (see `edgetp network list`) or files; default: none");
+       "network profiles (see `edgetp network list`) or files; default: none")
+      ->type_name(kNetworkValue);
   list("--device,--devices", &flags->devices,
-       "device profiles (configs/devices) or files; of several kinds: NAME*RANKS+NAME*RANKS");
+       "device profiles (configs/devices) or files; of several kinds: NAME*RANKS+NAME*RANKS")
+      ->type_name(kDeviceValue);
   list("--allreduce", &flags->algorithms, "algorithms, or all; default: auto");
   AddOverlapList(command, &flags->overlaps);
   list("--bytes", &flags->bytes, "time of single all-reduces of these sizes, instead of a model");
@@ -372,7 +375,8 @@ void AddSimulate(CLI::App& app, Command* command) {
   AddDecodeFlags(sub, flags.get());
   sub->add_option("--scenario", flags->scenario,
                   "published measurements of real boards (configs/scenarios) or file, beside "
-                  "predictions");
+                  "predictions")
+      ->type_name(kScenarioValue);
   AddLinkFlags(sub, &simulate->run.link);
   AddPresetFlags(sub, &simulate->run);
   AddFormatFlag(sub, &flags->format);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/shared/command.h"
 #include "cli/shared/format.h"
+#include "cli/shared/preset_values.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/slow_network.h"
 #include "cli/shared/train_job.h"
@@ -159,6 +160,7 @@ void AddSweep(CLI::App& app, Command* command) {
   sweep
       ->add_option("--networks", flags->networks,
                    "one or more network profiles; default: none, or what a running cluster has")
+      ->type_name(kNetworkValue)
       ->delimiter(',');
   sweep->add_option("--workers", flags->workers, "one or more world sizes; default: 2")
       ->delimiter(',');

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/shared/command.h"
+#include "cli/shared/preset_values.h"
 #include "cli/shared/validate_tables.h"
 #include "common/base/status_macros.h"
 #include "common/config/load.h"
@@ -93,7 +94,8 @@ void AddValidate(CLI::App& app, Command* command) {
   CLI::App* sub =
       app.add_subcommand("validate", "Predictions beside what others have measured and published");
   sub->add_option("sources", flags->sources,
-                  "names of published measurements (configs/published), or files; default: all");
+                  "names of published measurements (configs/published), or files; default: all")
+      ->type_name(kSourceValue);
   sub->add_flag("--list", flags->list, "the sources alone, without predictions");
   sub->add_option("--config_path", flags->config_path,
                   "folders with presets, separated by ':'; default: $EDGETP_CONFIG_PATH");

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "cli/shared/command.h"
+#include "cli/shared/preset_values.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/config/hardware.h"
@@ -155,6 +156,7 @@ void AddPacedClusterFlags(CLI::App* command, ClusterFlags* flags,
           "device to imitate: a profile (configs/devices) or file, or a mixture "
           "NAME*RANKS+NAME*RANKS; or the hardware of local workers: cpu (default), cuda:N, cuda "
           "(the first GPU) or cuda:* (all), in turns; or both, separated by ','")
+      ->type_name(kDeviceValue)
       ->delimiter(',')
       ->group(kGroup);
 }

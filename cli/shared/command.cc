@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/status_macros.h"
 #include "common/base/suggest.h"
@@ -64,7 +65,7 @@ CLI::Validator OneOf(const std::vector<std::string>& words) {
         }
         return absl::StrCat("invalid value \"", word, "\"", KnownNames(word, words));
       },
-      "", "one_of");
+      absl::StrCat("{", absl::StrJoin(words, ","), "}"), "one_of");
 }
 
 absl::StatusOr<int64_t> ParseAllReduceBytes(const std::string& text) {

@@ -39,6 +39,7 @@ void AddHealth(CLI::App& app, Command* command);
 void AddStop(CLI::App& app, Command* command);
 void AddWatch(CLI::App& app, Command* command);
 void AddValidate(CLI::App& app, Command* command);
+void AddCompletion(CLI::App& app, Command* command);
 
 // --format=table|json into `format`, which holds the default until then.
 void AddFormatFlag(CLI::App* command, OutputFormat* format);
@@ -49,7 +50,7 @@ ExitCode PrintPatterns(OutputFormat format);
 // --server=HOST:PORT with its default, and the flags of security.h.
 void AddServerFlag(CLI::App* command, ServerFlags* server);
 
-// Accepts one of the words; the error suggests the nearest one.
+// Accepts one of the words, and shows them in help; the error suggests the nearest one.
 CLI::Validator OneOf(const std::vector<std::string>& words);
 
 // An item of --bytes, e.g. "384KiB": the payload of an all-reduce.

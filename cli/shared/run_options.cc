@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/shared/command.h"
+#include "cli/shared/preset_values.h"
 #include "cli/shared/replica_flags.h"
 #include "common/base/status_macros.h"
 #include "common/collective/codec.h"
@@ -196,8 +197,10 @@ absl::Status Faults::status() const {
 }
 
 void AddPresetFlags(CLI::App* command, RunFlags* flags) {
-  command->add_option("--config", flags->config,
-                      "run preset (configs/runs) or file; other options override it");
+  command
+      ->add_option("--config", flags->config,
+                   "run preset (configs/runs) or file; other options override it")
+      ->type_name(kPresetValue);
   command
       ->add_option("--set", flags->set,
                    "PATH=VALUE of any field of the run, e.g. train.learning_rate=1e-3; repeatable")
@@ -207,8 +210,10 @@ void AddPresetFlags(CLI::App* command, RunFlags* flags) {
 }
 
 void AddModelFlags(CLI::App* command, RunFlags* flags) {
-  command->add_option("--model", flags->model,
-                      "model preset (configs/models) or file; default: minigpt");
+  command
+      ->add_option("--model", flags->model,
+                   "model preset (configs/models) or file; default: minigpt")
+      ->type_name(kModelValue);
   command->add_option("--batch", flags->batch, "sequences per micro-batch");
   command->add_option("--sequence", flags->sequence, "tokens per sequence");
 }
@@ -271,9 +276,11 @@ void AddCollectiveFlags(CLI::App* command, RunFlags* flags) {
 }
 
 void AddNetworkFlag(CLI::App* command, RunFlags* flags) {
-  command->add_option("--network", flags->network,
-                      "network profile (see `edgetp network list`) or file; default: none, or what "
-                      "a running cluster has");
+  command
+      ->add_option("--network", flags->network,
+                   "network profile (see `edgetp network list`) or file; default: none, or what "
+                   "a running cluster has")
+      ->type_name(kNetworkValue);
   AddLinkFlags(command, &flags->link);
 }
 

@@ -106,6 +106,9 @@ def prepare(folder: pathlib.Path) -> None:
     write_gpt2_tables(folder / "gpt2-files")
     write_small_gpt2(folder / "gpt2.safetensors")
     shutil.copy(ROOT / "configs/devices/raspberry-pi-5.textproto", folder / "mine.textproto")
+    for board in ("pi1", "pi2", "pi3", "pi4"):
+        profile = (ROOT / "configs/devices/raspberry-pi-5.textproto").read_text()
+        (folder / f"{board}.textproto").write_text(profile.replace("raspberry-pi-5\"", f"{board}\""))
     shutil.copy(ROOT / "configs/networks/lte.textproto", folder / "my.textproto")
     for link in ("scripts", "configs", "docker"):
         (folder / link).symlink_to(ROOT / link)
@@ -181,7 +184,7 @@ class Clusters:
             worker = ["edgetp_worker", f"--server={server.address}", *security, *as_worker]
             workers = [
                 Daemon(worker, self.environment(), self.folder, "a worker for the examples")
-                for _ in range(1 if tls or token else 4)
+                for _ in range(4)
             ]
             self.running[key] = (server, workers)
         return self.running[key]

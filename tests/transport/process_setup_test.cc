@@ -37,6 +37,16 @@ TEST(NameOfBlasTest, OpenBlasIsNamedWithItsKernelsAndMklByItself) {
   EXPECT_EQ(NameOfBlas("", false), "unknown BLAS");
 }
 
+TEST(BlasIsSuspectTest, WhereProductsAreSlowAndNoFastBlasIsLoaded) {
+  EXPECT_TRUE(BlasIsSuspect(1.5, "", false));
+  EXPECT_FALSE(BlasIsSuspect(80, "", false));
+}
+
+TEST(BlasIsSuspectTest, NotOnASlowBoardThatHasOne) {
+  EXPECT_FALSE(BlasIsSuspect(8, "ARMV8", false));
+  EXPECT_FALSE(BlasIsSuspect(15, "", true));
+}
+
 TEST(CpuModelTest, IsReadWhereTheKernelTellsIt) {
   EXPECT_EQ(
       CpuModel("processor\t: 0\nmodel\t\t: 85\nmodel name\t: Xeon (R) 8: x\nflags\t\t: fpu\n"),

@@ -109,6 +109,14 @@ std::string NameOfBlas(const std::string& open_blas_kernels, bool has_mkl) {
 
 std::string BlasName() { return NameOfBlas(OpenBlasKernels(), HasMkl()); }
 
+bool BlasIsSuspect(double gflops, const std::string& open_blas_kernels, bool has_mkl) {
+  // The reference BLAS reaches 2 on a fast desktop; OpenBLAS, 10 on a Raspberry Pi 4.
+  constexpr double kSlowGflops = 20;
+  return gflops < kSlowGflops && open_blas_kernels.empty() && !has_mkl;
+}
+
+bool BlasIsSuspect(double gflops) { return BlasIsSuspect(gflops, OpenBlasKernels(), HasMkl()); }
+
 std::string CpuModel(const std::string& cpuinfo) {
   for (const char* key : {"model name", "Model"}) {
     for (const absl::string_view line : absl::StrSplit(cpuinfo, '\n')) {
