@@ -1,6 +1,5 @@
 #include "cli/shared/checkpoint.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
@@ -9,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
@@ -32,19 +32,6 @@ absl::StatusOr<fs::path> RunFolder(const std::string& runs_directory, const std:
       absl::StrCat("no run is called ", run, " (looked in ", runs_directory, "/)"));
 }
 
-// Step numbers are zero-padded: the newest file is the last one in the order of names.
-absl::StatusOr<std::string> NewestCheckpoint(const fs::path& folder) {
-  std::string newest;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder / "checkpoints", error)) {
-    if (entry.path().extension() == ".safetensors")
-      newest = std::max(newest, entry.path().string());
-  }
-  if (newest.empty())
-    return absl::NotFoundError(absl::StrCat(folder.string(), ": this run has no checkpoint"));
-  return newest;
-}
-
 }  // namespace
 
 absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
@@ -53,14 +40,18 @@ absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
   return LoadRunFile((folder / "config.textproto").string());
 }
 
-std::optional<int> NewestCheckpointStep(const std::string& runs_directory, const std::string& run) {
-  const absl::StatusOr<fs::path> folder = RunFolder(runs_directory, run);
-  if (!folder.ok()) return std::nullopt;
-  const absl::StatusOr<std::string> newest = NewestCheckpoint(*folder);
-  int step = 0;
-  if (!newest.ok() || std::sscanf(fs::path(*newest).filename().c_str(), "step-%d", &step) != 1)
-    return std::nullopt;
-  return step;
+absl::StatusOr<StoredCheckpoint> FindCheckpoint(const std::string& runs_directory,
+                                                const std::string& run) {
+  ASSIGN_OR_RETURN(const fs::path folder, RunFolder(runs_directory, run));
+  CheckpointList list = ListCheckpoints(CheckpointFolder(runs_directory, run));
+  auto newest = NewestSound(&list);
+  if (newest.ok()) {
+    for (const std::string& warning : list.passed_over)
+      absl::FPrintF(stderr, "warning: %s\n", warning);
+    return newest;
+  }
+  if (!list.passed_over.empty()) return Annotate(newest.status(), folder.string());
+  return absl::NotFoundError(absl::StrCat(folder.string(), ": this run has no checkpoint"));
 }
 
 absl::StatusOr<v1::ModelConfig> ModelOfWeights(const std::string& weights,
@@ -102,9 +93,8 @@ absl::StatusOr<std::vector<std::string>> SymbolsOfRun(const ClusterFlags& flags,
     ASSIGN_OR_RETURN(const std::string weights, remote.GetBlob("run:" + run));
     return SymbolsOfWeights(weights, origin);
   }
-  ASSIGN_OR_RETURN(const fs::path folder, RunFolder(flags.local.runs_directory, run));
-  ASSIGN_OR_RETURN(const std::string path, NewestCheckpoint(folder));
-  ASSIGN_OR_RETURN(const std::string header, ReadSafetensorsHeader(path));
+  ASSIGN_OR_RETURN(const StoredCheckpoint newest, FindCheckpoint(flags.local.runs_directory, run));
+  ASSIGN_OR_RETURN(const std::string header, ReadSafetensorsHeader(newest.path));
   return SymbolsOfWeights(header, origin);
 }
 
@@ -150,9 +140,8 @@ absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::
   const std::string& runs = flags.local.runs_directory;
   ASSIGN_OR_RETURN(checkpoint.config, LoadRunConfig(runs, run));
   ForgetDefaultDeadline(&checkpoint.config);
-  ASSIGN_OR_RETURN(const fs::path folder, RunFolder(runs, run));
-  ASSIGN_OR_RETURN(const std::string path, NewestCheckpoint(folder));
-  ASSIGN_OR_RETURN(checkpoint.weights, ReadWeightsFile(path));
+  ASSIGN_OR_RETURN(const StoredCheckpoint newest, FindCheckpoint(runs, run));
+  ASSIGN_OR_RETURN(checkpoint.weights, ReadWeightsFile(newest.path));
   return checkpoint;
 }
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/base/status_macros.h"
 #include "common/data/gpt2_weights.h"
 #include "common/data/safetensors.h"
@@ -26,7 +27,8 @@ std::vector<absl::string_view> CheckpointFile::Pieces() const {
 
 absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
                                               const std::vector<std::string>& symbols, int step,
-                                              const std::vector<NamedTensor>& tensors) {
+                                              const std::vector<NamedTensor>& tensors,
+                                              std::optional<double> validation_loss) {
   Gpt2Weights model;  // without its tensors: they stay where they are
   model.shape.heads = config.model().heads();
   model.gelu_tanh = config.model().gelu() != v1::GELU_ERF;
@@ -34,6 +36,8 @@ absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
   file.metadata[kStep] = absl::StrCat(step);
   file.metadata["edgetp.run"] = config.name();
   file.metadata["edgetp.pattern"] = config.pattern();
+  if (validation_loss.has_value())
+    file.metadata["edgetp.validation_loss"] = absl::StrFormat("%.9g", *validation_loss);
   WriteSymbols(symbols, &file);
   ASSIGN_OR_RETURN(std::string header, SafetensorsHeader(file.metadata, tensors));
   return CheckpointFile(std::move(header), &tensors);

@@ -1,8 +1,9 @@
 // A checkpoint: full weights, optimizer state and error feedback's in one safetensors file, with what is needed to go
-// on and to sample. Metadata: edgetp.step, edgetp.run, edgetp.pattern, edgetp.heads, edgetp.gelu,
-// edgetp.vocabulary (a JSON array of symbols).
+// on and to sample. Metadata: edgetp.step, edgetp.run, edgetp.validation_loss (after that step),
+// edgetp.pattern, edgetp.heads, edgetp.gelu, edgetp.vocabulary (a JSON array of symbols).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,7 +42,8 @@ class CheckpointFile {
 // Errors: those of SafetensorsHeader.
 absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
                                               const std::vector<std::string>& symbols, int step,
-                                              const std::vector<NamedTensor>& tensors);
+                                              const std::vector<NamedTensor>& tensors,
+                                              std::optional<double> validation_loss = std::nullopt);
 
 // A checkpoint, or any weights that ReadGpt2Weights accepts.
 // Errors: those of ParseSafetensors and ReadGpt2Weights; DataLoss naming a metadata key that cannot

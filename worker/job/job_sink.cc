@@ -65,14 +65,23 @@ void JobSink::EndStep(v1::StepReport* report) {
 
 void JobSink::Step(const StepStats& stats, v1::StepReport report) {
   recorder_->OnStep(stats, report);
+  last_.Clear();
+  last_.set_step(report.step());
+  if (report.has_val_loss()) last_.set_val_loss(report.val_loss());
   v1::WorkerMessage message;
   *message.mutable_step() = std::move(report);
   link_->Send(std::move(message));
 }
 
+std::optional<double> JobSink::LossAfter(int step) const {
+  if (last_.step() != step || !last_.has_val_loss()) return std::nullopt;
+  return last_.val_loss();
+}
+
 absl::Status JobSink::SaveCheckpoint(int step, std::vector<NamedTensor> tensors) {
   ASSIGN_OR_RETURN(const CheckpointFile file,
-                   MakeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
+                   MakeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors,
+                                  LossAfter(step)));
   const std::vector<absl::string_view> pieces = file.Pieces();
   int64_t total = 0;
   for (const absl::string_view piece : pieces) total += static_cast<int64_t>(piece.size());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,6 +56,9 @@ class JobSink final : public TrainingSink {
   absl::Status SaveCheckpoint(int step, std::vector<NamedTensor> tensors) override;
 
  private:
+  // The validation loss, if the step was evaluated.
+  std::optional<double> LossAfter(int step) const;
+
   const v1::Assign& assign_;
   const Corpus& corpus_;
   const NetworkName& network_;
@@ -63,6 +67,7 @@ class JobSink final : public TrainingSink {
   RunRecorder* const recorder_;
   const ProgressCallback progress_;
   const absl::Time begin_;
+  v1::StepReport last_;  // without what its step took
 };
 
 }  // namespace edgetp

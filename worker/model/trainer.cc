@@ -20,6 +20,7 @@
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
 #include "worker/model/replica_check.h"
+#include "worker/model/replica_moments.h"
 #include "worker/model/torch.h"
 #include "worker/model/weight_exchange.h"
 
@@ -235,7 +236,9 @@ class GptTrainer : public Trainer {
       };
       if (exchanges_weights() && std::any_of(tensors.begin(), tensors.end(), of_outer))
         sets.push_back(kOuterSet);
-      return weights_.Load(tensors, sets);
+      RETURN_IF_ERROR(weights_.Load(tensors, sets));
+      return exchanges_weights() ? TakeReplicaMoments(tensors, context_.rank(), store_)
+                                 : absl::OkStatus();
     });
   }
 
@@ -244,8 +247,13 @@ class GptTrainer : public Trainer {
     std::vector<TensorSet> sets = {kWeightSet};
     if (optimizer_state) sets.insert(sets.end(), std::begin(kMomentSets), std::end(kMomentSets));
     if (optimizer_state && exchanges_weights()) sets.push_back(kOuterSet);
-    return Run<absl::StatusOr<std::vector<NamedTensor>>>(
-        "exporting weights", [&] { return weights_.Gather(sets, progress); });
+    return Run<absl::StatusOr<std::vector<NamedTensor>>>("exporting weights", [&] {
+      std::vector<NamedTensor> tensors = weights_.Gather(sets, progress);
+      if (!optimizer_state || !exchanges_weights()) return tensors;
+      for (NamedTensor& moments : GatherReplicaMoments(context_, store_))
+        tensors.push_back(std::move(moments));
+      return tensors;
+    });
   }
 
   absl::StatusOr<std::vector<NamedTensor>> LocalGradients() override {

@@ -100,8 +100,9 @@ class Trainer {
   // Gathers full tensors (slices of class control; every rank must call, rank 0 gets them, others an
   // empty list). With `optimizer_state` also "optimizer.exp_avg.<name>" and
   // "optimizer.exp_avg_sq.<name>", of the outer optimizer "optimizer.outer_momentum.<name>". Of
-  // replicas those of rank 0; nothing travels. What a block does not own is written as zeros,
-  // a norm's weight as ones.
+  // replicas those of rank 0; where they exchange weights, also the moments of each
+  // ("optimizer.replicas.exp_avg.<name>"), which alone travel. What a block does not own is written
+  // as zeros, a norm's weight as ones.
   // `progress` counts the bytes of the full tensors.
   virtual absl::StatusOr<std::vector<NamedTensor>> ExportWeights(bool optimizer_state,
                                                                  const ByteProgress& progress) = 0;
