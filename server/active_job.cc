@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/job_id.h"
 #include "common/base/status_macros.h"
 #include "common/config/calendar.h"
 #include "common/config/convert.h"
@@ -15,6 +16,7 @@
 #include "common/simulate/deadline.h"
 #include "server/ideal_step.h"
 #include "server/measured_energy.h"
+#include "server/recovery.h"
 
 namespace edgetp {
 namespace {
@@ -64,6 +66,8 @@ int StepsOf(const v1::JobSpec& spec) {
 
 ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
     : options_(std::move(options)),
+      history_(std::move(options_.history)),
+      job_(JobOfAttempt(options_.run, history_.attempt)),
       ready_(workers.size(), false),
       results_(workers.size()),
       failed_(workers.size(), false),
@@ -72,10 +76,11 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
       network_(options_.spec.config().network()),
       announced_network_(network_.current().name()),
       clock_(options_.spec.config().clock() == v1::CLOCK_SIMULATED
-                 ? std::make_unique<SimulatedClock>(&options_.spec.config())
+                 ? std::make_unique<SimulatedClock>(&options_.spec.config(),
+                                                    history_.simulated_now)
                  : nullptr),
       aggregator_(static_cast<int>(workers.size()), StepsOf(options_.spec),
-                  TokensPerStep(options_.spec), options_.spec.train().resume(), Charger(),
+                  TokensPerStep(options_.spec), options_.spec.train().resume() || history_.first_step > 0, Charger(),
                   Calendar(options_.spec.config()).round(),
                   IdealStepSeconds(options_.spec.config(), FlopsOf(workers))),
       deadline_(absl::Seconds(options_.spec.config().collective().deadline_seconds())) {
@@ -84,12 +89,20 @@ ActiveJob::ActiveJob(Options options, const std::vector<Worker*>& workers)
     members_.push_back(worker->join.member());
     process_ids_.push_back(worker->join.process_id());
   }
+  if (!history_.loss.empty()) aggregator_.GoOnFrom(std::move(history_.statistics));
+  // Workers are told of it, where it is not what the job began with.
+  if (history_.network.has_value()) network_ = *std::move(history_.network);
 }
 
 v1::Assign ActiveJob::Assignment(int rank, absl::Duration ready_limit) const {
   v1::Assign assign;
-  assign.set_job(options_.run);
+  assign.set_job(job_);
   *assign.mutable_spec() = options_.spec;
+  if (history_.first_step > 0) {
+    assign.mutable_spec()->mutable_train()->set_resume(true);
+    assign.mutable_spec()->set_weights_blob(
+        absl::StrCat("checkpoint:", options_.run, "/", history_.first_step));
+  }
   assign.set_rank(rank);
   for (const v1::Member& member : members_) *assign.add_members() = member;
   assign.set_ready_deadline_seconds(absl::ToDoubleSeconds(ready_limit));
@@ -135,22 +148,36 @@ bool ActiveJob::Ready(absl::Time now, int rank) {
   const bool all = std::find(ready_.begin(), ready_.end(), false) == ready_.end();
   if (phase_ != Phase::kPreparing || !all) return false;
   phase_ = Phase::kRunning;
-  network_.Begin(NetworkTime(now));
+  running_since_ = now;
+  if (!history_.begin.has_value())
+    history_.begin = now - absl::Seconds(history_.wall_before);
+  aggregator_.SetBegin(absl::ToDoubleSeconds(now - *history_.begin));
+  if (!network_.begun()) network_.Begin(NetworkTime(now));
   return true;
 }
 
-std::optional<v1::StepRecord> ActiveJob::Step(int rank, const v1::StepReport& report) {
+std::optional<v1::StepRecord> ActiveJob::Step(absl::Time now, int rank,
+                                              const v1::StepReport& report) {
   absl::StatusOr<std::optional<v1::StepRecord>> record = aggregator_.Add(rank, report);
-  if (record.ok()) return *record;
-  End("failed", Annotate(record.status(), Describe(rank)));
-  return std::nullopt;
+  if (!record.ok()) {
+    End("failed", Annotate(record.status(), Describe(rank)));
+    return std::nullopt;
+  }
+  if (!record->has_value()) return std::nullopt;
+  (*record)->set_attempt(history_.attempt);
+  const int step = (*record)->step();
+  if (step == 0) return *record;
+  if (step_ends_.empty()) first_record_ = step;
+  step_ends_.push_back(now);
+  if (step <= history_.furthest_step) ++steps_repeated_;
+  return *record;
 }
 
 std::optional<v1::ServerMessage> ActiveJob::ClockAfter(const v1::StepRecord& record) const {
   if (clock_ == nullptr || !options_.spec.config().train().has_max_seconds()) return std::nullopt;
   v1::ServerMessage message;
   v1::RunClock* const clock = message.mutable_clock();
-  clock->set_job(options_.run);
+  clock->set_job(job_);
   clock->set_step(record.step());
   clock->set_seconds(record.wall_seconds());
   clock->set_step_seconds(record.step_seconds());
@@ -175,7 +202,7 @@ void ActiveJob::Fail(absl::Time now, int rank, const v1::JobFailure& failure) {
   if (echoes_.empty()) give_up_ = now + options_.blame_wait;
   echoes_.push_back(Echo{rank, failure.culprit(), status});
   const bool all_failed = std::find(failed_.begin(), failed_.end(), false) == failed_.end();
-  if (all_failed || IsBlamedInReturn(echoes_.back())) End("failed", BestEcho());
+  if (all_failed || IsBlamedInReturn(echoes_.back())) EndByLoss(BestEcho());
 }
 
 bool ActiveJob::IsBlamedInReturn(const Echo& echo) const {
@@ -197,8 +224,9 @@ absl::Status ActiveJob::BestEcho() const {
 
 void ActiveJob::Lose(int rank, const std::string& reason) {
   // A worker that leaves after it has failed or delivered is not what went wrong.
-  if (failed_[rank] || results_[rank].has_value()) return;
-  End("failed", absl::UnavailableError(absl::StrCat(Describe(rank), ": lost: ", reason)));
+  if (results_[rank].has_value() || (failed_[rank] && !GoesOnAfterLoss(options_.spec))) return;
+  if (phase_ != Phase::kEnded) lost_rank_ = rank;
+  EndByLoss(absl::UnavailableError(absl::StrCat(Describe(rank), ": lost: ", reason)));
 }
 
 void ActiveJob::Stop(const absl::Status& reason) { End("stopped", reason); }
@@ -206,7 +234,7 @@ void ActiveJob::Stop(const absl::Status& reason) { End("stopped", reason); }
 void ActiveJob::FailFromOutside(const absl::Status& reason) { End("failed", reason); }
 
 void ActiveJob::Tick(absl::Time now) {
-  if (!echoes_.empty() && now >= give_up_) return End("failed", BestEcho());
+  if (!echoes_.empty() && now >= give_up_) return EndByLoss(BestEcho());
   if (phase_ != Phase::kPreparing || now < options_.ready_deadline) return;
   const int rank =
       static_cast<int>(std::find(ready_.begin(), ready_.end(), false) - ready_.begin());
@@ -254,10 +282,51 @@ EndedRun ActiveJob::Ended() const {
                  .failure = failure_,
                  .results = {},
                  .statistics = aggregator_.statistics(),
-                 .networks = network_.profiles()};
+                 .networks = network_.profiles(),
+                 .attempts = history_.attempt,
+                 .steps_repeated = history_.steps_repeated + steps_repeated_,
+                 .seconds_lost = SecondsLost()};
   for (const std::optional<v1::JobResult>& result : results_)
     ended.results.push_back(result.value_or(v1::JobResult()));
   return ended;
+}
+
+double ActiveJob::SecondsLost() const {
+  if (!running_since_.has_value() || !history_.counts_until.has_value())
+    return history_.seconds_lost;
+  return history_.seconds_lost + absl::ToDoubleSeconds(*running_since_ - *history_.counts_until);
+}
+
+std::optional<absl::Time> ActiveJob::CountsUntil(int checkpoint) const {
+  const int recorded = checkpoint - first_record_;
+  if (recorded >= 0 && recorded < static_cast<int>(step_ends_.size()))
+    return step_ends_[recorded];
+  // Nothing of this attempt counts: it was lost as a whole.
+  return running_since_.has_value() ? running_since_ : history_.counts_until;
+}
+
+RunHistory ActiveJob::GiveHistory(int checkpoint) {
+  RunHistory history{.attempt = history_.attempt + 1,
+                     .first_step = checkpoint,
+                     .furthest_step = std::max(history_.furthest_step,
+                                               aggregator_.statistics().last_step),
+                     .restarts = RestartsWith(checkpoint),
+                     .steps_repeated = history_.steps_repeated + steps_repeated_,
+                     .seconds_lost = SecondsLost(),
+                     .loss = std::string(failure_.message()),
+                     .wall_before = history_.wall_before,
+                     .begin = history_.begin,
+                     .counts_until = CountsUntil(checkpoint),
+                     .statistics = aggregator_.statistics(),
+                     .network = std::move(network_),
+                     .simulated_now = history_.simulated_now};
+  if (clock_ != nullptr) history.simulated_now = clock_->now();
+  return history;
+}
+
+void ActiveJob::EndByLoss(const absl::Status& failure) {
+  if (phase_ != Phase::kEnded) lost_ = true;
+  End("failed", failure);
 }
 
 void ActiveJob::End(const std::string& outcome, const absl::Status& failure) {

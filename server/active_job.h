@@ -15,6 +15,7 @@
 #include "server/membership.h"
 #include "server/network_schedule.h"
 #include "server/outputs.h"
+#include "server/run_history.h"
 #include "server/simulated_clock.h"
 #include "server/step_aggregator.h"
 
@@ -29,18 +30,22 @@ class ActiveJob {
 
   struct Options {
     std::string run;
-    v1::JobSpec spec;
+    v1::JobSpec spec;  // with `history` it is the same for every attempt
     absl::Time ready_deadline;
     // After a failure that only echoes another rank's, how long to wait for the one that started
     // it.
     absl::Duration blame_wait;
     absl::Time begin;
+    RunHistory history = {};
   };
 
   // `workers` by rank; what is needed of them is copied.
   ActiveJob(Options options, const std::vector<Worker*>& workers);
 
   const std::string& run() const { return options_.run; }
+  // What the workers call it (job_id.h).
+  const std::string& job() const { return job_; }
+  int attempt() const { return history_.attempt; }
   Phase phase() const { return phase_; }
   const std::vector<std::string>& workers() const { return workers_; }  // ids by rank
   const v1::JobSpec& spec() const { return options_.spec; }
@@ -72,7 +77,7 @@ class ActiveJob {
   // True if this was the last rank to get ready: start. The network's timeline begins.
   bool Ready(absl::Time now, int rank);
   // A record if this was the last rank to report the step. A report out of order ends the job.
-  std::optional<v1::StepRecord> Step(int rank, const v1::StepReport& report);
+  std::optional<v1::StepRecord> Step(absl::Time now, int rank, const v1::StepReport& report);
   // What the ranks have to know of it: the simulated time, where the run ends by that.
   std::optional<v1::ServerMessage> ClockAfter(const v1::StepRecord& record) const;
   void Result(int rank, const v1::JobResult& result);
@@ -94,6 +99,17 @@ class ActiveJob {
 
   // Call once phase() is kEnded.
   EndedRun Ended() const;
+  // No rank has found fault with itself: a worker is gone, or ranks have lost one another.
+  bool lost() const { return lost_; }
+  std::optional<int> lost_rank() const { return lost_rank_; }
+  const absl::Status& failure() const { return failure_; }
+  // How often the run will have begun again without a new checkpoint, if its newest is of step
+  // `checkpoint` (0: there is none).
+  int RestartsWith(int checkpoint) const {
+    return checkpoint > history_.first_step ? 1 : history_.restarts + 1;
+  }
+  // For the attempt that begins there. Call last.
+  RunHistory GiveHistory(int checkpoint);
 
  private:
   // A failure that blames another rank.
@@ -108,6 +124,11 @@ class ActiveJob {
   // The failure that tells the most when every one of them blames somebody else.
   absl::Status BestEcho() const;
   void End(const std::string& outcome, const absl::Status& failure);
+  // As End, with a failure that is nobody's own.
+  void EndByLoss(const absl::Status& failure);
+  double SecondsLost() const;
+  // When what the run has done up to step `checkpoint` had been done.
+  std::optional<absl::Time> CountsUntil(int checkpoint) const;
   // What a record gets beside the mean of the reports: simulated times, or measured energy.
   StepCharger Charger();
   // What the network's timeline goes by: simulated time, where there is such a clock.
@@ -118,6 +139,8 @@ class ActiveJob {
   std::string Describe(int rank) const;
 
   Options options_;
+  RunHistory history_;  // of the attempts before; what this one adds to it is added at its end
+  const std::string job_;
   std::vector<std::string> workers_;
   std::vector<v1::Member> members_;
   std::vector<int64_t> process_ids_;
@@ -134,6 +157,12 @@ class ActiveJob {
   std::unique_ptr<SimulatedClock> clock_;  // null: times are measured
   StepAggregator aggregator_;
   absl::Duration deadline_;
+  std::optional<absl::Time> running_since_;
+  int first_record_ = 0;               // the step of the first record
+  std::vector<absl::Time> step_ends_;  // of the records, in order
+  int steps_repeated_ = 0;             // by this attempt
+  bool lost_ = false;
+  std::optional<int> lost_rank_;
   std::string outcome_;
   absl::Status failure_;
 };

@@ -1,5 +1,7 @@
 #include "server/blob_store.h"
 
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,7 +15,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/job_id.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
+#include "common/data/safetensors.h"
 #include "server/run_directory.h"
 
 namespace edgetp {
@@ -25,6 +30,8 @@ constexpr char kSha256Prefix[] = "sha256:";
 constexpr char kRunPrefix[] = "run:";
 constexpr char kCheckpointPrefix[] = "checkpoint:";
 constexpr char kUnfinished[] = ".tmp";
+// Of a checkpoint's metadata, where its step was evaluated.
+constexpr char kValidationLoss[] = "edgetp.validation_loss";
 // Longer than any upload may take (kLongestTransfer): what is left of one that a killed server was
 // taking.
 constexpr std::chrono::hours kUnfinishedKept{2};
@@ -37,7 +44,7 @@ struct CheckpointId {
 absl::StatusOr<CheckpointId> ParseCheckpointId(const std::string& id) {
   const std::string rest = id.substr(sizeof(kCheckpointPrefix) - 1);
   const size_t slash = rest.rfind('/');
-  CheckpointId parsed{rest.substr(0, slash), -1};
+  CheckpointId parsed{RunOfJob(rest.substr(0, slash)), -1};
   if (slash == std::string::npos || !absl::SimpleAtoi(rest.substr(slash + 1), &parsed.step) ||
       parsed.step < 0) {
     return absl::InvalidArgumentError(
@@ -71,6 +78,18 @@ std::vector<StoredFile> OldestFirst(const std::string& directory) {
   std::sort(files.begin(), files.end(),
             [](const auto& a, const auto& b) { return a.time < b.time; });
   return files;
+}
+
+// What a checkpoint's metadata says; nothing where it says none, or cannot be read.
+std::optional<double> ValidationLossOf(const std::string& path) {
+  const absl::StatusOr<std::string> header = ReadSafetensorsHeader(path);
+  if (!header.ok()) return std::nullopt;
+  const auto metadata = ParseSafetensorsMetadata(*header);
+  if (!metadata.ok()) return std::nullopt;
+  const auto said = metadata->find(kValidationLoss);
+  double loss = 0;
+  if (said == metadata->end() || !absl::SimpleAtod(said->second, &loss)) return std::nullopt;
+  return loss;
 }
 
 }  // namespace
@@ -109,10 +128,38 @@ absl::Status IncomingBlob::Append(const std::string& data) {
   return absl::ErrnoToStatus(errno, absl::StrCat("put blob: write ", path_));
 }
 
+absl::Status IncomingBlob::Close() {
+  const std::string attempt = absl::StrCat("put blob: write ", path_);
+  // A corpus can be put again; a checkpoint is there to outlive whatever happens next.
+  absl::Status status;
+  if (checkpoint_.has_value() && (std::fflush(file_) != 0 || fsync(fileno(file_)) != 0))
+    status = absl::ErrnoToStatus(errno, attempt);
+  if (std::fclose(std::exchange(file_, nullptr)) != 0 && status.ok())
+    status = absl::ErrnoToStatus(errno, attempt);
+  return status;
+}
+
+absl::Status IncomingBlob::Complete() {
+  const auto& [run, step, terms] = *checkpoint_;
+  CheckpointManifest manifest{.run = run,
+                              .step = step,
+                              .size_bytes = received_bytes_,
+                              .sha256 = header_.sha256(),
+                              .validation_loss = ValidationLossOf(path_),
+                              .corpus = terms.corpus,
+                              .version = kVersion};
+  if (const absl::Status written = WriteManifest(path_, manifest); !written.ok()) {
+    std::error_code ignored;  // without a manifest it only takes the room that was missing
+    fs::remove(path_, ignored);
+    return Annotate(written, "put blob");
+  }
+  if (terms.keep > 0) RemoveOldCheckpoints(fs::path(path_).parent_path().string(), terms.keep);
+  return absl::OkStatus();
+}
+
 absl::Status IncomingBlob::Commit(const std::string& last) {
   if (header_.sha256().empty()) header_.set_sha256(last);
-  const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
-  if (!closed) return absl::ErrnoToStatus(errno, absl::StrCat("put blob: write ", path_));
+  RETURN_IF_ERROR(Close());
   if (received_bytes_ != header_.size_bytes()) {
     return absl::DataLossError(absl::StrCat("put blob: size mismatch (want=", header_.size_bytes(),
                                             " got=", received_bytes_, ")"));
@@ -124,8 +171,9 @@ absl::Status IncomingBlob::Commit(const std::string& last) {
   }
   std::error_code error;
   fs::rename(temporary_, path_, error);
-  return error ? absl::ErrnoToStatus(error.value(), absl::StrCat("put blob: rename to ", path_))
-               : absl::OkStatus();
+  if (error)
+    return absl::ErrnoToStatus(error.value(), absl::StrCat("put blob: rename to ", path_));
+  return checkpoint_.has_value() ? Complete() : absl::OkStatus();
 }
 
 BlobStore::BlobStore(std::string runs, int64_t limit_bytes)
@@ -147,8 +195,53 @@ absl::Status BlobStore::CheckHeader(const v1::BlobHeader& header) {
 
 std::string BlobStore::RunOfCheckpoint(const std::string& id) {
   if (!absl::StartsWith(id, kCheckpointPrefix)) return "";
-  const absl::StatusOr<CheckpointId> parsed = ParseCheckpointId(id);
-  return parsed.ok() ? parsed->run : "";
+  if (!ParseCheckpointId(id).ok()) return "";
+  const size_t begin = sizeof(kCheckpointPrefix) - 1;
+  return id.substr(begin, id.rfind('/') - begin);
+}
+
+void BlobStore::SetCheckpointTerms(const std::string& run, CheckpointTerms terms) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  terms_[run] = std::move(terms);
+}
+
+absl::Status BlobStore::CheckOnce(const StoredCheckpoint& checkpoint) {
+  struct stat facts = {};
+  if (stat(checkpoint.path.c_str(), &facts) != 0)
+    return absl::ErrnoToStatus(errno, absl::StrCat("get blob: look at ", checkpoint.path));
+  const Seen seen{facts.st_mtim.tv_sec * int64_t{1'000'000'000} + facts.st_mtim.tv_nsec,
+                  checkpoint.manifest.sha256};
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto known = sound_.find(checkpoint.path);
+    if (known != sound_.end() && known->second == seen) return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(CheckBytes(checkpoint));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  sound_[checkpoint.path] = seen;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StoredCheckpoint> BlobStore::FindCheckpoint(const std::string& run, int before,
+                                                           std::vector<std::string>* passed_over) {
+  RETURN_IF_ERROR(CheckRunName(run));
+  CheckpointList list = ListCheckpoints(CheckpointFolder(runs_, run));
+  auto newest =
+      NewestSound(&list, before, [this](const StoredCheckpoint& each) { return CheckOnce(each); });
+  passed_over->insert(passed_over->end(), list.passed_over.begin(), list.passed_over.end());
+  if (newest.ok()) return newest;
+  return Annotate(newest.status(), absl::StrCat("run ", run, " in ", runs_));
+}
+
+absl::StatusOr<std::string> BlobStore::FindStep(const std::string& id) {
+  ASSIGN_OR_RETURN(const CheckpointId wanted, ParseCheckpointId(id));
+  const std::string folder = CheckpointFolder(runs_, wanted.run);
+  for (const StoredCheckpoint& each : ListCheckpoints(folder).checkpoints) {
+    if (each.manifest.step != wanted.step) continue;
+    RETURN_IF_ERROR(Annotate(CheckOnce(each), absl::StrCat("checkpoint ", each.path)));
+    return each.path;
+  }
+  return absl::NotFoundError(absl::StrCat("no blob ", id));
 }
 
 absl::StatusOr<std::string> BlobStore::Pin(const std::string& id) {
@@ -163,16 +256,15 @@ absl::StatusOr<std::string> BlobStore::Pin(const std::string& id) {
 }
 
 absl::StatusOr<std::string> BlobStore::Find(const std::string& id) {
-  if (absl::StartsWith(id, kRunPrefix))
-    return NewestCheckpoint(runs_, id.substr(sizeof(kRunPrefix) - 1));
-  if (absl::StartsWith(id, kCheckpointPrefix)) {
-    ASSIGN_OR_RETURN(const CheckpointId checkpoint, ParseCheckpointId(id));
-    std::string path = CheckpointPath(runs_, checkpoint.run, checkpoint.step);
-    std::error_code ignored;  // what cannot be looked at is not there for us
-    if (fs::is_regular_file(path, ignored)) return path;
-    return absl::NotFoundError(absl::StrCat("run ", checkpoint.run, " has no checkpoint of step ",
-                                            checkpoint.step, " in ", runs_));
+  if (absl::StartsWith(id, kRunPrefix)) {
+    std::vector<std::string> passed_over;
+    const auto newest =
+        FindCheckpoint(id.substr(sizeof(kRunPrefix) - 1), INT32_MAX, &passed_over);
+    for (const std::string& warning : passed_over) spdlog::warn("{}", warning);
+    RETURN_IF_ERROR(newest.status());
+    return newest->path;
   }
+  if (absl::StartsWith(id, kCheckpointPrefix)) return FindStep(id);
   if (!absl::StartsWith(id, kSha256Prefix) || !IsSha256Hex(id.substr(sizeof(kSha256Prefix) - 1))) {
     return absl::InvalidArgumentError(
         absl::StrCat("blob id '", id, "': want sha256:<64 hex digits>, run:<name> or "
@@ -195,9 +287,14 @@ absl::StatusOr<std::unique_ptr<IncomingBlob>> BlobStore::Begin(const v1::BlobHea
                      " limit=", limit_bytes_, ")"));
   }
   std::string path;
+  std::optional<IncomingBlob::NewCheckpoint> checkpoint;
   if (absl::StartsWith(header.id(), kCheckpointPrefix)) {
     ASSIGN_OR_RETURN(const CheckpointId id, ParseCheckpointId(header.id()));
-    path = CheckpointPath(runs_, id.run, id.step);
+    const std::string folder = CheckpointFolder(runs_, id.run);
+    RemoveUnfinishedCheckpoints(folder);  // a run saves one at a time
+    path = CheckpointPath(folder, id.step);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    checkpoint = {id.run, id.step, terms_[id.run]};
   } else {
     RETURN_IF_ERROR(MakeRoom(header.size_bytes()));
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -208,6 +305,7 @@ absl::StatusOr<std::unique_ptr<IncomingBlob>> BlobStore::Begin(const v1::BlobHea
   const std::string temporary = absl::StrCat(path, ".", getpid(), ".", temporaries_++, kUnfinished);
   auto blob =
       std::unique_ptr<IncomingBlob>(new IncomingBlob(header, temporary, path, announced_bytes_));
+  blob->checkpoint_ = std::move(checkpoint);
   RETURN_IF_ERROR(blob->Open());
   return blob;
 }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "common/base/job_id.h"
 #include "common/base/status_macros.h"
 #include "common/network/topology.h"
 #include "common/rpc/status.h"
@@ -171,7 +172,7 @@ class MediumStream final : public grpc::ServerBidiReactor<v1::MediumRequest, v1:
     const absl::Duration airtime = absl::Nanoseconds(request_.airtime_ns());
     ASSIGN_OR_RETURN(const absl::Time start,
                      options_.active_run->Grant(request_.job(), handover, airtime));
-    options_.metrics->MediumGrant(request_.job(), absl::ToDoubleSeconds(airtime),
+    options_.metrics->MediumGrant(RunOfJob(request_.job()), absl::ToDoubleSeconds(airtime),
                                   absl::ToDoubleSeconds(start - handover));
     return start;
   }

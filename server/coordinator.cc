@@ -101,7 +101,7 @@ void Coordinator::OnMessage(absl::Time now, const std::string& id, const v1::Wor
     return Advance(now, out);
   }
   // A worker that is still unwinding may speak of a job that has ended for us.
-  if (active_ != nullptr && worker->rank.has_value() && JobOf(message) == active_->run()) {
+  if (active_ != nullptr && worker->rank.has_value() && JobOf(message) == active_->job()) {
     OnJobMessage(now, *worker->rank, message, out);
   }
   Advance(now, out);
@@ -114,13 +114,13 @@ void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage
     case v1::WorkerMessage::kReady:
       if (active_->Ready(now, rank)) {
         v1::ServerMessage start;
-        start.mutable_start()->set_job(active_->run());
+        start.mutable_start()->set_job(active_->job());
         Broadcast(start, out);
         Announce(active_->run(), v1::Phase::NAME_RUNNING, "", out);
       }
       break;
     case v1::WorkerMessage::kStep:
-      OnStep(rank, message.step(), out);
+      OnStep(now, rank, message.step(), out);
       FollowNetwork(now, out);  // a simulated clock has moved
       break;
     case v1::WorkerMessage::kResult:
@@ -142,8 +142,8 @@ void Coordinator::OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage
   }
 }
 
-void Coordinator::OnStep(int rank, const v1::StepReport& report, Outputs* out) {
-  std::optional<v1::StepRecord> record = active_->Step(rank, report);
+void Coordinator::OnStep(absl::Time now, int rank, const v1::StepReport& report, Outputs* out) {
+  std::optional<v1::StepRecord> record = active_->Step(now, rank, report);
   if (!record.has_value()) return;
   if (v1::StatusResponse::Run* const run = FindRun(active_->run()); run != nullptr)
     run->set_step(record->step());
@@ -162,6 +162,7 @@ void Coordinator::OnProgress(const v1::JobProgress& progress, Outputs* out) {
   }
   v1::RunEvent event;
   *event.mutable_progress() = progress;
+  event.mutable_progress()->set_job(active_->run());
   for (std::string* text :
        {event.mutable_progress()->mutable_activity(), event.mutable_progress()->mutable_unit()}) {
     if (text->size() > kMaxTextBytes) text->resize(kMaxTextBytes);
@@ -213,7 +214,7 @@ absl::Status Coordinator::CanSubmit() const {
 }
 
 absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec,
-                                 Outputs* out) {
+                                 Outputs* out, RunHistory history) {
   if (absl::Status status = CanSubmit(); !status.ok()) return status;
   v1::StatusResponse::Run& state = runs_.emplace_back();
   state.set_run(run);
@@ -226,7 +227,7 @@ absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v
         std::find_if(runs_.begin(), runs_.end(), [](const auto& r) { return IsEnd(r.state()); });
     if (old != runs_.end()) runs_.erase(old);
   }
-  queue_.push_back(Queued{run, spec});
+  queue_.push_back(Queued{run, spec, std::move(history)});
   const int ahead = queued() - 1 + (active_ != nullptr ? 1 : 0);
   Announce(run, v1::Phase::NAME_QUEUED,
            ahead > 0 ? absl::StrCat("behind ", ahead, ahead == 1 ? " run" : " runs") : "", out);
@@ -272,108 +273,6 @@ void Coordinator::Shutdown(absl::Time now, const absl::Status& reason, Outputs* 
   for (const Worker& worker : membership_.workers()) {
     if (!worker.gone) out->disconnects.emplace_back(worker.id, reason);
   }
-}
-
-void Coordinator::Advance(absl::Time now, Outputs* out) {
-  if (active_ != nullptr && active_->phase() == ActiveJob::Phase::kEnded) FinishActive(out);
-  while (active_ == nullptr && !queue_.empty()) {
-    const size_t before = queue_.size();
-    StartNext(now, out);
-    if (queue_.size() == before) break;  // the first job waits for workers
-  }
-}
-
-std::vector<Worker*> Coordinator::Candidates(const v1::JobSpec& spec) {
-  const int wanted = spec.config().workers();
-  // Benchmarks have no replicas.
-  return spec.has_bench() ? membership_.Idle(wanted) : membership_.IdleOfOneKind(wanted);
-}
-
-void Coordinator::StartNext(absl::Time now, Outputs* out) {
-  const int wanted = queue_.front().spec.config().workers();
-  const int found = static_cast<int>(Candidates(queue_.front().spec).size());
-  if (found >= wanted) return Activate(now, out);
-  if (!waiting_since_.has_value()) waiting_since_ = now;
-  const std::vector<Worker*> idle = membership_.Idle(membership_.CountIdle());
-  const std::string missing = MissingWorkers(wanted, found, idle);
-  if (now - *waiting_since_ < options_.worker_wait) return WaitForWorkers(missing, out);
-  const double waited = absl::ToDoubleSeconds(options_.worker_wait);
-  const bool mixed = static_cast<int>(idle.size()) >= wanted;
-  const std::string reason =
-      mixed ? absl::StrFormat("waited %.0f s in vain for %s", waited, missing)
-            : absl::StrFormat("fewer workers than asked: %d of %d joined within %.0f s",
-                              idle.size(), wanted, waited);
-  EndQueued(queue_.begin(), "failed", absl::FailedPreconditionError(reason), out);
-}
-
-void Coordinator::WaitForWorkers(const std::string& missing, Outputs* out) {
-  if (std::exchange(announced_missing_, missing) == missing) return;
-  Announce(queue_.front().run, v1::Phase::NAME_QUEUED, "waiting for " + missing, out);
-}
-
-void Coordinator::Activate(absl::Time now, Outputs* out) {
-  Queued job = std::move(queue_.front());
-  queue_.pop_front();
-  waiting_since_.reset();
-  announced_missing_.clear();
-  const std::vector<Worker*> workers = Candidates(job.spec);
-  const std::string unlike = job.spec.has_bench() ? "" : UnlikeCpus(workers);
-  active_ =
-      std::make_unique<ActiveJob>(ActiveJob::Options{.run = job.run,
-                                                     .spec = std::move(job.spec),
-                                                     .ready_deadline = now + options_.ready_limit,
-                                                     .blame_wait = options_.heartbeat_limit,
-                                                     .begin = now},
-                                  workers);
-  out->begun.push_back(job.run);
-  for (int rank = 0; rank < static_cast<int>(workers.size()); ++rank) {
-    workers[rank]->rank = rank;
-    v1::ServerMessage message;
-    *message.mutable_assign() = active_->Assignment(rank, options_.ready_limit);
-    out->sends.emplace_back(workers[rank]->id, std::move(message));
-  }
-  Announce(job.run, v1::Phase::NAME_PREPARING,
-           workers.size() == 1 ? "1 worker builds the model"
-                               : absl::StrCat(workers.size(), " workers build their shards"),
-           out);
-  if (!unlike.empty()) Announce(active_->run(), v1::Phase::NAME_PREPARING, unlike, out);
-}
-
-void Coordinator::FinishActive(Outputs* out) {
-  EndedRun ended = active_->Ended();
-  v1::ServerMessage message;
-  if (ended.outcome == "done") {
-    message.mutable_finish()->set_job(ended.run);
-  } else {
-    message.mutable_abort()->set_job(ended.run);
-    *message.mutable_abort()->mutable_failure() = ToFailure(ended.failure);
-  }
-  Broadcast(message, out);
-  for (const std::string& id : active_->workers()) {
-    if (Worker* const worker = membership_.Find(id); worker != nullptr) worker->rank.reset();
-  }
-  if (v1::StatusResponse::Run* const run = FindRun(ended.run); run != nullptr)
-    run->set_state(ended.outcome);
-  out->ended.push_back(std::move(ended));
-  active_.reset();
-}
-
-void Coordinator::EndQueued(std::deque<Queued>::iterator job, const std::string& outcome,
-                            const absl::Status& reason, Outputs* out) {
-  if (job == queue_.begin()) {
-    waiting_since_.reset();
-    announced_missing_.clear();
-  }
-  if (v1::StatusResponse::Run* const run = FindRun(job->run); run != nullptr)
-    run->set_state(outcome);
-  out->ended.push_back(EndedRun{.run = job->run,
-                                .spec = std::move(job->spec),
-                                .outcome = outcome,
-                                .failure = reason,
-                                .results = {},
-                                .statistics = {},
-                                .networks = {}});
-  queue_.erase(job);
 }
 
 void Coordinator::Broadcast(const v1::ServerMessage& message, Outputs* out) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ struct CoordinatorOptions {
   // From assignment to the last JobReady: corpus transfer, building the model, dialling the peers.
   absl::Duration ready_limit = absl::Seconds(120);
   int max_queued = 256;
+  // The step of the run's newest sound checkpoint, below `before`; 0: it has none. Null: no run
+  // has.
+  std::function<int(const std::string& run, int before)> newest_checkpoint;
 };
 
 class Coordinator {
@@ -49,10 +53,11 @@ class Coordinator {
 
   // Errors: ResourceExhausted if the queue is full, Unavailable after Shutdown.
   absl::Status CanSubmit() const;
-  // Appends a validated job. `run` is unique among all runs.
+  // Appends a validated job. `run` is unique among all runs that have not ended; `history`: of one
+  // that goes on.
   // Errors: those of CanSubmit.
   absl::Status Submit(absl::Time now, const std::string& run, const v1::JobSpec& spec,
-                      Outputs* out);
+                      Outputs* out, RunHistory history = {});
   // Errors: NotFound, FailedPrecondition if the run has ended.
   absl::Status Stop(absl::Time now, const std::string& run, Outputs* out);
   // Fails the run if it is queued or active: something outside went wrong, e.g. its directory
@@ -88,12 +93,13 @@ class Coordinator {
   struct Queued {
     std::string run;
     v1::JobSpec spec;
+    RunHistory history = {};
   };
 
   void OnJobMessage(absl::Time now, int rank, const v1::WorkerMessage& message, Outputs* out);
   // Tells everybody if another profile is in force.
   void FollowNetwork(absl::Time now, Outputs* out);
-  void OnStep(int rank, const v1::StepReport& report, Outputs* out);
+  void OnStep(absl::Time now, int rank, const v1::StepReport& report, Outputs* out);
   void OnProgress(const v1::JobProgress& progress, Outputs* out);
   // `missed`: the worker did not say that it would leave.
   void Lose(const std::string& worker, bool missed, const std::string& reason);
@@ -103,8 +109,13 @@ class Coordinator {
   // The idle workers that the job would get: as many as it asks for, or too few.
   std::vector<Worker*> Candidates(const v1::JobSpec& spec);
   void WaitForWorkers(const std::string& missing, Outputs* out);
+  // The first job of the queue has lost a worker, and waits for another one.
+  void AwaitRejoin(absl::Time now, const std::string& missing, Outputs* out);
   void Activate(absl::Time now, Outputs* out);
-  void FinishActive(Outputs* out);
+  void FinishActive(absl::Time now, Outputs* out);
+  // Puts the active job, which has lost a worker, first in the queue.
+  // Errors: why it does not go on; nothing is changed then.
+  absl::Status BeginAgain(absl::Time now, Outputs* out);
   void EndQueued(std::deque<Queued>::iterator job, const std::string& outcome,
                  const absl::Status& reason, Outputs* out);
   void Broadcast(const v1::ServerMessage& message, Outputs* out) const;

@@ -29,7 +29,7 @@ void Coordinator::FollowNetwork(absl::Time now, Outputs* out) {
   if (active_->phase() == ActiveJob::Phase::kEnded || !active_->AdvanceNetwork(now)) return;
   const v1::NetworkProfile& network = active_->network().current();
   v1::ServerMessage message;
-  message.mutable_network()->set_job(active_->run());
+  message.mutable_network()->set_job(active_->job());
   *message.mutable_network()->mutable_network() = network;
   message.mutable_network()->set_version(++network_version_);
   message.mutable_network()->set_deadline_seconds(absl::ToDoubleSeconds(active_->deadline()));

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
+#include "common/base/job_id.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
 #include "common/config/defaults.h"
@@ -95,12 +96,30 @@ std::vector<v1::RunEvent> FinalEvents(const EndedRun& ended, const v1::RunSummar
   return events;
 }
 
+// Of a run whose attempts so far were those of an earlier server, or had ended.
+RunHistory HistoryAfter(const RunPast& past) {
+  return {.attempt = past.attempts + 1,
+          .furthest_step = past.furthest_step,
+          .wall_before = past.wall_seconds,
+          .simulated_now = absl::UnixEpoch() + absl::Seconds(past.wall_seconds)};
+}
+
+CoordinatorOptions WithCheckpoints(CoordinatorOptions options, BlobStore* blobs) {
+  options.newest_checkpoint = [blobs](const std::string& run, int before) {
+    std::vector<std::string> passed_over;
+    const auto newest = blobs->FindCheckpoint(run, before, &passed_over);
+    for (const std::string& warning : passed_over) spdlog::warn("{}", warning);
+    return newest.ok() ? newest->manifest.step : 0;
+  };
+  return options;
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(CoordinatorOptions options, const std::string& runs, BlobStore* blobs,
                        ActiveRun* active_run, ServerMetrics* metrics, Predictor* predictor)
     : stranger_limit_(options.heartbeat_limit),
-      coordinator_(options),
+      coordinator_(WithCheckpoints(std::move(options), blobs)),
       networks_(runs),
       book_(runs),
       blobs_(blobs),
@@ -178,12 +197,14 @@ absl::Status Dispatcher::Submit(const v1::JobSpec& spec, v1::SubmitResponse* res
   }
   ASSIGN_OR_RETURN(const std::string run, book_.ChooseName(job, absl::Now()));
   job.mutable_config()->set_name(run);
-  ASSIGN_OR_RETURN(const std::string directory, book_.Open(run, job, absl::Now()));
+  RunPast past;
+  ASSIGN_OR_RETURN(const std::string directory, book_.Open(run, job, absl::Now(), &past));
   response->set_run(run);
   response->set_directory(directory);
   spdlog::info("run {}: submitted", run);
   Outputs outputs;
-  RETURN_IF_ERROR(coordinator_.Submit(MonotonicNow(), run, job, &outputs));
+  RETURN_IF_ERROR(
+      coordinator_.Submit(MonotonicNow(), run, job, &outputs, HistoryAfter(past)));
   CarryOut(std::move(outputs));
   return absl::OkStatus();
 }
@@ -264,6 +285,7 @@ void Dispatcher::CarryOut(Outputs outputs) {
     const absl::Status written = book_.Record(run, event);
     if (!written.ok()) coordinator_.FailRun(MonotonicNow(), run, written, &more);
   }
+  for (const LostAttempt& lost : outputs.lost) Lose(lost);
   for (const std::string& run : outputs.begun) Begin(run);
   for (const auto& [worker, message] : outputs.sends) {
     if (const auto stream = streams_.find(worker); stream != streams_.end())
@@ -278,13 +300,20 @@ void Dispatcher::CarryOut(Outputs outputs) {
   if (!more.ended.empty() || !more.sends.empty()) CarryOut(std::move(more));
 }
 
+void Dispatcher::Lose(const LostAttempt& lost) {
+  spdlog::warn("run {}: attempt {} has ended: {}", lost.run, lost.attempt, lost.reason);
+  active_run_->End(JobOfAttempt(lost.run, lost.attempt));
+  metrics_->LoseAttempt(lost.run);
+}
+
 void Dispatcher::Begin(const std::string& run) {
   if (coordinator_.active() == nullptr || coordinator_.active()->run() != run)
     return;  // it has failed meanwhile
   const v1::JobSpec& spec = coordinator_.active()->spec();
   const v1::RunConfig& config = spec.config();
   spdlog::info("run {}: {} workers, network {}", run, config.workers(), config.network().name());
-  active_run_->Begin(run);
+  active_run_->Begin(coordinator_.active()->job());
+  blobs_->SetCheckpointTerms(run, {config.train().keep_checkpoints(), spec.corpus_blob()});
   const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), 0);
   metrics_->BeginRun(
       RunLabels{.run = run,
@@ -292,6 +321,7 @@ void Dispatcher::Begin(const std::string& run) {
                 .pattern = pattern.ok() ? pattern->Expanded() : config.pattern(),
                 .network = config.network().name(),
                 .workers = config.workers(),
+                .attempt = coordinator_.active()->attempt(),
                 .clock = config.clock() == v1::CLOCK_SIMULATED ? "simulated" : "emulated",
                 .target_steps = spec.has_train() ? config.train().steps() : 0,
                 .sync_points = pattern.ok() ? pattern->ForwardSyncPoints() : 0,
@@ -304,7 +334,7 @@ void Dispatcher::LogNetwork(const std::string& whose, const std::string& profile
 }
 
 void Dispatcher::End(EndedRun ended) {
-  active_run_->End(ended.run);
+  active_run_->End(JobOfAttempt(ended.run, ended.attempts));
   metrics_->EndRun(ended.run, ended.outcome, MonotonicNow());
   if (Predictor::Wants(ended)) return predictor_->Post(std::move(ended));
   Conclude(std::move(ended), Prediction());

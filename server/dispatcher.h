@@ -58,6 +58,8 @@ class Dispatcher {
   // Ends the streams that have said nothing for too long.
   void DropStrangers(absl::Time now);
   void CarryOut(Outputs outputs);
+  // Of an attempt that another one follows.
+  void Lose(const LostAttempt& lost);
   void Begin(const std::string& run);
   void End(EndedRun ended);
   // The request with its profile complete, under a name that is its own.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
@@ -107,6 +108,23 @@ absl::Status CheckBlob(const char* field, const std::string& id, BlobStore* blob
       absl::StrCat("job: ", field, ": ", std::string(found.message())));
 }
 
+// Another attempt of a run is trained on what the ones before were.
+absl::Status CheckSameRun(const v1::JobSpec& spec, BlobStore* blobs) {
+  if (!spec.train().same_run()) return absl::OkStatus();
+  const std::string& run = spec.config().name();
+  if (!spec.train().resume() || spec.weights_blob() != absl::StrCat("run:", run)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("job: train.same_run: must resume the run's own checkpoint, run:", run));
+  }
+  std::vector<std::string> passed_over;
+  const auto newest = blobs->FindCheckpoint(run, INT32_MAX, &passed_over);
+  if (!newest.ok() || newest->manifest.corpus.empty()) return newest.status();
+  if (newest->manifest.corpus == spec.corpus_blob()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "job: corpus_blob: run ", run, " was trained on another corpus (was ",
+      newest->manifest.corpus, ", is ", spec.corpus_blob(), ")"));
+}
+
 // Who knew the network has looked at the deadline, too.
 absl::Status FillDeadline(bool knew_network, v1::JobSpec* spec) {
   v1::RunConfig* config = spec->mutable_config();
@@ -137,6 +155,7 @@ absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec,
   RETURN_IF_ERROR(FillDeadline(spec.config().has_network(), &filled));
   RETURN_IF_ERROR(CheckBlob("corpus_blob", filled.corpus_blob(), blobs));
   RETURN_IF_ERROR(CheckBlob("weights_blob", filled.weights_blob(), blobs));
+  RETURN_IF_ERROR(CheckSameRun(filled, blobs));
   return filled;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -150,6 +151,7 @@ int Serve(const Flags& flags) {
 
 int main(int argc, char** argv) {
   edgetp::KeepStandardStreams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is a full disk: an error of the write
   // Blobs come and go in pieces of a megabyte: from the heap they would leave holes that the events
   // of runs, which stay, take one by one.
   mallopt(M_MMAP_THRESHOLD, 256 << 10);

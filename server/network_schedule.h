@@ -27,6 +27,7 @@ class NetworkSchedule {
   explicit NetworkSchedule(const v1::NetworkProfile& profile);
 
   void Begin(absl::Time now);
+  bool begun() const { return begin_.has_value(); }
   // Another profile from now on, with a timeline of its own. What holds for a while ends.
   void Replace(absl::Time now, const v1::NetworkProfile& profile);
   // Changes the state of the timeline that is in force, for good; what followed it is dropped. What

@@ -24,10 +24,21 @@ struct EndedRun {
   std::vector<v1::JobResult> results;  // by rank; default messages for ranks that sent none
   StepStatistics statistics;
   std::map<std::string, v1::NetworkProfile> networks;  // that its steps name, without events
+  int attempts = 1;
+  int steps_repeated = 0;
+  double seconds_lost = 0;
+};
+
+// An attempt of a run that goes on with another one.
+struct LostAttempt {
+  std::string run;
+  int attempt = 1;
+  std::string reason;
 };
 
 struct Outputs {
   std::vector<std::pair<std::string, v1::RunEvent>> events;  // run, event
+  std::vector<LostAttempt> lost;
   std::vector<std::string> begun;  // runs that have just got their workers
   std::vector<std::pair<std::string, v1::ServerMessage>> sends;   // worker id, message
   std::vector<std::pair<std::string, absl::Status>> disconnects;  // worker id, why its stream ends

@@ -38,6 +38,13 @@ absl::StatusOr<std::string> RunBook::ChooseName(const v1::JobSpec& spec,
   if (spec.config().has_name()) {
     const std::string& name = spec.config().name();
     RETURN_IF_ERROR(CheckRunName(name));
+    const auto known = entries_.find(name);
+    if (spec.train().same_run()) {
+      if (known != entries_.end() && !known->second.closed)
+        return absl::AlreadyExistsError(absl::StrCat("run ", name, " has not ended yet"));
+      if (Taken(name)) return name;
+      return absl::NotFoundError(absl::StrCat("no run ", name, " in ", root_, " to go on with"));
+    }
     if (Taken(name))
       return absl::AlreadyExistsError(absl::StrCat("run ", name, " exists in ", root_));
     return name;
@@ -49,12 +56,15 @@ absl::StatusOr<std::string> RunBook::ChooseName(const v1::JobSpec& spec,
 }
 
 absl::StatusOr<std::string> RunBook::Open(const std::string& run, const v1::JobSpec& spec,
-                                          absl::Time wall_now) {
+                                          absl::Time wall_now, RunPast* past) {
   std::unique_ptr<RunDirectory> directory;
-  if (spec.has_train()) {
+  if (spec.has_train() && spec.train().same_run()) {
+    ASSIGN_OR_RETURN(directory, RunDirectory::Reopen(root_, run, spec.config(), wall_now, past));
+  } else if (spec.has_train()) {
     ASSIGN_OR_RETURN(directory, RunDirectory::Create(root_, run, spec.config(), wall_now));
   }
-  Entry& entry = entries_[run];
+  std::erase(closed_, run);
+  Entry& entry = entries_[run] = Entry();
   entry.directory = std::move(directory);
   entry.path = entry.directory == nullptr ? "" : entry.directory->path();
   return entry.path;

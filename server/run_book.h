@@ -29,14 +29,16 @@ class RunBook {
 
   explicit RunBook(std::string root) : root_(std::move(root)) {}
 
-  // The name for a new run: the asked one, or a default that nobody has.
-  // Errors: InvalidArgument (name), AlreadyExists.
+  // The name for a new run: the asked one, or a default that nobody has. For another attempt of a
+  // run (TrainTask.same_run) its own.
+  // Errors: InvalidArgument (name), AlreadyExists, NotFound (no such run to go on with).
   absl::StatusOr<std::string> ChooseName(const v1::JobSpec& spec, absl::Time wall_now) const;
 
-  // Begins the run's memory; training also gets a directory. Returns its path, or "".
-  // Errors: those of RunDirectory::Create.
+  // Begins the run's memory; training also gets a directory. Returns its path, or "". `past`: of a
+  // run that goes on.
+  // Errors: those of RunDirectory::Create and Reopen.
   absl::StatusOr<std::string> Open(const std::string& run, const v1::JobSpec& spec,
-                                   absl::Time wall_now);
+                                   absl::Time wall_now, RunPast* past = nullptr);
 
   // Tells the watchers, and writes a step to the run's directory. Progress is told and forgotten.
   // Errors: what the file system says; the watchers have been told nevertheless.

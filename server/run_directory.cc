@@ -6,12 +6,11 @@
 #include <cctype>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
@@ -28,6 +27,8 @@ namespace fs = std::filesystem;
 // what they leave of all three, so that date, time and a "-999" stay within the 64 of a run name.
 constexpr size_t kNamePartLength = 14;
 constexpr size_t kNamePartsLength = 41;
+// The end of metrics.jsonl, some thousand steps, tells how far a run has come.
+constexpr int64_t kPastBytes = 1 << 20;
 
 absl::Status FromErrorCode(const std::error_code& error, const std::string& attempt) {
   if (!error) return absl::OkStatus();
@@ -76,6 +77,33 @@ absl::Status WriteAll(std::FILE* file, const std::string& text, const std::strin
     return absl::OkStatus();
   }
   return absl::ErrnoToStatus(errno, attempt);
+}
+
+struct WholeLines {
+  int64_t bytes = 0;
+  RunPast past;
+};
+
+// Of a metrics.jsonl that may end in half a line; none where there is no such file.
+absl::StatusOr<WholeLines> ReadMetrics(const std::string& path) {
+  WholeLines lines;
+  std::ifstream file(path, std::ios::binary);
+  google::protobuf::util::JsonParseOptions lenient;
+  lenient.ignore_unknown_fields = true;
+  std::error_code ignored;  // without a size all is looked at
+  const auto size = static_cast<int64_t>(fs::file_size(path, ignored));
+  for (std::string line; std::getline(file, line) && !file.eof();) {
+    lines.bytes += static_cast<int64_t>(line.size()) + 1;
+    if (!ignored && lines.bytes + kPastBytes < size) continue;
+    v1::StepRecord record;
+    if (!google::protobuf::util::JsonStringToMessage(line, &record, lenient).ok()) continue;
+    // Those of an older server say none.
+    lines.past.attempts = std::max({lines.past.attempts, record.attempt(), 1});
+    lines.past.furthest_step = std::max(lines.past.furthest_step, record.step());
+    lines.past.wall_seconds = record.wall_seconds();
+  }
+  if (file.bad()) return absl::DataLossError(absl::StrCat("read ", path, ": failed"));
+  return lines;
 }
 
 }  // namespace
@@ -131,29 +159,6 @@ std::string ToJson(const google::protobuf::Message& message, bool pretty) {
   return json;
 }
 
-std::string CheckpointPath(const std::string& root, const std::string& run, int step) {
-  return absl::StrCat(root, "/", run, "/checkpoints/",
-                      absl::StrFormat("step-%06d.safetensors", step));
-}
-
-absl::StatusOr<std::string> NewestCheckpoint(const std::string& root, const std::string& run) {
-  RETURN_IF_ERROR(CheckRunName(run));
-  std::error_code error;
-  std::pair<int, std::string> newest{-1, ""};
-  fs::directory_iterator entries(absl::StrCat(root, "/", run, "/checkpoints"), error);
-  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
-    int step = -1;
-    const std::string name = entries->path().filename().string();
-    // A whole name only: "step-000200.safetensors.tmp" is not a checkpoint.
-    if (std::sscanf(name.c_str(), "step-%d", &step) != 1 || !absl::EndsWith(name, ".safetensors"))
-      continue;
-    newest = std::max(newest, {step, entries->path().string()});
-  }
-  if (newest.first < 0)
-    return absl::NotFoundError(absl::StrCat("run ", run, " has no checkpoint in ", root));
-  return newest.second;
-}
-
 RunDirectory::RunDirectory(std::string path, File metrics)
     : path_(std::move(path)), metrics_(std::move(metrics)) {}
 
@@ -183,6 +188,31 @@ absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Fill(const std::stri
   fs::create_directory(path + "/checkpoints", error);
   RETURN_IF_ERROR(FromErrorCode(error, absl::StrCat("make run directory ", path)));
   RETURN_IF_ERROR(WriteFileAtomically(path + "/config.textproto", ConfigText(config, now)));
+  return OpenMetrics(path);
+}
+
+absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Reopen(const std::string& root,
+                                                                   const std::string& name,
+                                                                   const v1::RunConfig& config,
+                                                                   absl::Time now, RunPast* past) {
+  RETURN_IF_ERROR(CheckRunName(name));
+  const std::string path = absl::StrCat(root, "/", name);
+  std::error_code error;
+  if (!fs::exists(path + "/config.textproto", error))
+    return absl::NotFoundError(absl::StrCat("no run ", name, " in ", root, " to go on with"));
+  fs::create_directory(path + "/checkpoints", error);
+  RETURN_IF_ERROR(FromErrorCode(error, absl::StrCat("open run directory ", path)));
+  ASSIGN_OR_RETURN(const WholeLines lines, ReadMetrics(path + "/metrics.jsonl"));
+  ASSIGN_OR_RETURN(std::unique_ptr<RunDirectory> directory, OpenMetrics(path));
+  fs::resize_file(path + "/metrics.jsonl", lines.bytes, error);
+  RETURN_IF_ERROR(FromErrorCode(error, absl::StrCat("open ", path, "/metrics.jsonl")));
+  directory->whole_bytes_ = lines.bytes;
+  RETURN_IF_ERROR(WriteFileAtomically(path + "/config.textproto", ConfigText(config, now)));
+  if (past != nullptr) *past = lines.past;
+  return directory;
+}
+
+absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::OpenMetrics(const std::string& path) {
   File metrics(std::fopen((path + "/metrics.jsonl").c_str(), "ab"), &std::fclose);
   if (metrics == nullptr)
     return absl::ErrnoToStatus(errno, absl::StrCat("open ", path, "/metrics.jsonl"));

@@ -28,12 +28,12 @@ absl::Status WriteFileAtomically(const std::string& path, const std::string& con
 // One JSON object with the field names of the proto as keys, fields at their default included.
 std::string ToJson(const google::protobuf::Message& message, bool pretty);
 
-// <root>/<run>/checkpoints/step-000200.safetensors
-std::string CheckpointPath(const std::string& root, const std::string& run, int step);
-
-// The checkpoint with the highest step.
-// Errors: InvalidArgument (name), NotFound.
-absl::StatusOr<std::string> NewestCheckpoint(const std::string& root, const std::string& run);
+// What the attempts of a run have come to, by its metrics.jsonl.
+struct RunPast {
+  int attempts = 0;
+  int furthest_step = 0;
+  double wall_seconds = 0;  // of the last step
+};
 
 class RunDirectory {
  public:
@@ -44,6 +44,14 @@ class RunDirectory {
                                                               const std::string& name,
                                                               const v1::RunConfig& config,
                                                               absl::Time now);
+
+  // The directory of a run that goes on: its steps are added to those that are there; half a line
+  // that a killed server has left goes. The new config.textproto replaces the old one.
+  // Errors: NotFound if there is no such run; as Create. Nothing is changed then.
+  static absl::StatusOr<std::unique_ptr<RunDirectory>> Reopen(const std::string& root,
+                                                              const std::string& name,
+                                                              const v1::RunConfig& config,
+                                                              absl::Time now, RunPast* past);
 
   const std::string& path() const { return path_; }
   // A whole line, or none.
@@ -58,6 +66,7 @@ class RunDirectory {
   static absl::StatusOr<std::unique_ptr<RunDirectory>> Fill(const std::string& path,
                                                             const v1::RunConfig& config,
                                                             absl::Time now);
+  static absl::StatusOr<std::unique_ptr<RunDirectory>> OpenMetrics(const std::string& path);
 
   std::string path_;
   File metrics_;

@@ -22,8 +22,9 @@ namespace edgetp {
 
 class SimulatedClock {
  public:
-  // `config` is validated, and outlives the clock.
-  explicit SimulatedClock(const v1::RunConfig* config) : config_(*config) {}
+  // `config` is validated, and outlives the clock. `begin`: what it shows at first.
+  explicit SimulatedClock(const v1::RunConfig* config, absl::Time begin = absl::UnixEpoch())
+      : config_(*config), now_(begin) {}
 
   // So much simulated time after the epoch as has been charged.
   absl::Time now() const { return now_; }
@@ -53,7 +54,7 @@ class SimulatedClock {
   std::optional<Boards> boards_;                // this and the next one: from the first step on
   std::optional<TimelineSimulator> simulator_;
   std::string network_;                         // that it has, by name
-  absl::Time now_ = absl::UnixEpoch();
+  absl::Time now_;
 };
 
 }  // namespace edgetp

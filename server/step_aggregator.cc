@@ -143,7 +143,8 @@ v1::StepRecord StepAggregator::Combine(const std::vector<v1::StepReport>& report
   RunningMean train_loss, gradient_norm;
   record.set_step(reports.front().step());
   for (const v1::StepReport& report : reports) {
-    record.set_wall_seconds(std::max(record.wall_seconds(), report.end_seconds()));
+    record.set_wall_seconds(
+        std::max(record.wall_seconds(), begin_seconds_ + report.end_seconds()));
     // A rank's step begins where its last one ended. The mean adds up to the wall time over the
     // steps; the slowest rank's would count a late message twice: here, and where the other waited
     // for it.

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -61,6 +62,11 @@ class StepAggregator {
   // InvalidArgument if there is no such step, or a number is none; those of `charge`.
   absl::StatusOr<std::optional<v1::StepRecord>> Add(int rank, const v1::StepReport& report);
 
+  // Another attempt of a run adds to what was counted before. `wall_seconds`: from the run's first
+  // step to the attempt's.
+  void GoOnFrom(StepStatistics statistics) { statistics_ = std::move(statistics); }
+  void SetBegin(double wall_seconds) { begin_seconds_ = wall_seconds; }
+
   const StepStatistics& statistics() const { return statistics_; }
   // The last step that the rank has reported; absent: none yet.
   std::optional<int> LastStep(int rank) const;
@@ -79,6 +85,7 @@ class StepAggregator {
   std::vector<bool> began_;                               // by rank: has reported step 0
   std::map<int, std::map<int, v1::StepReport>> pending_;  // by step and rank
   StepCharger charge_;
+  double begin_seconds_ = 0;
   StepStatistics statistics_;
 };
 

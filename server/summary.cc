@@ -172,6 +172,9 @@ v1::RunSummary Summarize(const EndedRun& ended, const Prediction& prediction) {
   summary.set_predicted_steps(prediction.steps);
   summary.set_compute_source(ComputeSource(summary));
   FillResults(ended.results, &summary);
+  summary.set_attempts(ended.attempts);
+  summary.set_steps_repeated(ended.steps_repeated);
+  summary.set_seconds_lost(ended.seconds_lost);
   summary.set_status(ended.outcome);
   summary.set_error(std::string(ended.failure.message()));
   return summary;

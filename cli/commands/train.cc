@@ -19,7 +19,9 @@ constexpr char kExamples[] = R"(Examples:
   edgetp train --pattern=tttt --network=ethernet-1g --overlap=dw --steps=200
   edgetp train --strategy=data --network=ethernet-1g --batch=6 --steps=200
   edgetp train --strategy=local --inner_steps=20 --network=lte --batch=6 --steps=200
+  edgetp train --run=long --steps=5000 --checkpoint_interval=500 --on_loss=wait
   edgetp train --resume=ssss-torch --steps=4000
+  edgetp train --resume=long --run=long
   edgetp train --config=minigpt-shakespeare-sppp --schedule=wsd --max_seconds=60
   edgetp train --config=minigpt-shakespeare-sppp --network=wifi-5 --print_config)";
 
@@ -63,10 +65,12 @@ void AddTrain(CLI::App& app, Command* command) {
   AddStrategyFlag(train, &flags->run);
   AddRunNameFlag(train, &flags->run);
   AddTrainJobFlags(train, flags.get());
+  AddRecoveryFlags(train, &flags->run.recovery);
   AddClockFlag(train, &flags->run);
   train
       ->add_option("--resume", flags->resume,
-                   "continue from the newest checkpoint of a run, up to --steps in all")
+                   "continue from the newest checkpoint of a run, up to --steps in all: as a run "
+                   "of its own, or, with --run of the same name, as another attempt of that run")
       ->excludes("--init_from");
   train->add_flag("--print_config", flags->print_config,
                   "print every field of the run, with where its value comes from, as a file for "

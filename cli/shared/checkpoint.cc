@@ -1,6 +1,5 @@
 #include "cli/shared/checkpoint.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
@@ -33,28 +32,19 @@ absl::StatusOr<fs::path> RunFolder(const std::string& runs_directory, const std:
       absl::StrCat("no run is called ", run, " (looked in ", runs_directory, "/)"));
 }
 
-// Step numbers are zero-padded: the newest file is the last one in the order of names.
-absl::StatusOr<std::string> NewestCheckpoint(const fs::path& folder) {
-  std::string newest;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder / "checkpoints", error)) {
-    if (entry.path().extension() == ".safetensors")
-      newest = std::max(newest, entry.path().string());
-  }
-  if (newest.empty())
-    return absl::NotFoundError(absl::StrCat(folder.string(), ": this run has no checkpoint"));
-  return newest;
-}
-
 // The path of a run's newest checkpoint, or of that of a step.
-absl::StatusOr<std::string> CheckpointPath(const std::string& runs, const std::string& run,
-                                           std::optional<int> step) {
+absl::StatusOr<std::string> PathOfCheckpoint(const std::string& runs, const std::string& run,
+                                             std::optional<int> step) {
+  if (!step.has_value()) {
+    ASSIGN_OR_RETURN(const StoredCheckpoint newest, FindCheckpoint(runs, run));
+    return newest.path;
+  }
   ASSIGN_OR_RETURN(const fs::path folder, RunFolder(runs, run));
-  if (!step.has_value()) return NewestCheckpoint(folder);
-  const fs::path path =
-      folder / "checkpoints" / absl::StrFormat("step-%06d.safetensors", *step);
-  std::error_code ignored;  // what cannot be looked at is not there for us
-  if (fs::is_regular_file(path, ignored)) return path.string();
+  for (const StoredCheckpoint& each : ListCheckpoints(CheckpointFolder(runs, run)).checkpoints) {
+    if (each.manifest.step != *step) continue;
+    RETURN_IF_ERROR(Annotate(CheckBytes(each), each.path));
+    return each.path;
+  }
   return absl::NotFoundError(
       absl::StrCat(folder.string(), ": this run has no checkpoint of step ", *step));
 }
@@ -67,7 +57,7 @@ absl::StatusOr<WeightsFile> OpenCheckpoint(const ClusterFlags& flags, const std:
   WeightsFile weights;
   if (flags.server.address.empty()) {
     ASSIGN_OR_RETURN(const std::string path,
-                     CheckpointPath(flags.local.runs_directory, run, step));
+                     PathOfCheckpoint(flags.local.runs_directory, run, step));
     ASSIGN_OR_RETURN(weights, OpenWeightsFile(path));
   } else {
     ASSIGN_OR_RETURN(const auto bytes, OpenRemoteBlob(flags.server, blob));
@@ -88,14 +78,18 @@ absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
   return LoadRunFile((folder / "config.textproto").string());
 }
 
-std::optional<int> NewestCheckpointStep(const std::string& runs_directory, const std::string& run) {
-  const absl::StatusOr<fs::path> folder = RunFolder(runs_directory, run);
-  if (!folder.ok()) return std::nullopt;
-  const absl::StatusOr<std::string> newest = NewestCheckpoint(*folder);
-  int step = 0;
-  if (!newest.ok() || std::sscanf(fs::path(*newest).filename().c_str(), "step-%d", &step) != 1)
-    return std::nullopt;
-  return step;
+absl::StatusOr<StoredCheckpoint> FindCheckpoint(const std::string& runs_directory,
+                                                const std::string& run) {
+  ASSIGN_OR_RETURN(const fs::path folder, RunFolder(runs_directory, run));
+  CheckpointList list = ListCheckpoints(CheckpointFolder(runs_directory, run));
+  auto newest = NewestSound(&list);
+  if (newest.ok()) {
+    for (const std::string& warning : list.passed_over)
+      absl::FPrintF(stderr, "warning: %s\n", warning);
+    return newest;
+  }
+  if (!list.passed_over.empty()) return Annotate(newest.status(), folder.string());
+  return absl::NotFoundError(absl::StrCat(folder.string(), ": this run has no checkpoint"));
 }
 
 absl::StatusOr<v1::ModelConfig> ModelOfWeights(const WeightsFile& weights,

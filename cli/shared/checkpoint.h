@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/shared/cluster.h"
+#include "common/checkpoint/checkpoint_folder.h"
 #include "common/data/weights_file.h"
 #include "edgetp/v1/config.pb.h"
 
@@ -18,9 +19,10 @@ namespace edgetp {
 absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
                                             const std::string& run);
 
-// After how many steps the newest checkpoint of a run was taken, by the name of its file; nothing if
-// there is none.
-std::optional<int> NewestCheckpointStep(const std::string& runs_directory, const std::string& run);
+// The newest sound checkpoint of a run; says on stderr what is passed over, and why.
+// Errors: NotFound naming the run.
+absl::StatusOr<StoredCheckpoint> FindCheckpoint(const std::string& runs_directory,
+                                                const std::string& run);
 
 // The model that weights belong to: sizes from the tensors, heads and GELU from the metadata (docs:
 // cli reference); without heads where nothing tells them.

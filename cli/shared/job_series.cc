@@ -4,6 +4,7 @@
 
 #include "cli/shared/command.h"
 #include "cli/shared/progress.h"
+#include "cli/shared/recovery_options.h"
 #include "common/base/status_macros.h"
 
 namespace edgetp {
@@ -39,6 +40,8 @@ absl::StatusOr<JobOutcome> JobSeries::Run(v1::JobSpec spec, const EventCallback&
   }
   if (!corpus_blob_.empty()) spec.set_corpus_blob(corpus_blob_);
   if (!weights_blob_.empty()) spec.set_weights_blob(weights_blob_);
+  if (cluster_.local() != nullptr)
+    cluster_.local()->SetDeadWorkers(DeadWorkersOf(spec.config()));
   auto outcome = RunJob(cluster_.remote(), spec, cluster_.local(), on_event);
   sound_ = outcome.ok() && outcome->status.ok();
   return outcome;

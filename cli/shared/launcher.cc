@@ -13,6 +13,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/security_flags.h"
@@ -190,7 +191,14 @@ absl::Status LocalCluster::AwaitServer(const std::string& ready_file) {
 }
 
 absl::Status LocalCluster::Check() {
+  if (dead_workers_ == DeadWorkers::kReplace) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> told, ReplaceDeadWorkers());
+    for (const std::string& each : told) absl::FPrintF(stderr, "\nedgetp: %s\n", each);
+    return absl::OkStatus();
+  }
   for (ChildProcess& child : children_) {
+    const bool is_server = &child == &children_.front();
+    if (dead_workers_ == DeadWorkers::kDoWithout && !is_server) continue;
     if (const auto end = child.Ended(); end.has_value())
       return absl::UnavailableError(Describe(child, *end));
   }

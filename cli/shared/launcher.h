@@ -16,6 +16,9 @@
 
 namespace edgetp {
 
+// What is done about a worker that has ended while others still need it.
+enum class DeadWorkers { kEndIt, kReplace, kDoWithout };
+
 struct LauncherOptions {
   std::string
       program_directory;  // of edgetp_server and edgetp_worker; empty: where this program lies
@@ -53,7 +56,12 @@ class LocalCluster {
   // What its server wants to see.
   const Security& security() const { return security_; }
 
-  // Errors: Unavailable naming the first child that has ended, and how. Never blocks.
+  // What Check does about dead workers from now on; at first they end everything.
+  void SetDeadWorkers(DeadWorkers what) { dead_workers_ = what; }
+
+  // Looks after its children, as SetDeadWorkers says; new ones are told on stderr.
+  // Errors: Unavailable naming the first child that has ended for good, and how; those of
+  // ReplaceDeadWorkers. Never blocks.
   absl::Status Check();
 
   // Starts a new worker in place of each one that has ended. Returns what to tell people of them.
@@ -89,6 +97,7 @@ class LocalCluster {
   std::list<ChildProcess> children_;  // the server first
   std::deque<absl::Time> replaced_;   // when workers were, lately
   bool keep_logs_ = false;
+  DeadWorkers dead_workers_ = DeadWorkers::kEndIt;
 };
 
 }  // namespace edgetp

@@ -159,6 +159,13 @@ std::string StepsByNetwork(const v1::RunSummary& run) {
   return text;
 }
 
+// "3 (12 steps done again, 4.2 s lost)", of a run that took several.
+std::string AttemptsText(const v1::RunSummary& run) {
+  return absl::StrCat(run.attempts(), " (", run.steps_repeated(),
+                      run.steps_repeated() == 1 ? " step" : " steps", " done again, ",
+                      FormatSeconds(run.seconds_lost()), " lost)");
+}
+
 // One line for each row that needs an explanation.
 std::string SweepNotes(const v1::SweepReport& sweep, const std::vector<std::string>& patterns) {
   std::string notes;
@@ -166,6 +173,7 @@ std::string SweepNotes(const v1::SweepReport& sweep, const std::vector<std::stri
     const v1::RunSummary& run = sweep.rows(i);
     std::vector<std::string> facts;
     if (!IsDone(run) || !run.verdict().valid()) facts.push_back(Outcome(run));
+    if (run.attempts() > 1) facts.push_back("attempts: " + AttemptsText(run));
     if (!run.checkpoint_error().empty())
       facts.push_back("its last checkpoint was not saved: " + run.checkpoint_error());
     if (run.networks_size() > 1) facts.push_back("the network changed: " + StepsByNetwork(run));
@@ -266,6 +274,7 @@ std::string TrainTable(const v1::RunSummary& run) {
   if (!StrategyText(run).empty()) table.AddRow({"strategy", StrategyText(run)});
   if (!run.device().empty()) table.AddRow({"device", run.device()});
   table.AddRow({"steps", StepsOf(run)});
+  if (run.attempts() > 1) table.AddRow({"attempts", AttemptsText(run)});
   table.AddRow({"loss", absl::StrCat("train ", TrainLoss(run), ", validation ", ValLoss(run),
                                      WindowsOf(run.val_windows(), run.val_windows_total()))});
   table.AddRow({IsSimulated(run) ? "step, simulated" : "step, measured",
@@ -361,40 +370,6 @@ std::string EvalTable(const v1::EvalReport& eval) {
                 absl::StrCat(eval.windows()), absl::StrCat(eval.windows_total()), eval.pattern(),
                 absl::StrCat(eval.workers())});
   return table.Render();
-}
-
-std::string StatusTable(const v1::StatusResponse& status) {
-  std::string out = absl::StrCat("edgetp_server ", status.version(), " at ", status.address(),
-                                 ", metrics at ", status.metrics_address(), ", up ",
-                                 FormatSeconds(status.uptime_seconds()), "\n\n");
-  Table workers({{"worker", Align::kLeft},
-                 {"host", Align::kLeft},
-                 {"peer address", Align::kLeft},
-                 {"device", Align::kLeft},
-                 {"threads"},
-                 {"state", Align::kLeft},
-                 {"rank"},
-                 {"heard s ago"}});
-  for (const auto& worker : status.workers()) {
-    workers.AddRow({worker.id(), worker.host(), worker.peer_address(), worker.device(),
-                    absl::StrCat(worker.threads()), worker.state(),
-                    worker.has_rank() ? absl::StrCat(worker.rank()) : "-",
-                    absl::StrFormat("%.1f", worker.seconds_since_heartbeat())});
-  }
-  absl::StrAppend(&out, workers.empty() ? "no workers\n" : workers.Render());
-  Table runs({{"run", Align::kLeft},
-              {"state", Align::kLeft},
-              {"step"},
-              {"of"},
-              {"pattern", Align::kLeft},
-              {"network", Align::kLeft},
-              {"workers"}});
-  for (const auto& run : status.runs()) {
-    runs.AddRow({run.run(), run.state(), absl::StrCat(run.step()), absl::StrCat(run.steps()),
-                 run.pattern(), run.network(), absl::StrCat(run.workers())});
-  }
-  if (!runs.empty()) absl::StrAppend(&out, "\n", runs.Render());
-  return out;
 }
 
 }  // namespace edgetp

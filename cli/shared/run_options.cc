@@ -95,6 +95,7 @@ void ApplyFlags(const RunFlags& flags, Faults* faults, v1::RunConfig* config) {
   }
   ApplyWire(flags, collective);
   if (flags.overlap.has_value()) config->mutable_parallel()->set_overlap(*flags.overlap);
+  ApplyRecovery(flags.recovery, config);
 }
 
 // --network and the link options over what the config has.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cli/shared/recovery_options.h"
 #include "common/config/link_flags.h"
 #include "common/data/corpus.h"
 #include "edgetp/v1/config.pb.h"
@@ -45,6 +46,7 @@ struct RunFlags {
   std::optional<int> micro_batches;
   std::optional<uint64_t> seed;
   std::optional<std::string> clock;
+  RecoveryFlags recovery;
   bool vary_boards = false;  // each rank has a board of its own, drawn from the seed
   std::optional<std::string> run;
   std::string data = "auto";

@@ -12,25 +12,60 @@
 #include "common/config/schedule.h"
 #include "common/data/weights_file.h"
 #include "common/plan/pattern.h"
+#include "common/rpc/digest.h"
 #include "common/simulate/deadline.h"
 
 namespace edgetp {
 
 namespace {
 
-// What a run to resume leaves to its continuation, which is a run of its own.
+void LoadCheckpointToResume(const TrainFlags& flags, Faults* faults, TrainInputs* inputs) {
+  const auto newest = FindCheckpoint(flags.cluster.local.runs_directory, *flags.resume);
+  // The cluster's server may have a checkpoint where this host sees none.
+  if (!newest.ok() && flags.cluster.server.address.empty()) return faults->Add(newest.status());
+  std::vector<std::string> symbols;
+  if (newest.ok()) {
+    inputs->done_steps = newest->manifest.step;
+    inputs->corpus_of_base = newest->manifest.corpus;
+    const auto weights = OpenWeightsFile(newest->path);
+    faults->Add(weights.status());
+    if (weights.ok()) symbols = faults->Take(SymbolsOfWeights(*weights, newest->path));
+  } else {
+    symbols = faults->Take(SymbolsOfRun(flags.cluster, *flags.resume));
+  }
+  inputs->vocabulary = {"--resume=" + *flags.resume, std::move(symbols),
+                        inputs->base.model().vocabulary()};
+}
+
+bool IsSameRun(const TrainFlags& flags) {
+  return flags.resume.has_value() && flags.run.run == flags.resume;
+}
+
+// What a run goes on with must be what it was trained on, unless somebody has asked for another
+// corpus for a run of its own.
+absl::Status CheckSameCorpus(const TrainFlags& flags, const TrainInputs& inputs) {
+  if (inputs.corpus_of_base.empty() || !inputs.corpus.has_value()) return absl::OkStatus();
+  const std::string corpus = BlobIdOf(inputs.corpus->Serialize());
+  if (corpus == inputs.corpus_of_base) return absl::OkStatus();
+  const std::string what =
+      absl::StrCat("--resume=", *flags.resume, ": the run was trained on another corpus than ",
+                   inputs.data, " is now (was ", inputs.corpus_of_base, ", is ", corpus, ")");
+  const bool asked = flags.run.data != RunFlags().data;
+  if (IsSameRun(flags) || !asked) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, ": --data=FILE with another --run, or --init_from, trains on with it"));
+  }
+  absl::FPrintF(stderr, "note: %s\n", what);
+  return absl::OkStatus();
+}
+
+// What a run to resume leaves to its continuation.
 void LoadRunToResume(const TrainFlags& flags, Faults* faults, TrainInputs* inputs) {
   const std::string& runs = flags.cluster.local.runs_directory;
   inputs->base = faults->Take(LoadRunConfig(runs, *flags.resume));
-  // The cluster's server may have a checkpoint where this host sees none.
-  inputs->done_steps = NewestCheckpointStep(runs, *flags.resume).value_or(0);
   inputs->base.clear_name();
   ForgetDefaultDeadline(&inputs->base);
-  if (faults->status().ok()) {
-    inputs->vocabulary = {"--resume=" + *flags.resume,
-                          faults->Take(SymbolsOfRun(flags.cluster, *flags.resume)),
-                          inputs->base.model().vocabulary()};
-  }
+  if (faults->status().ok()) LoadCheckpointToResume(flags, faults, inputs);
   ForgetDefaultDecay(inputs->base.mutable_train());
 }
 
@@ -88,7 +123,7 @@ absl::Status LoadTrainData(const TrainFlags& flags, TrainInputs* inputs) {
     ASSIGN_OR_RETURN(corpus, InVocabularyOf(*inputs->vocabulary, std::move(corpus), inputs->data));
   }
   inputs->corpus = std::move(corpus);
-  return absl::OkStatus();
+  return CheckSameCorpus(flags, *inputs);
 }
 
 absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const TrainInputs& inputs) {
@@ -99,6 +134,8 @@ absl::StatusOr<v1::RunConfig> ResolveTraining(const RunFlags& flags, const Train
   RETURN_IF_ERROR(ExplainHeads(resolved.status(), inputs.model_of_weights, weights));
   v1::RunConfig config = *std::move(resolved);
   config.set_data(inputs.data);
+  if (inputs.base.has_model() && !weights.empty() && !inputs.weights.has_value())
+    RETURN_IF_ERROR(CheckWeightsFit(inputs.base.model(), weights, config.model()));
   if (inputs.weights.has_value() && inputs.corpus.has_value())
     RETURN_IF_ERROR(CheckWeightsFit(inputs.model_of_weights, weights, config.model()));
   if (inputs.corpus.has_value()) {
@@ -123,6 +160,7 @@ v1::JobSpec TrainSpec(const TrainFlags& flags, const v1::RunConfig& config) {
   v1::JobSpec spec;
   *spec.mutable_config() = config;
   spec.mutable_train()->set_resume(flags.resume.has_value());
+  spec.mutable_train()->set_same_run(IsSameRun(flags));
   if (flags.resume.has_value()) spec.set_weights_blob("run:" + *flags.resume);
   return spec;
 }

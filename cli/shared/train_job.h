@@ -20,7 +20,7 @@ struct TrainFlags {
   RunFlags run;
   ClusterFlags cluster;
   std::optional<std::string> init_from;  // safetensors file
-  std::optional<std::string> resume;     // name of a run
+  std::optional<std::string> resume;     // name of a run; `run.run` the same: another attempt of it
   OutputFormat format = OutputFormat::kTable;
   bool print_config = false;  // and do nothing else
 };
@@ -32,6 +32,7 @@ void AddTrainJobFlags(CLI::App* command, TrainFlags* flags);
 struct TrainInputs {
   v1::RunConfig base;  // of the run to resume
   int done_steps = 0;  // of that run, by its newest checkpoint
+  std::string corpus_of_base;  // id of what it was trained on; empty: unknown
   std::optional<Corpus> corpus;
   std::string data;                             // where it came from
   std::optional<WeightsFile> weights;           // of --init_from

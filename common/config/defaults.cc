@@ -50,6 +50,13 @@ void FillDefaults(v1::TrainConfig* train) {
   EDGETP_DEFAULT(train, eval_interval, 250);
   EDGETP_DEFAULT(train, eval_windows, 200);
   EDGETP_DEFAULT(train, replica_check_interval, 100);
+  EDGETP_DEFAULT(train, keep_checkpoints, 3);
+}
+
+void FillDefaults(v1::RecoveryConfig* recovery) {
+  EDGETP_DEFAULT(recovery, on_loss, "fail");
+  EDGETP_DEFAULT(recovery, rejoin_seconds, 60);
+  EDGETP_DEFAULT(recovery, max_restarts, 3);
 }
 
 void FillDefaults(v1::CollectiveConfig* collective) {
@@ -79,6 +86,7 @@ void FillDefaults(v1::RunConfig* config) {
   FillDefaults(config->mutable_model());
   FillDefaults(config->mutable_train());
   FillDefaults(config->mutable_collective());
+  FillDefaults(config->mutable_recovery());
   if (!config->has_network()) *config->mutable_network() = UnlimitedNetwork();
   FillDefaults(config->mutable_network());
   EDGETP_DEFAULT(config, seed, 1337);

@@ -19,6 +19,7 @@ void FillDefaults(v1::RunConfig* config);
 
 void FillDefaults(v1::ModelConfig* model);
 void FillDefaults(v1::TrainConfig* train);
+void FillDefaults(v1::RecoveryConfig* recovery);
 void FillDefaults(v1::CollectiveConfig* collective);
 // Also of the profiles that events bring. Overrides stay as they are: their absent fields mean "as
 // the default link".

@@ -108,7 +108,18 @@ void CheckTrain(const v1::TrainConfig& train, Violations* violations) {
     CheckAtLeastOne("train.checkpoint_interval", train.checkpoint_interval(), violations);
   }
   if (train.has_max_seconds()) violations->Positive("train.max_seconds", train.max_seconds());
+  if (train.has_keep_checkpoints())
+    CheckAtLeastOne("train.keep_checkpoints", train.keep_checkpoints(), violations);
   CheckOptimizer(train, violations);
+}
+
+void CheckRecovery(const v1::RecoveryConfig& recovery, Violations* violations) {
+  constexpr double kDay = 86400;
+  const std::string& rule = recovery.on_loss();
+  if (recovery.has_on_loss() && rule != "fail" && rule != "wait" && rule != "reshard")
+    violations->AddGot("recovery.on_loss", "must be fail, wait or reshard", rule);
+  violations->InRange("recovery.rejoin_seconds", recovery.rejoin_seconds(), 0, kDay);
+  violations->InRange("recovery.max_restarts", recovery.max_restarts(), 0, 1e6);
 }
 
 // A format, and that it can travel with the algorithm.
@@ -295,6 +306,7 @@ Violations CheckRun(const v1::RunConfig& config, const std::string& place, Split
   CheckOverlap(config, &violations);
   CheckMemory(config, &violations);
   CheckStrategy(config, &violations);
+  CheckRecovery(config.recovery(), &violations);
   return violations;
 }
 

@@ -50,6 +50,10 @@ void ServerMetrics::SetNetwork(const std::string& profile, double version) {
 }
 
 void ServerMetrics::BeginRun(const RunLabels& labels) {
+  const bool goes_on = !begun_.empty() && begun_.back().run == labels.run &&
+                       begun_.back().ended == absl::InfiniteFuture();
+  metrics_->Gauge("edgetp_run_attempt", {labels.run}).Set(labels.attempt);
+  if (goes_on) return;
   run_ = labels.run;
   begun_.push_back({run_});
   metrics_
@@ -61,6 +65,7 @@ void ServerMetrics::BeginRun(const RunLabels& labels) {
   metrics_->Gauge("edgetp_run_target_steps", {run_}).Set(labels.target_steps);
   metrics_->Gauge("edgetp_run_completed_steps", {run_}).Set(0);
   metrics_->Counter("edgetp_run_skipped_steps_total", {run_});
+  metrics_->Gauge("edgetp_run_recovering", {run_}).Set(0);
   BeginSteps(labels.network);
   for (int rank = 0; labels.knows_energy && rank < labels.workers; ++rank)
     metrics_->Counter("edgetp_run_energy_joules_total", {run_, absl::StrCat(rank)});
@@ -75,7 +80,12 @@ void ServerMetrics::BeginSteps(const std::string& network) {
   metrics_->Counter("edgetp_run_hidden_seconds_total", {run_, network});
 }
 
+void ServerMetrics::LoseAttempt(const std::string& run) {
+  metrics_->Gauge("edgetp_run_recovering", {run}).Set(1);
+}
+
 void ServerMetrics::Step(const v1::StepRecord& record) {
+  metrics_->Gauge("edgetp_run_recovering", {run_}).Set(0);
   metrics_->Gauge("edgetp_run_completed_steps", {run_}).Set(record.step());
   if (record.has_train_loss())
     metrics_->Gauge("edgetp_run_train_loss", {run_}).Set(record.train_loss());
@@ -111,7 +121,9 @@ void ServerMetrics::MediumGrant(const std::string& run, double airtime_seconds,
 void ServerMetrics::EndRun(const std::string& run, const std::string& status, absl::Time now) {
   metrics_->Counter("edgetp_runs_total", {status}).Increment();
   for (Begun& begun : begun_) {
-    if (begun.run == run) begun.ended = now;
+    if (begun.run != run) continue;
+    begun.ended = now;
+    metrics_->Gauge("edgetp_run_recovering", {run}).Set(0);
   }
 }
 

@@ -17,6 +17,7 @@ struct RunLabels {
   std::string pattern;  // expanded
   std::string network;  // at the start
   int workers = 0;
+  int attempt = 1;
   std::string clock;
   int target_steps = 0;
   int sync_points = 0;        // of a forward pass
@@ -34,7 +35,10 @@ class ServerMetrics {
   // brings. Nothing happens if neither is new.
   void SetNetwork(const std::string& profile, double version);
 
+  // A run, or another attempt of the one in progress.
   void BeginRun(const RunLabels& labels);
+  // The run has lost a worker and goes on: until the first step of its next attempt it recovers.
+  void LoseAttempt(const std::string& run);
   void Step(const v1::StepRecord& record);
   // One message of the shared medium. Any thread.
   void MediumGrant(const std::string& run, double airtime_seconds, double queueing_seconds);

@@ -348,6 +348,28 @@ TEST(LocalTrainingTest, ACheckpointKeepsTheOuterMomentum) {
   EXPECT_EQ(resumed.trainers().LoadOptimizerState(0, moments), absl::OkStatus());
 }
 
+// Between two exchanges each of them has gone its own way.
+TEST(LocalTrainingTest, ACheckpointKeepsTheMomentsOfEveryReplica) {
+  const TrainerOptions options = ReplicaOptionsOf(Replicas::kWeights);
+  ReplicaGroup whole(options, 2);
+  for (int step = 0; step < 4; ++step) whole.TrainStep(step, 1e-2, /*outer=*/step % 2 == 1);
+  std::vector<NamedTensor> weights, state;
+  for (const NamedTensor& named : whole.trainers().Export(/*optimizer_state=*/true))
+    (named.name.rfind("optimizer.", 0) == 0 ? state : weights).push_back(named);
+  ReplicaGroup resumed(options, 2);
+  resumed.trainers().Load(weights);
+  for (int rank = 0; rank < 2; ++rank)
+    EXPECT_EQ(resumed.trainers().trainer(rank).LoadOptimizerState(state), absl::OkStatus());
+  for (int step = 4; step < 8; ++step) {
+    whole.TrainStep(step, 1e-2, step % 2 == 1);
+    resumed.TrainStep(step, 1e-2, step % 2 == 1);
+  }
+  const std::vector<NamedTensor> want = whole.trainers().Export(true);
+  const std::vector<NamedTensor> got = resumed.trainers().Export(true);
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_EQ(got[i].values, want[i].values) << want[i].name;
+}
+
 TEST(LocalTrainingTest, AFailedExchangeKeepsItsStatus) {
   const TrainerOptions options = ReplicaOptionsOf(Replicas::kWeights);
   const absl::Status cause = absl::DataLossError("segment 3 has a wrong size");

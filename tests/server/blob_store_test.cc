@@ -2,12 +2,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/run_directory.h"
@@ -135,6 +139,68 @@ TEST_F(BlobStoreTest, ACheckpointLandsInItsRunAndIsTheRunsNewest) {
   EXPECT_EQ(BlobStore::RunOfCheckpoint(header.id()), "a");
   ASSERT_TRUE(Put(&store, header, "weights").ok());
   EXPECT_EQ(*store.Find("run:a"), runs_ + "/a/checkpoints/step-000200.safetensors");
+  EXPECT_EQ(*store.Find("checkpoint:a/200"), *store.Find("run:a"));
+  EXPECT_EQ(store.Find("checkpoint:a/100").status().code(), absl::StatusCode::kNotFound);
+}
+
+class CheckpointStoreTest : public BlobStoreTest {
+ protected:
+  void SetUp() override {
+    BlobStoreTest::SetUp();
+    fs::create_directories(runs_ + "/a/checkpoints");
+    store_.emplace(runs_, 1000);
+  }
+  absl::Status Save(int step, const std::string& job = "a") {
+    const std::string bytes = absl::StrCat("weights of step ", step);
+    v1::BlobHeader header = HeaderOf(bytes);
+    header.set_id(absl::StrCat("checkpoint:", job, "/", step));
+    return Put(&*store_, header, bytes);
+  }
+  std::string PathOf(int step) const {
+    return CheckpointPath(CheckpointFolder(runs_, "a"), step);
+  }
+
+  std::optional<BlobStore> store_;
+};
+
+TEST_F(CheckpointStoreTest, TheTermsOfTheRunCountForItsManifests) {
+  store_->SetCheckpointTerms("a", {.keep = 2, .corpus = "sha256:text"});
+  for (const int step : {1, 2, 3}) ASSERT_TRUE(Save(step, "a#2").ok());
+  EXPECT_FALSE(fs::exists(PathOf(1)));
+  std::vector<std::string> passed_over;
+  const auto newest = store_->FindCheckpoint("a", 3, &passed_over);
+  ASSERT_TRUE(newest.ok()) << newest.status();
+  EXPECT_EQ(newest->path, PathOf(2));
+  EXPECT_EQ(newest->manifest.run, "a");
+  EXPECT_EQ(newest->manifest.corpus, "sha256:text");
+}
+
+TEST_F(CheckpointStoreTest, OneThatHasChangedIsNeverServed) {
+  ASSERT_TRUE(Save(1).ok() && Save(2).ok());
+  EXPECT_EQ(*store_->Find("run:a"), PathOf(2));
+  std::ofstream(PathOf(2)) << "weights of step 9";
+  fs::last_write_time(PathOf(2), fs::file_time_type::clock::now() + std::chrono::seconds(5));
+  EXPECT_EQ(*store_->Find("run:a"), PathOf(1));
+  EXPECT_EQ(store_->Find("checkpoint:a/2").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(CheckpointStoreTest, AFullDiskKeepsTheOneBefore) {
+  ASSERT_TRUE(Save(1).ok());
+  const auto handler = signal(SIGXFSZ, SIG_IGN);
+  rlimit before = {};
+  getrlimit(RLIMIT_FSIZE, &before);
+  for (const rlim_t bytes : {rlim_t{5}, rlim_t{20}}) {  // of the file, then of its manifest
+    const rlimit full = {bytes, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &full);
+    EXPECT_FALSE(Save(2).ok()) << bytes;
+    setrlimit(RLIMIT_FSIZE, &before);
+    EXPECT_EQ(*store_->Find("run:a"), PathOf(1));
+    const fs::directory_iterator files(runs_ + "/a/checkpoints");
+    EXPECT_EQ(std::distance(begin(files), end(files)), 2)
+        << "what could not be saved takes no room";
+  }
+  signal(SIGXFSZ, handler);
+  EXPECT_TRUE(Save(2).ok());
 }
 
 }  // namespace

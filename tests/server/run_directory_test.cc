@@ -170,13 +170,33 @@ TEST_F(RunDirectoryTest, AStepThatDoesNotFitLeavesNoHalfLine) {
   EXPECT_EQ(ReadFile(root_ + "/a/metrics.jsonl"), whole + whole);
 }
 
-TEST_F(RunDirectoryTest, TheNewestCheckpointIsTheOneWithTheHighestStep) {
-  ASSERT_TRUE(RunDirectory::Create(root_, "a", config_, absl::Now()).ok());
-  EXPECT_EQ(NewestCheckpoint(root_, "a").status().code(), absl::StatusCode::kNotFound);
-  for (const int step : {200, 1000000, 90}) std::ofstream(CheckpointPath(root_, "a", step)) << step;
-  std::ofstream(CheckpointPath(root_, "a", 2000000) + ".1.0.tmp") << "unfinished";
-  EXPECT_EQ(*NewestCheckpoint(root_, "a"), root_ + "/a/checkpoints/step-1000000.safetensors");
-  EXPECT_EQ(NewestCheckpoint(root_, "../a").status().code(), absl::StatusCode::kInvalidArgument);
+TEST_F(RunDirectoryTest, ARunThatGoesOnAddsToItsSteps) {
+  EXPECT_EQ(RunDirectory::Reopen(root_, "a", config_, absl::Now(), nullptr).status().code(),
+            absl::StatusCode::kNotFound);
+  v1::StepRecord record;
+  {
+    const auto directory = RunDirectory::Create(root_, "a", config_, absl::Now());
+    ASSERT_TRUE(directory.ok());
+    for (const int step : {1, 2, 3}) {
+      record.set_step(step);
+      record.set_attempt(1);
+      record.set_wall_seconds(step * 0.5);
+      ASSERT_TRUE((*directory)->AppendStep(record).ok());
+    }
+  }
+  const std::string whole = ReadFile(root_ + "/a/metrics.jsonl");
+  std::ofstream(root_ + "/a/metrics.jsonl", std::ios::app) << "{\"step\": 4, \"at";  // killed
+  config_.set_pattern("tttt");
+  RunPast past;
+  const auto directory = RunDirectory::Reopen(root_, "a", config_, absl::Now(), &past);
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  EXPECT_EQ(past.attempts, 1);
+  EXPECT_EQ(past.furthest_step, 3);
+  EXPECT_EQ(past.wall_seconds, 1.5);
+  EXPECT_EQ(ReadFile(root_ + "/a/metrics.jsonl"), whole);
+  ASSERT_TRUE((*directory)->AppendStep(record).ok());
+  EXPECT_THAT(ReadFile(root_ + "/a/metrics.jsonl"), HasSubstr(whole + "{"));
+  EXPECT_THAT(ReadFile(root_ + "/a/config.textproto"), HasSubstr("tttt"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/base/status_macros.h"
 #include "common/data/gpt2_weights.h"
 #include "common/data/safetensors.h"
@@ -17,7 +18,8 @@ constexpr char kStep[] = "edgetp.step";
 
 absl::StatusOr<std::string> CheckpointHeader(const v1::RunConfig& config,
                                              const std::vector<std::string>& symbols, int step,
-                                             const std::vector<TensorInfo>& tensors) {
+                                             const std::vector<TensorInfo>& tensors,
+                                             std::optional<double> validation_loss) {
   ModelShape shape;
   shape.heads = config.model().heads();
   TensorFile file;
@@ -25,6 +27,8 @@ absl::StatusOr<std::string> CheckpointHeader(const v1::RunConfig& config,
   file.metadata[kStep] = absl::StrCat(step);
   file.metadata["edgetp.run"] = config.name();
   file.metadata["edgetp.pattern"] = config.pattern();
+  if (validation_loss.has_value())
+    file.metadata["edgetp.validation_loss"] = absl::StrFormat("%.9g", *validation_loss);
   WriteSymbols(symbols, &file);
   return SafetensorsHeader(file.metadata, tensors);
 }

@@ -1,9 +1,11 @@
 // A checkpoint: full weights, optimizer state and error feedback's in one safetensors file, with what is needed to go
-// on and to sample. It is read and written in pieces: nobody holds it. Metadata: edgetp.step, edgetp.run, edgetp.pattern, edgetp.heads, edgetp.gelu,
-// edgetp.vocabulary (a JSON array of symbols).
+// on and to sample. It is read and written in pieces: nobody holds it. Metadata: edgetp.step, edgetp.run,
+// edgetp.validation_loss (after that step), edgetp.pattern, edgetp.heads, edgetp.gelu, edgetp.vocabulary (a JSON array
+// of symbols).
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +30,8 @@ struct Checkpoint {
 // Errors: those of SafetensorsHeader.
 absl::StatusOr<std::string> CheckpointHeader(const v1::RunConfig& config,
                                              const std::vector<std::string>& symbols, int step,
-                                             const std::vector<TensorInfo>& tensors);
+                                             const std::vector<TensorInfo>& tensors,
+                                             std::optional<double> validation_loss = std::nullopt);
 
 // A checkpoint, or any weights that OpenGpt2Weights accepts. Its values are read when they are needed.
 // Errors: those of OpenSafetensors and OpenGpt2Weights; DataLoss naming a metadata key that cannot

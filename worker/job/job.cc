@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
+#include "common/base/job_id.h"
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
 #include "common/config/run_plans.h"
@@ -68,7 +69,8 @@ class Job {
         members_(PeersOf(assign)),
         medium_(context.link->channel(), assign.job(), ShareOneClock(members_)),
         network_name_(config_.network().name()),
-        recorder_(context.environment->metrics->BeginRun(assign.job(), assign.rank()),
+        recorder_(context.environment->metrics->BeginRun(RunOfJob(assign.job()),
+                                                         assign.rank()),
                   assign.rank(), config_.clock() == v1::CLOCK_SIMULATED) {}
 
   ~Job() { context_.control->Detach(); }

@@ -108,15 +108,24 @@ void JobSink::EndStep(v1::StepReport* report) {
 
 void JobSink::Step(const StepStats& stats, v1::StepReport report) {
   recorder_->OnStep(stats, report);
+  last_.Clear();
+  last_.set_step(report.step());
+  if (report.has_val_loss()) last_.set_val_loss(report.val_loss());
   v1::WorkerMessage message;
   *message.mutable_step() = std::move(report);
   link_->Send(std::move(message));
 }
 
+std::optional<double> JobSink::LossAfter(int step) const {
+  if (last_.step() != step || !last_.has_val_loss()) return std::nullopt;
+  return last_.val_loss();
+}
+
 absl::StatusOr<std::unique_ptr<CheckpointWriter>> JobSink::BeginCheckpoint(
     int step, const std::vector<TensorInfo>& tensors) {
-  ASSIGN_OR_RETURN(const std::string header, CheckpointHeader(assign_.spec().config(),
-                                                              corpus_.symbols(), step, tensors));
+  ASSIGN_OR_RETURN(const std::string header,
+                   CheckpointHeader(assign_.spec().config(), corpus_.symbols(), step, tensors,
+                                    LossAfter(step)));
   uint64_t size = header.size();
   for (const TensorInfo& tensor : tensors)
     size += static_cast<uint64_t>(tensor.elements()) * sizeof(float);

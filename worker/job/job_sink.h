@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,6 +59,9 @@ class JobSink final : public TrainingSink {
       int step, const std::vector<TensorInfo>& tensors) override;
 
  private:
+  // The validation loss, if the step was evaluated.
+  std::optional<double> LossAfter(int step) const;
+
   const v1::Assign& assign_;
   const Corpus& corpus_;
   const NetworkName& network_;
@@ -66,6 +70,7 @@ class JobSink final : public TrainingSink {
   RunRecorder* const recorder_;
   const ProgressCallback progress_;
   const absl::Time begin_;
+  v1::StepReport last_;  // without what its step took
 };
 
 }  // namespace edgetp

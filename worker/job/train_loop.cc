@@ -252,12 +252,21 @@ class TrainLoop {
     }
     if (reports()) {
       outcome_.checkpoint = Annotate(saved, "save checkpoint");
-      if (!saved.ok())
-        spdlog::error("step {}: {}", done, std::string(outcome_.checkpoint.message()));
+      if (!saved.ok()) WarnOfCheckpoint(done);
     }
     const absl::Status met = parts_.group->Barrier();
     RETURN_IF_ERROR(parts_.control->aborted());
     return last ? absl::OkStatus() : met;  // after the last step nobody needs the others any more
+  }
+
+  // The run goes on: people are told while something can still be done about it.
+  void WarnOfCheckpoint(int done) const {
+    const std::string why(outcome_.checkpoint.message());
+    spdlog::error("step {}: {}", done, why);
+    if (!parts_.progress) return;
+    v1::JobProgress warning;
+    warning.set_activity(absl::StrCat("warning: step ", done, ": ", why));
+    parts_.progress(std::move(warning));
   }
 
   const TrainLoopParts& parts_;

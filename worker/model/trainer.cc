@@ -21,6 +21,7 @@
 #include "worker/model/parallel_context.h"
 #include "worker/model/parameter_store.h"
 #include "worker/model/replica_check.h"
+#include "worker/model/replica_moments.h"
 #include "worker/model/torch.h"
 #include "worker/model/weight_exchange.h"
 
@@ -254,18 +255,27 @@ class GptTrainer : public Trainer {
       };
       if (exchanges_weights() && std::any_of(tensors.begin(), tensors.end(), of_outer))
         sets.push_back(kOuterSet);
-      return weights_.Load(tensors, sets);
+      RETURN_IF_ERROR(weights_.Load(tensors, sets));
+      return exchanges_weights() ? TakeReplicaMoments(tensors, context_.rank(), store_)
+                                 : absl::OkStatus();
     });
   }
 
   std::vector<TensorInfo> ExportedTensors(bool optimizer_state) const override {
-    return weights_.Tensors(ExportedSets(optimizer_state));
+    std::vector<TensorInfo> tensors = weights_.Tensors(ExportedSets(optimizer_state));
+    if (!optimizer_state || !exchanges_weights()) return tensors;
+    for (TensorInfo& moments : ReplicaMoments(context_, store_))
+      tensors.push_back(std::move(moments));
+    return tensors;
   }
 
   absl::Status ExportWeights(bool optimizer_state, const ValueSink& sink) override {
     if (optimizer_state) RETURN_IF_ERROR(CheckTrains());
     return Run<absl::Status>("exporting weights", [&] {
-      return weights_.Gather(ExportedSets(optimizer_state), sink);
+      absl::Status sent = weights_.Gather(ExportedSets(optimizer_state), sink);
+      if (optimizer_state && exchanges_weights())
+        sent.Update(GatherReplicaMoments(context_, store_, sink));
+      return sent;
     });
   }
 

@@ -126,13 +126,14 @@ class Trainer {
   virtual absl::Status LoadWeights(const std::vector<StoredTensor>& tensors) = 0;
 
   // What ExportWeights sends, on every rank: all full tensors in order. With `optimizer_state` also
-  // "optimizer.exp_avg.<name>" and "optimizer.exp_avg_sq.<name>", of the outer optimizer
-  // "optimizer.outer_momentum.<name>".
+  // "optimizer.exp_avg.<name>" and "optimizer.exp_avg_sq.<name>"; where replicas exchange weights, of
+  // the outer optimizer "optimizer.outer_momentum.<name>", and the moments of each rank
+  // ("optimizer.replicas.exp_avg.<name>").
   virtual std::vector<TensorInfo> ExportedTensors(bool optimizer_state) const = 0;
 
   // Gathers those tensors piece by piece (slices of class control; every rank must call). On rank 0
-  // `sink` gets their values, in order; elsewhere it is not called. Of replicas those of rank 0;
-  // nothing travels. What a block does not own is sent as zeros, a norm's weight as ones.
+  // `sink` gets their values, in order; elsewhere it is not called. Of replicas those of rank 0:
+  // nothing travels but each rank's moments. What a block does not own is sent as zeros, a norm's weight as ones.
   // Errors: the first one of `sink`; all ranks go on to the end all the same.
   virtual absl::Status ExportWeights(bool optimizer_state, const ValueSink& sink) = 0;
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
+#include "worker/model/replica_moments.h"
 
 namespace edgetp {
 
@@ -130,8 +131,10 @@ absl::Status WeightExchange::Check(const std::vector<StoredTensor>& tensors,
     for (const ParameterSpec& spec : unused_) index.erase(set.prefix + spec.name);
   }
   // Of a run with another strategy.
-  std::erase_if(index,
-                [](const auto& entry) { return entry.first.rfind(kOuterSet.prefix, 0) == 0; });
+  std::erase_if(index, [](const auto& entry) {
+    return entry.first.rfind(kOuterSet.prefix, 0) == 0 ||
+           entry.first.rfind(kReplicasPrefix, 0) == 0;
+  });
   if (index.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("tensor ", index.begin()->first, " is none of this model's"));
