@@ -133,7 +133,8 @@ class Trainer {
 
   // Gathers those tensors piece by piece (slices of class control; every rank must call). On rank 0
   // `sink` gets their values, in order; elsewhere it is not called. Of replicas those of rank 0:
-  // nothing travels but each rank's moments. What a block does not own is sent as zeros, a norm's weight as ones.
+  // nothing travels but each rank's moments. What a block does not own is sent as zeros, a norm's
+  // weight as ones.
   // Errors: the first one of `sink`; all ranks go on to the end all the same.
   virtual absl::Status ExportWeights(bool optimizer_state, const ValueSink& sink) = 0;
 
