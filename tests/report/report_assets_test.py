@@ -11,6 +11,7 @@ import sys
 
 WEB = pathlib.Path(__file__).resolve().parents[2] / "web"
 MAX_LINES = 400
+MAX_COLUMNS = 100
 
 
 def main() -> int:
@@ -31,6 +32,9 @@ def main() -> int:
         text = script.read_text()
         if len(text.splitlines()) > MAX_LINES:
             faults.append(f"{script.name} has more than {MAX_LINES} lines")
+        for line in text.splitlines():
+            if len(line) > MAX_COLUMNS:
+                faults.append(f"{script.name} has more than {MAX_COLUMNS} columns: {line}")
         for call in re.findall(r"\bfetch\(|XMLHttpRequest|WebSocket|sendBeacon", text):
             faults.append(f"{script.name} has {call}: the page asks nobody for anything")
         for call in re.findall(r"\beval\(|new Function|innerHTML|outerHTML|document\.write|insertAdjacentHTML", text):

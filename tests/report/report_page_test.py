@@ -27,7 +27,7 @@ DRIVER = """<!doctype html>
 <pre id="result"></pre>
 <script>
 const frame = document.getElementById("page");
-frame.addEventListener("load", () => {
+frame.addEventListener("load", async () => {
   const [page, view] = [frame.contentDocument, frame.contentWindow];
   const look = () => ({
     ready: page.body.dataset.ready, runs: Number(page.body.dataset.runs), hash: view.location.hash,
@@ -43,6 +43,14 @@ frame.addEventListener("load", () => {
   const seen = { first: look() };
   seen.csv = view.csvOf({ columns: ["a", "b, in s"], rows: [[1.5, 'say "x"'], [undefined, "y"]] });
   seen.svg = view.svgFileOf(page.querySelector("#sync-loss .drawing"));
+  const bars = page.querySelector("#step-time svg:not(.legend)");
+  bars.scrollIntoView();
+  const box = bars.getBoundingClientRect();
+  for (const type of ["pointerenter", "pointermove"])
+    bars.dispatchEvent(new view.PointerEvent(type, { bubbles: true, pointerType: "mouse", clientX: box.left + box.width / 3, clientY: box.top + 30 }));
+  await new Promise((done) => setTimeout(done, 300));
+  const tip = page.querySelector("#step-time [aria-label=tip]");
+  seen.tip = { text: tip.textContent, fill: view.getComputedStyle(tip).fill };
   if (%(clicks)s) {
     chip("ssss").click();
     seen.without = look();
@@ -100,10 +108,11 @@ class ReportPageTest(unittest.TestCase):
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout)
 
-    def drive(self, width: int, fragment: str = "", clicks: bool = False, page: str = "report.html") -> dict:
+    def drive(self, width: int, fragment: str = "", clicks: bool = False, page: str = "report.html",
+              dark: bool = False) -> dict:
         driver = self.folder / "driver.html"
         driver.write_text(DRIVER % {"page": page, "width": width, "fragment": fragment, "clicks": json.dumps(clicks)})
-        dom, console = chromium(driver, self.folder / "profile")
+        dom, console = chromium(driver, self.folder / "profile", *(["--blink-settings=preferredColorScheme=0"] if dark else []))
         self.assertEqual(console, [])
         found = re.search(r'<pre id="result">(.*?)</pre>', dom, re.S)
         self.assertTrue(found and found.group(1), dom[:2000])
@@ -159,6 +168,12 @@ class ReportPageTest(unittest.TestCase):
         self.assertEqual(seen["csv"], 'a,"b, in s"\n1.5,"say ""x"""\n,y\n')
         self.assertTrue(seen["svg"].startswith("<svg"))
         self.assertNotIn("var(--", seen["svg"])  # it has no page whose colours these are
+
+    def test_a_pointer_is_told_what_it_points_at(self):
+        for dark, paper in ((False, "rgb(255, 255, 255)"), (True, "rgb(27, 32, 38)")):
+            tip = self.drive(1280, dark=dark)["tip"]
+            self.assertIn("ms", tip["text"])
+            self.assertEqual(tip["fill"], paper)
 
     def test_it_opens_from_disk(self):
         dom, console = chromium(self.folder / "report.html", self.folder / "profile")

@@ -24,9 +24,12 @@ function unitFor(units, largest) {
 
 function digits(value, count) {
   if (!Number.isFinite(value)) return UNKNOWN;
-  if (value !== 0 && (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-4)) return value.toExponential(count - 1);
+  if (value !== 0 && (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-4))
+    return value.toExponential(count - 1);
   if (Number.isInteger(value)) return value.toLocaleString("en-US");
-  return Number(value.toPrecision(Math.max(count, Math.ceil(Math.log10(Math.abs(value) + 1))))).toLocaleString("en-US", {
+  return Number(
+    value.toPrecision(Math.max(count, Math.ceil(Math.log10(Math.abs(value) + 1)))),
+  ).toLocaleString("en-US", {
     maximumFractionDigits: 6,
   });
 }
@@ -49,3 +52,6 @@ function withSpread(spread, format) {
   if (spread.count < 2) return format(spread.mean);
   return `${format(spread.mean)} (${format(spread.low)} to ${format(spread.high)})`;
 }
+
+// What a pointer is told, line by line.
+const tipText = (...lines) => lines.filter(Boolean).join("\n");

@@ -1,8 +1,8 @@
-// What all charts share: colours, legends, labels that do not overlap, the card around a chart with its table, and how a
-// table becomes CSV and a chart a file.
+// What all charts share: colours, legends, bars, and labels that do not overlap.
 "use strict";
 
-// Okabe and Ito's palette, which people with any colour vision tell apart; CSS has a variant for dark pages.
+// Okabe and Ito's palette, which people with any colour vision tell apart; CSS has a variant for
+// dark pages.
 const SERIES_COLORS = d3.range(7).map((i) => `var(--series-${i})`);
 const DASHES = ["none", "6 3", "2 3"];
 const TERM_COLORS = Object.fromEntries(TERMS.map(([name]) => [name, `var(--term-${name})`]));
@@ -41,7 +41,7 @@ function plot(width, options) {
     marginTop: TOP,
     marginBottom: BOTTOM,
     ...options,
-    style: { fontSize: `${FONT_PX}px`, overflow: "visible", "--plot-background": "var(--paper)" },
+    style: { fontSize: `${FONT_PX}px`, overflow: "visible" },
   });
 }
 
@@ -54,7 +54,8 @@ function svgElement(name, attributes, text) {
   return node;
 }
 
-// Part of the drawing, so that a saved chart has it, too. items: {label, color, dash, mark: "line" | "square"}.
+// Part of the drawing, so that a saved chart has it, too. items: {label, color, dash, mark: "line"
+// | "square"}.
 function legend(items, width) {
   const [row, gap, key] = [20, 18, 18];
   let [x, y] = [0, row / 2];
@@ -62,46 +63,85 @@ function legend(items, width) {
   for (const item of items) {
     const length = key + 6 + measure(item.label);
     if (x > 0 && x + length > width) [x, y] = [0, y + row];
-    svg.append(item.mark === "square"
-      ? svgElement("rect", { x, y: y - 6, width: 12, height: 12, rx: 2, fill: item.color })
-      : svgElement("line", { x1: x, x2: x + key, y1: y, y2: y, stroke: item.color, "stroke-width": 2.5, "stroke-dasharray": item.dash || "none" }));
-    svg.append(svgElement("text", { x: x + (item.mark === "square" ? 18 : key + 6), y, dy: "0.35em" }, item.label));
+    svg.append(
+      item.mark === "square"
+        ? svgElement("rect", { x, y: y - 6, width: 12, height: 12, rx: 2, fill: item.color })
+        : svgElement("line", {
+            x1: x,
+            x2: x + key,
+            y1: y,
+            y2: y,
+            stroke: item.color,
+            "stroke-width": 2.5,
+            "stroke-dasharray": item.dash || "none",
+          }),
+    );
+    svg.append(
+      svgElement(
+        "text",
+        { x: x + (item.mark === "square" ? 18 : key + 6), y, dy: "0.35em" },
+        item.label,
+      ),
+    );
     x += length + gap;
   }
   const height = y + row / 2 + 4;
-  for (const [name, value] of [["width", width], ["height", height], ["viewBox", `0 0 ${width} ${height}`]]) svg.setAttribute(name, value);
+  for (const [name, value] of [
+    ["width", width],
+    ["height", height],
+    ["viewBox", `0 0 ${width} ${height}`],
+  ])
+    svg.setAttribute(name, value);
   return svg;
 }
 
 function heading(text, width) {
-  const svg = svgElement("svg", { width, height: 26, viewBox: `0 0 ${width} 26`, "font-size": 13, fill: "currentColor", "font-weight": 600 });
+  const svg = svgElement("svg", {
+    width,
+    height: 26,
+    viewBox: `0 0 ${width} 26`,
+    "font-size": 13,
+    fill: "currentColor",
+    "font-weight": 600,
+  });
   svg.append(svgElement("text", { x: 0, y: 17 }, text));
   return svg;
 }
 
-// Heights for labels that begin at (x, y) and are `width` long, in pixels: those that would overlap move apart, in their
-// order, within [top, bottom]. Down first, then back up from the bottom.
+// Heights for labels that begin at (x, y) and are `width` long, in pixels: those that would overlap
+// move apart, in their order, within [top, bottom]. Down first, then back up from the bottom.
 function spread(labels, top, bottom) {
   const gap = 15;
   const order = d3.sort(d3.range(labels.length), (i) => labels[i].y);
   const moved = labels.map((label) => label.y);
-  const beside = (i, j) => labels[i].x < labels[j].x + labels[j].width && labels[j].x < labels[i].x + labels[i].width;
+  const beside = (i, j) =>
+    labels[i].x < labels[j].x + labels[j].width && labels[j].x < labels[i].x + labels[i].width;
   order.forEach((i, place) => {
-    const above = order.slice(0, place).filter((j) => beside(i, j)).map((j) => moved[j] + gap);
+    const above = order
+      .slice(0, place)
+      .filter((j) => beside(i, j))
+      .map((j) => moved[j] + gap);
     moved[i] = Math.max(moved[i], top, ...above);
   });
   order.reverse().forEach((i, place) => {
-    const below = order.slice(0, place).filter((j) => beside(i, j)).map((j) => moved[j] - gap);
+    const below = order
+      .slice(0, place)
+      .filter((j) => beside(i, j))
+      .map((j) => moved[j] - gap);
     moved[i] = Math.min(moved[i], bottom, ...below);
   });
   return moved;
 }
 
-// Where lines have room for their names at their ends. On a phone, or with many lines, a legend has them.
+// Where lines have room for their names at their ends. On a phone, or with many lines, a legend has
+// them.
 const labelsFit = (groups, width) => width >= 560 && groups.length <= 8;
 
 function groupLegend(groups, width) {
-  return legend(groups.map((group) => ({ label: group.label, color: colorOf(group), dash: dashOf(group) })), width);
+  return legend(
+    groups.map((group) => ({ label: group.label, color: colorOf(group), dash: dashOf(group) })),
+    width,
+  );
 }
 
 // Room for the names of rows at the left of bars.
@@ -117,13 +157,37 @@ const cut = (label, pixels) => {
 };
 
 // Horizontal bars: rows of {label, parts: [{name, value, color}], value text, title}.
-function stackedBars(width, rows, { unit, xLabel, marks = [], left = rowMargin(rows.map((row) => row.label), width) }) {
+function stackedBars(
+  width,
+  rows,
+  {
+    unit,
+    xLabel,
+    marks = [],
+    left = rowMargin(
+      rows.map((row) => row.label),
+      width,
+    ),
+  },
+) {
   const parts = rows.flatMap((row) => {
     let from = 0;
-    return row.parts.map((part) => ({ ...part, row: row.label, x1: from / unit.size, x2: (from += part.value) / unit.size }));
+    return row.parts.map((part) => ({
+      ...part,
+      row: row.label,
+      x1: from / unit.size,
+      x2: (from += part.value) / unit.size,
+    }));
   });
-  const totals = rows.map((row) => ({ row: row.label, x: d3.sum(row.parts, (part) => part.value) / unit.size, text: row.text }));
-  const right = Math.min(Math.max(...totals.map((total) => measure(total.text)), 10) + 14, width * 0.34);
+  const totals = rows.map((row) => ({
+    row: row.label,
+    x: d3.sum(row.parts, (part) => part.value) / unit.size,
+    text: row.text,
+  }));
+  const right = Math.min(
+    Math.max(...totals.map((total) => measure(total.text)), 10) + 14,
+    width * 0.34,
+  );
   const shown = (part) => part.x2 > part.x1;
   return plot(width, {
     height: 50 + rows.length * 34,
@@ -131,150 +195,38 @@ function stackedBars(width, rows, { unit, xLabel, marks = [], left = rowMargin(r
     marginLeft: left,
     marginRight: right,
     x: { label: xLabel, grid: true, nice: true, ticks: Math.max(2, Math.round(width / 130)) },
-    y: { domain: rows.map((row) => row.label), label: null, tickSize: 0, tickFormat: (label) => cut(label, left - 12), padding: 0.32 },
+    y: {
+      domain: rows.map((row) => row.label),
+      label: null,
+      tickSize: 0,
+      tickFormat: (label) => cut(label, left - 12),
+      padding: 0.32,
+    },
     marks: [
-      Plot.barX(parts.filter(shown), { x1: "x1", x2: "x2", y: "row", fill: "color", insetRight: 0.5 }),
-      Plot.text(totals, { x: "x", y: "row", text: "text", textAnchor: "start", dx: 7, fontVariant: "tabular-nums" }),
+      Plot.barX(parts.filter(shown), {
+        x1: "x1",
+        x2: "x2",
+        y: "row",
+        fill: "color",
+        insetRight: 0.5,
+      }),
+      Plot.text(totals, {
+        x: "x",
+        y: "row",
+        text: "text",
+        textAnchor: "start",
+        dx: 7,
+        fontVariant: "tabular-nums",
+      }),
       ...marks,
-      Plot.tip(parts.filter(shown), Plot.pointer({
-        x: (part) => (part.x1 + part.x2) / 2, y: "row",
-        title: (part) => `${part.row}\n${part.name}: ${part.title}`,
-      })),
+      Plot.tip(
+        parts.filter(shown),
+        Plot.pointer({
+          x: (part) => (part.x1 + part.x2) / 2,
+          y: "row",
+          title: (part) => `${part.row}\n${part.name}: ${part.title}`,
+        }),
+      ),
     ],
   });
-}
-
-// `replace` makes the node's controls anew: who has come to one of them by keyboard stays there.
-function keepingFocus(node, replace) {
-  const controls = () => [...node.querySelectorAll("input, select, summary")];
-  const at = controls().indexOf(document.activeElement);
-  replace();
-  if (at >= 0 && controls()[at]) controls()[at].focus({ preventScroll: true });
-}
-
-function csvField(value) {
-  const text = value === undefined || value === null ? "" : String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
-}
-
-// table: {columns: [name with unit], rows: [[value]]}. Numbers are written in full.
-function csvOf(table) {
-  return [table.columns, ...table.rows].map((row) => row.map(csvField).join(",")).join("\n") + "\n";
-}
-
-async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch (refused) {
-    // A page that was opened from disk may have no clipboard of its own.
-    const area = element("textarea", { class: "offscreen" });
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
-}
-
-function tableElement(table) {
-  const cell = (value) => {
-    const isNumber = typeof value === "number";
-    const text = isNumber ? digits(value, 4) : value === undefined || value === null ? UNKNOWN : String(value);
-    return element("td", isNumber ? { class: "number" } : text === UNKNOWN ? { class: "unknown" } : {}, text);
-  };
-  return element("div", { class: "scroll" }, element("table", {},
-    element("thead", {}, element("tr", {}, ...table.columns.map((name) => element("th", { scope: "col" }, name)))),
-    element("tbody", {}, ...table.rows.map((row) => element("tr", {}, ...row.map(cell))))));
-}
-
-// Colours of the page are variables; a file of its own has none.
-function resolveColors(svg, original) {
-  const style = getComputedStyle(document.body);
-  const resolve = (value) => value.replace(/var\((--[\w-]+)\)/g, (whole, name) => style.getPropertyValue(name).trim() || whole);
-  for (const node of [svg, ...svg.querySelectorAll("*")]) {
-    for (const { name, value } of [...node.attributes]) {
-      if (value.includes("var(")) node.setAttribute(name, resolve(value));
-    }
-  }
-  svg.setAttribute("color", getComputedStyle(original).color);
-}
-
-// All drawings of a card below one another.
-function svgFileOf(drawing) {
-  const parts = [...drawing.querySelectorAll("svg")].filter((svg) => !svg.parentElement.closest("svg"));
-  const pixels = (svg, side) => Number(svg.getAttribute(side)) || 0;
-  const width = Math.max(...parts.map((svg) => pixels(svg, "width")));
-  const height = d3.sum(parts, (svg) => pixels(svg, "height"));
-  const file = svgElement("svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`, "font-family": "system-ui, sans-serif" });
-  file.append(svgElement("rect", { width, height, fill: getComputedStyle(document.body).getPropertyValue("--paper").trim() }));
-  let y = 0;
-  for (const part of parts) {
-    const copy = part.cloneNode(true);
-    // A file has no pointer, and styles that are meant for pages.
-    for (const node of copy.querySelectorAll("style, [aria-label=tip]")) node.remove();
-    copy.removeAttribute("style");
-    copy.setAttribute("font-size", part.style.fontSize || part.getAttribute("font-size"));
-    resolveColors(copy, part);
-    copy.setAttribute("y", y);
-    y += pixels(part, "height");
-    file.append(copy);
-  }
-  return new XMLSerializer().serializeToString(file);
-}
-
-function save(name, type, text) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = element("a", { href: url, download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
-}
-
-// A chart is {id, title, wide, says(view), kind(view), controls(redraw), draw(view, width), table(view)}. draw gives nodes, or
-// a sentence that says why there is nothing to draw.
-class Card {
-  constructor(chart) {
-    this.chart = chart;
-    this.drawing = element("div", { class: "drawing" });
-    this.says = element("p", { class: "says" });
-    this.kind = element("span", { class: "kind" });
-    this.table = element("details", { ontoggle: () => this.showTable() }, element("summary", {}, "Numbers"));
-    this.copy = element("button", { type: "button", onclick: () => this.copyCsv() }, "Copy CSV");
-    this.controls = chart.controls ? element("div", { class: "controls" }) : null;
-    this.node = element("section", { class: chart.wide ? "card wide" : "card", id: chart.id },
-      element("div", { class: "title" }, element("h2", {}, chart.title), this.kind),
-      this.says, this.controls, this.drawing,
-      this.table);
-    this.tools = element("div", { class: "tools" }, this.copy,
-      element("button", { type: "button", onclick: () => this.saveSvg() }, "Save SVG"));
-  }
-
-  copyCsv() {
-    copyText(csvOf(this.chart.table(this.view))).then(() => {
-      this.copy.textContent = "Copied";
-      setTimeout(() => { this.copy.textContent = "Copy CSV"; }, 1500);
-    });
-  }
-
-  saveSvg() {
-    save(`${this.chart.id}.svg`, "image/svg+xml", svgFileOf(this.drawing));
-  }
-
-  show(view) {
-    this.view = view;
-    if (this.controls) keepingFocus(this.controls, () => this.controls.replaceChildren(...this.chart.controls(view, () => this.show(this.view))));
-    this.says.textContent = this.chart.says(view);
-    this.kind.textContent = this.chart.kind(view);
-    const width = Math.floor(this.drawing.clientWidth) || 640;
-    const drawn = view.runs.length > 0 ? this.chart.draw(view, width) : "No run is chosen.";
-    const empty = typeof drawn === "string";
-    this.drawing.replaceChildren(...(empty ? [element("p", { class: "empty" }, drawn)] : drawn));
-    this.node.setAttribute("data-drawn", empty ? "empty" : "chart");
-    this.showTable();
-  }
-
-  // Only while somebody looks: a step's timeline may have thousands of rows.
-  showTable() {
-    const rows = this.table.open ? [this.tools, tableElement(this.chart.table(this.view))] : [];
-    this.table.replaceChildren(this.table.firstChild, ...rows);
-  }
 }

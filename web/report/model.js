@@ -1,4 +1,5 @@
-// The data of the page and what is chosen of it. Nothing here touches the page itself but for reading its data.
+// The data of the page and what is chosen of it. Nothing here touches the page itself but for
+// reading its data.
 "use strict";
 
 // docs/formats.md describes it.
@@ -47,14 +48,17 @@ const RUNS = REPORT.runs.map((run, index) => ({
 const GROUPS = (() => {
   const networks = unique(RUNS.map((run) => run.network));
   const firstOf = (group) => RUNS[group.runs[0]];
-  const sorted = d3.sort(REPORT.groups.map((group, id) => ({ ...group, id })),
+  const sorted = d3.sort(
+    REPORT.groups.map((group, id) => ({ ...group, id })),
     (group) => networks.indexOf(firstOf(group).network),
-    (group) => -(firstOf(group).summary.sync_points_forward || 0));
+    (group) => -(firstOf(group).summary.sync_points_forward || 0),
+  );
   return sorted.map((group, index) => ({ ...group, index }));
 })();
 const GROUP_BY_ID = new Map(GROUPS.map((group) => [group.id, group]));
 
-// One of these is shown at a time: losses of different models, and times of different clocks, must not be compared.
+// One of these is shown at a time: losses of different models, and times of different clocks, must
+// not be compared.
 const SINGLE_FILTERS = [
   { key: "model", title: "Model" },
   { key: "clock", title: "Times" },
@@ -94,7 +98,8 @@ function writeFragment(state) {
   }
   for (const { key } of MULTIPLE_FILTERS) {
     const known = unique(RUNS.map((run) => run[key]));
-    if (state[key].size < known.length) parts.set(key, [...state[key]].map(encodeURIComponent).join(","));
+    if (state[key].size < known.length)
+      parts.set(key, [...state[key]].map(encodeURIComponent).join(","));
   }
   if (state.off.size > 0) parts.set("off", [...state.off].map(encodeURIComponent).join(","));
   history.replaceState(null, "", "#" + parts.toString());
@@ -108,10 +113,14 @@ function candidatesOf(state) {
 // What charts draw: the chosen runs, and the groups that they are in.
 function viewOf(state) {
   const chosen = candidatesOf(state).filter(
-    (run) => MULTIPLE_FILTERS.every(({ key }) => state[key].has(run[key])) && !state.off.has(run.name));
+    (run) =>
+      MULTIPLE_FILTERS.every(({ key }) => state[key].has(run[key])) && !state.off.has(run.name),
+  );
   const runs = d3.sort(chosen, (run) => GROUP_BY_ID.get(run.group).index);
-  const groups = GROUPS.map((group) => ({ ...group, runs: runs.filter((run) => run.group === group.id) }))
-    .filter((group) => group.runs.length > 0);
+  const groups = GROUPS.map((group) => ({
+    ...group,
+    runs: runs.filter((run) => run.group === group.id),
+  })).filter((group) => group.runs.length > 0);
   return { runs, groups: withoutNetwork(groups), clock: state.clock, model: state.model };
 }
 
@@ -120,7 +129,9 @@ function withoutNetwork(groups) {
   const networks = unique(groups.map((group) => group.runs[0].network));
   if (networks.length !== 1) return groups;
   const shorter = groups.map((group) => group.label.replace(`, ${networks[0]}`, ""));
-  return unique(shorter).length < groups.length ? groups : groups.map((group, i) => ({ ...group, label: shorter[i] }));
+  return unique(shorter).length < groups.length
+    ? groups
+    : groups.map((group, i) => ({ ...group, label: shorter[i] }));
 }
 
 // The value at "final.val_loss" of a summary; undefined where it does not say.
@@ -137,7 +148,10 @@ function overRuns(group, read) {
 }
 
 const LOSSES = {
-  train_loss_mean: { title: `training loss, mean of ${REPORT.mean_window_steps} steps`, columns: "curve" },
+  train_loss_mean: {
+    title: `training loss, mean of ${REPORT.mean_window_steps} steps`,
+    columns: "curve",
+  },
   train_loss: { title: "training loss of each batch", columns: "curve" },
   val_loss: { title: "validation loss", columns: "evaluations" },
 };
@@ -146,7 +160,12 @@ const LOSSES = {
 function pointsOf(run, x, loss) {
   const columns = run[LOSSES[loss].columns];
   if (!columns[x] || !columns[loss]) return [];
-  return columns[x].map((at, i) => ({ x: at, y: columns[loss][i], step: columns.step[i], wall: columns.wall_seconds[i] }));
+  return columns[x].map((at, i) => ({
+    x: at,
+    y: columns[loss][i],
+    step: columns.step[i],
+    wall: columns.wall_seconds[i],
+  }));
 }
 
 function interpolate(points, x) {
@@ -160,18 +179,24 @@ function interpolate(points, x) {
 
 const GRID_POINTS = 300;
 
-// A group's line: of one run its points; of several, which differ in their seed, mean, lowest and highest where all of
-// them have points.
+// A group's line: of one run its points; of several, which differ in their seed, mean, lowest and
+// highest where all of them have points.
 function lineOf(group, x, loss) {
-  const lines = group.runs.map((run) => pointsOf(run, x, loss)).filter((points) => points.length > 0);
+  const lines = group.runs
+    .map((run) => pointsOf(run, x, loss))
+    .filter((points) => points.length > 0);
   if (lines.length === 0) return [];
-  if (lines.length === 1) return lines[0].map((point) => ({ ...point, low: point.y, high: point.y, group }));
+  if (lines.length === 1)
+    return lines[0].map((point) => ({ ...point, low: point.y, high: point.y, group }));
   const begin = d3.max(lines, (points) => points[0].x);
   const end = d3.min(lines, (points) => points[points.length - 1].x);
   if (!(end >= begin)) return [];
-  const steps = x === "step" ? Math.min(GRID_POINTS, Math.max(1, Math.round(end - begin))) : GRID_POINTS;
-  const grid = loss === "val_loss" && x === "step" ? lines[0].map((point) => point.x).filter((at) => at >= begin && at <= end)
-                                   : d3.range(steps + 1).map((i) => begin + ((end - begin) * i) / steps);
+  const steps =
+    x === "step" ? Math.min(GRID_POINTS, Math.max(1, Math.round(end - begin))) : GRID_POINTS;
+  const grid =
+    loss === "val_loss" && x === "step"
+      ? lines[0].map((point) => point.x).filter((at) => at >= begin && at <= end)
+      : d3.range(steps + 1).map((i) => begin + ((end - begin) * i) / steps);
   return grid.map((at) => {
     const values = lines.map((points) => interpolate(points, at));
     return { x: at, y: d3.mean(values), low: d3.min(values), high: d3.max(values), group };
