@@ -62,11 +62,11 @@ absl::StatusOr<StepPoint> ParseLine(const std::string& line) {
 }
 
 // A later attempt begins at a checkpoint; a record that is there twice counts once.
-void Append(StepPoint point, std::vector<StepPoint>* steps) {
+void Append(const StepPoint& point, std::vector<StepPoint>* steps) {
   while (!steps->empty() && steps->back().step >= point.step &&
          steps->back().attempt <= point.attempt)
     steps->pop_back();
-  if (steps->empty() || steps->back().step < point.step) steps->push_back(std::move(point));
+  if (steps->empty() || steps->back().step < point.step) steps->push_back(point);
 }
 
 }  // namespace
@@ -82,7 +82,7 @@ MetricsFile ParseMetrics(const std::string& text, const std::string& origin) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto point = ParseLine(line);
     if (point.ok()) {
-      Append(*std::move(point), &file.steps);
+      Append(*point, &file.steps);
     } else if (++broken <= kNamedLines) {
       file.warnings.push_back(absl::StrCat(origin, ":", number, ": ",
                                            std::string(point.status().message()),
