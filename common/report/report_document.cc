@@ -119,7 +119,9 @@ void FillPicture(const std::vector<RunRecord>& runs, const RunGroup& group, size
   if (compute.is_number()) picture_options.compute_seconds = compute.get<double>();
   const auto picture = PictureOf(*run.config, picture_options);
   if (!picture.ok()) {
-    (*out)["no_timeline"] = std::string(picture.status().message());
+    const bool stopped = absl::IsCancelled(picture.status());
+    (*out)["no_timeline"] = stopped ? "its step takes too long to simulate while a report is made"
+                                    : std::string(picture.status().message());
     return;
   }
   (*out)["timeline"] = {{"run", run.name},

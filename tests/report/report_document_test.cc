@@ -104,6 +104,13 @@ TEST_F(ReportDocumentTest, AStepWhoseComputeNobodyKnowsHasNoTimelineAndSaysWhy) 
   EXPECT_THAT(group["no_timeline"].get<std::string>(), HasSubstr("names no device"));
 }
 
+TEST_F(ReportDocumentTest, AStepThatTakesTooLongHasNoTimelineAndSaysSo) {
+  Add("a", {.pattern = "t*64", .overrides = {"model.layers=64", "train.micro_batches=64"}});
+  const DocumentOptions options = {.stop = [] { return [] { return true; }; }};
+  const json group = ReportDocument(runs_, options)["groups"][0];
+  EXPECT_EQ(group["no_timeline"], "its step takes too long to simulate while a report is made");
+}
+
 TEST_F(ReportDocumentTest, RunsOfDifferentModelsAreWarnedOf) {
   Add("a");
   Add("b", {.model = "other"});
