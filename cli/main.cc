@@ -30,7 +30,7 @@ Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted.)";
 
 // One row per subcommand, in the order of the help page.
 constexpr void (*kCommands[])(CLI::App&, Command*) = {
-    &AddTrain,    &AddSweep,     &AddSearch,  &AddPlan,  &AddPatterns, &AddSimulate,
+    &AddTrain,    &AddSweep,     &AddReport, &AddSearch,  &AddPlan,  &AddPatterns, &AddSimulate,
     &AddAdvise,   &AddValidate,  &AddCalibrate, &AddNetwork, &AddBench, &AddEval,
     &AddSample,   &AddExport,    &AddUp,      &AddStatus, &AddWatch,  &AddStop,   &AddHealth,
     &AddPrepare,  &AddCompletion};

@@ -11,6 +11,7 @@
 #include "cli/shared/command.h"
 #include "cli/shared/format.h"
 #include "cli/shared/preset_values.h"
+#include "cli/shared/report_file.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/slow_network.h"
 #include "cli/shared/train_job.h"
@@ -23,7 +24,7 @@ namespace edgetp {
 namespace {
 
 constexpr char kExamples[] = R"(Examples:
-  edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5,lte --steps=200
+  edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5,lte --steps=200 --report=sweep.html
   edgetp sweep --patterns=tttt,sppp --networks=none --workers=1,2,4 --steps=100 --format=json
   edgetp sweep --patterns=tttt --networks=ethernet-1g --overlap=none,dw --steps=100
   edgetp sweep --patterns=tttt --networks=ethernet-1g,lte --strategy=tensor,data,local --inner_steps=10 --steps=100
@@ -36,6 +37,7 @@ struct SweepFlags {
   std::vector<int> workers = {2};
   std::vector<std::string> overlaps;    // none named: what the config says
   std::vector<std::string> strategies;  // likewise
+  std::optional<std::string> report;    // file
 };
 
 struct Cell {
@@ -94,6 +96,7 @@ std::vector<Cell> ResolveCells(const SweepFlags& flags, const TrainInputs& input
 struct SweepResult {
   v1::SweepReport report;
   std::vector<std::string> patterns;
+  std::vector<std::string> directories;  // of runs that began
   ExitCode code = kExitDone;
 };
 
@@ -109,6 +112,7 @@ SweepResult RunCells(const SweepFlags& flags, const std::vector<Cell>& cells, Jo
     const v1::RunSummary summary = SummaryOf(cells[i].config, outcome);
     *result.report.add_rows() = summary;
     result.patterns.push_back(cells[i].pattern);
+    if (outcome.ok()) result.directories.push_back(outcome->directory);
     const absl::Status& status = outcome.ok() ? outcome->status : outcome.status();
     if (!status.ok()) {
       absl::FPrintF(stderr, "%s%s\n", label, summary.error());
@@ -130,8 +134,25 @@ void NoteSlowNetworks(const std::vector<Cell>& cells) {
   }
 }
 
+// Of the cells that have trained, whether or not others failed.
+ExitCode WriteSweepReport(const std::string& file, const SweepResult& result) {
+  const std::vector<std::string> runs = RunsOfThisHost(result.directories);
+  if (runs.empty()) {
+    Report(absl::FailedPreconditionError("--report: the runs' directories are not on this host"));
+    return kExitRunFailed;
+  }
+  const auto written = WriteReport(runs, file);
+  if (!written.ok()) {
+    Report(Annotate(written.status(), "--report"));
+    return kExitRunFailed;
+  }
+  absl::FPrintF(stderr, "report: %s\n", file);
+  return result.code;
+}
+
 ExitCode Run(const SweepFlags& flags) {
   Faults faults;
+  if (flags.report.has_value()) faults.Add(Annotate(CheckReportFile(*flags.report), "--report"));
   TrainInputs inputs = LoadTrainInputs(flags.train, &faults);
   ResolveCells(flags, inputs, &faults);
   if (faults.status().ok()) faults.Add(LoadTrainData(flags.train, &inputs));
@@ -145,6 +166,9 @@ ExitCode Run(const SweepFlags& flags) {
   if (!series.ok()) return Report(series.status());
   const SweepResult result = RunCells(flags, cells, *series);
   PrintResult(flags.train.format, result.report, SweepTable(result.report, result.patterns));
+  if (flags.report.has_value() && result.code != kExitInterrupted)
+    return WriteSweepReport(*flags.report, result);
+  ShowReportCommand(result.directories);
   return result.code;
 }
 
@@ -169,6 +193,8 @@ void AddSweep(CLI::App& app, Command* command) {
   AddLinkFlags(sweep, &flags->train.run.link);
   AddTrainJobFlags(sweep, &flags->train);
   AddClockFlag(sweep, &flags->train.run);
+  sweep->add_option("--report", flags->report,
+                    "write the page of `edgetp report` with all runs, at the end");
   sweep->footer(kExamples);
   sweep->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }

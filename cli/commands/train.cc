@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/shared/command.h"
 #include "cli/shared/config_sources.h"
+#include "cli/shared/report_file.h"
 #include "cli/shared/report_tables.h"
 #include "cli/shared/slow_network.h"
 #include "cli/shared/train_job.h"
@@ -50,6 +51,7 @@ ExitCode Run(const TrainFlags& flags) {
   const v1::RunSummary summary = SummaryOf(config, outcome);
   if (outcome->summary.has_value()) PrintResult(flags.format, summary, TrainTable(summary));
   absl::FPrintF(stderr, "run directory: %s\n", outcome->directory);
+  ShowReportCommand({outcome->directory});
   if (!outcome->status.ok()) return ReportFailure(*outcome, series->cluster());
   return ReportCheckpoint(summary, "edgetp: ") ? kExitDone : kExitRunFailed;
 }

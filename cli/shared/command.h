@@ -27,6 +27,7 @@ void AddPatterns(CLI::App& app, Command* command);
 void AddCalibrate(CLI::App& app, Command* command);
 void AddAdvise(CLI::App& app, Command* command);
 void AddSearch(CLI::App& app, Command* command);
+void AddReport(CLI::App& app, Command* command);
 void AddSimulate(CLI::App& app, Command* command);
 void AddNetwork(CLI::App& app, Command* command);
 void AddBench(CLI::App& app, Command* command);

@@ -348,6 +348,12 @@ class Block:
         """Many runs, none of which waits."""
         return self._short_train(words) + ["--clock=simulated"] * (value_of(words, "--clock") is None)
 
+    def _short_report(self, words: list[str]) -> list[str]:
+        for run in words[2:]:
+            if not run.startswith("--"):
+                self._make_run("base" if run == "runs" else run)
+        return words
+
     def _short_search(self, words: list[str]) -> list[str]:
         """Few patterns of few layers, none of them for long."""
         words = without(words, "--steps", "--batch", "--seeds", "--max_mixtures", "--rungs", "--eval_windows")

@@ -1,0 +1,149 @@
+#include "cli/shared/report_file.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/shared/command.h"
+#include "cli/shared/run_options.h"
+#include "common/base/clock.h"
+#include "common/base/files.h"
+#include "common/base/status_macros.h"
+#include "common/base/suggest.h"
+#include "common/report/report_document.h"
+#include "common/report/report_page.h"
+#include "common/rpc/signals.h"
+
+namespace edgetp {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A step that takes longer to simulate is not drawn: a report is made while somebody waits.
+constexpr absl::Duration kTimelineBudget = absl::Seconds(5);
+// With more, a list of names is no help.
+constexpr size_t kListedNames = 12;
+// What files of ours begin with: others are not overwritten.
+constexpr char kHtmlStart[] = "<!doctype html>\n<!-- edgetp report";
+constexpr char kJsonStart[] = "{\"edgetp\":";
+
+// Directories of runs in `folder`, sorted.
+std::vector<std::string> RunsIn(const std::string& folder) {
+  std::vector<std::string> runs;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (IsRunDirectory(entry->path().string())) runs.push_back(entry->path().string());
+  }
+  std::sort(runs.begin(), runs.end());
+  return runs;
+}
+
+std::string NearNames(const std::string& word, const std::string& runs_directory) {
+  std::vector<std::string> names;
+  for (const std::string& run : RunsIn(runs_directory))
+    names.push_back(fs::path(run).filename().string());
+  if (names.empty()) return absl::StrCat("; there are no runs in ", runs_directory);
+  if (names.size() <= kListedNames) return KnownNames(word, names);
+  const std::string closest = ClosestName(word, names);
+  return closest.empty() ? absl::StrCat("; ", runs_directory, " has ", names.size(), " others")
+                         : absl::StrCat("; did you mean \"", closest, "\"?");
+}
+
+absl::StatusOr<std::vector<std::string>> FindRun(const std::string& word,
+                                                 const std::string& runs_directory) {
+  if (IsRunDirectory(word)) return std::vector<std::string>{word};
+  const std::string named = (fs::path(runs_directory) / word).string();
+  if (IsRunDirectory(named)) return std::vector<std::string>{named};
+  if (std::vector<std::string> all = RunsIn(word); !all.empty()) return all;
+  return absl::NotFoundError(absl::StrCat("run \"", word, "\": it is no run of ", runs_directory,
+                                          ", no run's directory, and no folder with runs",
+                                          NearNames(word, runs_directory)));
+}
+
+bool IsData(const std::string& file) { return absl::EndsWith(file, ".json"); }
+
+// A fresh budget for each step that is simulated.
+std::function<bool()> StopAfterBudget() {
+  const absl::Time begin = MonotonicNow();
+  return [begin] { return ShutdownSignal() != 0 || MonotonicNow() - begin > kTimelineBudget; };
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> FindRuns(const std::vector<std::string>& words,
+                                                  const std::string& runs_directory) {
+  std::vector<std::string> found;
+  std::set<std::string> seen;
+  Faults faults;
+  for (const std::string& word : words) {
+    for (std::string& run : faults.Take(FindRun(word, runs_directory))) {
+      std::error_code ignored;
+      const std::string place = fs::weakly_canonical(run, ignored).string();
+      if (seen.insert(place).second) found.push_back(std::move(run));
+    }
+  }
+  RETURN_IF_ERROR(faults.status());
+  return found;
+}
+
+absl::Status CheckReportFile(const std::string& file) {
+  if (!absl::EndsWith(file, ".html") && !IsData(file)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "report file: must end in .html, the page, or .json, its data alone (got ", file, ")"));
+  }
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return absl::OkStatus();
+  const std::string mark = IsData(file) ? kJsonStart : kHtmlStart;
+  ASSIGN_OR_RETURN(const std::string start, ReadFileStart(file, mark.size()));
+  if (start == mark) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "report file: ", file, " is there and is no report of edgetp; it is not overwritten"));
+}
+
+absl::StatusOr<WrittenReport> WriteReport(const std::vector<std::string>& directories,
+                                          const std::string& file) {
+  RETURN_IF_ERROR(CheckReportFile(file));
+  std::vector<RunRecord> runs;
+  std::vector<std::string> left_out;
+  for (const std::string& directory : directories) {
+    if (ShutdownSignal() != 0) return absl::CancelledError("interrupted");
+    ASSIGN_OR_RETURN(RunRecord run, ReadRun(directory));
+    if (run.steps.empty()) {
+      left_out.push_back(absl::StrCat(run.name, ": left out: it has no training steps"));
+    } else {
+      runs.push_back(std::move(run));
+    }
+  }
+  if (runs.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("report: none of the ", directories.size(),
+                                                   " runs has a training step to show"));
+  }
+  nlohmann::json document = ReportDocument(runs, {.stop = &StopAfterBudget});
+  for (const std::string& warning : left_out) document["warnings"].push_back(warning);
+  const std::string text = IsData(file) ? ToText(document) + "\n" : ReportPage(document);
+  RETURN_IF_ERROR(WriteWholeFile(file, text));
+  return WrittenReport{runs.size(), text.size(), document["warnings"]};
+}
+
+std::vector<std::string> RunsOfThisHost(const std::vector<std::string>& directories) {
+  std::vector<std::string> runs;
+  std::copy_if(directories.begin(), directories.end(), std::back_inserter(runs),
+               [](const std::string& run) { return !run.empty() && IsRunDirectory(run); });
+  return runs;
+}
+
+void ShowReportCommand(const std::vector<std::string>& directories) {
+  std::string words;
+  for (const std::string& run : RunsOfThisHost(directories))
+    absl::StrAppend(&words, " ", ShellWord(run));
+  if (!words.empty()) absl::FPrintF(stderr, "charts: edgetp report%s\n", words);
+}
+
+}  // namespace edgetp

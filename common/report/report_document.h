@@ -1,0 +1,26 @@
+// What `edgetp report` knows of its runs, as one JSON document (docs/formats.md): the page draws it,
+// and so may others. Pure.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "common/report/run_record.h"
+
+namespace edgetp {
+
+struct DocumentOptions {
+  // For each group's simulated step: asked now and then; true ends it, and the group has no
+  // timeline. Starts anew with each group.
+  std::function<std::function<bool()>()> stop = [] { return [] { return false; }; };
+};
+
+// Curves have at most about 40,000 points together, so that a page stays small: of a longer run,
+// those that keep its look (downsample.h), and every evaluation.
+nlohmann::json ReportDocument(const std::vector<RunRecord>& runs, const DocumentOptions& options);
+
+// One line, UTF-8 whatever the files held.
+std::string ToText(const nlohmann::json& document);
+
+}  // namespace edgetp
