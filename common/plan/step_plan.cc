@@ -156,7 +156,7 @@ absl::StatusOr<StepPlan> BuildDecodePlan(const PlanOptions& options, const Decod
     MemorySizes& sizes = plan.memory_sizes[rank];
     sizes.logits_bytes /= pass.new_tokens;  // of the last one alone
     sizes.cache_bytes = pass.capacity * sizes.token_cache_bytes;
-    plan.memory[rank] = InferenceMemory(sizes, /*loads=*/false);
+    plan.memory[rank] = InferenceMemory(sizes);
   }
   return plan;
 }
