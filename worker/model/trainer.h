@@ -17,6 +17,7 @@
 #include "common/data/named_tensor.h"
 #include "common/data/token_batch.h"
 #include "common/plan/data_parallel.h"
+#include "common/plan/memory_rules.h"
 #include "common/plan/model_shape.h"
 #include "common/plan/optimizer.h"
 #include "common/plan/overlap.h"
@@ -43,6 +44,8 @@ struct TrainerOptions {
   // bits. Not with overlap ROWS.
   bool recompute = false;
   std::optional<int> loss_rows;  // as RowsOfLogits takes it (common/plan/memory_rules.h)
+  // Of the products with a block's weights and with the head. bf16 needs hardware for it.
+  Precision precision = Precision::kFp32;
   uint64_t seed = 1337;
   std::string device = "cpu";  // cpu, cuda:0
   AdamWOptions adamw;
@@ -68,7 +71,7 @@ class Trainer {
   virtual ~Trainer() = default;
 
   // Builds this rank's shard from the seed. `communicator` must outlive the trainer.
-  // Errors: InvalidArgument (shape, split, device), ResourceExhausted (memory).
+  // Errors: InvalidArgument (shape, split, device, precision), ResourceExhausted (memory).
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainerOptions& options,
                                                          Communicator* communicator);
 
