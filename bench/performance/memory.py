@@ -31,7 +31,7 @@ def measured(model, workers):
     """Peak resident bytes of each worker of a cluster of its own, largest first; which worker has which rank is chance."""
     with cluster.local_cluster(workers) as local:
         pids = processes.workers_of(local.pid)
-        measuring.edgetp("train", f"--server={local.address}", f"--workers={workers}", "--steps=2", "--network=none", "--set", "train.eval_windows=1", *model,
+        measuring.edgetp("train", f"--server={local.address}", f"--workers={workers}", "--steps=1", "--network=none", "--set", "train.eval_windows=1", *model,
                          timeout_s=3600)
         return sorted((processes.peak_bytes(pid) for pid in pids), reverse=True)
 
@@ -50,6 +50,6 @@ def block(options):
                 rows.append([title, workers, "yes" if recompute else "no", size(peak), size(plan), f"{plan / peak:.2f}"])
     return "\n\n".join([
         measuring.preamble("scripts/measure.sh performance --only=memory", PACKAGES),
-        "Peak resident memory (VmHWM) of each worker from its start to the checkpoint after two steps, largest first; the worker that puts the checkpoint "
+        "Peak resident memory (VmHWM) of each worker from its start to the checkpoint after one step, largest first; the worker that puts the checkpoint "
         "together is rank 0.",
         measuring.table(["model", "P", "`--recompute`", "measured", "plan", "plan / measured"], rows)])

@@ -259,8 +259,8 @@ void CheckMemory(const v1::RunConfig& config, Violations* violations) {
   const v1::MemoryConfig& memory = config.memory();
   if (memory.has_loss_rows() && memory.loss_rows() < 0)
     violations->AddGot("memory.loss_rows", "must be at least 0 (all)", memory.loss_rows());
-  if (memory.has_precision() && memory.precision() != "fp32")
-    violations->AddGot("memory.precision", "must be fp32", memory.precision());
+  if (memory.has_precision() && memory.precision() != "fp32" && memory.precision() != "bf16")
+    violations->AddGot("memory.precision", "must be fp32 or bf16", memory.precision());
   const absl::StatusOr<Overlap> overlap = ToOverlap(config);
   if (memory.recompute() && overlap.ok() && overlap->kind == OverlapKind::kRows) {
     violations->Add("memory.recompute", absl::StrCat("must be false with overlap ",

@@ -9,10 +9,8 @@ namespace {
 
 constexpr double kMiB = 1 << 20;
 
-// What the constants are from: peaks of resident memory (VmHWM) of two ranks, in MiB, and in
-// brackets what follows here. MiniGPT, batch 12: 218 (218); batch 64: 333 (332). 6 layers of 512
-// channels, 8 x 128 tokens: rank 0 571 (555), rank 1 518 (514). GPT-2, 1 x 128 tokens: rank 0 2896
-// (2988), rank 1 1572 (1557).
+// What the constants are from: peaks of resident memory (VmHWM) of workers, as docs/performance.md
+// has them; tests/integration/memory_test.cc takes more.
 
 // Messages in flight, and what BLAS and LibTorch set aside once they compute.
 constexpr double kBufferBytes = 36 * kMiB;
@@ -22,8 +20,9 @@ constexpr double kProcessBytes = kProgramBytes + kBufferBytes;
 constexpr double kGatheredPieces = 2;
 constexpr double kSentPieces = 1;
 constexpr double kLoadedPieces = 2;
-// A backward pass needs beside what is kept: a block's gradients, as they come and as they go.
-constexpr double kBlocksInWork = 2;
+// A backward pass needs beside what is kept: the gradients of one product, its input's and its
+// result's. Of the widest, of the MLP, they are 3 of the 10 to 16 (B, T, C) that a block of t keeps.
+constexpr double kBlocksInWork = 0.3;
 // Of a CUDA context with its kernels; of the driver and its libraries in host memory. The latter
 // is an estimate.
 constexpr double kContextBytes = 600 * kMiB;
@@ -54,7 +53,9 @@ MemoryUse TrainingMemory(const MemorySizes& sizes, bool gathers) {
   use.optimizer_bytes += sizes.residual_bytes;
   use.activations_bytes = sizes.activations_bytes;
   use.process_bytes = kProcessBytes;
-  const double steps = kBlocksInWork * sizes.layer_bytes + sizes.logits_bytes + sizes.late_bytes;
+  // Logits are gone when the blocks' gradients come.
+  const double steps =
+      std::max(kBlocksInWork * sizes.layer_bytes, sizes.logits_bytes) + sizes.late_bytes;
   use.workspace_bytes = std::max(steps, SavingBytes(sizes, gathers) - sizes.activations_bytes);
   return use;
 }

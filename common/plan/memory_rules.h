@@ -7,10 +7,13 @@
 
 namespace edgetp {
 
+// Of matrix products. With bf16, weights, norms, losses and the optimizer stay in fp32.
+enum class Precision : uint8_t { kFp32, kBf16 };
+
 // Sequences of at most so many tokens keep their attention weights (B, H/P, T, T) for the backward
 // pass: they are a small part of what is kept, and computing them again would take longer than
 // reading them. Longer sequences compute them again, block by block.
-inline constexpr int64_t kKeptWeightsSequence = 128;
+inline constexpr int64_t kKeptWeightsSequence = 256;
 
 // Dropout has masks of whole weights, whatever the sequence.
 inline bool KeepsAttentionWeights(int64_t sequence, bool dropout = false) {

@@ -30,10 +30,14 @@ class BlockSizes {
     const double norms = traits.second_norm ? 2 : 1;
     return norms * Norm() + Attention() + Mlp() + Masks(traits);
   }
-  // Inside the largest of its stages.
+  // Inside the largest of its stages, beside what the stage reads. In t~k and t@p the first norm's
+  // input is made inside, of what is read.
   double LargestStage(const BlockTraits& traits) const {
-    return traits.separate_modules ? Norm() + std::max(Attention(), Mlp())
-                                   : All(traits) - Masks(traits);
+    const bool reads_input =
+        traits.kind != BlockKind::kDelayed && traits.kind != BlockKind::kPartial;
+    const double all = traits.separate_modules ? Norm() + std::max(Attention(), Mlp())
+                                               : All(traits) - Masks(traits);
+    return all - (reads_input ? Stream() : 0);
   }
   // Of stages whose insides are computed again, what they read. A stage of t~k also reads the own
   // parts that wait for theirs: each of these is kept for the last stage that does.
@@ -56,7 +60,7 @@ class BlockSizes {
   const double weights_;
 };
 
-// What the blocks keep, and the largest part of it that is there for a while alone.
+// What the blocks keep, and what the largest of them keeps where nothing is computed again.
 struct KeptByBlocks {
   double kept = 0;
   double largest = 0;
@@ -87,37 +91,32 @@ double LargestAgain(const PlanOptions& options, const BlockSizes& sizes) {
   return largest;
 }
 
-KeptByBlocks KeepWhatStagesRead(const PlanOptions& options, const BlockSizes& sizes) {
-  KeptByBlocks blocks{.largest = LargestAgain(options, sizes)};
-  for (const PatternBlock& block : options.pattern.blocks())
-    blocks.kept += sizes.Read(TraitsOf(block.kind));
-  blocks.kept += blocks.largest;
-  return blocks;
-}
-
 KeptByBlocks KeptOf(const PlanOptions& options, const BlockSizes& sizes) {
-  if (options.recompute == Recompute::kStages) return KeepWhatStagesRead(options, sizes);
   KeptByBlocks blocks = KeepAll(options, sizes);
+  if (options.recompute == Recompute::kStages) {
+    blocks.kept = LargestAgain(options, sizes);
+    for (const PatternBlock& block : options.pattern.blocks())
+      blocks.kept += sizes.Read(TraitsOf(block.kind));
+  }
   if (options.recompute == Recompute::kPasses)
     blocks.kept = options.pattern.layers() * sizes.Stream() + blocks.largest;
   return blocks;
 }
 
 // Late sums of a run: with a slack of k stages, k of them are under way at once. t~k keeps as many
-// own parts, which wait for theirs. The backward pass has as many of both, of gradients, and finds
-// the heap as the forward pass has left it. Measured with MiniGPT at batch 64, the plan is at most 8 %
-// below what workers take; with twice the layers at half the batch, and k 8 or more, 16 to 18 % below:
-// the cause is unknown.
-double LateElements(const RankSizes& s, const Pattern& pattern) {
+// own parts, which wait for theirs; they are counted with what stages read where these keep it. The
+// backward pass has as many of both, of gradients, when what they are of is gone.
+double LateElements(const RankSizes& s, const PlanOptions& options) {
   double most = 0;
   int stages = 0;  // of the run so far
-  for (const PatternBlock& block : pattern.blocks()) {
+  for (const PatternBlock& block : options.pattern.blocks()) {
     stages += static_cast<int>(StagesOf(block).size());
-    const double own = block.kind == BlockKind::kDelayed ? 1 : 0;
-    most = std::max(most, std::min(SlackOf(block), stages) * (1 + own));
+    const bool own =
+        block.kind == BlockKind::kDelayed && options.recompute != Recompute::kStages;
+    most = std::max(most, std::min(SlackOf(block), stages) * (own ? 2.0 : 1.0));
     if (block.last_of_run) stages = 0;
   }
-  return 2 * most * s.tokens * s.C;
+  return most * s.tokens * s.C;
 }
 
 double RowsWithLogits(const PlanOptions& options, const RankSizes& s) {
@@ -147,7 +146,7 @@ MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>
   sizes.layer_bytes = kFloatBytes * blocks.largest;
   sizes.token_cache_bytes = kFloatBytes * 2 * options.pattern.layers() * s.B * s.width;
   sizes.logits_bytes = place.last ? kFloatBytes * RowsWithLogits(options, s) * s.V : 0;
-  if (options.world_size > 1) sizes.late_bytes = kFloatBytes * LateElements(s, options.pattern);
+  if (options.world_size > 1) sizes.late_bytes = kFloatBytes * LateElements(s, options);
   sizes.whole_model_bytes = kFloatBytes * FullElements(parameters);
   for (const ParameterSpec& parameter : parameters) {
     sizes.largest_tensor_bytes =

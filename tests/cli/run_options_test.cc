@@ -180,6 +180,16 @@ TEST(RunOptionsTest, TheVocabularyIsSharedWhereItIsAskedFor) {
   EXPECT_FALSE(Resolved(flags).parallel().vocabulary());
 }
 
+TEST(RunOptionsTest, RecomputationIsAskedForByFlagOrField) {
+  EXPECT_FALSE(Resolved(Flags()).memory().recompute());
+  RunFlags flags = Flags();
+  flags.recompute = true;
+  EXPECT_TRUE(Resolved(flags).memory().recompute());
+  flags.set = {"memory.recompute=false", "memory.loss_rows=64"};
+  EXPECT_FALSE(Resolved(flags).memory().recompute());
+  EXPECT_EQ(Resolved(flags).memory().loss_rows(), 64);
+}
+
 TEST(RunOptionsTest, FlagsOverrideARunPreset) {
   RunFlags flags = Flags();
   flags.config = "minigpt-shakespeare-torch";

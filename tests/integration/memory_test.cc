@@ -92,6 +92,28 @@ TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForErrorFeedback) {
                  "--wire=int8", "--set=collective.error_feedback_activations=true"});
 }
 
+// Late sums of more modules, in which tensors come and go that outlive one another.
+TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForDelayedSumsOfManyLayers) {
+  ExpectPlanned({"--model=minigpt", "--batch=64", "--set=model.vocabulary=65",
+                 "--set=model.layers=8", "--pattern=t~8*8"});
+}
+
+TEST_F(MemoryTest, RecomputationTakesAsMuchLessAsThePlanSays) {
+  for (const char* pattern : {"t*4", "sppp", "t~8*4"}) {
+    const std::vector<std::string> model = {"--model=minigpt", "--batch=64",
+                                            "--set=model.vocabulary=65",
+                                            std::string("--pattern=") + pattern};
+    std::vector<std::string> again = model;
+    again.push_back("--recompute");
+    ExpectPlanned(again);
+    EXPECT_LT(Planned(again)[1], 0.85 * Planned(model)[1]) << pattern;
+  }
+}
+
+TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForLongSequences) {
+  ExpectPlanned({"--model=minigpt", "--batch=8", "--sequence=512", "--set=model.vocabulary=65"});
+}
+
 // 32768 rows: most of the model are its tables and its logits.
 TEST_F(MemoryTest, ASharedVocabularyTakesAsMuchLessAsThePlanSays) {
   const std::vector<std::string> model = {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tests/model/model_fixture.h"
+#include "worker/model/device.h"
 
 namespace edgetp::test {
 namespace {
@@ -201,6 +202,34 @@ TEST(GemmSpeedTest, DividesTheWorkByTheTimeItIsGiven) {
   double now = 0;
   EXPECT_NEAR(MeasureGemmGflops([&] { return now += 0.5; }), 2 * 512.0 * 512 * 512 / 0.5 * 1e-9,
               1e-9);
+}
+
+// Master weights and sums are fp32: what differs is the rounding of products' inputs and results.
+TEST(TrainingTest, Bf16ProductsTrainAlmostTheSameOrAreRefused) {
+  TrainerOptions options = TinyOptions("ts", 2);
+  options.recompute = true;
+  options.clip_norm = 1;
+  TrainerGroup exact(options, 2);
+  options.precision = Precision::kBf16;
+  if (!HasBf16Products(options.device)) {
+    ThreadGroup threads(2);
+    const auto trainer = Trainer::Create(options, threads.member(0));
+    EXPECT_EQ(trainer.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(trainer.status().message()), HasSubstr("no fast bf16 products"));
+    return;
+  }
+  TrainerGroup rounded(options, 2);
+  for (TrainerGroup* group : {&exact, &rounded}) group->Load(StrongWeights(options.shape));
+  bool differs = false;
+  for (int step = 0; step < 10; ++step) {
+    const std::vector<TokenBatch> batches = {TinyBatch(options.shape, step % 2)};
+    const StepResult want = exact.TrainStep(step, batches, 1e-2);
+    const StepResult got = rounded.TrainStep(step, batches, 1e-2);
+    EXPECT_NEAR(got.loss, want.loss, 0.02 * want.loss) << step;
+    EXPECT_NEAR(got.gradient_norm, want.gradient_norm, 0.05 * want.gradient_norm) << step;
+    differs = differs || got.loss != want.loss;
+  }
+  EXPECT_TRUE(differs);
 }
 
 }  // namespace

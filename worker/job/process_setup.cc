@@ -15,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "worker/model/device.h"
+#include "worker/model/host_memory.h"
 
 namespace edgetp {
 namespace {
@@ -64,6 +65,7 @@ void TuneAllocator() {
   // The heaps of other arenas are 64 MiB at most and are returned when they are empty: all threads
   // share the main one.
   mallopt(M_ARENA_MAX, 1);
+  ReuseHostMemory();
 }
 
 void ReleaseFreeMemory() {

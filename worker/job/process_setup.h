@@ -7,7 +7,7 @@
 namespace edgetp {
 
 // Lets malloc keep what gRPC allocates for each message, instead of a mmap, page faults and a
-// munmap every time. Call at the start of main, before other threads exist.
+// munmap every time; and lets tensors reuse it. Call at the start of main, before other threads exist.
 void TuneAllocator();
 
 // Gives what malloc, and LibTorch for accelerators, have kept back to the system: between jobs, so

@@ -22,8 +22,9 @@ namespace {
 // Work that is worth a thread of its own, in elements.
 constexpr int64_t kElementsPerAttentionThread = 32 * 1024;
 
-// Rows of a block where weights are not kept: few above the diagonal, and many enough for a product.
-constexpr int64_t kRowsPerBlock = 64;
+// Rows of a block where weights are not kept: few above the diagonal, and many enough for fast
+// products.
+constexpr int64_t kRowsPerBlock = 128;
 
 // The sizes of an attention, and where a head's slice of its tensors lies. Head i counts through the
 // sequences, too.

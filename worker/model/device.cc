@@ -91,6 +91,14 @@ void AwaitDevice(const std::string& device) {
   if (IsAccelerator(device)) torch::cuda::synchronize(IndexOf(device));
 }
 
+bool HasBf16Products(const std::string& device) {
+#if defined(__x86_64__)
+  return !IsAccelerator(device) && at::hasMKLDNN() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 bool HasMkl() { return at::hasMKL(); }
 
 double DeviceSpeed::MemoryBytesPerSecond() const {

@@ -40,6 +40,10 @@ void ReleaseAcceleratorMemory();
 // Blocks until: the device has done all that was asked of it. At once for the CPU.
 void AwaitDevice(const std::string& device);
 
+// Whether LibTorch multiplies bf16 on the device faster than float32. Of accelerators this is not
+// known: false.
+bool HasBf16Products(const std::string& device);
+
 // Whether LibTorch computes with Intel's MKL.
 bool HasMkl();
 

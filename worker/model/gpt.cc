@@ -29,6 +29,7 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
                    ParallelContext* context, int layer, const torch::Tensor& mask) {
   auto value = [&](const char* name) { return store.Value(absl::StrCat("h.", layer, ".", name)); };
   DeferredProducts* const products = &context->products();
+  const Precision precision = options.precision;
   BlockParts parts;
   parts.layer = layer;
   parts.place = options.pattern.blocks()[layer];
@@ -36,16 +37,17 @@ BlockParts PartsOf(const TrainerOptions& options, const ParameterStore& store,
   parts.context = context;
   parts.ln1 = {value("ln_1.weight"), value("ln_1.bias")};
   parts.ln2 = {value("ln_2.weight"), value("ln_2.bias")};
-  parts.attention = {.layer = layer,
-                     .rank = context->rank(),
-                     .heads = context->shard().heads.size(),
-                     .head_size = options.shape.channels / options.shape.heads,
-                     .causal_mask = mask,
-                     .qkv = {value("attn.c_attn.weight"), value("attn.c_attn.bias"), products},
-                     .projection = {value("attn.c_proj.weight"), products}};
+  parts.attention = {
+      .layer = layer,
+      .rank = context->rank(),
+      .heads = context->shard().heads.size(),
+      .head_size = options.shape.channels / options.shape.heads,
+      .causal_mask = mask,
+      .qkv = {value("attn.c_attn.weight"), value("attn.c_attn.bias"), products, precision},
+      .projection = {value("attn.c_proj.weight"), products, precision}};
   parts.mlp = {.gelu = options.gelu,
-               .expand = {value("mlp.c_fc.weight"), value("mlp.c_fc.bias"), products},
-               .projection = {value("mlp.c_proj.weight"), products}};
+               .expand = {value("mlp.c_fc.weight"), value("mlp.c_fc.bias"), products, precision},
+               .projection = {value("mlp.c_proj.weight"), products, precision}};
   parts.attention_bias = value("attn.c_proj.bias");
   parts.mlp_bias = value("mlp.c_proj.bias");
   return parts;

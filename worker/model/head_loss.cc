@@ -59,7 +59,7 @@ class HeadLossByChunks {
   // Below each row's largest logit here. Fills the chunk's part of the three numbers per row.
   // Shapes: -> (count, V/P).
   torch::Tensor Exponentials(int64_t first, int64_t count) {
-    torch::Tensor logits = Product(OfChunk(hidden_, first, count), table_.t());
+    torch::Tensor logits = Product(OfChunk(hidden_, first, count), table_.t(), head_.precision);
     const RowParts parts = TakeExponentials(logits, OfChunk(targets_, first, count), head_.rows);
     OfChunk(largest_, first, count).copy_(parts.largest);
     OfChunk(target_, first, count).copy_(parts.target);
@@ -74,8 +74,9 @@ class HeadLossByChunks {
     ExponentialsToGradient(exponentials, OfChunk(targets_, first, count), head_.rows,
                            factors * share, share);
     const auto factor = static_cast<float>(head_.loss_gradient);
-    AddProduct(exponentials.t(), OfChunk(hidden_, first, count), factor, GradientOf(head_.table));
-    AddProduct(exponentials, table_, factor, OfChunk(gradient_, first, count));
+    AddProduct(exponentials.t(), OfChunk(hidden_, first, count), factor, GradientOf(head_.table),
+               head_.precision);
+    AddProduct(exponentials, table_, factor, OfChunk(gradient_, first, count), head_.precision);
   }
 
   // From this rank's three numbers per row to those of the whole vocabulary.

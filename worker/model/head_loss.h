@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "common/plan/memory_rules.h"
 #include "common/plan/shard_map.h"
 #include "common/plan/step_plan.h"
 #include "worker/model/torch.h"
@@ -17,6 +18,7 @@ struct ChunkedHead {
   Range rows;                // of the vocabulary, that these are
   int64_t chunk = 1;         // rows whose logits are there at the same time
   double loss_gradient = 1;  // that the loss will get: the table's gradient is added at once
+  Precision precision = Precision::kFp32;
   // Reduces three numbers per row over the ranks that share the vocabulary; null: nobody shares it.
   // These are all its calls: the maximum, and two sums, of all rows each. The gradient needs their
   // results, so each chunk's logits are computed twice.

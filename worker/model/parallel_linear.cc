@@ -6,13 +6,13 @@
 namespace edgetp {
 
 torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
-                     DeferredProducts* products) {
+                     DeferredProducts* products, Precision precision) {
   const torch::Tensor input = x.detach(), matrix = weight.detach();
-  torch::Tensor y = Product(input, matrix);
+  torch::Tensor y = Product(input, matrix, precision);
   if (bias.defined()) y.add_(bias.detach());
   return Differentiable(std::move(y), x, [=](const torch::Tensor& gradient) {
     const auto add_weight_gradients = [=] {
-      AddProduct(input.t(), gradient, 1, GradientOf(weight));
+      AddProduct(input.t(), gradient, 1, GradientOf(weight), precision);
       if (bias.defined()) GradientOf(bias).add_(gradient.sum(0));
     };
     if (products == nullptr) {
@@ -20,7 +20,7 @@ torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight, const 
     } else {
       products->Do(add_weight_gradients);
     }
-    return Product(gradient, matrix.t());
+    return Product(gradient, matrix.t(), precision);
   });
 }
 

@@ -2,6 +2,7 @@
 // transposed for them.
 #pragma once
 
+#include "common/plan/memory_rules.h"
 #include "worker/model/deferred_products.h"
 #include "worker/model/torch.h"
 
@@ -12,17 +13,19 @@ namespace edgetp {
 // `bias` may be undefined.
 // Shapes: x (rows, in), weight (in, out), bias (out) -> (rows, out).
 torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
-                     DeferredProducts* products = nullptr);
+                     DeferredProducts* products = nullptr,
+                     Precision precision = Precision::kFp32);
 
 // Each rank computes its slice of out_features.
 struct ColumnParallelLinear {
   torch::Tensor weight;                  // (in, out/P)
   torch::Tensor bias;                    // (out/P), or undefined
   DeferredProducts* products = nullptr;  // as for Linear
+  Precision precision = Precision::kFp32;
 
   // Shapes: (rows, in) -> (rows, out/P).
   torch::Tensor operator()(const torch::Tensor& x) const {
-    return Linear(x, weight, bias, products);
+    return Linear(x, weight, bias, products, precision);
   }
 };
 
@@ -31,9 +34,12 @@ struct ColumnParallelLinear {
 struct RowParallelLinear {
   torch::Tensor weight;                  // (in/P, out)
   DeferredProducts* products = nullptr;  // as for Linear
+  Precision precision = Precision::kFp32;
 
   // Shapes: (rows, in/P) -> (rows, out), partial.
-  torch::Tensor operator()(const torch::Tensor& x) const { return Linear(x, weight, {}, products); }
+  torch::Tensor operator()(const torch::Tensor& x) const {
+    return Linear(x, weight, {}, products, precision);
+  }
 };
 
 }  // namespace edgetp

@@ -18,6 +18,7 @@
 #include "common/data/stored_tensor.h"
 #include "common/data/token_batch.h"
 #include "common/plan/data_parallel.h"
+#include "common/plan/memory_rules.h"
 #include "common/plan/model_shape.h"
 #include "common/plan/optimizer.h"
 #include "common/plan/overlap.h"
@@ -45,6 +46,8 @@ struct TrainerOptions {
   // bits. Not with overlap ROWS.
   bool recompute = false;
   std::optional<int> loss_rows;  // as RowsOfLogits takes it (common/plan/memory_rules.h)
+  // Of the products with a block's weights and with the head. bf16 needs hardware for it.
+  Precision precision = Precision::kFp32;
   uint64_t seed = 1337;
   std::string device = "cpu";  // cpu, cuda:0
   AdamWOptions adamw;
@@ -83,7 +86,7 @@ class Trainer {
   virtual ~Trainer() = default;
 
   // Builds this rank's shard from the seed, piece by piece. `communicator` must outlive the trainer.
-  // Errors: InvalidArgument (shape, split, device), ResourceExhausted (memory).
+  // Errors: InvalidArgument (shape, split, device, precision), ResourceExhausted (memory).
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainerOptions& options,
                                                          Communicator* communicator);
 

@@ -36,6 +36,7 @@ Vocabulary::Vocabulary(const TrainerOptions& options, const ParameterStore& stor
       size_(options.shape.vocabulary),
       shared_(options.vocabulary_parallel && context->world_size() > 1),
       loss_rows_(options.loss_rows),
+      precision_(options.precision),
       rows_(context->shard().vocabulary),
       token_table_(store.Value("wte.weight")),
       position_table_(store.Value("wpe.weight")),
@@ -87,7 +88,8 @@ torch::Tensor Vocabulary::Logits(const torch::Tensor& hidden, const ForwardPass&
 torch::Tensor Vocabulary::Loss(const torch::Tensor& hidden, const torch::Tensor& targets,
                                const ForwardPass& pass) const {
   const int64_t chunk = RowsOfLogits(loss_rows_, hidden.size(0), head_.size(0));
-  if (chunk < hidden.size(0)) return LossByChunks(chunk, hidden, targets.view({-1}), pass);
+  if (chunk < hidden.size(0) || precision_ == Precision::kBf16)
+    return LossByChunks(chunk, hidden, targets.view({-1}), pass);
   if (shared_) return SharedLoss(hidden, targets.view({-1}), pass);
   if (cpu::Takes(hidden)) return cpu::HeadLoss(hidden, head_, targets);
   return torch::cross_entropy_loss(Logits(hidden, pass), targets.view({-1}));
@@ -99,7 +101,8 @@ torch::Tensor Vocabulary::LossByChunks(int64_t chunk, const torch::Tensor& hidde
   ChunkedHead head{.table = head_,
                    .rows = shared_ ? rows_ : Range{0, static_cast<int>(size_)},
                    .chunk = chunk,
-                   .loss_gradient = pass.loss_gradient};
+                   .loss_gradient = pass.loss_gradient,
+                   .precision = precision_};
   if (!shared_) return ChunkedLoss(head, hidden, targets);
   head.reduce = [&](Reduction reduction, const torch::Tensor& of_rows) {
     context_->AllReduce({TrafficClass::kScalar, pass.phase, kNoLayer, reduction}, of_rows);

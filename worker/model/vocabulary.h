@@ -47,6 +47,7 @@ class Vocabulary {
   const int64_t size_;
   const bool shared_;
   const std::optional<int> loss_rows_;
+  const Precision precision_;
   const Range rows_;              // of the vocabulary, that are here
   torch::Tensor token_table_;     // (V/P, C)
   torch::Tensor position_table_;  // (T, C)
