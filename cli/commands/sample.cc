@@ -104,7 +104,7 @@ absl::StatusOr<v1::JobSpec> MakeJob(const SampleFlags& flags, const Checkpoint& 
   return spec;
 }
 
-ExitCode Sample(const SampleFlags& flags, const v1::JobSpec& spec, std::string weights,
+ExitCode Sample(const SampleFlags& flags, const v1::JobSpec& spec, WeightsFile weights,
                 const std::vector<std::string>& prompts) {
   auto series = JobSeries::Open(flags.cluster, spec.config().workers(),
                                 {.corpus = std::nullopt, .weights = std::move(weights)});
