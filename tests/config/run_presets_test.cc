@@ -42,6 +42,7 @@ int SyncPoints(const v1::RunConfig& run) {
 
 std::string WithoutPattern(v1::RunConfig run) {
   run.clear_pattern();
+  run.mutable_model()->clear_source();  // of the model preset, where a run names it
   return run.DebugString();
 }
 
