@@ -198,7 +198,7 @@ TEST(AdviseSplitTest, WhatDoesNotFitIntoTheFastOneGoesToTheOthers) {
 TEST(AdviseRecomputeTest, ActivationsAreComputedAgainWhereALayoutDoesNotFitOtherwise) {
   AdviseProblem problem = TinyProblem();
   problem.base.plan.shape.sequence = 1024;
-  const AdviseGroup group = TensorGroup({1, 0});
+  const AdviseGroup group = TensorGroup({1});
   const std::vector<double> speeds = DeviceSpeeds(problem).value();
   AdviseLayout layout = WholeBatch(problem, group);
   const auto planned = [&] { return PlanCandidate(problem, group, layout, speeds).value(); };

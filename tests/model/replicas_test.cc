@@ -359,7 +359,7 @@ TEST(LocalTrainingTest, ACheckpointKeepsTheMomentsOfEveryReplica) {
   ReplicaGroup resumed(options, 2);
   resumed.trainers().Load(weights);
   for (int rank = 0; rank < 2; ++rank)
-    EXPECT_EQ(resumed.trainers().trainer(rank).LoadOptimizerState(state), absl::OkStatus());
+    EXPECT_EQ(resumed.trainers().LoadOptimizerState(rank, state), absl::OkStatus());
   for (int step = 4; step < 8; ++step) {
     whole.TrainStep(step, 1e-2, step % 2 == 1);
     resumed.TrainStep(step, 1e-2, step % 2 == 1);
