@@ -22,6 +22,7 @@
 #include "common/simulate/energy.h"
 #include "server/job_check.h"
 #include "server/loop.h"
+#include "server/served_corpus.h"
 #include "server/summary.h"
 
 namespace edgetp {
@@ -283,6 +284,7 @@ void Dispatcher::Begin(const std::string& run) {
   const v1::RunConfig& config = spec.config();
   spdlog::info("run {}: {} workers, network {}", run, config.workers(), config.network().name());
   active_run_->Begin(run);
+  if (spec.has_corpus_files()) active_run_->SetCorpus(ServedCorpus::Open(spec.corpus_files()));
   const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), 0);
   metrics_->BeginRun(
       RunLabels{.run = run,

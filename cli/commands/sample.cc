@@ -1,6 +1,5 @@
 // edgetp sample: text from a trained model.
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <utility>
 
@@ -8,6 +7,7 @@
 #include "cli/shared/checkpoint.h"
 #include "cli/shared/command.h"
 #include "cli/shared/job_series.h"
+#include "cli/shared/model_text.h"
 #include "cli/shared/run_options.h"
 #include "common/base/status_macros.h"
 
@@ -22,6 +22,7 @@ struct SampleFlags {
   RunFlags run;
   ClusterFlags cluster;
   std::string of_run;
+  std::string tokenizer_files;
   std::string prompt = "\n";
   int tokens = 500;
   double temperature = 0.8;
@@ -30,46 +31,29 @@ struct SampleFlags {
   OutputFormat format = OutputFormat::kTable;
 };
 
-// The prompt in the model's tokens: the longest symbol that fits comes first.
-// Errors: InvalidArgument naming the place of what the model does not know.
-absl::StatusOr<std::vector<int>> Encode(const std::string& prompt,
-                                        const std::vector<std::string>& symbols) {
-  std::map<std::string, int> token_of;
-  size_t longest = 0;
-  for (size_t i = 0; i < symbols.size(); ++i) {
-    token_of.emplace(symbols[i], static_cast<int>(i));
-    longest = std::max(longest, symbols[i].size());
-  }
-  std::vector<int> tokens;
-  for (size_t at = 0; at < prompt.size();) {
-    auto found = token_of.end();
-    for (size_t size = longest; size > 0 && found == token_of.end(); --size)
-      found = token_of.find(prompt.substr(at, size));
-    if (found == token_of.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--prompt: the model does not know the symbol at byte ", at, " (\"", prompt.substr(at, 1),
-          "\"); its vocabulary has ", symbols.size(), " symbols"));
-    }
-    tokens.push_back(found->second);
-    at += found->first.size();
-  }
-  if (tokens.empty()) return absl::InvalidArgumentError("--prompt: must not be empty");
-  return tokens;
+// The tokenizer that speaks text with the model.
+absl::StatusOr<std::unique_ptr<Tokenizer>> LoadText(const SampleFlags& flags,
+                                                    const Checkpoint& checkpoint) {
+  TokensOfWeights weights{"run " + flags.of_run};
+  ASSIGN_OR_RETURN(weights.symbols, SymbolsOfWeights(checkpoint.weights, weights.origin));
+  ASSIGN_OR_RETURN(weights.tokenizer, TokenizerOfWeights(checkpoint.weights, weights.origin));
+  auto tokenizer = LoadTokenizerOf(weights, flags.tokenizer_files, checkpoint.config.data());
+  RETURN_IF_ERROR(Annotate(tokenizer.status(), "sample"));
+  return tokenizer;
 }
 
 absl::StatusOr<v1::JobSpec> MakeJob(const SampleFlags& flags, const Checkpoint& checkpoint) {
-  ASSIGN_OR_RETURN(const auto symbols, SymbolsOfWeights(checkpoint.weights, "run " + flags.of_run));
-  if (symbols.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("sample: run ", flags.of_run,
-                     " was trained on tokens without symbols: there is no text to show"));
-  }
+  ASSIGN_OR_RETURN(const auto tokenizer, LoadText(flags, checkpoint));
+  const auto prompt = tokenizer->Encode(flags.prompt);
+  RETURN_IF_ERROR(Annotate(prompt.status(), "--prompt"));
+  if (prompt->empty()) return absl::InvalidArgumentError("--prompt: must not be empty");
   v1::JobSpec spec;
-  ASSIGN_OR_RETURN(const std::vector<int> prompt, Encode(flags.prompt, symbols));
   ASSIGN_OR_RETURN(*spec.mutable_config(), ResolveRun(flags.run, checkpoint.config, std::nullopt));
   spec.mutable_config()->clear_name();
   v1::SampleTask* sample = spec.mutable_sample();
-  for (const int token : prompt) sample->add_prompt(token);
+  for (const int token : *prompt) sample->add_prompt(token);
+  const std::vector<std::string> texts = tokenizer->Texts();
+  *sample->mutable_token_text() = {texts.begin(), texts.end()};
   sample->set_tokens(flags.tokens);
   sample->set_temperature(flags.temperature);
   sample->set_top_k(flags.top_k);
@@ -106,6 +90,7 @@ void AddSample(CLI::App& app, Command* command) {
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
   sample->add_option("--seed", flags->seed, "of the choice")->capture_default_str();
+  AddTokenizerFilesFlag(sample, &flags->tokenizer_files);
   AddPatternFlags(sample, &flags->run);
   AddNetworkFlag(sample, &flags->run);
   AddPresetFlags(sample, &flags->run);

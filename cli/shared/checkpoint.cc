@@ -45,6 +45,17 @@ absl::StatusOr<std::string> NewestCheckpoint(const fs::path& folder) {
   return newest;
 }
 
+// Of the newest checkpoint: the beginning of the file, or all of it.
+absl::StatusOr<std::string> HeaderOfRun(const ClusterFlags& flags, const std::string& run) {
+  if (!flags.server.address.empty()) {
+    ASSIGN_OR_RETURN(Remote remote, Remote::Open(flags.server));
+    return remote.GetBlob("run:" + run);
+  }
+  ASSIGN_OR_RETURN(const fs::path folder, RunFolder(flags.local.runs_directory, run));
+  ASSIGN_OR_RETURN(const std::string path, NewestCheckpoint(folder));
+  return ReadSafetensorsHeader(path);
+}
+
 }  // namespace
 
 absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
@@ -96,16 +107,23 @@ absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& wei
 
 absl::StatusOr<std::vector<std::string>> SymbolsOfRun(const ClusterFlags& flags,
                                                       const std::string& run) {
-  const std::string origin = absl::StrCat("run ", run);
-  if (!flags.server.address.empty()) {
-    ASSIGN_OR_RETURN(Remote remote, Remote::Open(flags.server));
-    ASSIGN_OR_RETURN(const std::string weights, remote.GetBlob("run:" + run));
-    return SymbolsOfWeights(weights, origin);
-  }
-  ASSIGN_OR_RETURN(const fs::path folder, RunFolder(flags.local.runs_directory, run));
-  ASSIGN_OR_RETURN(const std::string path, NewestCheckpoint(folder));
-  ASSIGN_OR_RETURN(const std::string header, ReadSafetensorsHeader(path));
-  return SymbolsOfWeights(header, origin);
+  ASSIGN_OR_RETURN(const std::string header, HeaderOfRun(flags, run));
+  return SymbolsOfWeights(header, absl::StrCat("run ", run));
+}
+
+absl::StatusOr<TokenizerId> TokenizerOfWeights(const std::string& weights,
+                                               const std::string& origin) {
+  const auto metadata = ParseSafetensorsMetadata(weights);
+  if (!metadata.ok()) return Annotate(metadata.status(), origin);
+  ASSIGN_OR_RETURN(const auto symbols, SymbolsOfWeights(weights, origin));
+  auto tokenizer = ReadTokenizerId(symbols, *metadata);
+  if (!tokenizer.ok()) return Annotate(tokenizer.status(), origin);
+  return tokenizer;
+}
+
+absl::StatusOr<TokenizerId> TokenizerOfRun(const ClusterFlags& flags, const std::string& run) {
+  ASSIGN_OR_RETURN(const std::string header, HeaderOfRun(flags, run));
+  return TokenizerOfWeights(header, absl::StrCat("run ", run));
 }
 
 absl::Status CheckWeightsFit(const v1::ModelConfig& of_weights, const std::string& origin,

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/shared/cluster.h"
+#include "common/data/tokenizer_id.h"
 #include "edgetp/v1/config.pb.h"
 
 namespace edgetp {
@@ -46,6 +47,12 @@ absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const std::string& wei
 // Errors: those of LoadCheckpoint.
 absl::StatusOr<std::vector<std::string>> SymbolsOfRun(const ClusterFlags& flags,
                                                       const std::string& run);
+
+// Whose tokens a model was trained on; its symbols name it, if it has some. May be unknown.
+// Errors: DataLoss naming `origin`; as SymbolsOfRun.
+absl::StatusOr<TokenizerId> TokenizerOfWeights(const std::string& weights,
+                                               const std::string& origin);
+absl::StatusOr<TokenizerId> TokenizerOfRun(const ClusterFlags& flags, const std::string& run);
 
 struct Checkpoint {
   v1::RunConfig config;  // of the run; from a running cluster only the model is known

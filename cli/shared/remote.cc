@@ -98,6 +98,12 @@ absl::StatusOr<std::string> Remote::PutBlob(const std::string& bytes) {
   return id;
 }
 
+absl::StatusOr<std::string> Remote::PutBlob(const std::vector<absl::string_view>& pieces) {
+  auto id = edgetp::PutBlobPieces(blobs_.get(), pieces);
+  if (!id.ok()) return Explain(id.status());
+  return id;
+}
+
 absl::StatusOr<std::string> Remote::GetBlob(const std::string& id) {
   auto bytes = edgetp::GetBlob(blobs_.get(), id);
   if (!bytes.ok()) return Explain(bytes.status());

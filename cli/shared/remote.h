@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/rpc/security.h"
 #include "edgetp/v1/control.grpc.pb.h"
@@ -40,6 +42,8 @@ class Remote {
   // Stores bytes; returns their blob id. GetBlob fetches them.
   // Blocks until: done, at most 5 minutes (a large model over a slow link).
   absl::StatusOr<std::string> PutBlob(const std::string& bytes);
+  // Of what lies in several places, one after the other.
+  absl::StatusOr<std::string> PutBlob(const std::vector<absl::string_view>& pieces);
   absl::StatusOr<std::string> GetBlob(const std::string& id);
 
   const std::string& address() const { return address_; }

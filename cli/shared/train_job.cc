@@ -29,6 +29,10 @@ void LoadRunToResume(const TrainFlags& flags, Faults* faults, TrainInputs* input
                           faults->Take(SymbolsOfRun(flags.cluster, *flags.resume)),
                           inputs->base.model().vocabulary()};
   }
+  // What is wrong with the checkpoint was said once.
+  if (faults->status().ok()) {
+    inputs->vocabulary->tokenizer = faults->Take(TokenizerOfRun(flags.cluster, *flags.resume));
+  }
   v1::TrainConfig* const train = inputs->base.mutable_train();
   // A cosine that ended with the run ends with its continuation.
   if (train->decay_steps() == train->steps()) train->clear_decay_steps();
@@ -63,6 +67,10 @@ TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {
     inputs.vocabulary = {"--init_from=" + *flags.init_from,
                          faults->Take(SymbolsOfWeights(*inputs.weights, *flags.init_from)),
                          inputs.model_of_weights.vocabulary()};
+    if (faults->status().ok()) {
+      inputs.vocabulary->tokenizer =
+          faults->Take(TokenizerOfWeights(*inputs.weights, *flags.init_from));
+    }
     if (!flags.run.model.has_value()) *inputs.base.mutable_model() = inputs.model_of_weights;
   }
   return inputs;
@@ -114,7 +122,7 @@ v1::JobSpec TrainSpec(const TrainFlags& flags, const v1::RunConfig& config) {
 }
 
 JobBlobs TrainBlobs(const TrainInputs& inputs) {
-  return {inputs.corpus->Serialize(), inputs.weights};
+  return {inputs.corpus, inputs.weights};
 }
 
 v1::RunSummary SummaryOf(const v1::RunConfig& config, const absl::StatusOr<JobOutcome>& outcome) {

@@ -94,6 +94,13 @@ absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::s
   return Put(stub, absl::StrCat("sha256:", sha256), sha256, {bytes}, nullptr, deadline);
 }
 
+absl::StatusOr<std::string> PutBlobPieces(v1::Blobs::StubInterface* stub,
+                                          absl::Span<const absl::string_view> pieces,
+                                          absl::Time deadline) {
+  const std::string sha256 = Sha256Of(pieces);
+  return Put(stub, absl::StrCat("sha256:", sha256), sha256, pieces, nullptr, deadline);
+}
+
 absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id,
                                       absl::Span<const absl::string_view> pieces,
                                       absl::Time deadline, const SentBytes& sent) {

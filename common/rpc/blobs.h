@@ -27,11 +27,15 @@ inline constexpr absl::Duration kLongestTransfer = absl::Hours(1);
 absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const std::string& bytes,
                                     absl::Time deadline = MonotonicNow() + kLongestTransfer);
 
+// The same of bytes that lie in several places: what is large need not be put together first.
+absl::StatusOr<std::string> PutBlobPieces(v1::Blobs::StubInterface* stub,
+                                          absl::Span<const absl::string_view> pieces,
+                                          absl::Time deadline = MonotonicNow() + kLongestTransfer);
+
 // Told after each chunk how many bytes have been written.
 using SentBytes = std::function<void(int64_t bytes)>;
 
-// The same under an id that the caller gives ("checkpoint:<run>/<step>"), of bytes that lie in
-// several places: so that what is large need not be put together first. `sent` may be null.
+// The same under an id that the caller gives ("checkpoint:<run>/<step>"). `sent` may be null.
 absl::StatusOr<std::string> PutBlobAs(v1::Blobs::StubInterface* stub, const std::string& id,
                                       absl::Span<const absl::string_view> pieces,
                                       absl::Time deadline = MonotonicNow() + kLongestTransfer,

@@ -38,13 +38,14 @@ TEST(CheckpointTest, WhatErrorFeedbackHasKeptIsNoMoment) {
   const size_t weights = tensors.size();
   tensors.push_back({"optimizer.exp_avg.wte.weight", {1}, {7}});
   tensors.push_back({"optimizer.residual.3", {2, 1}, {8, 9}});
-  const auto file = MakeCheckpoint(config, {}, /*step=*/4, tensors);
+  const auto file = MakeCheckpoint(config, {}, {"gpt2", std::string(64, 'a')}, /*step=*/4, tensors);
   ASSERT_TRUE(file.ok()) << file.status();
   std::string bytes;
   for (const absl::string_view piece : file->Pieces()) bytes.append(piece.data(), piece.size());
   const auto checkpoint = ParseCheckpoint(bytes);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(checkpoint->step, 4);
+  EXPECT_EQ(checkpoint->tokenizer, (TokenizerId{"gpt2", std::string(64, 'a')}));
   EXPECT_EQ(checkpoint->weights.size(), weights);
   ASSERT_EQ(checkpoint->optimizer_state.size(), 1u);
   EXPECT_EQ(checkpoint->optimizer_state[0].values, std::vector<float>{7});

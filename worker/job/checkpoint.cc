@@ -25,7 +25,8 @@ std::vector<absl::string_view> CheckpointFile::Pieces() const {
 }
 
 absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
-                                              const std::vector<std::string>& symbols, int step,
+                                              const std::vector<std::string>& symbols,
+                                              const TokenizerId& tokenizer, int step,
                                               const std::vector<NamedTensor>& tensors) {
   Gpt2Weights model;  // without its tensors: they stay where they are
   model.shape.heads = config.model().heads();
@@ -35,6 +36,7 @@ absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
   file.metadata["edgetp.run"] = config.name();
   file.metadata["edgetp.pattern"] = config.pattern();
   WriteSymbols(symbols, &file);
+  if (symbols.empty()) WriteTokenizerId(tokenizer, &file.metadata);
   ASSIGN_OR_RETURN(std::string header, SafetensorsHeader(file.metadata, tensors));
   return CheckpointFile(std::move(header), &tensors);
 }
@@ -49,6 +51,7 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(const std::string& bytes) {
         absl::StrCat("metadata ", kStep, ": \"", step->second, "\" is not a step"));
   }
   ASSIGN_OR_RETURN(checkpoint.symbols, ReadSymbols(file.metadata));
+  ASSIGN_OR_RETURN(checkpoint.tokenizer, ReadTokenizerId(checkpoint.symbols, file.metadata));
   checkpoint.optimizer_state = SplitOptimizerState(&file.tensors);
   checkpoint.residuals = SplitByPrefix(kResidualPrefix, &checkpoint.optimizer_state);
   ASSIGN_OR_RETURN(Gpt2Weights weights, ReadGpt2Weights(std::move(file)));

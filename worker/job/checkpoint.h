@@ -1,6 +1,6 @@
 // A checkpoint: full weights, optimizer state and error feedback's in one safetensors file, with what is needed to go
 // on and to sample. Metadata: edgetp.step, edgetp.run, edgetp.pattern, edgetp.heads, edgetp.gelu,
-// edgetp.vocabulary (a JSON array of symbols).
+// edgetp.vocabulary (a JSON array of symbols), or edgetp.tokenizer (its name and SHA-256).
 #pragma once
 
 #include <string>
@@ -11,14 +11,16 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/data/named_tensor.h"
+#include "common/data/tokenizer_id.h"
 #include "edgetp/v1/config.pb.h"
 
 namespace edgetp {
 
 struct Checkpoint {
-  int step = 0;                              // updates made; 0 for weights from elsewhere
-  std::vector<std::string> symbols;          // of the vocabulary; empty if unknown
-  std::vector<NamedTensor> weights;          // canonical GPT-2 names and layout
+  int step = 0;                      // updates made; 0 for weights from elsewhere
+  std::vector<std::string> symbols;  // of the vocabulary; empty if unknown
+  TokenizerId tokenizer;             // whose tokens they are; follows from the symbols, if any
+  std::vector<NamedTensor> weights;  // canonical GPT-2 names and layout
   std::vector<NamedTensor> optimizer_state;  // moments; empty for weights from elsewhere
   std::vector<NamedTensor> residuals;        // what error feedback has kept
 };
@@ -40,7 +42,8 @@ class CheckpointFile {
 // file.
 // Errors: those of SafetensorsHeader.
 absl::StatusOr<CheckpointFile> MakeCheckpoint(const v1::RunConfig& config,
-                                              const std::vector<std::string>& symbols, int step,
+                                              const std::vector<std::string>& symbols,
+                                              const TokenizerId& tokenizer, int step,
                                               const std::vector<NamedTensor>& tensors);
 
 // A checkpoint, or any weights that ReadGpt2Weights accepts.

@@ -72,7 +72,8 @@ void JobSink::Step(const StepStats& stats, v1::StepReport report) {
 
 absl::Status JobSink::SaveCheckpoint(int step, std::vector<NamedTensor> tensors) {
   ASSIGN_OR_RETURN(const CheckpointFile file,
-                   MakeCheckpoint(assign_.spec().config(), corpus_.symbols(), step, tensors));
+                   MakeCheckpoint(assign_.spec().config(), corpus_.symbols(), corpus_.tokenizer(),
+                                  step, tensors));
   const std::vector<absl::string_view> pieces = file.Pieces();
   int64_t total = 0;
   for (const absl::string_view piece : pieces) total += static_cast<int64_t>(piece.size());
