@@ -54,19 +54,19 @@ absl::StatusOr<CheckpointId> ParseCheckpointId(const std::string& id) {
   return parsed;
 }
 
-struct StoredFile {
+struct FoundFile {
   fs::file_time_type time;
   fs::path path;
   int64_t bytes;
 };
 
-std::vector<StoredFile> OldestFirst(const std::string& directory) {
-  std::vector<StoredFile> files;
+std::vector<FoundFile> OldestFirst(const std::string& directory) {
+  std::vector<FoundFile> files;
   std::error_code error;
   for (fs::directory_iterator at(directory, error); !error && at != fs::directory_iterator();
        at.increment(error)) {
     std::error_code raced;  // another process may have removed it
-    StoredFile file{at->last_write_time(raced), at->path(),
+    FoundFile file{at->last_write_time(raced), at->path(),
                     static_cast<int64_t>(at->file_size(raced))};
     if (raced) continue;
     if (file.path.extension() != kUnfinished) {
@@ -317,10 +317,10 @@ absl::Status BlobStore::MakeRoom(int64_t bytes) {
   if (error)
     return absl::ErrnoToStatus(
         error.value(), absl::StrCat("put blob: make ", directory_, " (--runs=", runs_, ")"));
-  const std::vector<StoredFile> files = OldestFirst(directory_);
+  const std::vector<FoundFile> files = OldestFirst(directory_);
   int64_t used_bytes = bytes + *announced_bytes_;
-  for (const StoredFile& file : files) used_bytes += file.bytes;
-  for (const StoredFile& file : files) {
+  for (const FoundFile& file : files) used_bytes += file.bytes;
+  for (const FoundFile& file : files) {
     if (used_bytes <= limit_bytes_) break;
     if (in_use_.count(file.path.filename().string()) > 0) continue;
     if (fs::remove(file.path, error)) used_bytes -= file.bytes;

@@ -12,12 +12,13 @@ MIB = 2**20
 GPT2 = ("--model=gpt2", "--set", "model.vocabulary=50257")
 MINIGPT = ("--model=minigpt", "--set", "model.vocabulary=65")
 
-# (model, what a run is given, workers); each also with --recompute
+PLAIN, AGAIN = (), ("--recompute",)
+# (model, what a run is given, workers, with and without recomputation)
 RUNS = (
-    ("MiniGPT, B 12, T 64", (*MINIGPT, "--batch=12"), 2),
-    ("GPT-2 124M, B 1, T 256", (*GPT2, "--batch=1", "--sequence=256"), 1),
-    ("GPT-2 124M, B 1, T 256", (*GPT2, "--batch=1", "--sequence=256"), 2),
-    ("GPT-2 124M, B 12, T 1024", (*GPT2, "--batch=12", "--sequence=1024"), 2),
+    ("MiniGPT, B 64, T 64", (*MINIGPT, "--batch=64"), 2, (PLAIN, AGAIN)),
+    ("GPT-2 124M, B 1, T 256", (*GPT2, "--batch=1", "--sequence=256"), 1, (PLAIN, AGAIN)),
+    ("GPT-2 124M, B 1, T 256", (*GPT2, "--batch=1", "--sequence=256"), 2, (PLAIN, AGAIN)),
+    ("GPT-2 124M, B 12, T 1024", (*GPT2, "--batch=12", "--sequence=1024"), 2, (AGAIN,)),  # some minutes
 )
 
 
@@ -42,8 +43,8 @@ def size(amount):
 
 def block(options):
     rows = []
-    for title, model, workers in RUNS[:1] if options.quick else RUNS:
-        for recompute in ((), ("--recompute",)):
+    for title, model, workers, ways in RUNS[:1] if options.quick else RUNS:
+        for recompute in ways:
             measuring.say(f"{title}, P={workers} {' '.join(recompute)}")
             says, takes = planned((*model, *recompute), workers), measured((*model, *recompute), workers)
             for plan, peak in zip(says, takes):

@@ -23,7 +23,7 @@ constexpr char kExamples[] = R"(Examples:
   edgetp train --run=long --steps=5000 --checkpoint_interval=500 --on_loss=wait
   edgetp train --resume=ssss-torch --steps=4000
   edgetp train --resume=long --run=long
-  edgetp train --config=minigpt-shakespeare-sppp --schedule=wsd --max_seconds=60
+  edgetp train --config=minigpt-shakespeare-sppp --lr_schedule=wsd --max_seconds=60
   edgetp train --config=minigpt-shakespeare-sppp --network=wifi-5 --print_config)";
 
 ExitCode Run(const TrainFlags& flags) {

@@ -80,7 +80,7 @@ constexpr FlagRow kFlags[] = {
     {"--bucket", &Keep<&RunFlags::bucket>},
     {"--inner_steps", &Keep<&RunFlags::inner_steps>},
     {"--steps", &Keep<&RunFlags::steps>},
-    {"--schedule", &Keep<&RunFlags::schedule>},
+    {"--lr_schedule", &Keep<&RunFlags::schedule>},
     {"--max_seconds", &Keep<&RunFlags::max_seconds>},
     {"--batch", &Keep<&RunFlags::batch>},
     {"--sequence", &Keep<&RunFlags::sequence>},

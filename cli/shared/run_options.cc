@@ -306,7 +306,7 @@ void AddTrainFlags(CLI::App* command, RunFlags* flags) {
   command->add_option("--seed", flags->seed,
                       "of weights, batches, dropout and the network; default: 1337");
   command
-      ->add_option("--schedule", flags->schedule,
+      ->add_option("--lr_schedule", flags->schedule,
                    "of the learning rate after the warm-up: cosine (default), linear, constant, "
                    "wsd (stable, then a decay)")
       ->check(OneOf(ScheduleNames()));

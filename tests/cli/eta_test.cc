@@ -53,6 +53,17 @@ TEST(RunEtaTest, SoAreCheckpointsTheLastOneIncluded) {
   EXPECT_DOUBLE_EQ(*eta.Seconds(), 5 * 1 + 2 * 10);
 }
 
+TEST(RunEtaTest, ALimitOfTimeCutsWhatIsLeft) {
+  v1::TrainConfig train = Train(100, 0, 0);
+  train.set_max_seconds(12);
+  RunEta eta(train);
+  eta.Add(Record(1, 1));
+  eta.Add(Record(2, 2));
+  EXPECT_DOUBLE_EQ(*eta.Seconds(), 10);
+  eta.Add(Record(3, 15));
+  EXPECT_DOUBLE_EQ(*eta.Seconds(), 0);
+}
+
 TEST(RunEtaTest, AResumedRunCountsItsOwnSteps) {
   RunEta eta(Train(2010, 0, 0));
   eta.Add(Record(2001, 3));

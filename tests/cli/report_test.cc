@@ -256,6 +256,29 @@ TEST(ProgressTest, ALineNamesStepLossTimeAndWhatIsLeft) {
   }
 }
 
+TEST(ProgressTest, ALineHasNormAndMfuAndSaysWhatWasSkipped) {
+  v1::StepRecord record;
+  record.set_step(50);
+  record.set_gradient_norm(0.4123);
+  record.set_step_seconds(0.1);
+  EXPECT_THAT(ProgressLine(record, 100, {}), HasSubstr("  norm 0.412  100 ms/step"));
+  EXPECT_THAT(ProgressLine(record, 100, {}), Not(HasSubstr("MFU")));
+  record.set_mfu(0.0312);
+  record.set_skipped(true);
+  EXPECT_THAT(ProgressLine(record, 100, {}), HasSubstr("norm 0.412 (skipped)"));
+  EXPECT_THAT(ProgressLine(record, 100, {}), HasSubstr("  MFU 3.1 %"));
+}
+
+TEST(TrainTableTest, SaysWhatWasSkippedAndThatTimeEndedTheRun) {
+  v1::RunSummary run = Row("none", "tttt", 0.1);
+  run.set_ended_by("steps");
+  EXPECT_THAT(TrainTable(run), Not(HasSubstr("ended by")));
+  run.set_ended_by("max_seconds");
+  run.set_steps_skipped(2);
+  run.set_mfu(0.125);
+  EXPECT_THAT(TrainTable(run), HasSubstr(", MFU 12.5 %, 2 skipped, ended by max_seconds"));
+}
+
 TEST(JsonTest, TrainHasTheKeysThatOthersBuildOn) {
   const nlohmann::json json = Parsed(Row("none", "tttt", 0.1));
   ExpectKeys(json, {"run", "pattern", "workers", "network", "clock", "steps", "final",

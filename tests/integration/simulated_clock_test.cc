@@ -64,6 +64,25 @@ TEST_F(SimulatedClockTest, EnergyIsToldOfSimulationsAndOfBothKindsOfRuns) {
   EXPECT_FALSE(Json("train", {"--pattern=ts", "--network=ethernet-1g"}).contains("energy"));
 }
 
+TEST_F(SimulatedClockTest, ALimitOfSimulatedTimeEndsTheRunAfterTheSameStepEachTime) {
+  const std::vector<std::string> all = {"--pattern=ts", "--device=raspberry-pi-5",
+                                        "--network=wifi-5", "--set=train.decay_steps=6"};
+  const double whole = Train(all)["wall_seconds"];
+  std::vector<std::string> limited = all;
+  limited.push_back("--max_seconds=" + std::to_string(whole / 2));
+  const nlohmann::json first = Train(limited), second = Train(limited);
+  EXPECT_EQ(first["ended_by"], "max_seconds");
+  EXPECT_GE(first["steps"], 2);
+  EXPECT_LE(first["steps"], 4);
+  EXPECT_EQ(first["steps"], second["steps"]);
+  EXPECT_EQ(first["final"], second["final"]);
+  EXPECT_GT(first["mfu"], 0);
+  // As a run of so many steps.
+  std::vector<std::string> shorter = all;
+  shorter.push_back("--set=train.steps=" + first["steps"].dump());
+  EXPECT_EQ(Train(shorter)["final"], first["final"]);
+}
+
 TEST_F(SimulatedClockTest, LossesAreThoseOfAnEmulatedRun) {
   const std::vector<std::string> both = {"--pattern=sp", "--delay=2ms", "--jitter=1ms",
                                          "--rate=100mbit"};

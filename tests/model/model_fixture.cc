@@ -110,16 +110,16 @@ absl::Status TrainerGroup::LoadOptimizerState(int rank, const std::vector<NamedT
 }
 
 StepResult TrainerGroup::TrainStep(int step, const std::vector<TokenBatch>& micro_batches,
-                                   double learning_rate) {
+                                   const UpdateRule& rule) {
   std::vector<absl::StatusOr<StepResult>> results(trainers_.size());
-  threads_.Run([&](int rank) {
-    results[rank] = trainers_[rank]->TrainStep(step, micro_batches, learning_rate);
-  });
+  threads_.Run(
+      [&](int rank) { results[rank] = trainers_[rank]->TrainStep(step, micro_batches, rule); });
   for (const auto& result : results) {
     EXPECT_TRUE(result.ok()) << result.status();
     if (!result.ok()) return {};
     EXPECT_EQ(result->loss, results[0]->loss);
     EXPECT_EQ(result->gradient_norm, results[0]->gradient_norm);
+    EXPECT_EQ(result->skipped, results[0]->skipped);
   }
   return *results[0];
 }

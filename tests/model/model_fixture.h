@@ -41,7 +41,7 @@ class TrainerGroup {
   // Each of these runs on all ranks and demands success, and the same losses everywhere.
   void Load(const std::vector<NamedTensor>& weights);
   StepResult TrainStep(int step, const std::vector<TokenBatch>& micro_batches,
-                       double learning_rate);
+                       const UpdateRule& rule);
   double Evaluate(const TokenBatch& batch);
   std::vector<float> NextTokenLogits(const std::vector<int64_t>& tokens);
   std::vector<NamedTensor> Export(bool optimizer_state = false);  // of rank 0

@@ -101,6 +101,36 @@ TEST(TrainingTest, TheGradientsNormIsKnownWithoutClippingAndChangesNothing) {
   }
 }
 
+TEST(TrainingTest, AStepAboveTheLimitOfItsNormIsAsIfItHadNotBeen) {
+  for (const char* pattern : {"tsp", "lgd"}) {
+    TrainerOptions options = TinyOptions(pattern, 2);
+    options.clip_norm = 1;
+    TrainerGroup guarded(options, 2), plain(options, 2);
+    const auto batch = [&](int number) {
+      return std::vector<TokenBatch>{TinyBatch(options.shape, number)};
+    };
+    guarded.TrainStep(0, batch(0), 1e-2);
+    plain.TrainStep(0, batch(0), 1e-2);
+    UpdateRule strict(1e-2);
+    strict.norm_limit = 1e-6;
+    const StepResult outlier = guarded.TrainStep(1, batch(1), strict);
+    EXPECT_TRUE(outlier.skipped);
+    EXPECT_GT(outlier.gradient_norm, 1e-6);
+    UpdateRule next(1e-2);
+    next.skipped_before = 1;
+    next.norm_limit = 1e6;
+    const StepResult got = guarded.TrainStep(2, batch(2), next);
+    const StepResult want = plain.TrainStep(1, batch(2), 1e-2);
+    EXPECT_FALSE(got.skipped);
+    EXPECT_EQ(got.loss, want.loss) << pattern;
+    EXPECT_EQ(got.gradient_norm, want.gradient_norm);
+    const auto exported = guarded.Export(true), wanted = plain.Export(true);
+    ASSERT_EQ(exported.size(), wanted.size());
+    for (size_t i = 0; i < wanted.size(); ++i)
+      EXPECT_EQ(exported[i].values, wanted[i].values) << wanted[i].name;
+  }
+}
+
 void ExpectSameDropoutAtEveryWorldSize(const char* pattern) {
   TrainerOptions options = TinyOptions(pattern, 1);
   options.dropout = 0.3;

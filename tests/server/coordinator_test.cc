@@ -1,8 +1,10 @@
 // Membership, the queue, and a run from its workers' joining to its result.
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "common/config/defaults.h"
 #include "tests/server/coordinator_fixture.h"
 
 namespace edgetp {
@@ -105,6 +107,51 @@ TEST_F(CoordinatorTest, AStepIsRecordedWhenAllRanksHaveReportedIt) {
   EXPECT_DOUBLE_EQ(record.step_seconds(), 0.55);
   EXPECT_DOUBLE_EQ(record.train_loss(), 4.0);
   EXPECT_DOUBLE_EQ(record.tokens_per_second(), 3 * 2 * 10 / 0.55);
+}
+
+// Two ranks on boards that compute a step in known time; nobody waits.
+v1::JobSpec SimulatedJob() {
+  v1::JobSpec spec = Job(2);
+  v1::RunConfig* const config = spec.mutable_config();
+  v1::ModelConfig* const model = config->mutable_model();
+  model->set_layers(2);
+  model->set_heads(2);
+  model->set_channels(8);
+  model->set_vocabulary(10);
+  config->mutable_device()->set_flops_per_second(1e6);
+  config->mutable_collective()->set_deadline_seconds(30);
+  config->set_clock(v1::CLOCK_SIMULATED);
+  FillDefaults(config);
+  return spec;
+}
+
+TEST_F(CoordinatorTest, RanksAreToldTheSimulatedTimeWhereTheRunEndsByIt) {
+  for (const char* run : {"without", "with"}) {
+    Join();
+    Join();
+    v1::JobSpec spec = SimulatedJob();
+    const bool limited = std::string(run) == "with";
+    if (limited) spec.mutable_config()->mutable_train()->set_max_seconds(100);
+    ASSERT_TRUE(coordinator_.Submit(now_, run, spec, &out_).ok());
+    const std::string first = limited ? "worker-3" : "worker-1";
+    const std::string second = limited ? "worker-4" : "worker-2";
+    for (const std::string& worker : {first, second}) Ready(worker, run);
+    for (int step = 1; step <= 2; ++step) {
+      Step(first, run, step, 0);
+      Step(second, run, step, 0);
+    }
+    EXPECT_EQ(Receivers(v1::ServerMessage::kClock).size(), limited ? 4u : 0u);
+    coordinator_.OnStreamClosed(now_, first, &out_);
+    coordinator_.OnStreamClosed(now_, second, &out_);
+  }
+  const auto last = std::find_if(out_.sends.rbegin(), out_.sends.rend(),
+                                 [](const auto& send) { return send.second.has_clock(); });
+  ASSERT_TRUE(last != out_.sends.rend());
+  const v1::RunClock& clock = last->second.clock();
+  EXPECT_EQ(clock.job(), "with");
+  EXPECT_EQ(clock.step(), 2);
+  EXPECT_GT(clock.step_seconds(), 0);
+  EXPECT_GT(clock.seconds(), clock.step_seconds());
 }
 
 TEST_F(CoordinatorTest, AStepReportedTwiceEndsTheRun) {

@@ -133,6 +133,39 @@ TEST(SummaryTest, OfAFinishedRun) {
   EXPECT_TRUE(summary.verdict().valid());
 }
 
+TEST(StepAggregatorTest, MfuIsTheShareOfTheIdealStep) {
+  StepAggregator aggregator(1, 100, 10, /*resumed=*/false, nullptr, 1, 0.05);
+  EXPECT_DOUBLE_EQ((*aggregator.Add(0, Report(1, 0.1)))->mfu(), 0.5);
+  EXPECT_DOUBLE_EQ((*aggregator.Add(0, Report(2, 0.4)))->mfu(), 0.125);
+  EndedRun ended = DoneRun();
+  EXPECT_FALSE(Summarize(ended, {}).has_mfu());
+  ended.statistics = aggregator.statistics();
+  EXPECT_DOUBLE_EQ(Summarize(ended, {}).mfu(), 0.05 / 0.25);
+}
+
+TEST(StepAggregatorTest, AStepThatAnyRankHasSkippedCounts) {
+  StepAggregator aggregator(2, 100, 10, /*resumed=*/false);
+  v1::StepReport skipped = Report(1, 0.1);
+  skipped.set_skipped(true);
+  ASSERT_TRUE(aggregator.Add(0, Report(1, 0.1)).ok());
+  EXPECT_TRUE((*aggregator.Add(1, skipped))->skipped());
+  ASSERT_TRUE(aggregator.Add(0, Report(2, 0.1)).ok());
+  EXPECT_FALSE((*aggregator.Add(1, Report(2, 0.1)))->skipped());
+  EndedRun ended = DoneRun();
+  ended.statistics = aggregator.statistics();
+  EXPECT_EQ(Summarize(ended, {}).steps_skipped(), 1);
+}
+
+TEST(SummaryTest, SaysWhatEndedARunThatIsDone) {
+  EndedRun ended = DoneRun();  // 4 steps
+  ended.spec.mutable_config()->mutable_train()->set_steps(4);
+  EXPECT_EQ(Summarize(ended, {}).ended_by(), "steps");
+  ended.spec.mutable_config()->mutable_train()->set_steps(100);
+  EXPECT_EQ(Summarize(ended, {}).ended_by(), "max_seconds");
+  ended.outcome = "failed";
+  EXPECT_EQ(Summarize(ended, {}).ended_by(), "");
+}
+
 TEST(SummaryTest, EveryNetworkHasItsSteps) {
   const v1::RunSummary summary =
       Summarize(DoneRun(), Prediction{.step_seconds = 0.5, .by_network = {{"lte", 0.7}}});
