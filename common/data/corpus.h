@@ -28,6 +28,8 @@ struct CorpusFolder {
 
 class Corpus final : public TokenSource {
  public:
+  static constexpr int kMaxVocabulary = 65536;  // a token has 16 bits
+
   // UTF-8: each distinct character is a symbol, numbered in Unicode's order; the first nine tenths
   // of the characters train, as in nanoGPT.
   // Errors: InvalidArgument if the text is empty, not UTF-8 (names the byte), or has more than
