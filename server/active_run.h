@@ -1,10 +1,12 @@
 // What the streams beside the Cluster stream need to know of the running job, and nothing else: its
-// name, and the one arbiter of its shared medium and of its trunks. Thread-safe: streams ask at their own pace, the
-// server's loop sets.
+// name, the one arbiter of its shared medium and of its trunks, and the files that its workers
+// read. Thread-safe: streams ask at their own pace, the server's loop sets.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -12,6 +14,7 @@
 #include "common/base/status_macros.h"
 #include "common/network/medium_arbiter.h"
 #include "common/network/trunks.h"
+#include "server/served_corpus.h"
 
 namespace edgetp {
 
@@ -22,12 +25,28 @@ class ActiveRun {
     run_ = run;
     medium_ = MediumArbiter();
     trunks_.Clear();
+    corpus_ = absl::NotFoundError("it reads no files of this host");
+  }
+
+  using SharedCorpus = std::shared_ptr<const ServedCorpus>;
+  // Of the run that has begun last: the files, or why they cannot be served.
+  void SetCorpus(absl::StatusOr<SharedCorpus> corpus) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    corpus_ = std::move(corpus);
+  }
+  // Errors: NotFound if the run is not running, or has no such corpus; that of SetCorpus.
+  absl::StatusOr<SharedCorpus> Corpus(const std::string& run) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (run.empty() || run_ != run) return absl::NotFoundError("that run is not running");
+    return corpus_;
   }
 
   // Nothing happens if another run has begun meanwhile.
   void End(const std::string& run) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (run_ == run) run_.clear();
+    if (run_ != run) return;
+    run_.clear();
+    corpus_ = absl::NotFoundError("that run is not running");  // closes the files
   }
 
   bool Is(const std::string& run) const {
@@ -63,6 +82,7 @@ class ActiveRun {
   std::string run_;
   MediumArbiter medium_;
   Trunks trunks_;
+  absl::StatusOr<SharedCorpus> corpus_ = absl::NotFoundError("no run has begun");
 };
 
 }  // namespace edgetp

@@ -27,6 +27,8 @@ class BlobsService final : public v1::Blobs::Service {
                    v1::PutBlobResponse* response) override;
   grpc::Status Get(grpc::ServerContext* context, const v1::GetBlobRequest* request,
                    grpc::ServerWriter<v1::BlobChunk>* writer) override;
+  grpc::Status GetWindows(grpc::ServerContext* context, const v1::GetWindowsRequest* request,
+                          grpc::ServerWriter<v1::TokenWindow>* writer) override;
 
  private:
   absl::Status Receive(grpc::ServerReader<v1::BlobChunk>* reader, v1::PutBlobResponse* response);

@@ -23,6 +23,7 @@
 #include "common/simulate/energy.h"
 #include "server/job_check.h"
 #include "server/loop.h"
+#include "server/served_corpus.h"
 #include "server/summary.h"
 
 namespace edgetp {
@@ -313,6 +314,7 @@ void Dispatcher::Begin(const std::string& run) {
   const v1::RunConfig& config = spec.config();
   spdlog::info("run {}: {} workers, network {}", run, config.workers(), config.network().name());
   active_run_->Begin(coordinator_.active()->job());
+  if (spec.has_corpus_files()) active_run_->SetCorpus(ServedCorpus::Open(spec.corpus_files()));
   blobs_->SetCheckpointTerms(run, {config.train().keep_checkpoints(), spec.corpus_blob()});
   const absl::StatusOr<Pattern> pattern = Pattern::Parse(config.pattern(), 0);
   metrics_->BeginRun(

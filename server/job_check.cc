@@ -12,6 +12,7 @@
 #include "common/config/violations.h"
 #include "common/rpc/server_limits.h"
 #include "common/simulate/deadline.h"
+#include "server/served_corpus.h"
 
 namespace edgetp {
 namespace {
@@ -155,6 +156,9 @@ absl::StatusOr<v1::JobSpec> CheckJob(const v1::JobSpec& spec,
   RETURN_IF_ERROR(FillDeadline(spec.config().has_network(), &filled));
   RETURN_IF_ERROR(CheckBlob("corpus_blob", filled.corpus_blob(), blobs));
   RETURN_IF_ERROR(CheckBlob("weights_blob", filled.weights_blob(), blobs));
+  // Before the run's own corpus is asked for: what cannot be read here is sent, under another id.
+  if (filled.has_corpus_files())
+    RETURN_IF_ERROR(Annotate(ServedCorpus::Open(filled.corpus_files()).status(), "job"));
   RETURN_IF_ERROR(CheckSameRun(filled, blobs));
   return filled;
 }

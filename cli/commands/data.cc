@@ -32,12 +32,19 @@ absl::StatusOr<Corpus> LoadData(const std::string& data, std::string* origin) {
 absl::StatusOr<Corpus> InVocabularyOf(const WeightsVocabulary& weights, Corpus corpus,
                                       const std::string& origin) {
   const bool text = !corpus.symbols().empty();
-  if (text && !weights.symbols.empty()) {
+  // Characters are numbered anew; what is tokens already must be those of the weights.
+  const bool renumbers = text && !weights.symbols.empty();
+  if (!renumbers) {
+    RETURN_IF_ERROR(CheckSameTokenizer(corpus.tokenizer(), absl::StrCat("--data=", origin),
+                                       weights.tokenizer, weights.origin));
+  }
+  if (renumbers) {
     auto renumbered = corpus.InVocabulary(weights.symbols);
     if (renumbered.ok()) return renumbered;
     return Annotate(renumbered.status(),
                     absl::StrCat("--data=", origin, " in the vocabulary of ", weights.origin));
   }
+  if (weights.tokenizer.known() && corpus.tokenizer() == weights.tokenizer) return corpus;
   if (text) {
     absl::FPrintF(stderr,
                   "edgetp: %s carries no vocabulary for its %d tokens: the %d characters of %s are "

@@ -4,6 +4,7 @@
 
 #include "cli/shared/command.h"
 #include "cli/shared/eval_job.h"
+#include "cli/shared/model_text.h"
 #include "cli/shared/report_tables.h"
 
 namespace edgetp {
@@ -47,6 +48,7 @@ void AddEval(CLI::App& app, Command* command) {
   AddPatternFlags(eval, &flags->weights.run);
   AddModelFlags(eval, &flags->weights.run);
   AddDataFlag(eval, &flags->weights.run);
+  AddTokenizerFilesFlag(eval, &flags->weights.tokenizer_files);
   AddNetworkFlag(eval, &flags->weights.run);
   AddCollectiveFlags(eval, &flags->weights.run);
   AddPresetFlags(eval, &flags->weights.run);

@@ -11,9 +11,9 @@
 #include "cli/shared/checkpoint.h"
 #include "cli/shared/command.h"
 #include "cli/shared/job_series.h"
+#include "cli/shared/model_text.h"
 #include "cli/shared/run_options.h"
 #include "cli/shared/sample_output.h"
-#include "cli/shared/token_text.h"
 #include "common/base/status_macros.h"
 #include "common/simulate/deadline.h"
 
@@ -29,6 +29,7 @@ struct SampleFlags {
   RunFlags run;
   ClusterFlags cluster;
   std::string of_run;
+  std::string tokenizer_files;
   std::vector<std::string> prompts;
   std::string prompts_file;
   int tokens = 500;
@@ -65,6 +66,25 @@ absl::StatusOr<std::vector<std::string>> PromptsOf(const SampleFlags& flags) {
   return prompts;
 }
 
+// The tokenizer that speaks text with the model.
+absl::StatusOr<std::unique_ptr<Tokenizer>> LoadText(const SampleFlags& flags,
+                                                    const Checkpoint& checkpoint) {
+  TokensOfWeights weights{"run " + flags.of_run};
+  ASSIGN_OR_RETURN(weights.symbols, SymbolsOfWeights(checkpoint.weights, weights.origin));
+  ASSIGN_OR_RETURN(weights.tokenizer, TokenizerOfWeights(checkpoint.weights, weights.origin));
+  auto tokenizer = LoadTokenizerOf(weights, flags.tokenizer_files, checkpoint.config.data());
+  RETURN_IF_ERROR(Annotate(tokenizer.status(), "sample"));
+  return tokenizer;
+}
+
+absl::StatusOr<std::vector<int32_t>> TokensOf(const Tokenizer& tokenizer,
+                                              const std::string& prompt) {
+  auto tokens = tokenizer.Encode(prompt);
+  RETURN_IF_ERROR(Annotate(tokens.status(), "--prompt"));
+  if (tokens->empty()) return absl::InvalidArgumentError("--prompt: must not be empty");
+  return tokens;
+}
+
 // That of the run, as it is to be sampled: a step is a token of each prompt, which is never cut.
 absl::StatusOr<v1::RunConfig> ConfigOf(const SampleFlags& flags, v1::RunConfig of_run,
                                        size_t prompts) {
@@ -79,21 +99,16 @@ absl::StatusOr<v1::RunConfig> ConfigOf(const SampleFlags& flags, v1::RunConfig o
 
 absl::StatusOr<v1::JobSpec> MakeJob(const SampleFlags& flags, const Checkpoint& checkpoint,
                                     const std::vector<std::string>& prompts) {
-  ASSIGN_OR_RETURN(auto symbols, SymbolsOfWeights(checkpoint.weights, "run " + flags.of_run));
-  if (symbols.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("sample: run ", flags.of_run,
-                     " was trained on tokens without symbols: there is no text to show"));
-  }
-  const TokenText text(std::move(symbols));
+  ASSIGN_OR_RETURN(const auto tokenizer, LoadText(flags, checkpoint));
   v1::JobSpec spec;
   v1::SampleTask* sample = spec.mutable_sample();
   for (const std::string& prompt : prompts) {
-    ASSIGN_OR_RETURN(const std::vector<int> tokens, text.Encode(prompt, "--prompt"));
+    ASSIGN_OR_RETURN(const std::vector<int32_t> tokens, TokensOf(*tokenizer, prompt));
     *sample->add_prompts()->mutable_tokens() = {tokens.begin(), tokens.end()};
   }
   ASSIGN_OR_RETURN(*spec.mutable_config(), ConfigOf(flags, checkpoint.config, prompts.size()));
-  *sample->mutable_token_text() = {text.bytes().begin(), text.bytes().end()};
+  const std::vector<std::string> texts = tokenizer->Texts();
+  *sample->mutable_token_text() = {texts.begin(), texts.end()};
   sample->set_tokens(flags.tokens);
   sample->set_temperature(flags.temperature);
   sample->set_top_k(flags.top_k);
@@ -178,6 +193,7 @@ void AddSample(CLI::App& app, Command* command) {
                    "and among the fewest of them with this much probability together; default: 1")
       ->check(CLI::Range(1e-9, 1.0));
   sample->add_option("--seed", flags->seed, "of the choice")->capture_default_str();
+  AddTokenizerFilesFlag(sample, &flags->tokenizer_files);
   AddPatternFlags(sample, &flags->run);
   AddNetworkFlag(sample, &flags->run);
   AddPresetFlags(sample, &flags->run);

@@ -49,7 +49,8 @@ absl::StatusOr<std::string> PathOfCheckpoint(const std::string& runs, const std:
       absl::StrCat(folder.string(), ": this run has no checkpoint of step ", *step));
 }
 
-// Wherever it is; the server of a job on this cluster has it.
+}  // namespace
+
 absl::StatusOr<WeightsFile> OpenCheckpoint(const ClusterFlags& flags, const std::string& run,
                                            std::optional<int> step) {
   const std::string blob = step.has_value() ? absl::StrCat("checkpoint:", run, "/", *step)
@@ -69,8 +70,6 @@ absl::StatusOr<WeightsFile> OpenCheckpoint(const ClusterFlags& flags, const std:
   weights.blob = blob;
   return weights;
 }
-
-}  // namespace
 
 absl::StatusOr<v1::RunConfig> LoadRunConfig(const std::string& runs_directory,
                                             const std::string& run) {
@@ -118,10 +117,12 @@ absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const WeightsFile& wei
   return symbols;
 }
 
-absl::StatusOr<std::vector<std::string>> SymbolsOfRun(const ClusterFlags& flags,
-                                                      const std::string& run) {
-  ASSIGN_OR_RETURN(const WeightsFile weights, OpenCheckpoint(flags, run, std::nullopt));
-  return SymbolsOfWeights(weights, absl::StrCat("run ", run));
+absl::StatusOr<TokenizerId> TokenizerOfWeights(const WeightsFile& weights,
+                                               const std::string& origin) {
+  ASSIGN_OR_RETURN(const auto symbols, SymbolsOfWeights(weights, origin));
+  auto tokenizer = ReadTokenizerId(symbols, weights.content.metadata);
+  if (!tokenizer.ok()) return Annotate(tokenizer.status(), origin);
+  return tokenizer;
 }
 
 absl::Status CheckWeightsFit(const v1::ModelConfig& of_weights, const std::string& origin,

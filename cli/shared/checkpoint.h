@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "cli/shared/cluster.h"
 #include "common/checkpoint/checkpoint_folder.h"
+#include "common/data/tokenizer_id.h"
 #include "common/data/weights_file.h"
 #include "edgetp/v1/config.pb.h"
 
@@ -45,19 +46,24 @@ absl::Status ExplainHeads(const absl::Status& status, const v1::ModelConfig& of_
 absl::StatusOr<std::vector<std::string>> SymbolsOfWeights(const WeightsFile& weights,
                                                           const std::string& origin);
 
-// The same of the newest checkpoint of a run, wherever it is.
-// Errors: those of LoadCheckpoint.
-absl::StatusOr<std::vector<std::string>> SymbolsOfRun(const ClusterFlags& flags,
-                                                      const std::string& run);
+// Whose tokens a model was trained on; its symbols name it, if it has some. May be unknown.
+// Errors: DataLoss naming `origin`.
+absl::StatusOr<TokenizerId> TokenizerOfWeights(const WeightsFile& weights,
+                                               const std::string& origin);
+
+// The newest checkpoint of a run, or that of a step, wherever it is; the server of a job on this
+// cluster has it already.
+// Errors: NotFound naming the run; those of OpenWeightsFile and OpenRemoteBlob.
+absl::StatusOr<WeightsFile> OpenCheckpoint(const ClusterFlags& flags, const std::string& run,
+                                           std::optional<int> step = std::nullopt);
 
 struct Checkpoint {
   v1::RunConfig config;  // of the run; from a running cluster only the model is known
   WeightsFile weights;
 };
 
-// The newest checkpoint of a run, or that of a step: from the runs directory, or from the running
-// cluster of --server. The server of a job has it already.
-// Errors: NotFound naming the run.
+// The same, with the run's config.
+// Errors: those of OpenCheckpoint, LoadRunConfig and ModelOfWeights.
 absl::StatusOr<Checkpoint> LoadCheckpoint(const ClusterFlags& flags, const std::string& run,
                                           std::optional<int> step = std::nullopt);
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cli/shared/model_text.h"
 #include "common/base/status_macros.h"
 #include "common/config/defaults.h"
 #include "common/data/weights_file.h"
@@ -27,8 +28,17 @@ absl::StatusOr<Corpus> LoadCorpus(const WeightsFlags& flags, const Checkpoint& c
                                   const std::string& weights, std::string* origin) {
   ASSIGN_OR_RETURN(Corpus corpus, LoadData(DataOf(flags.run, checkpoint.config), origin));
   ASSIGN_OR_RETURN(auto symbols, SymbolsOfWeights(checkpoint.weights, weights));
+  ASSIGN_OR_RETURN(TokenizerId tokenizer, TokenizerOfWeights(checkpoint.weights, weights));
+  const bool text = !corpus.symbols().empty();
+  if (text && symbols.empty() && (tokenizer.known() || !flags.tokenizer_files.empty())) {
+    ASSIGN_OR_RETURN(const auto loaded,
+                     LoadTokenizerOf({weights, symbols, tokenizer}, flags.tokenizer_files,
+                                     checkpoint.config.data()));
+    return EncodeCorpus(corpus, *loaded);
+  }
   const int tokens = checkpoint.config.model().vocabulary();
-  return InVocabularyOf({weights, std::move(symbols), tokens}, std::move(corpus), *origin);
+  return InVocabularyOf({weights, std::move(symbols), tokens, std::move(tokenizer)},
+                        std::move(corpus), *origin);
 }
 
 }  // namespace
@@ -63,7 +73,7 @@ v1::JobSpec EvalSpec(const v1::RunConfig& config, std::optional<int> windows) {
 }
 
 JobBlobs EvalBlobs(EvalInputs inputs) {
-  return {inputs.corpus->Serialize(), std::move(inputs.checkpoint.weights)};
+  return {std::move(inputs.corpus), std::move(inputs.checkpoint.weights)};
 }
 
 }  // namespace edgetp

@@ -17,8 +17,9 @@ namespace edgetp {
 struct WeightsFlags {
   RunFlags run;
   ClusterFlags cluster;
-  std::string of_run;   // its newest checkpoint, or
-  std::string weights;  // a safetensors file
+  std::string of_run;           // its newest checkpoint, or
+  std::string weights;          // a safetensors file
+  std::string tokenizer_files;  // of the weights' tokenizer, to evaluate a text; empty: the run's
 };
 
 struct EvalInputs {

@@ -1,11 +1,14 @@
 #include "cli/shared/job_series.h"
 
+#include <cstdio>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "cli/shared/command.h"
 #include "cli/shared/progress.h"
 #include "cli/shared/recovery_options.h"
 #include "common/base/status_macros.h"
+#include "common/config/units.h"
 
 namespace edgetp {
 
@@ -18,9 +21,7 @@ absl::StatusOr<JobSeries> JobSeries::Open(const ClusterFlags& flags, int workers
 absl::Status JobSeries::Start() {
   ASSIGN_OR_RETURN(cluster_, Cluster::Open(*flags_, workers_));
   Remote& remote = cluster_.remote();
-  if (blobs_.corpus.has_value()) {
-    ASSIGN_OR_RETURN(corpus_blob_, remote.PutBlob(*blobs_.corpus));
-  }
+  RETURN_IF_ERROR(PutCorpus());
   if (blobs_.weights.has_value()) {
     weights_blob_ = blobs_.weights->blob;
     if (weights_blob_.empty()) {
@@ -31,6 +32,26 @@ absl::Status JobSeries::Start() {
   return absl::OkStatus();
 }
 
+absl::Status JobSeries::PutCorpus() {
+  corpus_files_.reset();
+  if (!blobs_.corpus.has_value()) return absl::OkStatus();
+  const Corpus& corpus = *blobs_.corpus;
+  const CorpusFolder* const folder = sends_tokens_ ? nullptr : corpus.folder();
+  if (folder == nullptr) {
+    ASSIGN_OR_RETURN(corpus_blob_, cluster_.remote().PutBlob(corpus.Bytes()));
+    return absl::OkStatus();
+  }
+  v1::CorpusFiles files;
+  files.set_folder(folder->path);
+  files.set_train_tokens(corpus.size(Split::kTrain));
+  files.set_validation_tokens(corpus.size(Split::kValidation));
+  files.set_vocabulary(corpus.vocabulary());
+  ASSIGN_OR_RETURN(*files.mutable_digest(), DigestOfTokens(*folder->train, *folder->validation));
+  ASSIGN_OR_RETURN(corpus_blob_, cluster_.remote().PutBlob(corpus.Description(files.digest())));
+  corpus_files_ = std::move(files);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<JobOutcome> JobSeries::Run(v1::JobSpec spec, const EventCallback& on_event) {
   // After a failure our own processes may be gone or stuck; a running cluster is its owner's.
   if (!sound_ && cluster_.local() != nullptr) {
@@ -38,13 +59,27 @@ absl::StatusOr<JobOutcome> JobSeries::Run(v1::JobSpec spec, const EventCallback&
     cluster_ = Cluster();
     RETURN_IF_ERROR(Start());
   }
-  if (!corpus_blob_.empty()) spec.set_corpus_blob(corpus_blob_);
-  if (!weights_blob_.empty()) spec.set_weights_blob(weights_blob_);
-  if (cluster_.local() != nullptr)
-    cluster_.local()->SetDeadWorkers(DeadWorkersOf(spec.config()));
-  auto outcome = RunJob(cluster_.remote(), spec, cluster_.local(), on_event);
+  auto outcome = RunOnce(spec, on_event);
+  // The server of another host may not see the folder.
+  if (corpus_files_.has_value() && absl::IsFailedPrecondition(outcome.status())) {
+    absl::FPrintF(
+        stderr, "edgetp: %s; its tokens are sent there: %s\n",
+        std::string(outcome.status().message()),
+        FormatBytes(2.0 * (corpus_files_->train_tokens() + corpus_files_->validation_tokens())));
+    sends_tokens_ = true;
+    RETURN_IF_ERROR(PutCorpus());
+    outcome = RunOnce(std::move(spec), on_event);
+  }
   sound_ = outcome.ok() && outcome->status.ok();
   return outcome;
+}
+
+absl::StatusOr<JobOutcome> JobSeries::RunOnce(v1::JobSpec spec, const EventCallback& on_event) {
+  if (!corpus_blob_.empty()) spec.set_corpus_blob(corpus_blob_);
+  if (corpus_files_.has_value()) *spec.mutable_corpus_files() = *corpus_files_;
+  if (!weights_blob_.empty()) spec.set_weights_blob(weights_blob_);
+  if (cluster_.local() != nullptr) cluster_.local()->SetDeadWorkers(DeadWorkersOf(spec.config()));
+  return RunJob(cluster_.remote(), spec, cluster_.local(), on_event);
 }
 
 absl::StatusOr<JobOutcome> JobSeries::RunShown(const v1::JobSpec& spec, const std::string& label,

@@ -12,6 +12,7 @@
 #include "cli/shared/eta.h"
 #include "cli/shared/exit_code.h"
 #include "cli/shared/job.h"
+#include "common/data/corpus.h"
 #include "common/data/weights_file.h"
 #include "edgetp/v1/cluster.pb.h"
 
@@ -19,7 +20,7 @@ namespace edgetp {
 
 // What jobs start from, beside their specs; absent: nothing.
 struct JobBlobs {
-  std::optional<std::string> corpus;   // Corpus::Serialize
+  std::optional<Corpus> corpus;
   std::optional<WeightsFile> weights;
 };
 
@@ -44,12 +45,17 @@ class JobSeries {
   JobSeries(const ClusterFlags& flags, int workers, JobBlobs blobs)
       : flags_(&flags), workers_(workers), blobs_(std::move(blobs)) {}
   absl::Status Start();
+  absl::Status PutCorpus();
+  absl::StatusOr<JobOutcome> RunOnce(v1::JobSpec spec, const EventCallback& on_event);
 
   const ClusterFlags* flags_;
   int workers_;
   JobBlobs blobs_;
   Cluster cluster_;
   std::string corpus_blob_;  // ids; empty: none
+  // Of a corpus that stays where it is, on the server's host; absent: the blob has its tokens.
+  std::optional<v1::CorpusFiles> corpus_files_;
+  bool sends_tokens_ = false;  // the server cannot read the corpus's folder
   std::string weights_blob_;
   bool sound_ = true;
 };

@@ -123,6 +123,7 @@ struct WeightsVocabulary {
   std::string origin;                // "--init_from=FILE"
   std::vector<std::string> symbols;  // empty: they carry none
   int tokens = 0;                    // how many the model knows
+  TokenizerId tokenizer;             // whose tokens they are; may be unknown
 };
 
 // The corpus in that vocabulary, so that a token means what it meant when the weights were trained.

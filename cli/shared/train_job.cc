@@ -19,34 +19,50 @@ namespace edgetp {
 
 namespace {
 
+// What weights say of their tokens.
+void ReadVocabulary(const WeightsFile& weights, const std::string& origin, Faults* faults,
+                    WeightsVocabulary* vocabulary) {
+  vocabulary->symbols = faults->Take(SymbolsOfWeights(weights, origin));
+  // What is wrong with them is said once.
+  if (faults->status().ok())
+    vocabulary->tokenizer = faults->Take(TokenizerOfWeights(weights, origin));
+}
+
 void LoadCheckpointToResume(const TrainFlags& flags, Faults* faults, TrainInputs* inputs) {
   const auto newest = FindCheckpoint(flags.cluster.local.runs_directory, *flags.resume);
   // The cluster's server may have a checkpoint where this host sees none.
   if (!newest.ok() && flags.cluster.server.address.empty()) return faults->Add(newest.status());
-  std::vector<std::string> symbols;
   if (newest.ok()) {
     inputs->done_steps = newest->manifest.step;
     inputs->corpus_of_base = newest->manifest.corpus;
-    const auto weights = OpenWeightsFile(newest->path);
-    faults->Add(weights.status());
-    if (weights.ok()) symbols = faults->Take(SymbolsOfWeights(*weights, newest->path));
-  } else {
-    symbols = faults->Take(SymbolsOfRun(flags.cluster, *flags.resume));
   }
-  inputs->vocabulary = {"--resume=" + *flags.resume, std::move(symbols),
-                        inputs->base.model().vocabulary()};
+  const auto weights = newest.ok() ? OpenWeightsFile(newest->path)
+                                   : OpenCheckpoint(flags.cluster, *flags.resume);
+  inputs->vocabulary = {"--resume=" + *flags.resume, {}, inputs->base.model().vocabulary(), {}};
+  if (!weights.ok()) return faults->Add(weights.status());
+  ReadVocabulary(*weights, newest.ok() ? newest->path : "run " + *flags.resume, faults,
+                 &*inputs->vocabulary);
 }
 
 bool IsSameRun(const TrainFlags& flags) {
   return flags.resume.has_value() && flags.run.run == flags.resume;
 }
 
+absl::StatusOr<bool> IsSameCorpus(const Corpus& corpus, const std::string& id) {
+  ASSIGN_OR_RETURN(const std::string own, corpus.Id());
+  if (own == id || corpus.folder() == nullptr) return own == id;
+  // A server that could not read the folder has got its tokens.
+  ASSIGN_OR_RETURN(const std::string of_tokens, BlobIdOf(corpus.Bytes()));
+  return of_tokens == id;
+}
+
 // What a run goes on with must be what it was trained on, unless somebody has asked for another
 // corpus for a run of its own.
 absl::Status CheckSameCorpus(const TrainFlags& flags, const TrainInputs& inputs) {
   if (inputs.corpus_of_base.empty() || !inputs.corpus.has_value()) return absl::OkStatus();
-  const std::string corpus = BlobIdOf(inputs.corpus->Serialize());
-  if (corpus == inputs.corpus_of_base) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool same, IsSameCorpus(*inputs.corpus, inputs.corpus_of_base));
+  if (same) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string corpus, inputs.corpus->Id());
   const std::string what =
       absl::StrCat("--resume=", *flags.resume, ": the run was trained on another corpus than ",
                    inputs.data, " is now (was ", inputs.corpus_of_base, ", is ", corpus, ")");
@@ -108,9 +124,9 @@ TrainInputs LoadTrainInputs(const TrainFlags& flags, Faults* faults) {
     inputs.weights = *std::move(weights);
     inputs.model_of_weights = faults->Take(ModelOfWeights(*inputs.weights, *flags.init_from));
     if (!inputs.model_of_weights.has_layers()) return inputs;
-    inputs.vocabulary = {"--init_from=" + *flags.init_from,
-                         faults->Take(SymbolsOfWeights(*inputs.weights, *flags.init_from)),
-                         inputs.model_of_weights.vocabulary()};
+    inputs.vocabulary = {
+        "--init_from=" + *flags.init_from, {}, inputs.model_of_weights.vocabulary(), {}};
+    ReadVocabulary(*inputs.weights, *flags.init_from, faults, &*inputs.vocabulary);
     if (!flags.run.model.has_value()) *inputs.base.mutable_model() = inputs.model_of_weights;
   }
   return inputs;
@@ -166,7 +182,7 @@ v1::JobSpec TrainSpec(const TrainFlags& flags, const v1::RunConfig& config) {
 }
 
 JobBlobs TrainBlobs(const TrainInputs& inputs) {
-  return {inputs.corpus->Serialize(), inputs.weights};
+  return {inputs.corpus, inputs.weights};
 }
 
 v1::RunSummary SummaryOf(const v1::RunConfig& config, const absl::StatusOr<JobOutcome>& outcome) {

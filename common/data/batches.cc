@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/random.h"
+#include "common/base/status_macros.h"
 
 namespace edgetp {
 namespace {
@@ -10,31 +11,48 @@ namespace {
 // Keeps the data's draws apart from those of dropout and the network, which have the same seed.
 constexpr uint64_t kDataStream = 0x64617461;  // "data"
 
-void AppendWindow(const std::vector<uint16_t>& tokens, size_t offset, int sequence,
-                  TokenBatch* out) {
-  const auto begin = tokens.begin() + static_cast<int64_t>(offset);
-  out->inputs.insert(out->inputs.end(), begin, begin + sequence);
-  out->targets.insert(out->targets.end(), begin + 1, begin + sequence + 1);
-  ++out->batch;
-}
-
-}  // namespace
-
-TokenBatch TrainingBatch(const Corpus& corpus, const BatchKey& key, int batch, int sequence) {
-  const std::vector<uint16_t>& tokens = corpus.tokens(Split::kTrain);
-  const uint64_t offsets =
-      tokens.size() - sequence;  // the last window's last target is the last token
-  const uint64_t stream = Mix64(key.seed ^ kDataStream);
+TokenBatch BatchOf(absl::Span<const uint16_t> windows, int sequence) {
   TokenBatch out{.sequence = sequence};
-  for (int i = 0; i < batch; ++i) {
-    const uint64_t bits = RandomBits(stream, key.step, key.micro_batch, key.first_row + i);
-    AppendWindow(tokens, bits % offsets, sequence, &out);
+  const auto size = static_cast<size_t>(WindowTokens(sequence));
+  for (size_t at = 0; at < windows.size(); at += size) {
+    const absl::Span<const uint16_t> window = windows.subspan(at, size);
+    out.inputs.insert(out.inputs.end(), window.begin(), window.end() - 1);
+    out.targets.insert(out.targets.end(), window.begin() + 1, window.end());
+    ++out.batch;
   }
   return out;
 }
 
-int64_t CountEvaluationWindows(const Corpus& corpus, int sequence) {
-  const auto tokens = static_cast<int64_t>(corpus.tokens(Split::kValidation).size());
+std::vector<int64_t> EvaluationStarts(absl::Span<const int64_t> windows, int sequence) {
+  std::vector<int64_t> starts;
+  for (const int64_t window : windows) starts.push_back(window * sequence);
+  return starts;
+}
+
+}  // namespace
+
+std::vector<int64_t> TrainingStarts(int64_t tokens, const BatchKey& key, int batch, int sequence) {
+  // The last window's last target is the last token.
+  const auto offsets = static_cast<uint64_t>(tokens - sequence);
+  const uint64_t stream = Mix64(key.seed ^ kDataStream);
+  std::vector<int64_t> starts;
+  for (int i = 0; i < batch; ++i) {
+    const uint64_t bits = RandomBits(stream, key.step, key.micro_batch, key.first_row + i);
+    starts.push_back(static_cast<int64_t>(bits % offsets));
+  }
+  return starts;
+}
+
+absl::StatusOr<TokenBatch> TrainingBatch(const TokenSource& source, const BatchKey& key, int batch,
+                                         int sequence) {
+  const auto starts = TrainingStarts(source.size(Split::kTrain), key, batch, sequence);
+  ASSIGN_OR_RETURN(const std::vector<uint16_t> windows,
+                   source.ReadWindows(Split::kTrain, starts, WindowTokens(sequence)));
+  return BatchOf(windows, sequence);
+}
+
+int64_t CountEvaluationWindows(const TokenSource& source, int sequence) {
+  const int64_t tokens = source.size(Split::kValidation);
   return tokens == 0
              ? 0
              : (tokens - 1) / sequence;  // the last window needs one more token for its last target
@@ -48,13 +66,17 @@ std::vector<int64_t> SpreadWindows(int64_t total, int64_t count) {
   return windows;
 }
 
-TokenBatch EvaluationBatch(const Corpus& corpus, absl::Span<const int64_t> windows, int sequence) {
-  TokenBatch out{.sequence = sequence};
-  for (const int64_t window : windows) {
-    AppendWindow(corpus.tokens(Split::kValidation), static_cast<size_t>(window) * sequence,
-                 sequence, &out);
-  }
-  return out;
+absl::StatusOr<TokenBatch> EvaluationBatch(const TokenSource& source,
+                                           absl::Span<const int64_t> windows, int sequence) {
+  ASSIGN_OR_RETURN(const std::vector<uint16_t> tokens,
+                   source.ReadWindows(Split::kValidation, EvaluationStarts(windows, sequence),
+                                      WindowTokens(sequence)));
+  return BatchOf(tokens, sequence);
+}
+
+void PrefetchEvaluation(const TokenSource& source, absl::Span<const int64_t> windows,
+                        int sequence) {
+  source.Prefetch(Split::kValidation, EvaluationStarts(windows, sequence), WindowTokens(sequence));
 }
 
 }  // namespace edgetp

@@ -1,8 +1,8 @@
-// Byte-level byte-pair encoding, as GPT-2 does it: text is cut into pieces (pieces.h), and the bytes
-// of each are merged pair by pair, the pair that was learned first before all others. Reads the
-// files that OpenAI and Hugging Face publish. Immutable; thread-safe.
-// Source: Radford et al., Language Models are Unsupervised Multitask Learners, section 2.2; Sennrich
-// et al., arXiv 1508.07909.
+// Byte-level byte-pair encoding, as GPT-2 does it: text is cut into pieces (pieces.h), and the
+// bytes of each are merged pair by pair, the pair that was learned first before all others. Reads
+// the files that OpenAI and Hugging Face publish. Immutable; thread-safe. Source: Radford et al.,
+// Language Models are Unsupervised Multitask Learners, section 2.2; Sennrich et al., arXiv
+// 1508.07909.
 #pragma once
 
 #include <cstdint>

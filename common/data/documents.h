@@ -38,8 +38,9 @@ class DocumentSink {
 using ReadBytesCallback = std::function<absl::Status(int64_t bytes)>;
 
 // Blocks until: the file is read. Returns its SHA-256, hex.
-// Errors: those of the system; InvalidArgument naming file and byte: not UTF-8; naming file and line:
-// no JSON object with a string "text", a line of more than 256 MiB; those of the sink and of `read`.
+// Errors: those of the system; InvalidArgument naming file and byte: not UTF-8; naming file and
+// line: no JSON object with a string "text", a line of more than 256 MiB; those of the sink and of
+// `read`.
 absl::StatusOr<std::string> ReadDocuments(const TextSource& source, DocumentSink* sink,
                                           const ReadBytesCallback& read);
 

@@ -12,9 +12,9 @@ namespace edgetp {
 
 class NewFolder {
  public:
-  // Begins `<path>.tmp.<process>`; those of processes that are gone are removed first. Commit puts it
-  // in place of `path`, which may be missing, or empty, or hold nothing but files of `replaceable`.
-  // Errors: AlreadyExists naming what else is there; those of the system.
+  // Begins `<path>.tmp.<process>`; those of processes that are gone are removed first. Commit puts
+  // it in place of `path`, which may be missing, or empty, or hold nothing but files of
+  // `replaceable`. Errors: AlreadyExists naming what else is there; those of the system.
   static absl::StatusOr<NewFolder> Begin(const std::string& path,
                                          const std::vector<std::string>& replaceable);
 

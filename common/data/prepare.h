@@ -30,9 +30,9 @@ using PrepareProgress =
 // spread evenly over all; else the last characters of all do, as in nanoGPT. Several documents are
 // separated: each ends with the tokenizer's separator.
 // Blocks until: the folder is there.
-// Errors: InvalidArgument, NotFound naming option, file, and byte or line; AlreadyExists: the folder
-// has what edgetp did not write; ResourceExhausted: the disk is full; DataLoss: a text changed
-// meanwhile; those of `progress`.
+// Errors: InvalidArgument, NotFound naming option, file, and byte or line; AlreadyExists: the
+// folder has what edgetp did not write; ResourceExhausted: the disk is full; DataLoss: a text
+// changed meanwhile; those of `progress`.
 absl::StatusOr<CorpusManifest> PrepareCorpus(const PrepareOptions& options,
                                              const PrepareProgress& progress);
 

@@ -27,17 +27,17 @@ absl::Status Invalid(const std::string& path, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("data ", path, ": ", what));
 }
 
-std::vector<uint16_t> TokensAt(const std::string& bytes, size_t begin) {
-  std::vector<uint16_t> tokens((bytes.size() - begin) / 2);
-  if (!tokens.empty()) std::memcpy(tokens.data(), bytes.data() + begin, tokens.size() * 2);
-  return tokens;
+// `bytes` are those of a mapping or a string, which begin at a multiple of 8.
+absl::Span<const uint16_t> TokensAt(absl::string_view bytes, size_t begin) {
+  return {reinterpret_cast<const uint16_t*>(bytes.data() + begin), (bytes.size() - begin) / 2};
 }
 
-// Behind llm.c's header.
-absl::StatusOr<std::vector<uint16_t>> AfterHeader(const std::string& bytes,
-                                                  const std::string& path) {
-  const auto version = ReadNumber<int32_t>(bytes, 4);
-  const auto count = ReadNumber<int32_t>(bytes, 8);
+// Behind llm.c's header, which `start` begins with.
+absl::StatusOr<absl::Span<const uint16_t>> AfterHeader(const std::string& start,
+                                                       absl::string_view bytes,
+                                                       const std::string& path) {
+  const auto version = ReadNumber<int32_t>(start, 4);
+  const auto count = ReadNumber<int32_t>(start, 8);
   if (version != 1) {
     return Invalid(path, absl::StrCat("an llm.c header of version ", version,
                                       ": version 1, of uint16 tokens, is read"));
@@ -49,8 +49,18 @@ absl::StatusOr<std::vector<uint16_t>> AfterHeader(const std::string& bytes,
   return TokensAt(bytes, kHeaderBytes);
 }
 
+// The tokens that are looked at, one after the other.
+std::vector<uint16_t> Sampled(absl::Span<const uint16_t> tokens) {
+  std::vector<uint16_t> sample;
+  for (const TokenRange& range : SampleOf(tokens.size())) {
+    const auto part = tokens.subspan(range.first, range.count);
+    sample.insert(sample.end(), part.begin(), part.end());
+  }
+  return sample;
+}
+
 // The largest of every `stride`th number from `first` on.
-int Largest(const std::vector<uint16_t>& tokens, size_t first, size_t stride) {
+int Largest(absl::Span<const uint16_t> tokens, size_t first, size_t stride) {
   int largest = 0;
   for (size_t i = first; i < tokens.size(); i += stride)
     largest = std::max<int>(largest, tokens[i]);
@@ -63,7 +73,7 @@ std::string Conversion(const std::string& path, const char* dtype) {
 }
 
 // Numbers of 32 or 64 bits have nothing, or next to nothing, in their upper half.
-absl::Status CheckWidth(const std::vector<uint16_t>& tokens, const std::string& path) {
+absl::Status CheckWidth(absl::Span<const uint16_t> tokens, const std::string& path) {
   if (tokens.size() < kEnough) return absl::OkStatus();
   const int upper = Largest(tokens, 1, 2);
   if (upper > 1 || (upper == 1 && Largest(tokens, 0, 2) < 256)) return absl::OkStatus();
@@ -79,7 +89,7 @@ absl::Status CheckWidth(const std::vector<uint16_t>& tokens, const std::string& 
                                     Conversion(path, wide ? "uint64" : "uint32")));
 }
 
-absl::Status CheckByteOrder(const std::vector<uint16_t>& tokens, const std::string& path) {
+absl::Status CheckByteOrder(absl::Span<const uint16_t> tokens, const std::string& path) {
   const bool swapped =
       tokens.size() >= kEnough && Largest(tokens, 0, 1) > 0 &&
       std::all_of(tokens.begin(), tokens.end(), [](uint16_t t) { return t % 256 == 0; });
@@ -91,24 +101,49 @@ absl::Status CheckByteOrder(const std::vector<uint16_t>& tokens, const std::stri
 
 }  // namespace
 
-absl::StatusOr<std::vector<uint16_t>> ParseTokens(const std::string& bytes,
-                                                  const std::string& path) {
+std::vector<TokenRange> SpreadRanges(size_t size, size_t ranges, size_t count) {
+  if (size <= ranges * count) return {{0, size}};
+  std::vector<TokenRange> spread;
+  // The first one at the beginning, the last one at the end. Even: of numbers of another width,
+  // their lower halves come first.
+  for (size_t i = 0; i < ranges; ++i)
+    spread.push_back({(size - count) / (ranges - 1) * i / 2 * 2, count});
+  spread.back().first = (size - count) / 2 * 2;
+  return spread;
+}
+
+std::vector<TokenRange> SampleOf(size_t size) {
+  constexpr size_t kRanges = 64;
+  constexpr size_t kRangeTokens = 64 << 10;
+  if (IsReadWhole(size)) return {{0, size}};
+  return SpreadRanges(size, kRanges, kRangeTokens);
+}
+
+absl::StatusOr<absl::Span<const uint16_t>> ViewTokens(absl::string_view bytes,
+                                                      const std::string& path) {
   if (bytes.empty()) return Invalid(path, "the file is empty");
-  const int32_t magic = bytes.size() >= kHeaderBytes ? ReadNumber<int32_t>(bytes, 0) : 0;
-  if (magic == kMagic) return AfterHeader(bytes, path);
+  const std::string start(bytes.substr(0, std::max(kKindBytes, kHeaderBytes)));
+  const int32_t magic = bytes.size() >= kHeaderBytes ? ReadNumber<int32_t>(start, 0) : 0;
+  if (magic == kMagic) return AfterHeader(start, bytes, path);
   if (magic == kLlamaMagic)
     return Invalid(path, "this is llm.c's format of uint32 tokens: uint16 is wanted");
-  const std::string start = bytes.substr(0, kKindBytes);
-  if (RecogniseFile(start).certain)
+  if (RecogniseFile(start.substr(0, kKindBytes)).certain)
     return Invalid(path, absl::StrCat("uint16 tokens are wanted", LooksLike(start)));
   if (bytes.size() % 2 != 0) {
     return Invalid(
         path, absl::StrCat("uint16 tokens need an even number of bytes (got ", bytes.size(), ")"));
   }
-  std::vector<uint16_t> tokens = TokensAt(bytes, 0);
-  RETURN_IF_ERROR(CheckWidth(tokens, path));
-  RETURN_IF_ERROR(CheckByteOrder(tokens, path));
+  const absl::Span<const uint16_t> tokens = TokensAt(bytes, 0);
+  const std::vector<uint16_t> sample = Sampled(tokens);
+  RETURN_IF_ERROR(CheckWidth(sample, path));
+  RETURN_IF_ERROR(CheckByteOrder(sample, path));
   return tokens;
+}
+
+absl::StatusOr<std::vector<uint16_t>> ParseTokens(const std::string& bytes,
+                                                  const std::string& path) {
+  ASSIGN_OR_RETURN(const absl::Span<const uint16_t> tokens, ViewTokens(bytes, path));
+  return std::vector<uint16_t>(tokens.begin(), tokens.end());
 }
 
 absl::StatusOr<std::vector<uint16_t>> ReadTokenFile(const std::string& path) {
@@ -116,16 +151,16 @@ absl::StatusOr<std::vector<uint16_t>> ReadTokenFile(const std::string& path) {
   return ParseTokens(bytes, path);
 }
 
-absl::Status CheckVocabulary(const std::vector<uint16_t>& train,
-                             const std::vector<uint16_t>& validation) {
+absl::Status CheckVocabulary(absl::Span<const uint16_t> train,
+                             absl::Span<const uint16_t> validation) {
   // A real vocabulary thins out towards its end; it has no desert with a handful of tokens behind
   // it.
   constexpr int kDesert = 8;         // as wide as so many times everything before it
   constexpr int kSmallest = 1024;    // a vocabulary that costs nothing is nobody's worry
   constexpr int64_t kShare = 10000;  // one token of so many may lie behind it
   std::vector<int64_t> counts(65536, 0);
-  for (const auto* tokens : {&train, &validation}) {
-    for (const uint16_t token : *tokens) ++counts[token];
+  for (const absl::Span<const uint16_t> tokens : {train, validation}) {
+    for (const uint16_t token : tokens) ++counts[token];
   }
   const auto total = static_cast<int64_t>(train.size() + validation.size());
   const int64_t few = std::max<int64_t>(3, total / kShare);
@@ -148,6 +183,24 @@ absl::Status CheckVocabulary(const std::vector<uint16_t>& train,
     above = token;
   }
   return absl::OkStatus();
+}
+
+int LargestToken(absl::Span<const uint16_t> tokens) {
+  int largest = -1;
+  for (const TokenRange& range : SampleOf(tokens.size())) {
+    for (const uint16_t token : tokens.subspan(range.first, range.count))
+      largest = std::max<int>(largest, token);
+  }
+  return largest;
+}
+
+std::optional<size_t> FindOutside(absl::Span<const uint16_t> tokens, int vocabulary) {
+  for (const TokenRange& range : SampleOf(tokens.size())) {
+    for (size_t i = range.first; i < range.first + range.count; ++i) {
+      if (tokens[i] >= vocabulary) return i;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace edgetp

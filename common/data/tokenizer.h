@@ -51,7 +51,8 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> LoadGpt2Tokenizer(const std::string& 
 absl::StatusOr<std::unique_ptr<Tokenizer>> MakeGpt2Tokenizer(const BpeFiles& files);
 
 // Numbers the characters in this order.
-// Errors: InvalidArgument: a symbol that is no single character, or is there twice; more than 65536.
+// Errors: InvalidArgument: a symbol that is no single character, or is there twice; more than
+// 65536.
 absl::StatusOr<std::unique_ptr<Tokenizer>> MakeCharsTokenizer(std::vector<std::string> symbols);
 
 }  // namespace edgetp

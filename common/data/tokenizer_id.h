@@ -35,10 +35,9 @@ absl::Status CheckSameTokenizer(const TokenizerId& one, const std::string& origi
 // Which tokenizer has these symbols.
 TokenizerId CharsTokenizerId(const std::vector<std::string>& symbols);
 
-
-// In the metadata of weights (edgetp.tokenizer): whose tokens they were trained on. Symbols name it, if
-// there are some; else it is unknown where nothing is said.
-// Errors: those of TokenizerId::Parse.
+// In the metadata of weights (edgetp.tokenizer): whose tokens they were trained on. Symbols name
+// it, if there are some; else it is unknown where nothing is said. Errors: those of
+// TokenizerId::Parse.
 absl::StatusOr<TokenizerId> ReadTokenizerId(const std::vector<std::string>& symbols,
                                             const std::map<std::string, std::string>& metadata);
 void WriteTokenizerId(const TokenizerId& id, std::map<std::string, std::string>* metadata);

@@ -1,5 +1,7 @@
 #include "common/data/utf8.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace edgetp {
 namespace {
 
@@ -29,6 +31,21 @@ std::optional<char32_t> NextCharacter(absl::string_view text, size_t* position) 
   if (character < kSmallest[length] || surrogate || character >= kEndOfUnicode) return std::nullopt;
   *position += length;
   return character;
+}
+
+absl::StatusOr<std::vector<char32_t>> Characters(absl::string_view text) {
+  std::vector<char32_t> characters;
+  characters.reserve(text.size());
+  for (size_t position = 0; position < text.size();) {
+    const size_t start = position;
+    const auto character = NextCharacter(text, &position);
+    if (!character.has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("not UTF-8 text: invalid byte at position ", start + 1));
+    }
+    characters.push_back(*character);
+  }
+  return characters;
 }
 
 std::string ToUtf8(char32_t character) {

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace edgetp {
@@ -15,6 +17,10 @@ inline constexpr char32_t kEndOfUnicode = 0x110000;
 // UTF-8.
 // `*position` must be below text.size().
 std::optional<char32_t> NextCharacter(absl::string_view text, size_t* position);
+
+// All of them.
+// Errors: InvalidArgument naming the first byte that is not valid UTF-8.
+absl::StatusOr<std::vector<char32_t>> Characters(absl::string_view text);
 
 // Its UTF-8 bytes.
 std::string ToUtf8(char32_t character);

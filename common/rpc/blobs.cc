@@ -136,12 +136,7 @@ absl::StatusOr<std::string> BlobUpload::Finish() {
 
 absl::StatusOr<std::string> PutBlob(v1::Blobs::StubInterface* stub, const ByteStream& bytes,
                                     absl::Time deadline) {
-  Sha256 digest;
-  RETURN_IF_ERROR(bytes.send([&digest](absl::string_view piece) {
-    digest.Update(piece.data(), piece.size());
-    return absl::OkStatus();
-  }));
-  const std::string sha256 = digest.HexDigest();
+  ASSIGN_OR_RETURN(const std::string sha256, Sha256Hex(bytes));
   BlobUpload upload(stub, absl::StrCat("sha256:", sha256), bytes.size, deadline, sha256);
   bool takes = true;
   const absl::Status sent = bytes.send([&](absl::string_view piece) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
 
 namespace edgetp {
 namespace {
@@ -44,6 +45,15 @@ std::string Sha256Hex(const std::string& bytes) {
   return digest.HexDigest();
 }
 
+absl::StatusOr<std::string> Sha256Hex(const ByteStream& bytes) {
+  Sha256 digest;
+  RETURN_IF_ERROR(bytes.send([&digest](absl::string_view piece) {
+    digest.Update(piece.data(), piece.size());
+    return absl::OkStatus();
+  }));
+  return digest.HexDigest();
+}
+
 absl::StatusOr<std::string> Sha256HexOfFile(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
                                                              &std::fclose);
@@ -59,6 +69,11 @@ absl::StatusOr<std::string> Sha256HexOfFile(const std::string& path) {
 }
 
 std::string BlobIdOf(const std::string& bytes) { return absl::StrCat("sha256:", Sha256Hex(bytes)); }
+
+absl::StatusOr<std::string> BlobIdOf(const ByteStream& bytes) {
+  ASSIGN_OR_RETURN(const std::string sha256, Sha256Hex(bytes));
+  return absl::StrCat("sha256:", sha256);
+}
 
 bool IsSha256Hex(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;

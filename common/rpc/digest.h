@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/base/byte_source.h"
 
 namespace edgetp {
 
@@ -25,12 +26,15 @@ class Sha256 {
 };
 
 std::string Sha256Hex(const std::string& bytes);
+// Errors: those of the stream.
+absl::StatusOr<std::string> Sha256Hex(const ByteStream& bytes);
 
 // Errors: NotFound or PermissionDenied if the file cannot be opened, DataLoss if reading fails.
 absl::StatusOr<std::string> Sha256HexOfFile(const std::string& path);
 
 // "sha256:<hex>": the id of a blob with these bytes.
 std::string BlobIdOf(const std::string& bytes);
+absl::StatusOr<std::string> BlobIdOf(const ByteStream& bytes);
 
 // True for 64 lower-case hex digits.
 bool IsSha256Hex(const std::string& text);

@@ -3,12 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/shared/token_text.h"
-
 namespace edgetp {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::internal::CaptureStdout;
 using testing::internal::GetCapturedStdout;
@@ -101,22 +98,6 @@ TEST(SampleOutputTest, ATableHasARowForEachBatch) {
   EXPECT_THAT(table, HasSubstr("25.0"));
   EXPECT_THAT(table, HasSubstr("1 GiB"));
   EXPECT_THAT(table, HasSubstr("verdict (batch 4): fine"));
-}
-
-TEST(TokenTextTest, TheLongestSymbolThatFitsComesFirst) {
-  const TokenText text({"a", "b", "ab", "\xE2\x82\xAC"});
-  EXPECT_THAT(*text.Encode("abb\xE2\x82\xAC"
-                           "a",
-                           "--prompt"),
-              ElementsAre(2, 1, 3, 0));
-  EXPECT_EQ(text.bytes()[2], "ab");
-}
-
-TEST(TokenTextTest, WhatTheModelDoesNotKnowIsNamed) {
-  const TokenText text({"a"});
-  EXPECT_THAT(std::string(text.Encode("a%", "--prompt").status().message()),
-              HasSubstr("--prompt: the model does not know the symbol at byte 1 (\"%\")"));
-  EXPECT_FALSE(text.Encode("", "--prompt").ok());
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// GPT-2's encoding, against what OpenAI's own tokenizer makes of 500 awkward texts (gpt2/README.md).
+// GPT-2's encoding, against what OpenAI's own tokenizer makes of 500 awkward texts
+// (gpt2/README.md).
 #include "common/data/bpe.h"
 
 #include <gmock/gmock.h>

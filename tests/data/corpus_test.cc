@@ -220,21 +220,21 @@ TEST_F(CorpusTest, TrainingBatchesDependOnTheirKeyAlone) {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += static_cast<char>('a' + i % 26);
   const Corpus corpus = FromText(text);
-  const TokenBatch batch = TrainingBatch(corpus, {1337, 5, 0}, 12, 64);
+  const TokenBatch batch = TrainingBatch(corpus, {1337, 5, 0}, 12, 64).value();
   EXPECT_EQ(batch.batch, 12);
   EXPECT_EQ(batch.sequence, 64);
   ASSERT_THAT(batch.inputs, SizeIs(12 * 64));
-  EXPECT_EQ(TrainingBatch(corpus, {1337, 5, 0}, 12, 64).inputs, batch.inputs);
-  EXPECT_NE(TrainingBatch(corpus, {1337, 6, 0}, 12, 64).inputs, batch.inputs);
-  EXPECT_NE(TrainingBatch(corpus, {1337, 5, 1}, 12, 64).inputs, batch.inputs);
-  EXPECT_NE(TrainingBatch(corpus, {1338, 5, 0}, 12, 64).inputs, batch.inputs);
+  EXPECT_EQ(TrainingBatch(corpus, {1337, 5, 0}, 12, 64)->inputs, batch.inputs);
+  EXPECT_NE(TrainingBatch(corpus, {1337, 6, 0}, 12, 64)->inputs, batch.inputs);
+  EXPECT_NE(TrainingBatch(corpus, {1337, 5, 1}, 12, 64)->inputs, batch.inputs);
+  EXPECT_NE(TrainingBatch(corpus, {1338, 5, 0}, 12, 64)->inputs, batch.inputs);
   for (size_t i = 0; i < batch.inputs.size(); ++i)
     EXPECT_EQ(batch.targets[i], (batch.inputs[i] + 1) % 26);
 }
 
 TEST_F(CorpusTest, TheSmallestSplitHasOneTrainingWindow) {
   const Corpus corpus = FromText("abcdefghij");
-  const TokenBatch batch = TrainingBatch(corpus, {1, 0, 0}, 3, 8);
+  const TokenBatch batch = TrainingBatch(corpus, {1, 0, 0}, 3, 8).value();
   EXPECT_EQ(batch.inputs[0], 0);
   EXPECT_EQ(batch.targets[7], 8);
 }
@@ -260,7 +260,7 @@ TEST_F(CorpusTest, EvaluationWindowsFollowOneAnother) {
   const auto& tokens = corpus.tokens(Split::kValidation);
   EXPECT_EQ(CountEvaluationWindows(corpus, 33), 3);
   EXPECT_EQ(CountEvaluationWindows(corpus, 50), 1);  // the second one lacks its last target
-  const TokenBatch batch = EvaluationBatch(corpus, {1, 2}, 33);
+  const TokenBatch batch = EvaluationBatch(corpus, {1, 2}, 33).value();
   EXPECT_EQ(batch.batch, 2);
   EXPECT_EQ(batch.inputs[0], tokens[33]);
   EXPECT_EQ(batch.targets[0], tokens[34]);

@@ -1,5 +1,5 @@
-// GPT-2's published files, from tests/data/gpt2/merges.bin: its tokens are the 256 bytes, those that
-// can be seen first, then what each merge makes, then <|endoftext|>.
+// GPT-2's published files, from tests/data/gpt2/merges.bin: its tokens are the 256 bytes, those
+// that can be seen first, then what each merge makes, then <|endoftext|>.
 #pragma once
 
 #include <gtest/gtest.h>

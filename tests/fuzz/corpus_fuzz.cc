@@ -15,10 +15,10 @@ void ExpectUsable(const Corpus& corpus) {
   FUZZ_EXPECT(again->Serialize() == bytes);
   constexpr int kSequence = 4;
   if (corpus.CheckFits(kSequence, corpus.vocabulary()).ok()) {
-    FUZZ_EXPECT(TrainingBatch(corpus, {.seed = 1}, 3, kSequence).inputs.size() == 3 * kSequence);
+    FUZZ_EXPECT(TrainingBatch(corpus, {.seed = 1}, 3, kSequence)->inputs.size() == 3 * kSequence);
     const int64_t windows = CountEvaluationWindows(corpus, kSequence);
     FUZZ_EXPECT(windows >= 1);
-    FUZZ_EXPECT(EvaluationBatch(corpus, {windows - 1}, kSequence).targets.size() == kSequence);
+    FUZZ_EXPECT(EvaluationBatch(corpus, {windows - 1}, kSequence)->targets.size() == kSequence);
   }
 }
 

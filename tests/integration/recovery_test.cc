@@ -30,7 +30,7 @@ constexpr absl::Duration kRunLimit = absl::Seconds(60);
 class RecoveryRunTest : public TextFolderTest {
  protected:
   std::vector<std::string> Train(const std::vector<std::string>& more) const {
-    std::vector<std::string> arguments = {"train", "--format=json", "--data=text.txt",
+    std::vector<std::string> arguments = {"train", "--format=json", "--data=" + data_,
                                           "--set=train.warmup_steps=1"};
     for (const std::string& argument : TinyModel()) arguments.push_back(argument);
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -65,6 +65,8 @@ class RecoveryRunTest : public TextFolderTest {
     }
     return false;
   }
+
+  std::string data_ = "text.txt";
 };
 
 // Everything that a run has: weights, moments, step, order of the data, generators' states, what
@@ -111,11 +113,9 @@ TEST_F(RecoveryRunTest, AResumeThatWouldNotBeTheSameRunIsRefused) {
   std::string text = ReadFile(folder_ + "/text.txt");
   std::swap(text[0], text[1]);
   std::ofstream(folder_ + "/other.txt") << text;
-  std::vector<std::string> other = Train({"--resume=first", "--run=first", "--steps=6"});
-  for (std::string& word : other) word = word == "--data=text.txt" ? "--data=other.txt" : word;
-  const CommandResult corpus = RunEdgetp(folder_, other);
-  EXPECT_EQ(corpus.code, 2);
-  EXPECT_THAT(corpus.err, HasSubstr("was trained on another corpus than"));
+  data_ = "other.txt";
+  refused({"--resume=first", "--run=first", "--steps=6"}, "was trained on another corpus than");
+  data_ = "text.txt";
   EXPECT_EQ(ReadFile(RunFile("first", "metrics.jsonl")), before);
   // Not what was saved: the one before it is taken.
   fs::resize_file(newest, 1000);
@@ -166,6 +166,37 @@ TEST_F(RecoveryRunTest, AKilledWorkerIsReplacedAndTheRunGoesOn) {
   const std::string lines = ReadFile(RunFile("disturbed", "metrics.jsonl"));
   EXPECT_THAT(lines, HasSubstr("\"attempt\":2"));
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 60 + got["steps_repeated"].get<int>());
+}
+
+// Its windows travel to every attempt, and it is known again by its description.
+TEST_F(RecoveryRunTest, ACorpusOnTheDiskIsThereForAllAttempts) {
+  std::string text = ReadFile(folder_ + "/text.txt");
+  std::swap(text[0], text[1]);
+  std::ofstream(folder_ + "/other.txt") << text;
+  for (const std::string name : {"text", "other"}) {
+    const CommandResult prepared = RunEdgetp(
+        folder_, {"prepare", name + ".txt", "--tokenizer=chars", "--out=" + name});
+    ASSERT_EQ(prepared.code, 0) << prepared.err;
+  }
+  data_ = "text";
+  const std::vector<std::string> run = {"--pattern=ts", "--checkpoint_interval=10", "--delay=2ms"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), run.begin(), run.end());
+    return more;
+  };
+  const auto want = TrainDone(with({"--steps=40", "--run=undisturbed"}));
+  EdgetpCommand train(folder_,
+                      Train(with({"--steps=40", "--run=disturbed", "--on_loss=wait"})));
+  ASSERT_TRUE(AwaitSteps("disturbed", 15)) << train.Err();
+  kill(train.Children("edgetp_worker").back(), SIGKILL);
+  const auto got = Done(train.Wait(kRunLimit));
+  EXPECT_EQ(got["final"], want["final"]);
+  EXPECT_EQ(got["attempts"], 2);
+  const std::vector<std::string> on = {"--resume=disturbed", "--run=disturbed", "--steps=50"};
+  data_ = "other";
+  EXPECT_THAT(RunEdgetp(folder_, Train(on)).err, HasSubstr("was trained on another corpus than"));
+  data_ = "text";
+  EXPECT_EQ(TrainDone(on)["status"], "done");
 }
 
 TEST_F(RecoveryRunTest, ThoseThatAreLeftGoOnWithTheShapes) {

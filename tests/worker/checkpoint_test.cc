@@ -39,13 +39,15 @@ TEST(CheckpointTest, WhatErrorFeedbackHasKeptIsNoMoment) {
   tensors.push_back({"optimizer.exp_avg.wte.weight", {1}, {7}});
   tensors.push_back({"optimizer.residual.3", {2, 1}, {8, 9}});
   const std::vector<StoredTensor> stored = InMemory(tensors).value();
-  auto bytes = CheckpointHeader(config, {}, /*step=*/4, {stored.begin(), stored.end()});
+  auto bytes = CheckpointHeader(config, {}, {"gpt2", std::string(64, 'a')}, /*step=*/4,
+                                {stored.begin(), stored.end()});
   ASSERT_TRUE(bytes.ok()) << bytes.status();
   for (const NamedTensor& tensor : tensors)
     bytes->append(reinterpret_cast<const char*>(tensor.values.data()), 4 * tensor.values.size());
   const auto checkpoint = OpenCheckpoint(BytesInMemory(*bytes));
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(checkpoint->step, 4);
+  EXPECT_EQ(checkpoint->tokenizer, (TokenizerId{"gpt2", std::string(64, 'a')}));
   EXPECT_EQ(checkpoint->weights.size(), weights);
   ASSERT_EQ(checkpoint->optimizer_state.size(), 1u);
   EXPECT_EQ(ReadTensor(checkpoint->optimizer_state[0])->values, std::vector<float>{7});

@@ -8,6 +8,7 @@
 #include "common/config/convert.h"
 #include "common/config/defaults.h"
 #include "common/config/override.h"
+#include "common/data/corpus.h"
 #include "tests/data/tensor_collector.h"
 #include "tests/transport/local_cluster.h"
 #include "worker/job/train_loop.h"

@@ -10,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/convert.h"
 #include "common/config/defaults.h"
+#include "common/data/corpus.h"
 #include "tests/transport/local_cluster.h"
 #include "tests/worker/train_loop_fakes.h"
 

@@ -17,7 +17,8 @@ constexpr char kStep[] = "edgetp.step";
 }  // namespace
 
 absl::StatusOr<std::string> CheckpointHeader(const v1::RunConfig& config,
-                                             const std::vector<std::string>& symbols, int step,
+                                             const std::vector<std::string>& symbols,
+                                             const TokenizerId& tokenizer, int step,
                                              const std::vector<TensorInfo>& tensors,
                                              std::optional<double> validation_loss) {
   ModelShape shape;
@@ -30,6 +31,7 @@ absl::StatusOr<std::string> CheckpointHeader(const v1::RunConfig& config,
   if (validation_loss.has_value())
     file.metadata["edgetp.validation_loss"] = absl::StrFormat("%.9g", *validation_loss);
   WriteSymbols(symbols, &file);
+  if (symbols.empty()) WriteTokenizerId(tokenizer, &file.metadata);
   return SafetensorsHeader(file.metadata, tensors);
 }
 
@@ -43,6 +45,7 @@ absl::StatusOr<Checkpoint> OpenCheckpoint(std::shared_ptr<const ByteSource> sour
         absl::StrCat("metadata ", kStep, ": \"", step->second, "\" is not a step"));
   }
   ASSIGN_OR_RETURN(checkpoint.symbols, ReadSymbols(file.metadata));
+  ASSIGN_OR_RETURN(checkpoint.tokenizer, ReadTokenizerId(checkpoint.symbols, file.metadata));
   checkpoint.optimizer_state = SplitOptimizerState(&file.tensors);
   checkpoint.residuals = SplitByPrefix(kResidualPrefix, &checkpoint.optimizer_state);
   checkpoint.guard = SplitByPrefix(kGuardPrefix, &checkpoint.optimizer_state);

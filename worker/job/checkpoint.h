@@ -1,7 +1,7 @@
 // A checkpoint: full weights, optimizer state and error feedback's in one safetensors file, with what is needed to go
 // on and to sample. It is read and written in pieces: nobody holds it. Metadata: edgetp.step, edgetp.run,
 // edgetp.validation_loss (after that step), edgetp.pattern, edgetp.heads, edgetp.gelu, edgetp.vocabulary (a JSON array
-// of symbols).
+// of symbols), or edgetp.tokenizer (its name and SHA-256).
 #pragma once
 
 #include <memory>
@@ -13,13 +13,15 @@
 #include "absl/status/statusor.h"
 #include "common/base/byte_source.h"
 #include "common/data/stored_tensor.h"
+#include "common/data/tokenizer_id.h"
 #include "edgetp/v1/config.pb.h"
 
 namespace edgetp {
 
 struct Checkpoint {
-  int step = 0;                              // updates made; 0 for weights from elsewhere
-  std::vector<std::string> symbols;          // of the vocabulary; empty if unknown
+  int step = 0;                               // updates made; 0 for weights from elsewhere
+  std::vector<std::string> symbols;           // of the vocabulary; empty if unknown
+  TokenizerId tokenizer;                      // whose tokens they are; follows from the symbols, if any
   std::vector<StoredTensor> weights;          // canonical GPT-2 names and layout
   std::vector<StoredTensor> optimizer_state;  // moments; empty for weights from elsewhere
   std::vector<StoredTensor> residuals;        // what error feedback has kept
@@ -29,7 +31,8 @@ struct Checkpoint {
 // What the file begins with; the values of `tensors` follow, in their order.
 // Errors: those of SafetensorsHeader.
 absl::StatusOr<std::string> CheckpointHeader(const v1::RunConfig& config,
-                                             const std::vector<std::string>& symbols, int step,
+                                             const std::vector<std::string>& symbols,
+                                             const TokenizerId& tokenizer, int step,
                                              const std::vector<TensorInfo>& tensors,
                                              std::optional<double> validation_loss = std::nullopt);
 

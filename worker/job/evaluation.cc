@@ -44,9 +44,12 @@ absl::StatusOr<double> SumLosses(const EvaluationParts& parts, absl::Span<const 
       ASSIGN_OR_RETURN(const StepPlan plan, BuildEvaluationPlan(options));
       expected = CollectiveEntries(ListOf(plan, parts.group->rank()));
     }
+    ASSIGN_OR_RETURN(const TokenBatch tokens, EvaluationBatch(*parts.corpus, batch, sequence));
+    if (first + full_batch < windows.size()) {
+      PrefetchEvaluation(*parts.corpus, windows.subspan(first + full_batch, full_batch), sequence);
+    }
     parts.group->BeginStep(-1, *expected);
-    ASSIGN_OR_RETURN(const double loss,
-                     parts.trainer->Evaluate(EvaluationBatch(*parts.corpus, batch, sequence)));
+    ASSIGN_OR_RETURN(const double loss, parts.trainer->Evaluate(tokens));
     RETURN_IF_ERROR(parts.group->EndStep());
     parts.group->TakeStats();  // an evaluation is no part of a step
     sum += loss * size;

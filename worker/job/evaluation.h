@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "common/data/corpus.h"
+#include "common/data/token_source.h"
 #include "edgetp/v1/cluster.pb.h"
 #include "edgetp/v1/config.pb.h"
 #include "edgetp/v1/report.pb.h"
@@ -24,7 +24,7 @@ using ProgressCallback = std::function<void(v1::JobProgress)>;
 // Everything an evaluation works on; all of it outlives the evaluation.
 struct EvaluationParts {
   const v1::RunConfig* config = nullptr;  // complete
-  const Corpus* corpus = nullptr;
+  const TokenSource* corpus = nullptr;
   Trainer* trainer = nullptr;
   CollectiveGroup* group = nullptr;
   JobControl* control = nullptr;

@@ -16,7 +16,6 @@
 #include "common/config/convert.h"
 #include "common/config/run_plans.h"
 #include "common/data/batches.h"
-#include "common/data/corpus.h"
 #include "common/network/network_profile.h"
 #include "common/rpc/blobs.h"
 #include "common/simulate/simulated_run.h"
@@ -28,6 +27,7 @@
 #include "worker/job/calibrate.h"
 #include "worker/job/checkpoint.h"
 #include "worker/job/cpu_placement.h"
+#include "worker/job/job_corpus.h"
 #include "worker/job/job_sink.h"
 #include "worker/job/memory_check.h"
 #include "worker/job/run_recorder.h"
@@ -83,7 +83,6 @@ class Job {
  private:
   // Blocks until: the model fits into memory, or it is clear that it will not.
   absl::Status AwaitMemory();
-  absl::Status FetchCorpus();
   absl::Status Connect(absl::Time deadline);
   absl::Status BuildModel();
   absl::Status LoadWeights();
@@ -101,7 +100,7 @@ class Job {
   MediumClient medium_;
   NetworkName network_name_;
   RunRecorder recorder_;
-  std::optional<Corpus> corpus_;
+  std::optional<JobCorpus> corpus_;
   std::unique_ptr<CollectiveGroup> group_;
   std::unique_ptr<Trainer> trainer_;
   int first_step_ = 0;
@@ -111,7 +110,7 @@ class Job {
 
 absl::Status Job::Prepare() {
   const absl::Time deadline = MonotonicNow() + absl::Seconds(assign_.ready_deadline_seconds());
-  RETURN_IF_ERROR(FetchCorpus());
+  ASSIGN_OR_RETURN(corpus_, JobCorpus::Fetch(blobs_.get(), assign_));
   // Nobody builds before all have connected, so nobody's memory is counted twice here.
   const bool has_model = assign_.spec().task_case() != v1::JobSpec::kBench;
   // To calibrate is to build models of several shapes, one after the other.
@@ -141,13 +140,6 @@ absl::Status Job::AwaitMemory() {
     RETURN_IF_ERROR(context_.control->aborted());
     absl::SleepFor(kMemoryPoll);
   }
-}
-
-absl::Status Job::FetchCorpus() {
-  if (assign_.spec().corpus_blob().empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string bytes, GetBlob(blobs_.get(), assign_.spec().corpus_blob()));
-  ASSIGN_OR_RETURN(corpus_, Corpus::Parse(bytes));
-  return corpus_->CheckFits(config_.model().sequence(), config_.model().vocabulary());
 }
 
 absl::Status Job::Connect(absl::Time deadline) {
@@ -241,7 +233,7 @@ absl::Status Job::LoadWeights() {
   ASSIGN_OR_RETURN(const Checkpoint checkpoint, OpenCheckpoint(std::move(bytes)));
   symbols_ = checkpoint.symbols;
   // Clients number texts as the weights do.
-  if (corpus_.has_value()) RETURN_IF_ERROR(CheckSameSymbols(corpus_->symbols(), symbols_));
+  if (corpus_.has_value()) RETURN_IF_ERROR(corpus_->CheckWeights(symbols_, checkpoint.tokenizer));
   RETURN_IF_ERROR(trainer_->LoadWeights(checkpoint.weights));
   if (!spec.has_train() || !spec.train().resume()) return absl::OkStatus();
   first_step_ = checkpoint.step;
@@ -254,7 +246,7 @@ absl::Status Job::LoadWeights() {
 EvaluationParts Job::Parts() {
   EvaluationParts parts;
   parts.config = &config_;
-  parts.corpus = &*corpus_;
+  parts.corpus = &corpus_->tokens();
   parts.trainer = trainer_.get();
   parts.group = group_.get();
   parts.control = context_.control;
@@ -264,8 +256,8 @@ EvaluationParts Job::Parts() {
 
 absl::Status Job::RunTraining(v1::JobResult* result) {
   TrainLoopParts parts{Parts()};
-  JobSink sink(assign_, *corpus_, network_name_, context_.link, blobs_.get(), &recorder_,
-               parts.progress);
+  JobSink sink(assign_, corpus_->description(), network_name_, context_.link, blobs_.get(),
+               &recorder_, parts.progress);
   parts.sink = &sink;
   parts.first_step = first_step_;
   parts.guard = guard_;
@@ -279,7 +271,7 @@ absl::Status Job::RunTraining(v1::JobResult* result) {
 absl::Status Job::RunEvaluation(v1::EvalReport* report) {
   const v1::EvalTask& task = assign_.spec().eval();
   const int sequence = config_.model().sequence();
-  int64_t windows = CountEvaluationWindows(*corpus_, sequence);
+  int64_t windows = CountEvaluationWindows(corpus_->tokens(), sequence);
   if (task.has_windows()) windows = std::min<int64_t>(windows, task.windows());
   std::vector<int64_t> first(windows);
   std::iota(first.begin(), first.end(), int64_t{0});

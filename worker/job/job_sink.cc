@@ -124,8 +124,8 @@ std::optional<double> JobSink::LossAfter(int step) const {
 absl::StatusOr<std::unique_ptr<CheckpointWriter>> JobSink::BeginCheckpoint(
     int step, const std::vector<TensorInfo>& tensors) {
   ASSIGN_OR_RETURN(const std::string header,
-                   CheckpointHeader(assign_.spec().config(), corpus_.symbols(), step, tensors,
-                                    LossAfter(step)));
+                   CheckpointHeader(assign_.spec().config(), corpus_.symbols(), corpus_.tokenizer(),
+                                    step, tensors, LossAfter(step)));
   uint64_t size = header.size();
   for (const TensorInfo& tensor : tensors)
     size += static_cast<uint64_t>(tensor.elements()) * sizeof(float);

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -136,16 +137,43 @@ class TrainLoop {
     return clock.seconds() + clock.step_seconds();
   }
 
+  int sequence() const { return parts_.config->model().sequence(); }
+
   // Replicas read one part each of the micro-batch that they have together.
-  std::vector<TokenBatch> DrawBatches(int step) const {
+  BatchKey KeyOf(int step) const {
     BatchKey key{.seed = parts_.config->seed(), .step = step};
     if (expected_.replicas.replicated()) key.first_row = parts_.group->rank() * train_.batch();
+    return key;
+  }
+
+  absl::StatusOr<std::vector<TokenBatch>> DrawBatches(int step) {
     std::vector<TokenBatch> batches;
-    for (; key.micro_batch < train_.micro_batches(); ++key.micro_batch) {
-      batches.push_back(
-          TrainingBatch(*parts_.corpus, key, train_.batch(), parts_.config->model().sequence()));
+    for (BatchKey key = KeyOf(step); key.micro_batch < train_.micro_batches(); ++key.micro_batch) {
+      ASSIGN_OR_RETURN(TokenBatch batch,
+                       TrainingBatch(*parts_.corpus, key, train_.batch(), sequence()));
+      batches.push_back(std::move(batch));
     }
+    if (step + 1 >= prefetched_) PrefetchFrom(step + 1);
     return batches;
+  }
+
+  // The windows of several steps at once: then few steps are computed while some travel.
+  void PrefetchFrom(int step) {
+    constexpr int64_t kTokens = 1 << 19;  // 1 MiB
+    constexpr int64_t kMaxSteps = 64;
+    const int64_t per_step =
+        int64_t{train_.batch()} * train_.micro_batches() * WindowTokens(sequence());
+    const int64_t steps = std::clamp<int64_t>(kTokens / per_step, 1, kMaxSteps);
+    prefetched_ = static_cast<int>(std::min<int64_t>(step + steps, train_.steps()));
+    for (; step < prefetched_; ++step) {
+      for (BatchKey key = KeyOf(step); key.micro_batch < train_.micro_batches();
+           ++key.micro_batch) {
+        const int64_t tokens = parts_.corpus->size(Split::kTrain);
+        parts_.corpus->Prefetch(Split::kTrain,
+                                TrainingStarts(tokens, key, train_.batch(), sequence()),
+                                WindowTokens(sequence()));
+      }
+    }
   }
 
   // One update, and what is due after it.
@@ -168,7 +196,7 @@ class TrainLoop {
   }
 
   absl::StatusOr<v1::StepReport> Update(int step, StepStats* stats) {
-    const std::vector<TokenBatch> batches = DrawBatches(step);
+    ASSIGN_OR_RETURN(const std::vector<TokenBatch> batches, DrawBatches(step));
     UpdateRule rule(LearningRate(train_, step));
     rule.skipped_before = guard_.skipped();
     rule.norm_limit = guard_.Limit();
@@ -276,6 +304,7 @@ class TrainLoop {
   const Expectations expected_;
   NormGuard guard_;
   absl::Duration step_time_;  // of the last one
+  int prefetched_ = 0;        // the step before which windows were asked for
   TrainOutcome outcome_;
 };
 
