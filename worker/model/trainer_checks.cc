@@ -10,7 +10,7 @@
 namespace edgetp {
 namespace {
 
-absl::Status Invalid(const std::string& message) {
+absl::Status Refused(const std::string& message) {
   return absl::InvalidArgumentError("trainer: " + message);
 }
 
@@ -22,14 +22,14 @@ absl::Status CheckReplica(const TrainerOptions& options) {
   if (plain && options.split.empty() && !options.vocabulary_parallel &&
       options.overlap.kind == OverlapKind::kNone)
     return absl::OkStatus();
-  return Invalid("a replica has blocks of t alone, no split, no overlap and all of the vocabulary");
+  return Refused("a replica has blocks of t alone, no split, no overlap and all of the vocabulary");
 }
 
 absl::Status CheckTokens(const ModelShape& shape, absl::Span<const int64_t> tokens,
                          const char* what) {
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] < 0 || tokens[i] >= shape.vocabulary) {
-      return Invalid(absl::StrCat(what, " ", i, " is token ", tokens[i],
+      return Refused(absl::StrCat(what, " ", i, " is token ", tokens[i],
                                   ": outside the vocabulary of ", shape.vocabulary));
     }
   }
@@ -46,37 +46,37 @@ absl::Status CheckOptions(const TrainerOptions& options) {
                                                {"sequence", shape.sequence},
                                                {"vocabulary", shape.vocabulary}};
   for (const auto& [name, value] : sizes) {
-    if (value < 1) return Invalid(absl::StrCat(name, "=", value, ": must be at least 1"));
+    if (value < 1) return Refused(absl::StrCat(name, "=", value, ": must be at least 1"));
   }
   if (shape.channels % shape.heads != 0) {
-    return Invalid(
+    return Refused(
         absl::StrCat("channels=", shape.channels, " must be a multiple of heads=", shape.heads));
   }
   if (options.pattern.layers() != shape.layers) {
-    return Invalid(absl::StrCat("the pattern has ", options.pattern.layers(),
+    return Refused(absl::StrCat("the pattern has ", options.pattern.layers(),
                                 " blocks, but layers=", shape.layers));
   }
   RETURN_IF_ERROR(Annotate(options.pattern.CheckChannels(shape.channels), "trainer"));
   if (!(options.dropout >= 0 && options.dropout < 1)) {
-    return Invalid(absl::StrCat("dropout=", options.dropout, ": must be in [0, 1)"));
+    return Refused(absl::StrCat("dropout=", options.dropout, ": must be in [0, 1)"));
   }
   if (options.precision == Precision::kBf16 && !HasBf16Products(options.device))
-    return Invalid(absl::StrCat("precision bf16: this LibTorch has no fast bf16 products on this ",
+    return Refused(absl::StrCat("precision bf16: this LibTorch has no fast bf16 products on this ",
                                 options.device));
   if (options.recompute && options.overlap.kind == OverlapKind::kRows)
-    return Invalid("groups of rows (overlap ROWS) share what recomputation would let go");
+    return Refused("groups of rows (overlap ROWS) share what recomputation would let go");
   return options.replicas.replicated() ? CheckReplica(options) : absl::OkStatus();
 }
 
 absl::Status CheckBatch(const ModelShape& shape, const TokenBatch& batch) {
   if (batch.batch < 1 || batch.sequence < 1 || batch.sequence > shape.sequence) {
-    return Invalid(absl::StrCat("batch of ", batch.batch, " x ", batch.sequence,
+    return Refused(absl::StrCat("batch of ", batch.batch, " x ", batch.sequence,
                                 " tokens: need at least 1, and a sequence of ", "at most ",
                                 shape.sequence));
   }
   const size_t count = size_t(batch.batch) * size_t(batch.sequence);
   if (batch.inputs.size() != count || batch.targets.size() != count) {
-    return Invalid(absl::StrCat("batch of ", batch.batch, " x ", batch.sequence, " tokens has ",
+    return Refused(absl::StrCat("batch of ", batch.batch, " x ", batch.sequence, " tokens has ",
                                 batch.inputs.size(), " inputs and ", batch.targets.size(),
                                 " targets"));
   }
