@@ -122,12 +122,12 @@ TEST_F(StoredTokensTest, TwentyGigabytesAreLookedAtByASample) {
   ASSERT_TRUE(corpus.ok()) << corpus.status();
   EXPECT_EQ(corpus->size(Split::kTrain), int64_t{10} << 30);
   EXPECT_EQ(corpus->vocabulary(), 100);
-  EXPECT_TRUE(corpus->CheckFits(1024, 100).ok());
-  EXPECT_THAT(std::string(corpus->CheckFits(1024, 99).message()),
+  EXPECT_TRUE(corpus->CheckFits(512, 100).ok());
+  EXPECT_THAT(std::string(corpus->CheckFits(512, 99).message()),
               HasSubstr("of the training split is outside model.vocabulary=99"));
   EXPECT_THAT(std::string(corpus->CheckVocabulary().message()),
               HasSubstr("too large to count their vocabulary"));
-  EXPECT_TRUE(TrainingBatch(*corpus, {.seed = 1}, 4, 1024).ok());
+  EXPECT_TRUE(TrainingBatch(*corpus, {.seed = 1}, 4, 512).ok());
 }
 
 TEST_F(StoredTokensTest, AFolderTrainsAsTheSameTokensInMemory) {
