@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "tests/data/tensor_collector.h"
 #include "tests/transport/local_cluster.h"
 
 namespace edgetp {
@@ -136,7 +137,7 @@ TEST(ErrorFeedbackTest, OfAnotherNumberOfRanksTheFirstOneTakesWhatAllHaveLost) {
     std::vector<float> sum(2);
     for (int rank = 0; rank < world_size; ++rank) {
       ErrorFeedback feedback;
-      EXPECT_EQ(feedback.Restore(kept, rank, world_size), absl::OkStatus());
+      EXPECT_EQ(feedback.Restore(InMemory(kept).value(), rank, world_size), absl::OkStatus());
       feedback.Begin(4, absl::MakeSpan(sum));
     }
     EXPECT_EQ(sum, (std::vector<float>{111, 222})) << world_size;
@@ -145,7 +146,8 @@ TEST(ErrorFeedbackTest, OfAnotherNumberOfRanksTheFirstOneTakesWhatAllHaveLost) {
 
 TEST(ErrorFeedbackTest, WhatFitsNoMessageIsDropped) {
   ErrorFeedback feedback;
-  EXPECT_EQ(feedback.Restore({{"optimizer.residual.4", {1, 2}, {1, 2}}}, 0, 1), absl::OkStatus());
+  const std::vector<NamedTensor> kept = {{"optimizer.residual.4", {1, 2}, {1, 2}}};
+  EXPECT_EQ(feedback.Restore(InMemory(kept).value(), 0, 1), absl::OkStatus());
   std::vector<float> longer(3);
   feedback.Begin(4, absl::MakeSpan(longer));
   EXPECT_EQ(longer, std::vector<float>(3));
@@ -154,7 +156,7 @@ TEST(ErrorFeedbackTest, WhatFitsNoMessageIsDropped) {
 TEST(ErrorFeedbackTest, WhatIsNoResidualIsNamed) {
   for (const NamedTensor& wrong : {NamedTensor{"optimizer.residual.x", {1, 1}, {0}},
                                    NamedTensor{"optimizer.residual.1", {1}, {0}}}) {
-    const absl::Status status = ErrorFeedback().Restore({wrong}, 0, 1);
+    const absl::Status status = ErrorFeedback().Restore(InMemory({wrong}).value(), 0, 1);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_NE(status.message().find(wrong.name), absl::string_view::npos) << status;
   }
