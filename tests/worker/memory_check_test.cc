@@ -152,9 +152,9 @@ v1::Assign GpuAssignment(const std::string& other_device) {
 }
 
 TEST_F(MemoryCheckTest, AGpusRanksNeedItsMemoryTogether) {
-  const MemoryRoom sixteen{16 * 1024 * kMiB, "cuda:0, NVIDIA T4"};
-  EXPECT_EQ(CheckMemory(GpuAssignment("cuda:1"), Reader(), sixteen), absl::OkStatus());
-  const absl::Status shared = CheckMemory(GpuAssignment("cuda:0"), Reader(), sixteen);
+  const MemoryRoom eight{8 * 1024 * kMiB, "cuda:0, NVIDIA T4"};
+  EXPECT_EQ(CheckMemory(GpuAssignment("cuda:1"), Reader(), eight), absl::OkStatus());
+  const absl::Status shared = CheckMemory(GpuAssignment("cuda:0"), Reader(), eight);
   EXPECT_EQ(shared.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(shared.message()), HasSubstr(", the 2 ranks there "));
   EXPECT_THAT(std::string(shared.message()), HasSubstr("(cuda:0, NVIDIA T4)"));
