@@ -15,6 +15,7 @@ COPY proto proto
 COPY common common
 COPY server server
 COPY worker worker
+COPY web web
 COPY cli cli
 COPY configs configs
 COPY deploy/systemd deploy/systemd
