@@ -29,6 +29,20 @@ def defaults() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
+class ImagesTest(unittest.TestCase):
+    NOT_IN_IMAGES = {"bench", "build", "data", "docs", "runs", "tests"}
+
+    def test_an_image_is_built_from_every_folder_of_the_source(self) -> None:
+        folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+        allowed = (ROOT / ".dockerignore").read_text().splitlines()
+        for dockerfile in ("Dockerfile", "nvidia.Dockerfile"):
+            text = (ROOT / "docker" / dockerfile).read_text()
+            copied = {line.split()[1].split("/")[0] for line in text.splitlines() if line.startswith("COPY ")}
+            for folder in folders - self.NOT_IN_IMAGES - {"docker"}:
+                self.assertIn(folder, copied, dockerfile)
+                self.assertIn(f"!{folder}", allowed)
+
+
 class ContainersTest(unittest.TestCase):
     def test_no_container_has_privileges(self) -> None:
         for name, service in SERVICES.items():
