@@ -26,7 +26,7 @@ dpkg-query -W libtorch-dev >/dev/null 2>&1 || skip "LibTorch is not Debian's, so
 # --- the package -------------------------------------------------------------------------------------------------------
 
 make_package() {
-  scripts/build.sh edgetp edgetp_server edgetp_worker pages
+  scripts/build.sh pages # builds the programs that write them
   rm -rf "$packages"
   (cd build && cpack -G DEB -B "$packages" >cpack.log 2>&1) || { tail -20 build/cpack.log >&2; fail "cpack failed"; }
   rm -rf "$packages/_CPack_Packages"
