@@ -29,7 +29,8 @@ _NAME() {
     option="$previous"
   fi
   [[ -z "$option" ]] || before="${current%"${current##*[,+]}"}"
-  COMPREPLY=($(compgen -P "$before" -W "$(_NAME_words "$1" "$path${option:+ $option}")" -- "${current#"$before"}"))
+  local words="$(_NAME_words "$1" "$path${option:+ $option}")"
+  COMPREPLY=($(compgen -P "$before" -W "$words" -- "${current#"$before"}"))
   # The value follows at once.
   if [[ "${COMPREPLY[*]}" == *= ]]; then compopt -o nospace 2>/dev/null; fi
 }

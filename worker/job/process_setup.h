@@ -47,8 +47,8 @@ std::string BlasName();
 // The same from what is known. Pure.
 std::string NameOfBlas(const std::string& open_blas_kernels, bool has_mkl);
 
-// Whether a fast BLAS is likely missing: products run at `gflops` (GFLOP/s) on one thread, and no BLAS
-// that is known to be fast is loaded. A slow board with OpenBLAS is as fast as it gets. Pure.
+// Whether a fast BLAS is likely missing: products run at `gflops` (GFLOP/s) on one thread, and no
+// BLAS that is known to be fast is loaded. A slow board with OpenBLAS is as fast as it gets. Pure.
 bool BlasIsSuspect(double gflops, const std::string& open_blas_kernels, bool has_mkl);
 // The same for the BLAS in use.
 bool BlasIsSuspect(double gflops);
