@@ -54,7 +54,7 @@ absl::Status StoredTokens::Read(int64_t first, absl::Span<uint16_t> out) const {
   const auto count = static_cast<int64_t>(out.size());
   if (first < 0 || count > size || first > size - count) {
     return absl::OutOfRangeError(
-        absl::StrCat("read ", path_, ": tokens ", first, " to ", first + count, " of ", size));
+        absl::StrCat("read ", path_, ": ", count, " tokens from ", first, " on, of ", size));
   }
   const size_t header = bytes_ - 2 * tokens_.size();
   auto* to = reinterpret_cast<char*>(out.data());

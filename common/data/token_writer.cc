@@ -17,6 +17,7 @@ absl::StatusOr<TokenWriter> TokenWriter::Open(const std::string& path) {
 }
 
 absl::Status TokenWriter::Write(absl::Span<const uint16_t> tokens) {
+  if (tokens.empty()) return absl::OkStatus();  // of no text; its data may be null
   tokens_ += static_cast<int64_t>(tokens.size());
   if (std::fwrite(tokens.data(), sizeof(uint16_t), tokens.size(), file_.get()) == tokens.size())
     return absl::OkStatus();
