@@ -18,7 +18,7 @@ RUNS = (
     ("MiniGPT, B 64, T 64", (*MINIGPT, "--batch=64"), 2, (PLAIN, AGAIN)),
     ("GPT-2 124M, B 1, T 256", (*GPT2, "--batch=1", "--sequence=256"), 1, (PLAIN, AGAIN)),
     ("GPT-2 124M, B 1, T 256", (*GPT2, "--batch=1", "--sequence=256"), 2, (PLAIN, AGAIN)),
-    ("GPT-2 124M, B 12, T 1024", (*GPT2, "--batch=12", "--sequence=1024"), 2, (AGAIN,)),  # some minutes
+    ("GPT-2 124M, B 12, T 1024", (*GPT2, "--batch=12", "--sequence=1024"), 2, (PLAIN, AGAIN)),
 )
 
 
