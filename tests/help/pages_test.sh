@@ -7,8 +7,8 @@ set -euo pipefail
 programs="$(realpath "$1")"
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/../../scripts/lib.sh"
-command -v groff >/dev/null || {
-  echo "SKIPPED: groff is not installed"
+command -v groff >/dev/null && command -v col >/dev/null || {
+  echo "SKIPPED: groff or col is not installed"
   exit 77
 }
 export EDGETP_CONFIG_PATH="$PWD/configs"
