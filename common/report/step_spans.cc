@@ -1,7 +1,6 @@
 #include "common/report/step_spans.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace edgetp {
 
@@ -30,30 +29,13 @@ void SpanRecorder::OnCollective(int rank, absl::Time begin, absl::Time end,
 }
 
 void SpanRecorder::OnWait(int rank, absl::Time begin, absl::Time end, const TimeBreakdown& terms) {
-  if (!Shown(rank) || begin == end) return;
-  std::vector<Wait>& waits = waits_[rank];
-  if (waits.empty() || waits.back().end != begin) {
-    waits.push_back({begin, end, terms});
-    return;
-  }
-  waits.back().end = end;
-  waits.back().terms += terms;
+  if (Shown(rank)) waits_.Add(rank, begin, end, terms);
 }
 
 std::vector<StepSpan> SpanRecorder::Take(size_t count, double* shortest) {
-  for (size_t rank = 0; rank < waits_.size(); ++rank) {
-    for (const Wait& wait : waits_[rank]) {
-      const std::pair<const char*, absl::Duration> terms[] = {
-          {"straggler", wait.terms.straggler},         {"queueing", wait.terms.queueing},
-          {"propagation", wait.terms.propagation},     {"jitter", wait.terms.jitter},
-          {"serialization", wait.terms.serialization}, {"software", wait.terms.software}};
-      absl::Time begin = wait.begin;
-      for (const auto& [kind, length] : terms) {
-        Add({static_cast<int>(rank), 0, kind, begin, begin + length});
-        begin += length;
-      }
-    }
-  }
+  waits_.ForEachTerm([&](int rank, const char* name, absl::Time begin, absl::Duration length) {
+    Add({rank, 0, name, begin, begin + length});
+  });
   absl::Time start = absl::InfiniteFuture();
   std::vector<absl::Duration> lengths;
   for (const Span& span : spans_) {

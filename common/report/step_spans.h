@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/report/step_picture.h"
+#include "common/simulate/joined_waits.h"
 #include "common/simulate/observer.h"
 
 namespace edgetp {
@@ -12,7 +13,7 @@ namespace edgetp {
 class SpanRecorder : public TimelineObserver {
  public:
   // Of the first `ranks` ranks.
-  explicit SpanRecorder(int ranks) : waits_(ranks) {}
+  explicit SpanRecorder(int ranks) : ranks_(ranks), waits_(ranks) {}
 
   void OnCompute(int rank, absl::Time begin, absl::Time end, size_t segment) override;
   void OnCollective(int rank, absl::Time begin, absl::Time end,
@@ -33,18 +34,13 @@ class SpanRecorder : public TimelineObserver {
     absl::Time begin;
     absl::Time end;
   };
-  // Waits for the segments of one message follow one another.
-  struct Wait {
-    absl::Time begin;
-    absl::Time end;
-    TimeBreakdown terms;
-  };
 
-  bool Shown(int rank) const { return rank < static_cast<int>(waits_.size()); }
+  bool Shown(int rank) const { return rank < ranks_; }
   void Add(const Span& span);
 
+  const int ranks_;
   std::vector<Span> spans_;
-  std::vector<std::vector<Wait>> waits_;  // by rank
+  JoinedWaits waits_;
 };
 
 }  // namespace edgetp

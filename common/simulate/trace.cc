@@ -105,14 +105,7 @@ void TraceRecorder::OnCollective(int rank, absl::Time begin, absl::Time end,
 }
 
 void TraceRecorder::OnWait(int rank, absl::Time begin, absl::Time end, const TimeBreakdown& terms) {
-  if (begin == end) return;
-  std::vector<Wait>& waits = waits_[rank];
-  if (waits.empty() || waits.back().end != begin) {
-    waits.push_back({begin, end, terms});
-    return;
-  }
-  waits.back().end = end;
-  waits.back().terms += terms;
+  waits_.Add(rank, begin, end, terms);
 }
 
 void TraceRecorder::OnMessage(const MessageSpan& message) {
@@ -129,27 +122,16 @@ void TraceRecorder::OnMessage(const MessageSpan& message) {
                     Microseconds(message.last_bit - message.handover), "}")});
 }
 
-void TraceRecorder::Close(int rank, const Wait& wait, std::vector<Slice>* slices) const {
-  const std::pair<const char*, absl::Duration> terms[] = {
-      {"straggler", wait.terms.straggler},         {"queueing", wait.terms.queueing},
-      {"propagation", wait.terms.propagation},     {"jitter", wait.terms.jitter},
-      {"serialization", wait.terms.serialization}, {"software", wait.terms.software}};
-  absl::Time begin = wait.begin;
-  for (const auto& [name, length] : terms) {
-    if (length <= absl::ZeroDuration()) continue;
-    slices->push_back({begin, length, ProcessOf(rank), kWaitTrack, name, "{}"});
-    begin += length;
-  }
-}
-
 std::string TraceRecorder::Json() const {
   std::vector<Slice> slices = slices_;
+  waits_.ForEachTerm([&](int rank, const char* name, absl::Time begin, absl::Duration length) {
+    slices.push_back({begin, length, ProcessOf(rank), kWaitTrack, name, "{}"});
+  });
   absl::Time start = absl::InfiniteFuture();
   for (const Slice& slice : slices) start = std::min(start, slice.begin);
   std::vector<std::string> events;
   const int ranks = static_cast<int>(devices_.size());
   for (int rank = 0; rank < ranks; ++rank) {
-    for (const Wait& wait : waits_[rank]) Close(rank, wait, &slices);
     const int process = ProcessOf(rank);
     events.push_back(Metadata("process_name", process, 0,
                               absl::StrCat("rank ", rank, " (", devices_[rank], ")")));

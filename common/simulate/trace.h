@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/btree_set.h"
+#include "common/simulate/joined_waits.h"
 #include "common/simulate/observer.h"
 
 namespace edgetp {
@@ -26,9 +27,8 @@ class TraceRecorder : public TimelineObserver {
   void OnMessage(const MessageSpan& message) override;
   void OnReceive(int source, int destination, absl::Time at) override {}
 
-  // The whole document. Times are microseconds since the first rank's begin of the step. Within one
-  // wait, the terms stand in a fixed order (straggler, queueing, propagation, jitter,
-  // serialization, software): their lengths are exact, their places a convention.
+  // The whole document. Times are microseconds since the first rank's begin of the step. Of the terms
+  // of a wait, the lengths are exact, the places a convention (JoinedWaits).
   std::string Json() const;
 
  private:
@@ -40,19 +40,10 @@ class TraceRecorder : public TimelineObserver {
     std::string name;
     std::string arguments;  // a JSON object
   };
-  // Waits for the segments of one message follow one another.
-  struct Wait {
-    absl::Time begin;
-    absl::Time end;
-    TimeBreakdown terms;
-  };
-
-  void Close(int rank, const Wait& wait, std::vector<Slice>* slices) const;
-
   std::vector<std::string> devices_;
   std::vector<std::vector<std::string>> labels_;  // by rank and compute segment
   std::vector<Slice> slices_;
-  std::vector<std::vector<Wait>> waits_;  // by rank
+  JoinedWaits waits_;
   absl::btree_set<std::pair<int, int>> links_;
   absl::btree_set<int> overlapping_;  // ranks
 };
