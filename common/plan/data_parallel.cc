@@ -62,9 +62,7 @@ CollectiveStep Exchange(const PlanOptions& options, Phase phase, int64_t element
 // The plan of one replica by itself, which has neither a collective nor a sum.
 absl::StatusOr<StepPlan> BuildOne(const PlanOptions& options) {
   RETURN_IF_ERROR(CheckReplicas(options));
-  ASSIGN_OR_RETURN(StepPlan one, BuildStepPlan(OfOneReplica(options)));
-  one.memory_sizes[0].largest_slice_bytes = 0;  // a checkpoint gathers nothing
-  return one;
+  return BuildStepPlan(OfOneReplica(options));
 }
 
 // `steps` for every rank, in place of those of `one`.

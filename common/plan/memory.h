@@ -29,11 +29,9 @@ struct MemoryUse {
 struct MemorySizes {
   double parameters_bytes = 0;      // of the rank
   double activations_bytes = 0;     // of one micro-batch
-  double layer_bytes = 0;           // of these, one block's; of what is computed again, one stage's
+  double layer_bytes = 0;           // of these, one block's
   double logits_bytes = 0;          // that are there at once
-  double whole_model_bytes = 0;     // all parameters, whatever the rank's share
   double largest_tensor_bytes = 0;  // of the whole model
-  double largest_slice_bytes = 0;   // of the tensors that the ranks share, the rank's part
   double outer_bytes = 0;           // of local steps: the last common weights, and their momentum
   // Of sums of activations that may be late: those that are under way at once, and the own parts that
   // wait for them (t~k).

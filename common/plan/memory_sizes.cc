@@ -111,8 +111,7 @@ double LateElements(const RankSizes& s, const PlanOptions& options) {
   int stages = 0;  // of the run so far
   for (const PatternBlock& block : options.pattern.blocks()) {
     stages += static_cast<int>(StagesOf(block).size());
-    const bool own =
-        block.kind == BlockKind::kDelayed && options.recompute != Recompute::kStages;
+    const bool own = block.kind == BlockKind::kDelayed && options.recompute != Recompute::kStages;
     most = std::max(most, std::min(SlackOf(block), stages) * (own ? 2.0 : 1.0));
     if (block.last_of_run) stages = 0;
   }
@@ -120,8 +119,8 @@ double LateElements(const RankSizes& s, const PlanOptions& options) {
 }
 
 double RowsWithLogits(const PlanOptions& options, const RankSizes& s) {
-  return static_cast<double>(RowsOfLogits(options.loss_rows, static_cast<int64_t>(s.tokens),
-                                          static_cast<int64_t>(s.V)));
+  return static_cast<double>(
+      RowsOfLogits(options.loss_rows, static_cast<int64_t>(s.tokens), static_cast<int64_t>(s.V)));
 }
 
 // And once: (B, T, C) for the embedding, 2 (B, T, C) for ln_f, 2 (B, T, V) for the logits and their
@@ -147,13 +146,9 @@ MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>
   sizes.token_cache_bytes = kFloatBytes * 2 * options.pattern.layers() * s.B * s.width;
   sizes.logits_bytes = place.last ? kFloatBytes * RowsWithLogits(options, s) * s.V : 0;
   if (options.world_size > 1) sizes.late_bytes = kFloatBytes * LateElements(s, options);
-  sizes.whole_model_bytes = kFloatBytes * FullElements(parameters);
   for (const ParameterSpec& parameter : parameters) {
     sizes.largest_tensor_bytes =
         std::max(sizes.largest_tensor_bytes, kFloatBytes * parameter.elements());
-    if (!parameter.sharded()) continue;
-    sizes.largest_slice_bytes =
-        std::max(sizes.largest_slice_bytes, kFloatBytes * LocalElements(parameter, shard));
   }
   return sizes;
 }

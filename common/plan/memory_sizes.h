@@ -12,7 +12,7 @@
 namespace edgetp {
 
 // Of a rank that has `parameters`, with the activations of one micro-batch. options.shape and
-// pattern are those of the place; whole_model_bytes are the bytes of `parameters`, too.
+// pattern are those of the place.
 MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
                     const Shard& shard, const Place& place = {});
 

@@ -235,12 +235,9 @@ MemorySizes SizesOfRank(const StrategyOptions& options, Replicas exchange, const
                         const Shard& shard, int kept, const std::vector<PlanStep>& steps) {
   MemorySizes sizes = SizesOf(stage.options, stage.parameters, shard, stage.place);
   sizes.activations_bytes *= kept;
-  const std::vector<ParameterSpec> whole = Gpt2Parameters(options.plan.shape);
-  sizes.whole_model_bytes = kFloatBytes * FullElements(whole);
-  for (const ParameterSpec& spec : whole)
+  for (const ParameterSpec& spec : Gpt2Parameters(options.plan.shape))
     sizes.largest_tensor_bytes =
         std::max(sizes.largest_tensor_bytes, kFloatBytes * spec.elements());
-  if (stage.options.world_size == 1) sizes.largest_slice_bytes = 0;  // nothing is cut
   if (exchange == Replicas::kWeights) sizes.outer_bytes = 2 * sizes.parameters_bytes;
   sizes.residual_bytes = ResidualBytes(options.plan, steps);
   sizes.all_residual_bytes = options.plan.world_size * sizes.residual_bytes;
