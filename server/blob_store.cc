@@ -15,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/byte_source.h"
 #include "common/base/job_id.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
@@ -67,7 +68,7 @@ std::vector<FoundFile> OldestFirst(const std::string& directory) {
        at.increment(error)) {
     std::error_code raced;  // another process may have removed it
     FoundFile file{at->last_write_time(raced), at->path(),
-                    static_cast<int64_t>(at->file_size(raced))};
+                   static_cast<int64_t>(at->file_size(raced))};
     if (raced) continue;
     if (file.path.extension() != kUnfinished) {
       files.push_back(std::move(file));
@@ -82,13 +83,13 @@ std::vector<FoundFile> OldestFirst(const std::string& directory) {
 
 // What a checkpoint's metadata says; nothing where it says none, or cannot be read.
 std::optional<double> ValidationLossOf(const std::string& path) {
-  const absl::StatusOr<std::string> header = ReadSafetensorsHeader(path);
-  if (!header.ok()) return std::nullopt;
-  const auto metadata = ParseSafetensorsMetadata(*header);
-  if (!metadata.ok()) return std::nullopt;
-  const auto said = metadata->find(kValidationLoss);
+  const auto bytes = OpenFileBytes(path);
+  if (!bytes.ok()) return std::nullopt;
+  const absl::StatusOr<StoredFile> file = OpenSafetensors(*bytes);
+  if (!file.ok()) return std::nullopt;
+  const auto said = file->metadata.find(kValidationLoss);
   double loss = 0;
-  if (said == metadata->end() || !absl::SimpleAtod(said->second, &loss)) return std::nullopt;
+  if (said == file->metadata.end() || !absl::SimpleAtod(said->second, &loss)) return std::nullopt;
   return loss;
 }
 
@@ -171,8 +172,7 @@ absl::Status IncomingBlob::Commit(const std::string& last) {
   }
   std::error_code error;
   fs::rename(temporary_, path_, error);
-  if (error)
-    return absl::ErrnoToStatus(error.value(), absl::StrCat("put blob: rename to ", path_));
+  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("put blob: rename to ", path_));
   return checkpoint_.has_value() ? Complete() : absl::OkStatus();
 }
 
@@ -258,17 +258,16 @@ absl::StatusOr<std::string> BlobStore::Pin(const std::string& id) {
 absl::StatusOr<std::string> BlobStore::Find(const std::string& id) {
   if (absl::StartsWith(id, kRunPrefix)) {
     std::vector<std::string> passed_over;
-    const auto newest =
-        FindCheckpoint(id.substr(sizeof(kRunPrefix) - 1), INT32_MAX, &passed_over);
+    const auto newest = FindCheckpoint(id.substr(sizeof(kRunPrefix) - 1), INT32_MAX, &passed_over);
     for (const std::string& warning : passed_over) spdlog::warn("{}", warning);
     RETURN_IF_ERROR(newest.status());
     return newest->path;
   }
   if (absl::StartsWith(id, kCheckpointPrefix)) return FindStep(id);
   if (!absl::StartsWith(id, kSha256Prefix) || !IsSha256Hex(id.substr(sizeof(kSha256Prefix) - 1))) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("blob id '", id, "': want sha256:<64 hex digits>, run:<name> or "
-                     "checkpoint:<run>/<step>"));
+    return absl::InvalidArgumentError(absl::StrCat("blob id '", id,
+                                                   "': want sha256:<64 hex digits>, run:<name> or "
+                                                   "checkpoint:<run>/<step>"));
   }
   const std::string sha256 = id.substr(sizeof(kSha256Prefix) - 1);
   const std::lock_guard<std::mutex> lock(mutex_);

@@ -225,8 +225,8 @@ absl::StatusOr<Json> ReadHeader(const ByteSource& source, uint64_t* data_begin) 
 
 // Reads what lies in the file as float32 without a detour.
 absl::Status ReadFloats(const ByteSource& source, uint64_t offset, absl::Span<float> out) {
-  return source.Read(offset, absl::MakeSpan(reinterpret_cast<char*>(out.data()),
-                                            out.size() * sizeof(float)));
+  return source.Read(
+      offset, absl::MakeSpan(reinterpret_cast<char*>(out.data()), out.size() * sizeof(float)));
 }
 
 absl::Status ReadEncoded(const ByteSource& source, const Dtype& dtype, uint64_t offset,
@@ -237,8 +237,7 @@ absl::Status ReadEncoded(const ByteSource& source, const Dtype& dtype, uint64_t 
     bytes.resize(count * dtype.bytes);
     RETURN_IF_ERROR(
         source.Read(offset + at * dtype.bytes, absl::MakeSpan(bytes.data(), bytes.size())));
-    for (size_t i = 0; i < count; ++i)
-      out[at + i] = dtype.decode(bytes.data() + i * dtype.bytes);
+    for (size_t i = 0; i < count; ++i) out[at + i] = dtype.decode(bytes.data() + i * dtype.bytes);
   }
   return absl::OkStatus();
 }
@@ -343,21 +342,6 @@ absl::StatusOr<ByteStream> StreamSafetensors(const StoredFile& file, ElementType
     return absl::OkStatus();
   };
   return stream;
-}
-
-absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
-    const std::string& bytes) {
-  uint64_t data_begin = 0;
-  ASSIGN_OR_RETURN(const Json header, ReadHeader(*BytesInMemory(bytes), &data_begin));
-  if (!header.contains(kMetadataKey)) return std::map<std::string, std::string>();
-  return ReadMetadata(header[kMetadataKey]);
-}
-
-absl::StatusOr<std::string> ReadSafetensorsHeader(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string size, ReadFileStart(path, kSizeBytes));
-  if (size.size() < kSizeBytes) return size;
-  const auto header = std::min(ReadNumber<uint64_t>(size, 0), kMaxHeaderBytes);
-  return ReadFileStart(path, kSizeBytes + header);
 }
 
 absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {

@@ -59,15 +59,6 @@ absl::StatusOr<TensorFile> ParseSafetensors(const std::string& bytes);
 // Errors: InvalidArgument: values that do not match the shape.
 absl::StatusOr<StoredFile> InMemory(TensorFile file);
 
-// The metadata of a file of which only the beginning is at hand.
-// Errors: as above, as far as the header goes.
-absl::StatusOr<std::map<std::string, std::string>> ParseSafetensorsMetadata(
-    const std::string& bytes);
-
-// The beginning of a file that ParseSafetensorsMetadata needs.
-// Errors: those of the system naming the path.
-absl::StatusOr<std::string> ReadSafetensorsHeader(const std::string& path);
-
 // float32, in the given order.
 // Errors: InvalidArgument: a name twice, or values that do not match the shape.
 absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file);
