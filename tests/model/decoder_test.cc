@@ -137,18 +137,7 @@ TEST_P(DecoderTest, PassesAllReduceWhatTheirPlanSays) {
                    .vocabulary_parallel = options_.vocabulary_parallel,
                    .batch = 2};
   const auto compare = [&](const DecodePass& pass) {
-    const auto planned = BuildDecodePlan(plan, pass);
-    ASSERT_TRUE(planned.ok()) << planned.status();
-    const auto want = CollectiveEntries(planned->steps[0]);
-    const auto& got = decoders_->group().threads().log();
-    ASSERT_EQ(got.size(), want.size());
-    for (size_t i = 0; i < want.size(); ++i) {
-      EXPECT_EQ(got[i].tag.traffic, want[i].tag.traffic) << i;
-      EXPECT_EQ(got[i].tag.layer, want[i].tag.layer) << i;
-      EXPECT_EQ(got[i].elements, want[i].elements) << i;
-      EXPECT_EQ(got[i].part, want[i].part) << i;
-      EXPECT_EQ(got[i].handle, want[i].handle) << i;
-    }
+    ExpectPlanned(BuildDecodePlan(plan, pass), decoders_->group().threads().log());
     decoders_->group().threads().ClearLog();
   };
   decoders_->group().threads().ClearLog();

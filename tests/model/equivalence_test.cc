@@ -30,10 +30,11 @@ void PrintTo(const Case& c, std::ostream* out) {
 std::vector<Case> AllCases() {
   std::vector<Case> cases;
   for (const char* pattern :
-       {"t", "s", "p", "tt", "ss", "pp", "tst", "sppp", "pppp", "pspp", "tpps", "g", "gg", "tgsp", "l", "lll",
-        "tlls", "lg", "lpl", "d", "dd", "tdlp", "t~1", "t~2t~2",
-        "t~3*3", "t~6*3", "t~1t~2l", "st~1t~1p", "t@0.5", "t@0.5*3",
-        "t@0.75t@0.3", "tt@0.1s", "t~1t~1t@0.5p"}) {
+       {"t",     "s",       "p",           "tt",      "ss",          "pp",      "tst",
+        "sppp",  "pppp",    "pspp",        "tpps",    "g",           "gg",      "tgsp",
+        "l",     "lll",     "tlls",        "lg",      "lpl",         "d",       "dd",
+        "tdlp",  "t~1",     "t~2t~2",      "t~3*3",   "t~6*3",       "t~1t~2l", "st~1t~1p",
+        "t@0.5", "t@0.5*3", "t@0.75t@0.3", "tt@0.1s", "t~1t~1t@0.5p"}) {
     const bool every_merge = std::set<std::string>{"p", "sppp", "tpps"}.count(pattern) > 0;
     for (int world_size = 1; world_size <= 4; ++world_size) {
       for (const bool biases : {true, false}) {
@@ -196,30 +197,15 @@ TEST_P(EquivalenceTest, AllReducesAreThoseOfTheStepPlan) {
                            .batch = 2,
                            .micro_batches = 2};
   group_->TrainStep(0, MicroBatches(0), 1e-3);
-  auto compare = [&](const absl::StatusOr<StepPlan>& plan) {
-    ASSERT_TRUE(plan.ok()) << plan.status();
-    const auto want = CollectiveEntries(plan->steps[0]);
-    const auto& got = group_->threads().log();
-    ASSERT_EQ(got.size(), want.size());
-    for (size_t i = 0; i < want.size(); ++i) {
-      EXPECT_EQ(got[i].tag.traffic, want[i].tag.traffic) << i;
-      EXPECT_EQ(got[i].tag.phase, want[i].tag.phase) << i;
-      EXPECT_EQ(got[i].tag.layer, want[i].tag.layer) << i;
-      EXPECT_EQ(got[i].tag.reduction, want[i].tag.reduction) << i;
-      EXPECT_EQ(got[i].elements, want[i].elements) << i;
-      EXPECT_EQ(got[i].part, want[i].part) << i;
-      EXPECT_EQ(got[i].handle, want[i].handle) << i;
-    }
-  };
-  compare(BuildStepPlan(plan_options));
+  ExpectPlanned(BuildStepPlan(plan_options), group_->threads().log());
   group_->threads().ClearLog();
   group_->Evaluate(TinyBatch(options_.shape, 0));
-  compare(BuildEvaluationPlan(plan_options));
+  ExpectPlanned(BuildEvaluationPlan(plan_options), group_->threads().log());
   group_->threads().ClearLog();
   group_->NextTokenLogits({3, 1, 4, 1, 5});
   plan_options.batch = 1;
   plan_options.shape.sequence = 5;
-  compare(BuildNextTokenPlan(plan_options));
+  ExpectPlanned(BuildNextTokenPlan(plan_options), group_->threads().log());
 }
 
 INSTANTIATE_TEST_SUITE_P(Patterns, EquivalenceTest, testing::ValuesIn(AllCases()));

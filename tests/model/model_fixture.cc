@@ -184,6 +184,21 @@ int ExpectEachFailureEndsTheStep(const TrainerOptions& options, int needed) {
   return count;
 }
 
+void ExpectPlanned(const absl::StatusOr<StepPlan>& plan, const std::vector<LoggedAllReduce>& got) {
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const std::vector<CollectiveStep> want = CollectiveEntries(plan->steps[0]);
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < want.size(); ++i) {
+    EXPECT_EQ(got[i].tag.traffic, want[i].tag.traffic) << i;
+    EXPECT_EQ(got[i].tag.phase, want[i].tag.phase) << i;
+    EXPECT_EQ(got[i].tag.layer, want[i].tag.layer) << i;
+    EXPECT_EQ(got[i].tag.reduction, want[i].tag.reduction) << i;
+    EXPECT_EQ(got[i].elements, want[i].elements) << i;
+    EXPECT_EQ(got[i].part, want[i].part) << i;
+    EXPECT_EQ(got[i].handle, want[i].handle) << i;
+  }
+}
+
 torch::Tensor AsTensor(const NamedTensor& named) {
   return torch::tensor(named.values, torch::kFloat).view(named.shape).to(torch::kDouble);
 }

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "common/plan/step_plan.h"
 #include "tests/model/thread_group.h"
 #include "worker/model/torch.h"
 #include "worker/model/trainer.h"
@@ -57,6 +59,9 @@ class TrainerGroup {
 // `needed`: the other rank cannot end its step without so many of them; of later ones it need not hear.
 int ExpectEachFailureEndsTheStep(const TrainerOptions& options,
                                  int needed = std::numeric_limits<int>::max());
+
+// That a rank has entered the collectives of its list in `plan` (rank 0's), each as it stands there.
+void ExpectPlanned(const absl::StatusOr<StepPlan>& plan, const std::vector<LoggedAllReduce>& got);
 
 // The values as a double tensor of its shape.
 torch::Tensor AsTensor(const NamedTensor& named);

@@ -90,20 +90,6 @@ TEST_P(OverlapTest, DwGivesTheSameBits) {
   for (size_t i = 0; i < want.size(); ++i) EXPECT_EQ(got[i].values, want[i].values) << want[i].name;
 }
 
-void ExpectPlanned(const absl::StatusOr<StepPlan>& plan, const std::vector<LoggedAllReduce>& got) {
-  ASSERT_TRUE(plan.ok()) << plan.status();
-  const std::vector<CollectiveStep> want = CollectiveEntries(plan->steps[0]);
-  ASSERT_EQ(got.size(), want.size());
-  for (size_t i = 0; i < want.size(); ++i) {
-    EXPECT_EQ(got[i].part, want[i].part) << i;
-    EXPECT_EQ(got[i].handle, want[i].handle) << i;
-    EXPECT_EQ(got[i].tag.traffic, want[i].tag.traffic) << i;
-    EXPECT_EQ(got[i].tag.phase, want[i].tag.phase) << i;
-    EXPECT_EQ(got[i].tag.layer, want[i].tag.layer) << i;
-    EXPECT_EQ(got[i].elements, want[i].elements) << i;
-  }
-}
-
 // B = `rows`, different for each number.
 TokenBatch BatchOf(const ModelShape& shape, int rows, int number) {
   TokenBatch batch{.batch = rows, .sequence = shape.sequence};

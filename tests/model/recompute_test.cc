@@ -99,19 +99,7 @@ TEST_P(RecomputeTest, TheCollectivesAreThoseOfThePlan) {
   const auto group = MakeGroup(true);
   group->threads().ClearLog();
   group->TrainStep(0, MicroBatches(0), 1e-3);
-  const auto plan = BuildStepPlan(plan_options);
-  ASSERT_TRUE(plan.ok()) << plan.status();
-  const std::vector<CollectiveStep> want = CollectiveEntries(plan->steps[0]);
-  const auto& got = group->threads().log();
-  ASSERT_EQ(got.size(), want.size());
-  for (size_t i = 0; i < want.size(); ++i) {
-    EXPECT_EQ(got[i].part, want[i].part) << i;
-    EXPECT_EQ(got[i].handle, want[i].handle) << i;
-    EXPECT_EQ(got[i].tag.traffic, want[i].tag.traffic) << i;
-    EXPECT_EQ(got[i].tag.phase, want[i].tag.phase) << i;
-    EXPECT_EQ(got[i].tag.layer, want[i].tag.layer) << i;
-    EXPECT_EQ(got[i].elements, want[i].elements) << i;
-  }
+  ExpectPlanned(BuildStepPlan(plan_options), group->threads().log());
 }
 
 INSTANTIATE_TEST_SUITE_P(Patterns, RecomputeTest, testing::ValuesIn(AllRecomputeCases()));
