@@ -70,7 +70,7 @@ make_system() {
   suite="$(. /etc/os-release && echo "$VERSION_CODENAME")"
   if [[ ! -e "$root/etc/debian_version" ]]; then
     say "making a clean $suite in $root"
-    debootstrap --variant=minbase "$suite" "$root" "${EDGETP_MIRROR:-http://deb.debian.org/debian}" >build/debootstrap.log 2>&1 ||
+    debootstrap --variant=minbase "$suite" "$root" ${EDGETP_MIRROR:+"$EDGETP_MIRROR"} >build/debootstrap.log 2>&1 ||
       { tail -5 build/debootstrap.log >&2; fail "debootstrap failed"; }
   fi
   mount -t proc proc "$root/proc"
