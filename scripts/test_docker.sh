@@ -237,6 +237,21 @@ check_killed_worker() {
     { cat "$work/after.log" >&2; fail "the cluster does not take the next run"; }
 }
 
+# What the demo asks for: the run goes on with the worker that is left, and the panels know of both attempts.
+check_recovery() {
+  say "killing a worker under a run that goes on without it"
+  job train --pattern=tttt --network=wifi-5 --workers=2 --steps=60 --run=recovered --set=recovery.on_loss=reshard \
+    --set=train.checkpoint_interval=5 >"$work/recovered.log" 2>&1 &
+  local run=$!
+  wait_for 60 "the run's steps" holds 'max(edgetp_run_completed_steps{run="recovered"})' '> 6'
+  docker kill --signal=KILL "$(compose ps -q worker | head -1)" >/dev/null
+  wait "$run" || { cat "$work/recovered.log" >&2; fail "the run does not go on without a worker"; }
+  grep -E 'attempt 2 begins after step' "$work/recovered.log" || fail "the run does not say where its second attempt begins"
+  wait_for 30 "the second attempt on the dashboards" holds 'max_over_time(edgetp_run_attempt{run="recovered"}[5m])' '== 2'
+  compose up -d worker >/dev/null 2>&1
+  wait_for 60 "the worker's return" holds 'edgetp_workers{state="idle"}' '== 2'
+}
+
 # One clear line each: expect_line LOG PATTERN
 expect_line() { grep -Eq "$2" "$1" || { cat "$1" >&2; fail "no line like '$2'"; }; }
 
@@ -270,6 +285,7 @@ check_hardening
 check_rules
 check_live_tuning
 check_killed_worker
+check_recovery
 check_bad_input
 check_down
 for what in ${left_out[@]+"${left_out[@]}"}; do say "left out: $what"; done
