@@ -45,7 +45,6 @@ absl::Status JobSeries::PutCorpus() {
   files.set_folder(folder->path);
   files.set_train_tokens(corpus.size(Split::kTrain));
   files.set_validation_tokens(corpus.size(Split::kValidation));
-  files.set_vocabulary(corpus.vocabulary());
   ASSIGN_OR_RETURN(*files.mutable_digest(), DigestOfTokens(*folder->train, *folder->validation));
   ASSIGN_OR_RETURN(corpus_blob_, cluster_.remote().PutBlob(corpus.Description(files.digest())));
   corpus_files_ = std::move(files);

@@ -71,7 +71,6 @@ absl::StatusOr<StepPlan> ForAll(const PlanOptions& options, const StepPlan& one,
   RETURN_IF_ERROR(CheckSteps(options, static_cast<double>(steps.size())));
   const auto ranks = static_cast<size_t>(options.world_size);
   MemorySizes sizes = one.memory_sizes[0];
-  sizes.all_residual_bytes = options.world_size * sizes.residual_bytes;
   StepPlan plan = one;
   plan.world_size = options.world_size;
   plan.steps.assign(ranks, std::move(steps));

@@ -36,10 +36,9 @@ struct MemorySizes {
   // Of sums of activations that may be late: those that are under way at once, and the own parts that
   // wait for them (t~k).
   double late_bytes = 0;
-  double residual_bytes = 0;      // what error feedback keeps
-  double all_residual_bytes = 0;  // of all ranks, as a checkpoint has it
-  double token_cache_bytes = 0;   // keys and values of one token of each sequence
-  double cache_bytes = 0;         // of a rank that decodes: for how many of them there is room
+  double residual_bytes = 0;     // what error feedback keeps
+  double token_cache_bytes = 0;  // keys and values of one token of each sequence
+  double cache_bytes = 0;        // of a rank that decodes: for how many of them there is room
 };
 
 // A rank that trains. `gathers`: it puts checkpoints together (rank 0).

@@ -240,7 +240,6 @@ MemorySizes SizesOfRank(const StrategyOptions& options, Replicas exchange, const
         std::max(sizes.largest_tensor_bytes, kFloatBytes * spec.elements());
   if (exchange == Replicas::kWeights) sizes.outer_bytes = 2 * sizes.parameters_bytes;
   sizes.residual_bytes = ResidualBytes(options.plan, steps);
-  sizes.all_residual_bytes = options.plan.world_size * sizes.residual_bytes;
   return sizes;
 }
 

@@ -53,7 +53,6 @@ absl::StatusOr<StepPlan> Build(const PlanOptions& options, const PlanOptions& pa
     plan.steps.push_back(planner.Take());
     MemorySizes& sizes = plan.memory_sizes[rank];
     sizes.residual_bytes = ResidualBytes(pass, plan.steps[rank]);
-    sizes.all_residual_bytes = options.world_size * sizes.residual_bytes;
     plan.memory.push_back(TrainingMemory(sizes, /*gathers=*/rank == 0));
   }
   return plan;

@@ -14,6 +14,7 @@
 #include "tests/data/gpt2_tables.h"
 #include "tests/integration/command.h"
 #include "tests/integration/text_folder.h"
+#include "tests/integration/up_cluster.h"
 
 namespace edgetp {
 namespace {
@@ -67,6 +68,21 @@ TEST_F(PrepareCommandTest, AFolderTrainsToTheSameBitsAsItsText) {
   const auto on_text = JsonOf(Run("eval", {"--run=char", "--data=text.txt", "--windows=3"}, {}));
   const auto on_folder = JsonOf(Run("eval", {"--run=char", "--windows=3"}, {}));
   EXPECT_EQ(on_text["loss"], on_folder["loss"]);
+}
+
+// A folder of /proc/self is another one for each process: as for a server of another host.
+TEST_F(PrepareCommandTest, AServerThatDoesNotSeeTheFolderIsSentItsTokens) {
+  Prepare({"text.txt", "--tokenizer=chars", "--out=chars"});
+  const std::string elsewhere = folder_ + "/elsewhere";
+  fs::create_directory(elsewhere);
+  const UpCluster cluster(elsewhere, 2);
+  const auto train = [&](const std::string& data) {
+    return Run("train",
+               {"--data=" + data, "--steps=3", "--workers=2", "--pattern=ts", cluster.server()});
+  };
+  const CommandResult sent = train("/proc/self/cwd/chars");
+  EXPECT_THAT(sent.err, HasSubstr("its tokens are sent there"));
+  EXPECT_EQ(JsonOf(sent)["final"]["val_loss"], JsonOf(train("chars"))["final"]["val_loss"]);
 }
 
 TEST_F(PrepareCommandTest, AModelOfGpt2sTokensSpeaksText) {
