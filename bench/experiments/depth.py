@@ -38,9 +38,9 @@ COLUMNS = [
 
 def rows(found):
     def merged(pattern, merge):
-        """Nothing to merge in a pattern without a run of several p: nothing is trained there, and nothing is missing."""
+        """The other merges of some patterns alone: elsewhere nothing is missing."""
         if pattern not in MERGED:
-            return "n/a"
+            return "untried"
         record = found.get(training(pattern, merge))
         return record and record["val_loss"]
 
