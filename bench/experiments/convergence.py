@@ -2,7 +2,7 @@
 
 import drawing
 import page
-from training import PROMPT, Training, results
+from training import PROMPT, Training, load
 
 PATTERNS = ["sppp", "tttt", "pppp", "ssss"]
 STEPS = 10000
@@ -39,7 +39,7 @@ def rows(found):
         }
 
 
-def draw(found, options):
+def draw(found, _, options):
     figure, axes = drawing.panels(1, width=7.0, height=3.6)
     for number, (training, record) in enumerate(found.items()):
         steps, losses = zip(*record["evaluations"])
@@ -51,16 +51,13 @@ def draw(found, options):
     drawing.save(figure, "convergence", options)
 
 
-def texts(found):
+def texts():
     """What each trained model makes of the same prompt."""
-    for training, record in found.items():
-        yield f"`{training.pattern}`:\n\n```text\n{record['sample'].strip()}\n```"
+    records = {training.pattern: load(training) for training in TRAININGS}
+    samples = [f"`{pattern}`:\n\n```text\n{record['sample'].strip()}\n```" for pattern, record in records.items() if record]
+    return [f"What each makes of `{PROMPT}`, at temperature 0.8, with the same seed:", *samples] if samples else []
 
 
 def block(options):
-    found = results(TRAININGS, options)
-    if not options.quick:
-        draw(found, options)
-    table = page.block("convergence", COLUMNS, list(rows(found)), options, page.trained_facts("convergence", TRAININGS, found))
-    prompt = f"What each makes of `{PROMPT}`, at temperature 0.8, with the same seed:"
-    return "\n\n".join([table, prompt, *texts(found)] if found else [table])
+    table = page.trained_block("convergence", COLUMNS, TRAININGS, rows, draw, options)
+    return "\n\n".join([table, *texts()])

@@ -2,7 +2,7 @@
 
 import drawing
 import page
-from training import Training, results
+from training import Training
 
 # Those of configs/runs/gpt2-sync*.textproto.
 PATTERNS = ["t*12", "(ts)*6", "(tss)*4", "s*12", "(spps)*3", "(sppp)*3", "(sp5)*2", "sp10s", "sp11", "p*12"]
@@ -57,7 +57,7 @@ def rows(found):
         }
 
 
-def draw(found, options):
+def draw(found, _, options):
     figure, axes = drawing.panels(1, width=7.0, height=3.6)
     for number, merge in enumerate([None, *MERGES]):
         points = [(record["sync_points_forward"], record["val_loss"], each.pattern) for pattern in PATTERNS
@@ -79,7 +79,4 @@ def draw(found, options):
 
 
 def block(options):
-    found = results(TRAININGS, options)
-    if not options.quick:
-        draw(found, options)
-    return page.block("depth", COLUMNS, list(rows(found)), options, page.trained_facts("depth", TRAININGS, found))
+    return page.trained_block("depth", COLUMNS, TRAININGS, rows, draw, options)

@@ -4,7 +4,7 @@ import dataclasses
 
 import drawing
 import page
-from training import Training, loss_at, results, simulated, steps_to
+from training import Training, loss_at, simulated, steps_to
 
 DEVICE = "raspberry-pi-5"
 NETWORKS = ["wifi-5", "lte"]
@@ -122,10 +122,10 @@ def draw(found, rows, options):
     drawing.save(figure, "methods", options)
 
 
+def rows(found):
+    """Of all methods: the times of those that nobody has trained yet are known, too."""
+    return [row_of(method, found.get(method.training)) for method in METHODS]
+
+
 def block(options):
-    found = results(TRAININGS, options)
-    methods = [method for method in METHODS if method.training in found] if options.quick else METHODS
-    rows = [row_of(method, found.get(method.training)) for method in methods]
-    if not options.quick:
-        draw(found, rows, options)
-    return page.block("methods", COLUMNS, rows, options, page.trained_facts("methods", TRAININGS, found))
+    return page.trained_block("methods", COLUMNS, TRAININGS, rows, draw, options)

@@ -43,19 +43,31 @@ def block(name, columns, rows, options, facts):
     return f"{facts}\n\n{measuring.table([column.title for column in columns], shown)}"
 
 
+def trained_block(name, columns, wanted, rows_of, draw, options, remark=lambda found: ""):
+    """Trains what is missing, draws, and returns the block. `rows_of(found)` yields its rows, `draw(found, rows, options)` its
+    picture, `remark(found)` what else to say above the table; found: {training: record}."""
+    found = trainings.results(wanted, options)
+    if not found:
+        return f"`scripts/experiments/{name}`: none of {len(set(wanted))} trainings is there yet."
+    rows = list(rows_of(found))
+    if not options.quick:
+        draw(found, rows, options)
+    return block(name, columns, rows, options, trained_facts(name, wanted, found) + remark(found))
+
+
 def trained_facts(name, wanted, found):
     """Where the numbers of a block come from, and what is missing."""
-    wanted = list(dict.fromkeys(wanted))
-    missing = [training for training in wanted if training not in found]
     def distinct(key):
         return sorted({record[key] for record in found.values()})
+
+    missing = len(set(wanted) - set(found))
     dates = distinct("date")
     when = " to ".join(dict.fromkeys(dates[:1] + dates[-1:]))
-    facts = (f"`scripts/experiments/{name}`: {len(found)} of {len(wanted)} trainings, {when}, {', '.join(distinct('edgetp'))}, on "
+    facts = (f"`scripts/experiments/{name}`: {len(found)} of {len(set(wanted))} trainings, {when}, {', '.join(distinct('edgetp'))}, on "
              f"{'; '.join(distinct('machine'))}. Values: [{name}.csv](experiments/{name}.csv), curves: "
              "[trainings](experiments/trainings).")
     if missing:
-        facts += f" **{len(missing)} are missing**; the script goes on with them."
+        facts += f" **Missing: {missing}**; the script goes on with them."
     return facts
 
 

@@ -2,7 +2,7 @@
 
 import drawing
 import page
-from training import Training, results
+from training import Training
 
 TRAININGS = [Training("tttt", config="minigpt-shakespeare", workers=workers) for workers in (1, 2, 4)]
 COLUMNS = [
@@ -33,7 +33,7 @@ def rows(found):
         }
 
 
-def draw(found, options):
+def draw(found, _, options):
     figure, axes = drawing.panels(1, width=6.0, height=3.4)
     for number, (training, record) in enumerate(found.items()):
         steps, losses = zip(*record["train_curve"])
@@ -44,7 +44,4 @@ def draw(found, options):
 
 
 def block(options):
-    found = results(TRAININGS, options)
-    if not options.quick:
-        draw(found, options)
-    return page.block("parity", COLUMNS, list(rows(found)), options, page.trained_facts("parity", TRAININGS, found))
+    return page.trained_block("parity", COLUMNS, TRAININGS, rows, draw, options)

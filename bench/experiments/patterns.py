@@ -5,7 +5,7 @@ import statistics
 import drawing
 import page
 import spread
-from training import Training, results
+from training import Training
 
 PATTERNS = ["tttt", "tstt", "tsst", "tsss", "ssss", "psss", "spss", "spps", "sspp", "sppp", "pppp"]
 # Without biases an isolated p computes what s computes: they would count one pattern three times.
@@ -71,7 +71,7 @@ def rows(found):
         }
 
 
-def draw(found, options):
+def draw(found, _, options):
     figure, axes = drawing.panels(1, width=7.0, height=3.6)
     losses = {pattern: row for pattern, row in losses_of(found).items() if pattern not in EQUAL_TO_SSSS}
     shown = [pattern for pattern in PATTERNS if pattern in losses]
@@ -90,13 +90,11 @@ def draw(found, options):
     drawing.save(figure, "patterns", options)
 
 
-def block(options):
-    found = results(TRAININGS, options)
-    if not options.quick:
-        draw(found, options)
-    facts = page.trained_facts("patterns", TRAININGS, found)
+def remark(found):
     error = error_of(losses_of(found))
-    if error:
-        facts += (f" What neither pattern nor seed explains: standard deviation {error[0]:.4f}, {error[1]} degrees of freedom. The "
-                  "intervals hold together (Bonferroni).")
-    return page.block("patterns", COLUMNS, list(rows(found)), options, facts)
+    return error and (f" What neither pattern nor seed explains: standard deviation {error[0]:.4f}, {error[1]} degrees of freedom. "
+                      "The intervals hold together (Bonferroni).") or ""
+
+
+def block(options):
+    return page.trained_block("patterns", COLUMNS, TRAININGS, rows, draw, options, remark)
