@@ -2,7 +2,7 @@
 # Measures, and writes what it found into docs/: each subject is a folder of bench/ and a page of docs/.
 #   scripts/measure.sh performance|fidelity|validation|experiments|soak [--quick] [--only=BLOCK]
 # --quick takes few rounds, to see that everything runs; --only measures one block of the page again. The machine should
-# have nothing else to do.
+# have nothing else to do. Those of experiments have a script each, in scripts/experiments.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -12,10 +12,18 @@ subject="${1:-}"
   fail "usage: scripts/measure.sh $(cd bench && printf '%s\n' */measure.py | cut -d/ -f1 | paste -sd'|') [--quick] [--only=BLOCK]"
 shift
 
-scripts/setup.sh --bench
-EDGETP_BENCH=ON scripts/build.sh
+if [[ "$subject" == experiments ]]; then # edgetp beside itself: no other library, but pictures
+  scripts/setup.sh --plot
+  scripts/build.sh edgetp edgetp_server edgetp_worker
+else
+  scripts/setup.sh --bench
+  EDGETP_BENCH=ON scripts/build.sh
+fi
 scripts/fetch_data.sh
-measure=(env PYTHONPATH=bench python3 "bench/$subject/measure.py" "$@")
+# The system's interpreter first: it is the one that sees Debian's packages.
+python=/usr/bin/python3
+[[ -x "$python" ]] || python=python3
+measure=(env PYTHONPATH=bench "$python" "bench/$subject/measure.py" "$@")
 # Loopback as Linux has it by default: a host may pace TCP (BBR) or filter it, on loopback too, and then measures that. A
 # host may also not allow cubic here; reno does not pace either. The page says which one it was.
 if [[ "$subject" == performance ]] && unshare --net true 2>/dev/null; then

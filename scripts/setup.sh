@@ -4,6 +4,7 @@
 # Safe to run again: it touches only what is missing.
 #   scripts/setup.sh --explain              says what it would do, and does nothing
 #   scripts/setup.sh --bench                also what bench/ compares with: Gloo, Open MPI, PyTorch, SimGrid, tc
+#   scripts/setup.sh --plot                 also what draws the pictures of docs/experiments.md
 #   scripts/setup.sh --fuzz                 also clang and its libFuzzer, for scripts/fuzz.sh
 #   scripts/setup.sh --tidy                 also clang-tidy, for scripts/tidy.sh
 #   EDGETP_LIBTORCH=/path scripts/setup.sh  the LibTorch that is there; scripts/build.sh takes the same variable
@@ -32,6 +33,9 @@ $with_libtorch && packages+=(libtorch-dev libopenblas0-openmp)
 
 # what measurements compare with
 [[ "${1:-}" == --bench ]] && packages+=(libgloo-dev libopenmpi-dev openmpi-bin python3-torch libsimgrid-dev iproute2 faketime)
+
+# what pictures are drawn with
+[[ "${1:-}" == --plot ]] && packages+=(python3-matplotlib)
 
 # what the fuzz targets are built with
 [[ "${1:-}" == --fuzz ]] && packages+=(clang libclang-rt-dev)

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 
 PROGRAMS = ("edgetp", "edgetp_server", "edgetp_worker")
 
+# Those of scripts/experiments; tests/bench checks them.
+EXPERIMENTS = sorted(path.name for path in (pathlib.Path(__file__).resolve().parents[2] / "scripts" / "experiments").iterdir())
+
 # Commands that a test cannot run, with the reason. A command of edgetp inside of one is run all the same.
 NOT_RUN = {
     "docker": "needs Docker",
@@ -41,6 +44,7 @@ NOT_RUN = {
     "scripts/test_docker.sh": "needs Docker",
     "scripts/fuzz.sh": "runs for as long as it is told",
     "scripts/measure.sh": "measures for hours",
+    **{f"scripts/experiments/{name}": "trains for hours, or simulates for minutes" for name in EXPERIMENTS},
     "scripts/fetch_data.sh": "needs the network",
     "scripts/draw_phase_diagram.py": "simulates for minutes, and needs matplotlib",
     "scripts/draw_validation.py": "needs matplotlib",
