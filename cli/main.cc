@@ -10,6 +10,7 @@
 #include "cli/shared/preset_values.h"
 #include "common/base/version.h"
 #include "common/help/page_flag.h"
+#include "common/rpc/host.h"
 #include "common/rpc/signals.h"
 
 namespace edgetp {
@@ -44,6 +45,7 @@ int Finish(int code) {
 
 int Main(int argc, char** argv) {
   KeepStandardStreams();
+  ResolveNamesAsTheSystemDoes();
   // gRPC reports broken connections by itself; we say it once, in our words.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   CLI::App app(kDescription, "edgetp");

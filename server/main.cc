@@ -14,6 +14,7 @@
 #include "common/base/version.h"
 #include "common/help/page_flag.h"
 #include "common/rpc/blobs.h"
+#include "common/rpc/host.h"
 #include "common/rpc/logging.h"
 #include "common/rpc/security_flags.h"
 #include "common/rpc/signals.h"
@@ -151,6 +152,7 @@ int Serve(const Flags& flags) {
 
 int main(int argc, char** argv) {
   edgetp::KeepStandardStreams();
+  edgetp::ResolveNamesAsTheSystemDoes();
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is a full disk: an error of the write
   // Blobs come and go in pieces of a megabyte: from the heap they would leave holes that the events
   // of runs, which stay, take one by one.

@@ -305,6 +305,7 @@ absl::Status Run(Flags flags) {
 
 int main(int argc, char** argv) {
   edgetp::KeepStandardStreams();
+  edgetp::ResolveNamesAsTheSystemDoes();
   edgetp::TuneAllocator();
   edgetp::PollOwnSocketsOnly();
   edgetp::SkipDeadlockDetection();

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -132,6 +133,8 @@ absl::Status CheckDialable(const std::string& address) {
   }
   return absl::OkStatus();
 }
+
+void ResolveNamesAsTheSystemDoes() { setenv("GRPC_DNS_RESOLVER", "native", /*overwrite=*/0); }
 
 absl::Status DialTcp(const std::string& address, absl::Time deadline) {
   ASSIGN_OR_RETURN(const HostPort target, Split(address));

@@ -1,4 +1,4 @@
-// What this machine is called, how others reach it, and which clock it runs on.
+// What this machine is called, how others reach it and it reaches them, and which clock it runs on.
 #pragma once
 
 #include <string>
@@ -31,6 +31,11 @@ absl::Status CheckAddress(const std::string& address);
 // An address that others can dial: HOST:PORT with a port from 1 to 65535, and no wildcard host.
 // Errors: InvalidArgument naming the rule.
 absl::Status CheckDialable(const std::string& address);
+
+// From now on gRPC resolves names as all other programs do, unless GRPC_DNS_RESOLVER says otherwise.
+// Its own resolver knows DNS and /etc/hosts alone: not pi1.local, by which boards find one another
+// (mDNS), nor what a directory service answers. Call from main, first.
+void ResolveNamesAsTheSystemDoes();
 
 // Connects to HOST:PORT and hangs up.
 // Errors: InvalidArgument if it is not HOST:PORT; Unavailable with the reason.

@@ -43,6 +43,13 @@ class ImagesTest(unittest.TestCase):
                 self.assertIn(f"!{folder}", allowed)
 
 
+    def test_the_image_can_be_built_for_every_architecture(self) -> None:
+        lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
+        for line in (line for line in lines if not line.startswith("#")):
+            for name in ("amd64", "x86", "arm64", "aarch64", "linux-gnu", "--platform"):
+                self.assertNotIn(name, line)
+
+
 class ContainersTest(unittest.TestCase):
     def test_no_container_has_privileges(self) -> None:
         for name, service in SERVICES.items():

@@ -106,6 +106,14 @@ TEST_F(RejoinTest, WorkersJoinAServerThatWasStartedAgain) {
   EXPECT_EQ(worker.Wait(kLimit).code, 0);
 }
 
+// 127.1 stands for names that only the system resolves, as mDNS's pi1.local.
+TEST_F(RejoinTest, AServerIsFoundByEveryNameThatTheSystemResolves) {
+  auto server = StartServer("127.0.0.1:0");
+  const std::string address = absl::StrCat("127.1", address_.substr(address_.rfind(':')));
+  EdgetpCommand worker(folder_, {"--server=" + address}, "edgetp_worker");
+  EXPECT_TRUE(AwaitCount(address, "idle", 1)) << worker.Err();
+}
+
 TEST_F(RejoinTest, AWorkerThatWaitsForItsServerEndsAtOnceWhenToldTo) {
   auto server = StartServer("127.0.0.1:0");
   EdgetpCommand worker(folder_, {"--server=" + address_}, "edgetp_worker");

@@ -1,5 +1,6 @@
 #include "worker/job/process_setup.h"
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace edgetp {
@@ -54,6 +55,27 @@ TEST(CpuModelTest, IsReadWhereTheKernelTellsIt) {
   EXPECT_EQ(CpuModel("processor\t: 0\n\nModel\t\t: Raspberry Pi 5 Model B Rev 1.0\n"),
             "Raspberry Pi 5 Model B Rev 1.0");
   EXPECT_EQ(CpuModel("processor\t: 0\nCPU part\t: 0xd0b\n"), "cpu");
+}
+
+std::string Core(int number, const std::string& implementer, const std::string& part) {
+  return absl::StrCat("processor\t: ", number,
+                      "\nBogoMIPS\t: 108.00\nCPU implementer\t: ", implementer,
+                      "\nCPU architecture: 8\nCPU part\t: ", part, "\n\n");
+}
+
+TEST(CpuModelTest, OfABoardIsItsCoresWhateverItsRevision) {
+  const std::string cores = Core(0, "0x41", "0xd08") + Core(1, "0x41", "0xd08");
+  EXPECT_EQ(CpuModel(cores + "Model\t\t: Raspberry Pi 4 Model B Rev 1.4\n"), "Cortex-A72");
+  EXPECT_EQ(CpuModel(cores + "Model\t\t: Raspberry Pi 4 Model B Rev 1.5\n"), "Cortex-A72");
+}
+
+TEST(CpuModelTest, OfBigAndLittleCoresNamesBoth) {
+  EXPECT_EQ(CpuModel(Core(0, "0x41", "0xd05") + Core(4, "0x41", "0xd0b")),
+            "Cortex-A55 and Cortex-A76");
+}
+
+TEST(CpuModelTest, OfACoreThatIsNotKnownIsItsNumbers) {
+  EXPECT_EQ(CpuModel(Core(0, "0x61", "0x022")), "core 0x61:0x022");
 }
 
 }  // namespace

@@ -9,9 +9,12 @@
 #include <cstdint>
 #include <cstdlib>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "worker/model/device.h"
@@ -35,6 +38,22 @@ Function Find(const char* symbol) {
 std::string OpenBlasKernels() {
   const auto core_name = Find<char* (*)()>("openblas_get_corename");
   return core_name == nullptr ? "" : core_name();
+}
+
+// The cores of boards, by the numbers that their kernel tells. Source: Linux,
+// arch/arm64/include/asm/cputype.h.
+constexpr struct {
+  const char* part;
+  const char* name;
+} kArmCores[] = {{"0xd03", "Cortex-A53"},  {"0xd05", "Cortex-A55"},  {"0xd07", "Cortex-A57"},
+                 {"0xd08", "Cortex-A72"},  {"0xd09", "Cortex-A73"},  {"0xd0b", "Cortex-A76"},
+                 {"0xd0c", "Neoverse-N1"}, {"0xd41", "Cortex-A78"},  {"0xd42", "Cortex-A78AE"},
+                 {"0xd40", "Neoverse-V1"}, {"0xd49", "Neoverse-N2"}, {"0xd4f", "Neoverse-V2"}};
+
+std::string ArmCore(const std::string& implementer, const std::string& part) {
+  for (const auto& core : kArmCores)
+    if (implementer == "0x41" && part == core.part) return core.name;
+  return absl::StrCat("core ", implementer, ":", part);
 }
 
 bool CpuHasAvx512() {
@@ -120,15 +139,20 @@ bool BlasIsSuspect(double gflops, const std::string& open_blas_kernels, bool has
 bool BlasIsSuspect(double gflops) { return BlasIsSuspect(gflops, OpenBlasKernels(), HasMkl()); }
 
 std::string CpuModel(const std::string& cpuinfo) {
-  for (const char* key : {"model name", "Model"}) {
-    for (const absl::string_view line : absl::StrSplit(cpuinfo, '\n')) {
-      const std::pair<absl::string_view, absl::string_view> field =
-          absl::StrSplit(line, absl::MaxSplits(':', 1));
-      if (absl::StripAsciiWhitespace(field.first) == key)
-        return std::string(absl::StripAsciiWhitespace(field.second));
-    }
+  std::string board, implementer;
+  std::set<std::string> cores;  // of a processor with big and little ones, both
+  for (const absl::string_view line : absl::StrSplit(cpuinfo, '\n')) {
+    const std::pair<absl::string_view, absl::string_view> field =
+        absl::StrSplit(line, absl::MaxSplits(':', 1));
+    const absl::string_view key = absl::StripAsciiWhitespace(field.first);
+    const std::string value(absl::StripAsciiWhitespace(field.second));
+    if (key == "model name") return value;
+    if (key == "Model") board = value;
+    if (key == "CPU implementer") implementer = value;
+    if (key == "CPU part" && !implementer.empty()) cores.insert(ArmCore(implementer, value));
   }
-  return "cpu";
+  if (!cores.empty()) return absl::StrJoin(cores, " and ");
+  return board.empty() ? "cpu" : board;
 }
 
 }  // namespace edgetp

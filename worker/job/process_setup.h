@@ -53,7 +53,9 @@ bool BlasIsSuspect(double gflops, const std::string& open_blas_kernels, bool has
 // The same for the BLAS in use.
 bool BlasIsSuspect(double gflops);
 
-// The CPU's model in the text of /proc/cpuinfo, or "cpu": not all architectures tell. Pure.
+// The CPU's model in the text of /proc/cpuinfo; of boards, their cores ("Cortex-A55 and Cortex-A76"):
+// what their arithmetic depends on, which the board's own name and revision are not. Else the
+// board's name, or "cpu": not all architectures tell. Pure.
 std::string CpuModel(const std::string& cpuinfo);
 
 }  // namespace edgetp
