@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string>
 
 #include "common/config/convert.h"
 #include "common/plan/model_flops.h"
+#include "common/plan/precision.h"
 
 namespace edgetp {
 namespace {
@@ -13,7 +15,9 @@ namespace {
 // By rank.
 std::vector<double> FlopsOf(const v1::RunConfig& config, const std::vector<double>& measured) {
   const std::vector<v1::DeviceProfile> devices = DevicesOf(config);
-  if (devices.empty()) return measured;
+  const std::string& precision = config.memory().precision();
+  const bool fp32 = PrecisionNamed(precision).value_or(Precision::kFp32) == Precision::kFp32;
+  if (devices.empty()) return fp32 ? measured : std::vector<double>();
   if (devices.size() == 1)
     return std::vector<double>(std::max(config.workers(), 0), devices[0].flops_per_second());
   std::vector<double> flops;

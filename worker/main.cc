@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <memory>
@@ -205,8 +206,18 @@ double MeasureFlops(const Flags& flags) {
          MeasureGemmSeconds({kSize, kSize, kSize}, &SecondsNow, flags.device);
 }
 
+// --device's, of those that this host has.
+absl::StatusOr<std::vector<std::string>> Devices(const Flags& flags) {
+  const std::vector<std::string> present = PresentDevices();
+  auto devices = ExpandHardware(flags.device, present);
+  if (devices.ok() || std::any_of(present.begin(), present.end(), IsAccelerator)) return devices;
+  const std::string why = WhyNoGpu(FindGpuRuntime());
+  if (why.empty()) return devices;
+  return absl::Status(devices.status().code(), absl::StrCat(devices.status().message(), "; ", why));
+}
+
 int CheckDevice(const Flags& flags) {
-  const absl::Status status = ExpandHardware(flags.device, PresentDevices()).status();
+  const absl::Status status = Devices(flags).status();
   if (status.ok()) return 0;
   fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   return kExitBadInput;
@@ -253,8 +264,7 @@ absl::Status CheckAddresses(const Flags& flags, const Security& security) {
 
 // The one device among --device's, before anybody counts on this worker.
 absl::StatusOr<std::string> TakeDevice(const Flags& flags) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> devices,
-                   ExpandHardware(flags.device, PresentDevices()));
+  ASSIGN_OR_RETURN(const std::vector<std::string> devices, Devices(flags));
   const std::string device = devices[flags.device_slot % devices.size()];
   if (IsAccelerator(device)) ComputeDeterministically();
   return device;

@@ -12,6 +12,7 @@
 #include "common/config/violations.h"
 #include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
+#include "common/plan/precision.h"
 #include "common/plan/shard_map.h"
 
 namespace edgetp {
@@ -259,8 +260,8 @@ void CheckMemory(const v1::RunConfig& config, Violations* violations) {
   const v1::MemoryConfig& memory = config.memory();
   if (memory.has_loss_rows() && memory.loss_rows() < 0)
     violations->AddGot("memory.loss_rows", "must be at least 0 (all)", memory.loss_rows());
-  if (memory.has_precision() && memory.precision() != "fp32" && memory.precision() != "bf16")
-    violations->AddGot("memory.precision", "must be fp32 or bf16", memory.precision());
+  if (memory.has_precision() && !PrecisionNamed(memory.precision()).has_value())
+    violations->AddGot("memory.precision", "must be fp32, tf32 or bf16", memory.precision());
   const absl::StatusOr<Overlap> overlap = ToOverlap(config);
   if (memory.recompute() && overlap.ok() && overlap->kind == OverlapKind::kRows) {
     violations->Add("memory.recompute", absl::StrCat("must be false with overlap ",

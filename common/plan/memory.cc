@@ -74,9 +74,9 @@ AcceleratedMemory AcceleratedTrainingMemory(const MemorySizes& sizes, bool gathe
   AcceleratedMemory memory;
   memory.accelerator = Kept(sizes);
   memory.accelerator.activations_bytes = sizes.activations_bytes;
-  const double computed = sizes.activations_bytes + sizes.logits_bytes;
+  const double logits = sizes.accelerator_logits_bytes;
   memory.accelerator.workspace_bytes =
-      sizes.logits_bytes + sizes.late_bytes + kAcceleratorGaps * computed;
+      logits + sizes.late_bytes + kAcceleratorGaps * (sizes.activations_bytes + logits);
   memory.accelerator.process_bytes = kContextBytes;
   memory.host.optimizer_bytes = sizes.residual_bytes;
   memory.host.workspace_bytes = SavingBytes(sizes, gathers);

@@ -27,12 +27,13 @@ struct MemoryUse {
 
 // A rank's share of a model, as far as its memory depends on it. Bytes are those of float32.
 struct MemorySizes {
-  double parameters_bytes = 0;      // of the rank
-  double activations_bytes = 0;     // of one micro-batch
-  double layer_bytes = 0;           // of these, one block's
-  double logits_bytes = 0;          // that are there at once
-  double largest_tensor_bytes = 0;  // of the whole model
-  double outer_bytes = 0;           // of local steps: the last common weights, and their momentum
+  double parameters_bytes = 0;          // of the rank
+  double activations_bytes = 0;         // of one micro-batch
+  double layer_bytes = 0;               // of these, one block's
+  double logits_bytes = 0;              // that are there at once
+  double accelerator_logits_bytes = 0;  // the same on an accelerator
+  double largest_tensor_bytes = 0;      // of the whole model
+  double outer_bytes = 0;               // of local steps: the last common weights, and their momentum
   // Of sums of activations that may be late: those that are under way at once, and the own parts that
   // wait for them (t~k).
   double late_bytes = 0;

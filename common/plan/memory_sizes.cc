@@ -118,9 +118,9 @@ double LateElements(const RankSizes& s, const PlanOptions& options) {
   return most * s.tokens * s.C;
 }
 
-double RowsWithLogits(const PlanOptions& options, const RankSizes& s) {
-  return static_cast<double>(
-      RowsOfLogits(options.loss_rows, static_cast<int64_t>(s.tokens), static_cast<int64_t>(s.V)));
+double RowsWithLogits(const PlanOptions& options, const RankSizes& s, bool accelerated = false) {
+  return static_cast<double>(RowsOfLogits(options.loss_rows, static_cast<int64_t>(s.tokens),
+                                          static_cast<int64_t>(s.V), accelerated));
 }
 
 // And once: (B, T, C) for the embedding, 2 (B, T, C) for ln_f, 2 (B, T, V) for the logits and their
@@ -144,7 +144,11 @@ MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>
   sizes.activations_bytes = kFloatBytes * (blocks.kept + KeptOnce(options, s, place));
   sizes.layer_bytes = kFloatBytes * blocks.largest;
   sizes.token_cache_bytes = kFloatBytes * 2 * options.pattern.layers() * s.B * s.width;
-  sizes.logits_bytes = place.last ? kFloatBytes * RowsWithLogits(options, s) * s.V : 0;
+  if (place.last) {
+    sizes.logits_bytes = kFloatBytes * RowsWithLogits(options, s) * s.V;
+    sizes.accelerator_logits_bytes =
+        kFloatBytes * RowsWithLogits(options, s, /*accelerated=*/true) * s.V;
+  }
   if (options.world_size > 1) sizes.late_bytes = kFloatBytes * LateElements(s, options);
   for (const ParameterSpec& parameter : parameters) {
     sizes.largest_tensor_bytes =

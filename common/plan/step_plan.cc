@@ -153,7 +153,9 @@ absl::StatusOr<StepPlan> BuildDecodePlan(const PlanOptions& options, const Decod
                    }));
   for (size_t rank = 0; rank < plan.memory.size(); ++rank) {
     MemorySizes& sizes = plan.memory_sizes[rank];
-    sizes.logits_bytes /= pass.new_tokens;  // of the last one alone
+    // Of the last one alone.
+    sizes.logits_bytes /= pass.new_tokens;
+    sizes.accelerator_logits_bytes /= pass.new_tokens;
     sizes.cache_bytes = pass.capacity * sizes.token_cache_bytes;
     plan.memory[rank] = InferenceMemory(sizes);
   }

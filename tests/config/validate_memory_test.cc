@@ -21,14 +21,15 @@ TEST(ValidateMemoryTest, EachFieldHasItsRule) {
   for (const auto& [overrides, rule] :
        std::vector<std::pair<std::vector<std::string>, const char*>>{
            {{"memory.loss_rows=-1"}, "memory.loss_rows: must be at least 0 (all) (got -1)"},
-           {{"memory.precision=fp16"}, "memory.precision: must be fp32 or bf16 (got fp16)"},
+           {{"memory.precision=fp16"}, "memory.precision: must be fp32, tf32 or bf16 (got fp16)"},
            {{"memory.recompute=true", "parallel.overlap=ROWS(2)"},
             "memory.recompute: must be false with overlap ROWS(2)"}}) {
     const absl::Status status = ValidateRun(RunWith(overrides), "run");
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(std::string("run: ") + rule));
   }
-  for (const char* sound : {"memory.loss_rows=0", "memory.precision=bf16", "parallel.overlap=dw"})
+  for (const char* sound : {"memory.loss_rows=0", "memory.precision=bf16", "memory.precision=tf32",
+                            "parallel.overlap=dw"})
     EXPECT_EQ(ValidateRun(RunWith({"memory.recompute=true", sound}), "run"), absl::OkStatus());
 }
 

@@ -26,6 +26,35 @@ TEST(DeviceTest, EveryAcceleratorHasAModelAndMemory) {
   }
 }
 
+TEST(DeviceTest, AHostWithoutAGpuSaysWhy) {
+  EXPECT_EQ(WhyNoGpu({}), "the worker's LibTorch is one without CUDA");
+  EXPECT_EQ(WhyNoGpu({.has_cuda = true, .built_for = 13000}),
+            "the worker's LibTorch has CUDA, but there is no NVIDIA driver");
+  EXPECT_EQ(WhyNoGpu({.has_cuda = true, .built_for = 13000, .driver_supports = 12040}),
+            "the NVIDIA driver is too old: it supports CUDA 12.4, and the worker's LibTorch needs "
+            "13.0");
+  EXPECT_EQ(WhyNoGpu({true, 12060, 12020, "no CUDA-capable device is detected"}),
+            "CUDA says: no CUDA-capable device is detected");
+  EXPECT_EQ(WhyNoGpu({true, 12060, 13000, ""}), "");
+}
+
+TEST(DeviceTest, APrecisionThatADeviceDoesNotHaveIsRefusedWithTheRule) {
+  const ProductUnits plain{"cpu"}, bf16_cpu{.device = "cpu", .bf16 = true};
+  const ProductUnits volta{"cuda:1", "Tesla V100", 70}, hopper{"cuda:0", "NVIDIA H100", 90};
+  for (const ProductUnits& units : {plain, bf16_cpu, volta, hopper})
+    EXPECT_EQ(PrecisionFault(Precision::kFp32, units), "");
+  for (const Precision precision : {Precision::kTf32, Precision::kBf16})
+    EXPECT_EQ(PrecisionFault(precision, hopper), "");
+  EXPECT_EQ(PrecisionFault(Precision::kBf16, bf16_cpu), "");
+  EXPECT_EQ(PrecisionFault(Precision::kBf16, plain),
+            "precision bf16: this LibTorch has no fast bf16 products on this cpu");
+  EXPECT_EQ(PrecisionFault(Precision::kTf32, bf16_cpu),
+            "precision tf32: cpu has none; GPUs have it");
+  EXPECT_EQ(PrecisionFault(Precision::kTf32, volta),
+            "precision tf32: cuda:1 (Tesla V100) has none: compute capability 8.0 or more is "
+            "needed (it has 7.0)");
+}
+
 TEST(DeviceTest, DeterministicAlgorithmsRefuseOthersInsteadOfWarning) {
   ComputeDeterministically();
   EXPECT_TRUE(at::globalContext().deterministicAlgorithms());

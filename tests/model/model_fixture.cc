@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "tests/data/tensor_collector.h"
+#include "worker/model/cpu_ops.h"
 #include "worker/model/device.h"
 
 namespace edgetp::test {
@@ -17,9 +18,16 @@ std::string DeviceUnderTest() {
   return device == nullptr ? "cpu" : device;
 }
 
+// The same tests, with the operations that accelerators compute with: EDGETP_TEST_KERNELS=plain.
+bool WithoutHostKernels() {
+  const char* const kernels = getenv("EDGETP_TEST_KERNELS");
+  return kernels != nullptr && std::string(kernels) == "plain";
+}
+
 // A LibTorch with CUDA may well be on a host without a GPU.
 class DeviceEnvironment : public ::testing::Environment {
   void SetUp() override {
+    cpu::enabled = !WithoutHostKernels();
     const std::vector<std::string> present = PresentDevices();
     if (std::find(present.begin(), present.end(), DeviceUnderTest()) == present.end())
       GTEST_SKIP() << DeviceUnderTest() << " is not on this host";

@@ -141,7 +141,9 @@ AcceleratedMemory UseOf(const v1::JobSpec& spec, const MemorySizes& sizes, int r
                         bool accelerated) {
   AcceleratedMemory use;
   if (!spec.has_train()) {
-    use.host = use.accelerator = InferenceMemory(WithCache(sizes, spec));
+    MemorySizes decoding = WithCache(sizes, spec);
+    if (accelerated) decoding.logits_bytes = decoding.accelerator_logits_bytes;
+    use.host = use.accelerator = InferenceMemory(decoding);
     if (accelerated) use.host = HostSideOf(use.accelerator);
     return use;
   }

@@ -35,7 +35,7 @@ absl::StatusOr<TrainerOptions> ToTrainerOptions(const v1::RunConfig& config,
   options.vocabulary_parallel = config.parallel().vocabulary();
   options.recompute = config.memory().recompute();
   if (config.memory().has_loss_rows()) options.loss_rows = config.memory().loss_rows();
-  if (config.memory().precision() == "bf16") options.precision = Precision::kBf16;
+  options.precision = PrecisionNamed(config.memory().precision()).value_or(Precision::kFp32);
   options.seed = config.seed();
   options.device = device;
   const v1::TrainConfig& train = config.train();

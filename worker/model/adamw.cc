@@ -1,9 +1,12 @@
 #include "worker/model/adamw.h"
 
 #include <ATen/Parallel.h>
+#include <torch/version.h>
 
 #include <cmath>
+#include <stdexcept>
 
+#include "worker/model/cpu_ops.h"
 #include "worker/model/kernels.h"
 
 namespace edgetp {
@@ -11,6 +14,10 @@ namespace {
 
 // Work that is worth a thread of its own.
 constexpr int64_t kElementsPerThread = 64 * 1024;
+
+// Earlier ones have it for GPUs alone, with other arguments.
+constexpr bool kHasFusedAdamW =
+    TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4);
 
 struct Buffers {
   torch::Tensor value, gradient, exp_avg, exp_avg_sq;
@@ -26,7 +33,23 @@ void UpdateOnHost(const kernels::AdamWFactors& factors, const Buffers& on) {
   });
 }
 
-void UpdateOnDevice(const kernels::AdamWFactors& factors, const Buffers& on) {
+// `scale` is undefined where gradients are taken as they are.
+void UpdateFused(const AdamWOptions& options, const AdamWUpdate& update, bool decays,
+                 const torch::Tensor& scale, const Buffers& on) {
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+  const torch::Tensor step =
+      torch::full({}, static_cast<double>(update.step + 1), on.value.options());
+  at::_fused_adamw_(on.value, on.gradient, on.exp_avg, on.exp_avg_sq, /*max_exp_avg_sqs=*/{}, step,
+                    update.learning_rate, options.beta1, options.beta2,
+                    decays ? options.weight_decay : 0, options.epsilon, /*amsgrad=*/false,
+                    /*maximize=*/false,
+                    scale.defined() ? std::optional<torch::Tensor>(scale) : std::nullopt);
+#else
+  throw std::logic_error("AdamW: this LibTorch has no fused one");
+#endif
+}
+
+void UpdatePlain(const kernels::AdamWFactors& factors, const Buffers& on) {
   on.exp_avg.mul_(factors.beta1).add_(on.gradient, factors.share1);
   on.exp_avg_sq.mul_(factors.beta2).addcmul_(on.gradient, on.gradient, factors.share2);
   const torch::Tensor divisor = on.exp_avg_sq.sqrt().div_(factors.correction).add_(factors.epsilon);
@@ -52,15 +75,26 @@ kernels::AdamWFactors FactorsOf(const AdamWOptions& options, const AdamWUpdate& 
 
 }  // namespace
 
-void ApplyAdamW(const AdamWOptions& options, const AdamWUpdate& update, ParameterStore& store) {
+AdamWWay ChooseAdamW(const torch::Tensor& values) {
+  if (cpu::Takes(values)) return AdamWWay::kHost;
+  return kHasFusedAdamW ? AdamWWay::kFused : AdamWWay::kPlain;
+}
+
+void ApplyAdamW(AdamWWay way, const AdamWOptions& options, const AdamWUpdate& update,
+                ParameterStore& store) {
   torch::NoGradGuard no_grad;
   const torch::Tensor values = store.values().detach();
+  torch::Tensor divisor;  // of gradients, as LibTorch takes it
+  if (way == AdamWWay::kFused && update.gradient_scale != 1)
+    divisor = torch::full({}, 1 / update.gradient_scale, values.options());
   for (const ParameterRange& range : store.ranges()) {
     if (range.size == 0) continue;
     const Buffers buffers{range.Of(values), range.Of(store.gradients()), range.Of(store.exp_avg()),
                           range.Of(store.exp_avg_sq())};
     const auto factors = FactorsOf(options, update, range.decays);
-    values.device().is_cpu() ? UpdateOnHost(factors, buffers) : UpdateOnDevice(factors, buffers);
+    if (way == AdamWWay::kHost) UpdateOnHost(factors, buffers);
+    if (way == AdamWWay::kPlain) UpdatePlain(factors, buffers);
+    if (way == AdamWWay::kFused) UpdateFused(options, update, range.decays, divisor, buffers);
   }
 }
 

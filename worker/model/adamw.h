@@ -11,12 +11,22 @@ namespace edgetp {
 struct AdamWUpdate {
   int step = 0;  // updates before this one, for the bias correction
   double learning_rate = 0;
-  double gradient_scale =
-      1;  // below 1 when clipping; applied here, so that the gradients themselves stay as they are
+  double gradient_scale = 1;  // below 1 when clipping; applied here
 };
+
+// The same function to rounding.
+enum class AdamWWay {
+  kHost,   // one pass, in host memory
+  kFused,  // LibTorch's, one pass; leaves gradients scaled where gradient_scale is not 1
+  kPlain,  // LibTorch's operations one by one, on any device
+};
+
+// Host where the CPU's own operations take `values`; else fused, if this LibTorch has it (from 2.4 on).
+AdamWWay ChooseAdamW(const torch::Tensor& values);
 
 // An element's update depends on nothing but its own numbers: replicated parameters end with the
 // same bits on every rank.
-void ApplyAdamW(const AdamWOptions& options, const AdamWUpdate& update, ParameterStore& store);
+void ApplyAdamW(AdamWWay way, const AdamWOptions& options, const AdamWUpdate& update,
+                ParameterStore& store);
 
 }  // namespace edgetp

@@ -4,14 +4,20 @@
 // the same function as the plain code beside which it is used; tests compare the two.
 #pragma once
 
+#include <atomic>
+
 #include "worker/model/torch.h"
 #include "worker/model/trainer.h"
 
 namespace edgetp::cpu {
 
+// Tests set it to false: then what serves other devices computes on the CPU, too.
+inline std::atomic<bool> enabled = true;
+
 // Whether these operations take `x`.
 inline bool Takes(const torch::Tensor& x) {
-  return x.device().is_cpu() && x.scalar_type() == torch::kFloat;
+  return x.device().is_cpu() && x.scalar_type() == torch::kFloat &&
+         enabled.load(std::memory_order_relaxed);
 }
 
 // a b, and sum += factor * a b. Each of a and b is contiguous or the transpose of something that

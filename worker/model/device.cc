@@ -91,13 +91,51 @@ void AwaitDevice(const std::string& device) {
   if (IsAccelerator(device)) torch::cuda::synchronize(IndexOf(device));
 }
 
-bool HasBf16Products(const std::string& device) {
-#if defined(__x86_64__)
-  return !IsAccelerator(device) && at::hasMKLDNN() && __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
+std::string WhyNoGpu(const GpuRuntime& runtime) {
+  const auto version = [](int number) {
+    return absl::StrCat(number / 1000, ".", number % 1000 / 10);
+  };
+  if (!runtime.has_cuda) return "the worker's LibTorch is one without CUDA";
+  if (runtime.driver_supports == 0)
+    return "the worker's LibTorch has CUDA, but there is no NVIDIA driver";
+  // Within a major version, older drivers will do.
+  if (runtime.driver_supports / 1000 < runtime.built_for / 1000) {
+    return absl::StrCat("the NVIDIA driver is too old: it supports CUDA ",
+                        version(runtime.driver_supports), ", and the worker's LibTorch needs ",
+                        version(runtime.built_for));
+  }
+  return runtime.error.empty() ? "" : absl::StrCat("CUDA says: ", runtime.error);
 }
+
+GpuRuntime FindGpuRuntime() { return gpu::FindRuntime(); }
+
+ProductUnits ProductUnitsOf(const std::string& device) {
+  ProductUnits units{device, AcceleratorModel(device)};
+  if (IsAccelerator(device)) units.compute_capability = gpu::ComputeCapabilityOf(IndexOf(device));
+#if defined(__x86_64__)
+  units.bf16 = !IsAccelerator(device) && at::hasMKLDNN() && __builtin_cpu_supports("avx512bf16");
+#endif
+  return units;
+}
+
+std::string PrecisionFault(Precision precision, const ProductUnits& units) {
+  constexpr int kAmpere = 80;  // the first GPUs that have either
+  if (precision == Precision::kFp32) return "";
+  const std::string name = NameOf(precision);
+  if (!IsAccelerator(units.device)) {
+    if (precision == Precision::kTf32)
+      return absl::StrCat("precision tf32: ", units.device, " has none; GPUs have it");
+    return units.bf16 ? ""
+                      : absl::StrCat("precision ", name, ": this LibTorch has no fast ", name,
+                                     " products on this ", units.device);
+  }
+  if (units.compute_capability >= kAmpere) return "";
+  return absl::StrCat("precision ", name, ": ", units.device, " (", units.model, ") has none: ",
+                      "compute capability 8.0 or more is needed (it has ",
+                      units.compute_capability / 10, ".", units.compute_capability % 10, ")");
+}
+
+void AllowTf32(bool allowed) { at::globalContext().setAllowTF32CuBLAS(allowed); }
 
 bool HasMkl() { return at::hasMKL(); }
 

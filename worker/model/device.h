@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/plan/precision.h"
+
 namespace edgetp {
 
 struct DeviceMemory {
@@ -40,9 +42,35 @@ void ReleaseAcceleratorMemory();
 // Blocks until: the device has done all that was asked of it. At once for the CPU.
 void AwaitDevice(const std::string& device);
 
-// Whether LibTorch multiplies bf16 on the device faster than float32. Of accelerators this is not
-// known: false.
-bool HasBf16Products(const std::string& device);
+// What a worker's LibTorch and this host's driver say of GPUs. Versions as CUDA has them: 12040 for
+// 12.4; 0: not known.
+struct GpuRuntime {
+  bool has_cuda = false;    // LibTorch
+  int built_for = 0;        // LibTorch: the version of CUDA
+  int driver_supports = 0;  // the newest version; 0: no driver
+  std::string error;        // of looking for GPUs; empty: none
+};
+
+// Why a host whose workers need a GPU has none, for who reads "not on this host"; empty where there is
+// nothing to add.
+std::string WhyNoGpu(const GpuRuntime& runtime);
+
+GpuRuntime FindGpuRuntime();
+
+// What decides in which precisions a device multiplies.
+struct ProductUnits {
+  std::string device;          // "cpu", "cuda:0"
+  std::string model;           // of an accelerator
+  int compute_capability = 0;  // of an accelerator: 80 for 8.0; 0: not known
+  bool bf16 = false;           // of a CPU: LibTorch multiplies bf16 faster than float32
+};
+ProductUnits ProductUnitsOf(const std::string& device);
+
+// Why a device does not multiply in a precision, or not faster than in fp32; empty where it does.
+std::string PrecisionFault(Precision precision, const ProductUnits& units);
+
+// Products of float32 on accelerators take TF32 from now on, or do not.
+void AllowTf32(bool allowed);
 
 // Whether LibTorch computes with Intel's MKL.
 bool HasMkl();

@@ -1,7 +1,6 @@
 #include "worker/model/gpt.h"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <utility>
 
@@ -13,11 +12,6 @@
 
 namespace edgetp {
 namespace {
-
-torch::Tensor CausalMask(int64_t length, const torch::Device& device) {
-  const auto options = torch::TensorOptions().dtype(torch::kFloat).device(device);
-  return torch::full({length, length}, -std::numeric_limits<float>::infinity(), options).triu(1);
-}
 
 // Longer passes never have whole attention weights.
 int64_t MaskedPositions(const TrainerOptions& options) {

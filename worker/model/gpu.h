@@ -13,6 +13,10 @@ namespace edgetp::gpu {
 // `index`: 0 for cuda:0.
 std::string ModelOf(int index);
 std::optional<DeviceMemory> MemoryOf(int index);
+// 80 for 8.0; 0 where the driver does not tell.
+int ComputeCapabilityOf(int index);
+
+GpuRuntime FindRuntime();
 
 // Of all GPUs.
 void ReleaseCaches();

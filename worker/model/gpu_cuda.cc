@@ -21,6 +21,22 @@ std::optional<DeviceMemory> MemoryOf(int index) {
   return DeviceMemory{static_cast<double>(free_bytes), static_cast<double>(total_bytes)};
 }
 
+int ComputeCapabilityOf(int index) {
+  cudaDeviceProp properties;
+  if (cudaGetDeviceProperties(&properties, index) != cudaSuccess) return 0;
+  return 10 * properties.major + properties.minor;
+}
+
+GpuRuntime FindRuntime() {
+  GpuRuntime runtime{.has_cuda = true};
+  int devices = 0;
+  const cudaError_t found = cudaGetDeviceCount(&devices);
+  cudaRuntimeGetVersion(&runtime.built_for);
+  cudaDriverGetVersion(&runtime.driver_supports);
+  if (found != cudaSuccess) runtime.error = cudaGetErrorString(found);
+  return runtime;
+}
+
 void ReleaseCaches() { c10::cuda::CUDACachingAllocator::emptyCache(); }
 
 }  // namespace edgetp::gpu

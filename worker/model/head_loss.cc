@@ -17,15 +17,15 @@ class HeadLossByChunks {
   HeadLossByChunks(const ChunkedHead& head, const torch::Tensor& hidden,
                    const torch::Tensor& targets)
       : head_(head),
-        table_(head.table.detach()),
-        hidden_(hidden.detach()),
+        table_(Operand(head.table.detach(), head.precision)),
+        hidden_(Operand(hidden.detach(), head.precision)),
         targets_(targets),
         rows_(hidden.size(0)),
-        largest_(torch::empty({rows_}, hidden_.options())),
+        largest_(torch::empty({rows_}, hidden.options().requires_grad(false))),
         target_(torch::empty_like(largest_)),
         sum_(torch::empty_like(largest_)),
         differentiates_(torch::GradMode::is_enabled()) {
-    if (differentiates_) gradient_ = torch::zeros_like(hidden_);
+    if (differentiates_) gradient_ = torch::zeros_like(hidden.detach());
   }
 
   // Of each row. Afterwards gradient() is there.
@@ -74,9 +74,10 @@ class HeadLossByChunks {
     ExponentialsToGradient(exponentials, OfChunk(targets_, first, count), head_.rows,
                            factors * share, share);
     const auto factor = static_cast<float>(head_.loss_gradient);
-    AddProduct(exponentials.t(), OfChunk(hidden_, first, count), factor, GradientOf(head_.table),
+    const torch::Tensor of_logits = Operand(exponentials, head_.precision);
+    AddProduct(of_logits.t(), OfChunk(hidden_, first, count), factor, GradientOf(head_.table),
                head_.precision);
-    AddProduct(exponentials, table_, factor, OfChunk(gradient_, first, count), head_.precision);
+    AddProduct(of_logits, table_, factor, OfChunk(gradient_, first, count), head_.precision);
   }
 
   // From this rank's three numbers per row to those of the whole vocabulary.
@@ -99,7 +100,8 @@ class HeadLossByChunks {
   }
 
   const ChunkedHead& head_;
-  const torch::Tensor table_, hidden_, targets_;
+  const torch::Tensor table_, hidden_;  // as products read them
+  const torch::Tensor targets_;
   const int64_t rows_;
   torch::Tensor largest_, target_, sum_;  // (rows) each: see RowParts
   const bool differentiates_;

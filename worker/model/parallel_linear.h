@@ -2,19 +2,26 @@
 // transposed for them.
 #pragma once
 
-#include "common/plan/memory_rules.h"
+#include "common/plan/precision.h"
 #include "worker/model/deferred_products.h"
 #include "worker/model/torch.h"
 
 namespace edgetp {
 
+// What reads the result of a linear.
+enum class Reader {
+  kFloat,    // a sum, over ranks or into the residual stream
+  kProduct,  // attention or an activation, and then a product
+};
+
 // x @ weight + bias. The weight's gradient is added where it accumulates by the product itself: at
 // once, or when `products` (which may be null, and outlives the graph) says.
-// `bias` may be undefined.
+// `bias` may be undefined. `x` is float32, or what a linear for a product has returned: bf16 where that
+// is the precision and an accelerator computes, else float32.
 // Shapes: x (rows, in), weight (in, out), bias (out) -> (rows, out).
 torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
-                     DeferredProducts* products = nullptr,
-                     Precision precision = Precision::kFp32);
+                     DeferredProducts* products = nullptr, Precision precision = Precision::kFp32,
+                     Reader reader = Reader::kFloat);
 
 // Each rank computes its slice of out_features.
 struct ColumnParallelLinear {
@@ -25,7 +32,7 @@ struct ColumnParallelLinear {
 
   // Shapes: (rows, in) -> (rows, out/P).
   torch::Tensor operator()(const torch::Tensor& x) const {
-    return Linear(x, weight, bias, products, precision);
+    return Linear(x, weight, bias, products, precision, Reader::kProduct);
   }
 };
 

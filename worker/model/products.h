@@ -2,23 +2,29 @@
 // backward pass compute with.
 #pragma once
 
-#include "common/plan/memory_rules.h"
+#include "common/plan/precision.h"
 #include "worker/model/cpu_ops.h"
 #include "worker/model/torch.h"
 
 namespace edgetp {
 
-// The product of what a and b are in bf16, summed in fp32 and rounded to bf16, as float32: for the
-// hardware that HasBf16Products (device.h).
-// Shapes: (m, k), (k, n) -> (m, n).
-inline torch::Tensor Bf16Product(const torch::Tensor& a, const torch::Tensor& b) {
-  return torch::mm(a.to(torch::kBFloat16), b.to(torch::kBFloat16)).to(torch::kFloat);
+// What a product reads of `a`: itself, or its values in bf16. Products take either; who multiplies a
+// tensor more than once asks once.
+inline torch::Tensor Operand(const torch::Tensor& a, Precision precision) {
+  return precision == Precision::kBf16 ? a.to(torch::kBFloat16) : a;
 }
 
-// Shapes: (m, k), (k, n) -> (m, n).
+// The product of what a and b are in bf16, summed in fp32 and rounded to bf16: for the hardware that
+// has such products (device.h).
+// Shapes: (m, k), (k, n) -> (m, n), bf16.
+inline torch::Tensor Bf16Product(const torch::Tensor& a, const torch::Tensor& b) {
+  return torch::mm(a.to(torch::kBFloat16), b.to(torch::kBFloat16));
+}
+
+// Shapes: (m, k), (k, n) -> (m, n), float32.
 inline torch::Tensor Product(const torch::Tensor& a, const torch::Tensor& b,
                              Precision precision = Precision::kFp32) {
-  if (precision == Precision::kBf16) return Bf16Product(a, b);
+  if (precision == Precision::kBf16) return Bf16Product(a, b).to(torch::kFloat);
   return cpu::Takes(a) ? cpu::Product(a, b) : torch::mm(a, b);
 }
 

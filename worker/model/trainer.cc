@@ -219,7 +219,7 @@ class GptTrainer : public Trainer {
     return Run<absl::StatusOr<std::vector<NamedTensor>>>("reading gradients", [&] {
       std::vector<NamedTensor> gradients;
       for (const Parameter& p : store_.parameters())
-        gradients.push_back(ToNamedTensor(p.spec.name, p.gradient));
+        gradients.push_back(ToNamedTensor(p.spec.name, p.gradient / left_scale_));
       return gradients;
     });
   }
@@ -257,11 +257,13 @@ class GptTrainer : public Trainer {
   template <typename Result, typename Body>
   Result Run(const char* what, Body body) {
     if (!context_.status().ok()) return context_.status();
+    if (!device_.is_cpu()) AllowTf32(options_.precision == Precision::kTf32);
     return Guard<Result>(what, &context_, body);
   }
 
   StepResult Step(int step, absl::Span<const TokenBatch> micro_batches, const UpdateRule& rule) {
     store_.gradients().zero_();
+    left_scale_ = 1;
     StepResult result;
     GradientBuckets buckets(store_.gradients(), completed_,
                             ElementsPerBucket(options_.replicas.bucket_bytes), &context_);
@@ -288,7 +290,9 @@ class GptTrainer : public Trainer {
       update.gradient_scale =
           std::min(1.0, options_.clip_norm / (result.gradient_norm + 1e-6));  // as torch's clip
     }
-    ApplyAdamW(options_.adamw, update, store_);
+    const AdamWWay way = ChooseAdamW(store_.values());
+    ApplyAdamW(way, options_.adamw, update, store_);
+    left_scale_ = way == AdamWWay::kFused ? update.gradient_scale : 1;
     return result;
   }
 
@@ -347,6 +351,7 @@ class GptTrainer : public Trainer {
   ParameterStore store_;
   WeightExchange weights_;
   const Gpt model_;
+  double left_scale_ = 1;  // of the gradients, by the optimizer
 };
 
 }  // namespace

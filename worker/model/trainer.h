@@ -46,7 +46,7 @@ struct TrainerOptions {
   // bits. Not with overlap ROWS.
   bool recompute = false;
   std::optional<int> loss_rows;  // as RowsOfLogits takes it (common/plan/memory_rules.h)
-  // Of the products with a block's weights and with the head. bf16 needs hardware for it.
+  // Of the products with a block's weights and with the head. Others than fp32 need hardware for them.
   Precision precision = Precision::kFp32;
   uint64_t seed = 1337;
   std::string device = "cpu";  // cpu, cuda:0

@@ -60,9 +60,10 @@ absl::Status CheckOptions(const TrainerOptions& options) {
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Refused(absl::StrCat("dropout=", options.dropout, ": must be in [0, 1)"));
   }
-  if (options.precision == Precision::kBf16 && !HasBf16Products(options.device))
-    return Refused(absl::StrCat("precision bf16: this LibTorch has no fast bf16 products on this ",
-                                options.device));
+  if (options.precision != Precision::kFp32) {
+    const std::string fault = PrecisionFault(options.precision, ProductUnitsOf(options.device));
+    if (!fault.empty()) return Refused(fault);
+  }
   if (options.recompute && options.overlap.kind == OverlapKind::kRows)
     return Refused("groups of rows (overlap ROWS) share what recomputation would let go");
   return options.replicas.replicated() ? CheckReplica(options) : absl::OkStatus();

@@ -87,7 +87,8 @@ torch::Tensor Vocabulary::Logits(const torch::Tensor& hidden, const ForwardPass&
 
 torch::Tensor Vocabulary::Loss(const torch::Tensor& hidden, const torch::Tensor& targets,
                                const ForwardPass& pass) const {
-  const int64_t chunk = RowsOfLogits(loss_rows_, hidden.size(0), head_.size(0));
+  const int64_t chunk =
+      RowsOfLogits(loss_rows_, hidden.size(0), head_.size(0), /*accelerated=*/!head_.is_cpu());
   if (chunk < hidden.size(0) || precision_ == Precision::kBf16)
     return LossByChunks(chunk, hidden, targets.view({-1}), pass);
   if (shared_) return SharedLoss(hidden, targets.view({-1}), pass);
