@@ -161,7 +161,7 @@ demo_ended() { [[ "$(docker inspect -f '{{.State.Status}}' "$(compose ps -q trai
 
 check_panels() {
   say "asking Prometheus for the query of every panel"
-  python3 docker/grafana/panels.py check --prometheus="$prometheus_url" --range=15m
+  python3 docker/grafana/check_panels.py --prometheus="$prometheus_url" --range=15m
 }
 
 # What docker-compose.yml asks for is what the engine made of it, and nobody can guess Grafana's password.

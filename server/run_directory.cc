@@ -159,8 +159,10 @@ std::string ToJson(const google::protobuf::Message& message, bool pretty) {
   return json;
 }
 
-RunDirectory::RunDirectory(std::string path, File metrics)
-    : path_(std::move(path)), metrics_(std::move(metrics)) {}
+RunDirectory::RunDirectory(std::string path, WholeRecords metrics, TensorboardLog tensorboard)
+    : path_(std::move(path)),
+      metrics_(std::move(metrics)),
+      tensorboard_(std::move(tensorboard)) {}
 
 absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Create(const std::string& root,
                                                                    const std::string& name,
@@ -175,7 +177,7 @@ absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Create(const std::st
   const bool made = fs::create_directory(path, error);
   RETURN_IF_ERROR(FromErrorCode(error, attempt));
   if (!made) return absl::AlreadyExistsError(absl::StrCat("run ", name, " exists: ", path));
-  absl::StatusOr<std::unique_ptr<RunDirectory>> directory = Fill(path, config, now);
+  absl::StatusOr<std::unique_ptr<RunDirectory>> directory = Fill(path, config, now, 0);
   // A run that never was leaves nothing behind that takes its name.
   if (!directory.ok()) fs::remove_all(path, error);
   return directory;
@@ -183,12 +185,19 @@ absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Create(const std::st
 
 absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Fill(const std::string& path,
                                                                  const v1::RunConfig& config,
-                                                                 absl::Time now) {
+                                                                 absl::Time now,
+                                                                 int64_t metrics_bytes) {
   std::error_code error;
   fs::create_directory(path + "/checkpoints", error);
-  RETURN_IF_ERROR(FromErrorCode(error, absl::StrCat("make run directory ", path)));
-  RETURN_IF_ERROR(WriteFileAtomically(path + "/config.textproto", ConfigText(config, now)));
-  return OpenMetrics(path);
+  RETURN_IF_ERROR(FromErrorCode(error, absl::StrCat("open run directory ", path)));
+  const std::string text = ConfigText(config, now);
+  ASSIGN_OR_RETURN(WholeRecords metrics,
+                   WholeRecords::Open(path + "/metrics.jsonl", metrics_bytes));
+  ASSIGN_OR_RETURN(TensorboardLog tensorboard,
+                   TensorboardLog::Open(path + "/tensorboard", text, now));
+  RETURN_IF_ERROR(WriteFileAtomically(path + "/config.textproto", text));
+  return std::unique_ptr<RunDirectory>(
+      new RunDirectory(path, std::move(metrics), std::move(tensorboard)));
 }
 
 absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Reopen(const std::string& root,
@@ -200,42 +209,18 @@ absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::Reopen(const std::st
   std::error_code error;
   if (!fs::exists(path + "/config.textproto", error))
     return absl::NotFoundError(absl::StrCat("no run ", name, " in ", root, " to go on with"));
-  fs::create_directory(path + "/checkpoints", error);
-  RETURN_IF_ERROR(FromErrorCode(error, absl::StrCat("open run directory ", path)));
   ASSIGN_OR_RETURN(const WholeLines lines, ReadMetrics(path + "/metrics.jsonl"));
-  ASSIGN_OR_RETURN(std::unique_ptr<RunDirectory> directory, OpenMetrics(path));
-  fs::resize_file(path + "/metrics.jsonl", lines.bytes, error);
-  RETURN_IF_ERROR(FromErrorCode(error, absl::StrCat("open ", path, "/metrics.jsonl")));
-  directory->whole_bytes_ = lines.bytes;
-  RETURN_IF_ERROR(WriteFileAtomically(path + "/config.textproto", ConfigText(config, now)));
   if (past != nullptr) *past = lines.past;
-  return directory;
-}
-
-absl::StatusOr<std::unique_ptr<RunDirectory>> RunDirectory::OpenMetrics(const std::string& path) {
-  File metrics(std::fopen((path + "/metrics.jsonl").c_str(), "ab"), &std::fclose);
-  if (metrics == nullptr)
-    return absl::ErrnoToStatus(errno, absl::StrCat("open ", path, "/metrics.jsonl"));
-  // Lines are written whole or not at all: see AppendStep.
-  std::setbuf(metrics.get(), nullptr);
-  return std::unique_ptr<RunDirectory>(new RunDirectory(path, std::move(metrics)));
+  return Fill(path, config, now, lines.bytes);
 }
 
 absl::Status RunDirectory::AppendStep(const v1::StepRecord& record) {
-  const std::string line = ToJson(record, false) + "\n";
-  absl::Status status =
-      WriteAll(metrics_.get(), line, absl::StrCat("write ", path_, "/metrics.jsonl"));
-  if (status.ok()) {
-    whole_bytes_ += static_cast<int64_t>(line.size());
-    return status;
-  }
-  // Half a line, where the disk became full, is of no use to who reads the file.
-  std::error_code ignored;  // it is readable up to there all the same
-  fs::resize_file(path_ + "/metrics.jsonl", whole_bytes_, ignored);
-  return status;
+  RETURN_IF_ERROR(metrics_.Append(ToJson(record, false) + "\n"));
+  return tensorboard_.Step(record);
 }
 
 absl::Status RunDirectory::WriteSummary(const v1::RunSummary& summary) {
+  (void)tensorboard_.Summary(summary);  // who misses it there finds it in the file that follows
   return WriteFileAtomically(path_ + "/summary.json", ToJson(summary, true));
 }
 

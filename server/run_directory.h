@@ -1,9 +1,9 @@
-// The files that a run leaves: <root>/<name>/ with config.textproto, metrics.jsonl, summary.json
-// and checkpoints/. Whole files are written to a temporary name and renamed, lines are flushed one
+// The files that a run leaves: <root>/<name>/ with config.textproto, metrics.jsonl, summary.json,
+// checkpoints/ and tensorboard/. Whole files are written to a temporary name and renamed, lines are flushed one
 // by one: an interrupted run stays readable. One owner each; the free functions are thread-safe.
 #pragma once
 
-#include <cstdio>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -12,6 +12,8 @@
 #include "absl/time/time.h"
 #include "edgetp/v1/cluster.pb.h"
 #include "edgetp/v1/report.pb.h"
+#include "server/tensorboard_log.h"
+#include "server/whole_records.h"
 
 namespace edgetp {
 
@@ -54,23 +56,20 @@ class RunDirectory {
                                                               absl::Time now, RunPast* past);
 
   const std::string& path() const { return path_; }
-  // A whole line, or none.
+  // A whole line, or none; and the same as an event of TensorBoard.
   absl::Status AppendStep(const v1::StepRecord& record);
   absl::Status WriteSummary(const v1::RunSummary& summary);
 
  private:
-  using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-
-  RunDirectory(std::string path, File metrics);
-  // Of a directory that has just been made.
+  RunDirectory(std::string path, WholeRecords metrics, TensorboardLog tensorboard);
+  // Of a directory whose folders are there: the config, and steps after the first `metrics_bytes`.
   static absl::StatusOr<std::unique_ptr<RunDirectory>> Fill(const std::string& path,
                                                             const v1::RunConfig& config,
-                                                            absl::Time now);
-  static absl::StatusOr<std::unique_ptr<RunDirectory>> OpenMetrics(const std::string& path);
+                                                            absl::Time now, int64_t metrics_bytes);
 
   std::string path_;
-  File metrics_;
-  int64_t whole_bytes_ = 0;  // of metrics.jsonl
+  WholeRecords metrics_;
+  TensorboardLog tensorboard_;
 };
 
 }  // namespace edgetp

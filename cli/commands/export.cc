@@ -1,15 +1,17 @@
-// edgetp export: a run's weights as Hugging Face's GPT-2 loader wants them.
+// edgetp export: a run's weights as Hugging Face's GPT-2 loader wants them, or its steps as a table.
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/shared/checkpoint.h"
 #include "cli/shared/command.h"
+#include "cli/shared/metrics_export.h"
 #include "common/base/files.h"
 #include "common/base/status_macros.h"
 #include "common/config/units.h"
@@ -26,7 +28,10 @@ namespace fs = std::filesystem;
 
 constexpr char kExamples[] = R"(Examples:
   edgetp export --run=minigpt-sppp --out=minigpt.safetensors
-  edgetp export --run=gpt2-tttt --step=2000 --dtype=bf16 --out=gpt2-ours/)";
+  edgetp export --run=gpt2-tttt --step=2000 --dtype=bf16 --out=gpt2-ours/
+  edgetp export tttt sppp --metrics=csv --out=steps.csv
+  edgetp export runs --metrics=jsonl --out=steps.jsonl
+A RUN of --metrics may be a name, a directory, or a folder that stands for all runs in it.)";
 
 constexpr char kExtension[] = ".safetensors";
 
@@ -41,8 +46,9 @@ constexpr Dtype kDtypes[] = {{"fp32", ElementType::kFloat32, "float32"},
 
 struct ExportFlags {
   ClusterFlags cluster;  // of which the server and the runs directory count
-  std::string run;
-  std::string out;
+  std::vector<std::string> runs;
+  std::optional<std::string> out;
+  std::optional<std::string> metrics;
   std::optional<int> step;
   std::string dtype = kDtypes[0].word;
 };
@@ -104,18 +110,31 @@ ByteStream Interruptible(ByteStream stream) {
           }};
 }
 
-absl::Status Export(const ExportFlags& flags) {
-  ASSIGN_OR_RETURN(const Checkpoint checkpoint,
-                   LoadCheckpoint(flags.cluster, flags.run, flags.step));
+absl::Status CheckWeightsFlags(const ExportFlags& flags) {
+  if (flags.runs.size() != 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "export: weights are those of one run (got ", flags.runs.size(),
+        "); --metrics=csv or --metrics=jsonl takes several"));
+  }
+  if (flags.out.has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("export: weights need --out=FILE", kExtension,
+                   " or --out=FOLDER; --metrics=csv or --metrics=jsonl go to stdout without it"));
+}
+
+absl::Status ExportWeights(const ExportFlags& flags) {
+  RETURN_IF_ERROR(CheckWeightsFlags(flags));
+  const std::string& run = flags.runs[0];
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint, LoadCheckpoint(flags.cluster, run, flags.step));
   StoredFile file = checkpoint.weights.content;
   const std::map<std::string, std::string> metadata = file.metadata;
   SplitOptimizerState(&file.tensors);
   auto model = OpenGpt2Weights(std::move(file));
-  RETURN_IF_ERROR(Annotate(model.status(), absl::StrCat("run ", flags.run)));
+  RETURN_IF_ERROR(Annotate(model.status(), absl::StrCat("run ", run)));
   const Dtype& dtype = DtypeOf(flags.dtype);
   ASSIGN_OR_RETURN(const ByteStream bytes,
                    StreamSafetensors(ForHuggingFace(*model, metadata), dtype.type));
-  ASSIGN_OR_RETURN(const Target target, TargetOf(flags.out));
+  ASSIGN_OR_RETURN(const Target target, TargetOf(*flags.out));
   WarnOfPattern(PatternOf(metadata), model->shape.layers);
   RETURN_IF_ERROR(
       Annotate(WriteFileStream(target.weights.string(), Interruptible(bytes)), "--out"));
@@ -124,10 +143,19 @@ absl::Status Export(const ExportFlags& flags) {
         WriteWholeFile(target.config.string(), HuggingFaceConfig(*model, dtype.torch)), "--out"));
   }
   const auto step = metadata.find("edgetp.step");
-  absl::PrintF("%s: run %s, step %s, %s, %s\n", target.weights.string(), flags.run,
+  absl::PrintF("%s: run %s, step %s, %s, %s\n", target.weights.string(), run,
                step == metadata.end() ? "unknown" : step->second, dtype.word,
                FormatBytes(static_cast<double>(bytes.size)));
   return absl::OkStatus();
+}
+
+absl::Status Export(const ExportFlags& flags) {
+  if (!flags.metrics.has_value()) return ExportWeights(flags);
+  return ExportMetrics(
+      {.runs = flags.runs,
+       .runs_directory = flags.cluster.local.runs_directory,
+       .format = *flags.metrics == "csv" ? MetricsFormat::kCsv : MetricsFormat::kJsonl,
+       .out = flags.out});
 }
 
 ExitCode Run(const ExportFlags& flags) {
@@ -140,21 +168,30 @@ ExitCode Run(const ExportFlags& flags) {
 void AddExport(CLI::App& app, Command* command) {
   auto flags = std::make_shared<ExportFlags>();
   CLI::App* exports = app.add_subcommand(
-      "export", "A run's weights as a file that Hugging Face's GPT-2 loader reads");
-  exports->add_option("--run", flags->run, "a run: its newest checkpoint")->required();
-  exports->add_option("--step", flags->step, "the checkpoint after so many steps instead")
-      ->check(CLI::Range(0, 1 << 30));
-  exports
-      ->add_option("--out", flags->out,
-                   "FILE.safetensors, or a folder, which gets model.safetensors and config.json; "
-                   "what is there is replaced")
+      "export",
+      "A run's weights as a file that Hugging Face's GPT-2 loader reads, or runs' steps as a table");
+  exports->add_option("RUN,--run", flags->runs, "a run: its newest checkpoint, or all its steps")
       ->required();
+  CLI::Option* metrics =
+      exports
+          ->add_option("--metrics", flags->metrics,
+                       "the steps of runs instead of weights, as csv or jsonl (docs/formats.md)")
+          ->check(OneOf({"csv", "jsonl"}));
+  exports->add_option("--step", flags->step, "the checkpoint after so many steps instead")
+      ->check(CLI::Range(0, 1 << 30))
+      ->excludes(metrics);
+  exports->add_option(
+      "--out", flags->out,
+      "of weights: FILE.safetensors, or a folder, which gets model.safetensors and config.json; "
+      "what is there is replaced. Of --metrics: a file; default: stdout");
   exports->add_option("--dtype", flags->dtype, "fp32, fp16 or bf16")
       ->check(OneOf({"fp32", "fp16", "bf16"}))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->excludes(metrics);
   exports
       ->add_option("--server", flags->cluster.server.address,
-                   "HOST:PORT of a running cluster that has the run; default: look in --runs")
+                   "HOST:PORT of a running cluster that has the run's weights; default: look in "
+                   "--runs")
       ->envname("EDGETP_SERVER");
   exports
       ->add_option("--runs", flags->cluster.local.runs_directory, "where run directories are kept")

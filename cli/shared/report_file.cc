@@ -93,18 +93,22 @@ absl::StatusOr<std::vector<std::string>> FindRuns(const std::vector<std::string>
   return found;
 }
 
+absl::Status CheckOurs(const std::string& what, const std::string& file,
+                       const std::string& start) {
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string found, ReadFileStart(file, start.size()));
+  if (found == start) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      what, ": ", file, " is there and is no ", what, " of edgetp; it is not overwritten"));
+}
+
 absl::Status CheckReportFile(const std::string& file) {
   if (!absl::EndsWith(file, ".html") && !IsData(file)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "report file: must end in .html, the page, or .json, its data alone (got ", file, ")"));
   }
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) return absl::OkStatus();
-  const std::string mark = IsData(file) ? kJsonStart : kHtmlStart;
-  ASSIGN_OR_RETURN(const std::string start, ReadFileStart(file, mark.size()));
-  if (start == mark) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "report file: ", file, " is there and is no report of edgetp; it is not overwritten"));
+  return CheckOurs("report file", file, IsData(file) ? kJsonStart : kHtmlStart);
 }
 
 absl::StatusOr<WrittenReport> WriteReport(const std::vector<std::string>& directories,

@@ -22,6 +22,11 @@ struct WrittenReport {
 absl::StatusOr<std::vector<std::string>> FindRuns(const std::vector<std::string>& words,
                                                   const std::string& runs_directory);
 
+// Whether nothing is lost if `file` is written: it is not there, or begins with `start`, as what
+// edgetp itself writes. `what`: for the message, "report file".
+// Errors: InvalidArgument if another kind of file is there.
+absl::Status CheckOurs(const std::string& what, const std::string& file, const std::string& start);
+
 // Whether a report may be written there, before anything is read.
 // Errors: InvalidArgument unless it ends in .html or .json, or if another kind of file is there.
 absl::Status CheckReportFile(const std::string& file);

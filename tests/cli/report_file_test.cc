@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
+#include "cli/shared/metrics_export.h"
 #include "common/base/files.h"
 #include "tests/report/run_folder.h"
 
@@ -79,6 +81,38 @@ TEST_F(ReportFileTest, RunsWithoutStepsAreLeftOutAndAloneRefused) {
   const auto nothing = WriteReport({empty}, folder_.Of("none.html"));
   EXPECT_EQ(nothing.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_FALSE(std::filesystem::exists(folder_.Of("none.html")));
+}
+
+using ExportMetricsTest = ReportFileTest;
+
+TEST_F(ExportMetricsTest, StepsOfAllRunsAreInOneFile) {
+  folder_.Add("a", {.steps = 3});
+  folder_.Add("b", {.steps = 2, .finished = false});
+  const MetricsExport wanted = {.runs = {folder_.path()}, .out = folder_.Of("steps.csv")};
+  ASSERT_TRUE(ExportMetrics(wanted).ok());
+  const std::string text = Text("steps.csv");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1 + 3 + 2);
+  // Its own file is overwritten.
+  EXPECT_TRUE(ExportMetrics(wanted).ok());
+  EXPECT_EQ(Text("steps.csv"), text);
+}
+
+TEST_F(ExportMetricsTest, SomebodyElsesFileIsNotOverwritten) {
+  folder_.Add("a", {.steps = 3});
+  folder_.Write("mine.csv", "a,b\n1,2\n");
+  const absl::Status refused = ExportMetrics(
+      {.runs = {"a"}, .runs_directory = folder_.path(), .out = folder_.Of("mine.csv")});
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(refused), HasSubstr("it is not overwritten"));
+  EXPECT_EQ(Text("mine.csv"), "a,b\n1,2\n");
+}
+
+TEST_F(ExportMetricsTest, WithoutAStepThereIsNothingToWrite) {
+  folder_.Add("a", {.steps = 0, .finished = false});
+  const absl::Status refused = ExportMetrics(
+      {.runs = {"a"}, .runs_directory = folder_.path(), .out = folder_.Of("steps.csv")});
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_FALSE(std::filesystem::exists(folder_.Of("steps.csv")));
 }
 
 }  // namespace

@@ -48,6 +48,8 @@ NOT_RUN = {
     "scripts/fetch_data.sh": "needs the network",
     "scripts/draw_phase_diagram.py": "simulates for minutes, and needs matplotlib",
     "scripts/draw_validation.py": "needs matplotlib",
+    "scripts/pictures.sh": "trains for minutes, and needs Chromium",
+    "docker/grafana/check_panels.py": "asks a Prometheus",
     "tail": "follows a log until it is interrupted",
     "ls": "of a folder that a Slurm job makes",
     "gdb": "waits for its user",
