@@ -53,7 +53,8 @@ absl::Status CheckFinite(const v1::Fidelity& fidelity) {
   return CheckNumbers("fidelity",
                       {fidelity.messages(), fidelity.late_messages(), fidelity.late_seconds(),
                        fidelity.error_p99_us(), fidelity.error_max_us(), fidelity.overrun_seconds(),
-                       fidelity.elapsed_seconds()});
+                       fidelity.elapsed_seconds(), fidelity.clock_bound_us(),
+                       fidelity.clock_seconds()});
 }
 
 void Accumulate(const v1::Breakdown& part, double scale, v1::Breakdown* into) {

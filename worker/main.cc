@@ -78,9 +78,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
       "listens on 0.0.0.0, the address of the interface that leads to --server)");
   app.add_option(
       "--clock_domain", flags.clock_domain,
-      "workers with the same NAME share one monotonic clock, others emulate a network by "
-      "holding at the sender (default: the host's boot id, which is right unless a "
-      "container has a time namespace)");
+      "workers with the same NAME share one monotonic clock, the clocks of others are estimated "
+      "(default: the host's boot id, and the offset of a time namespace)");
   app.add_option("--status", flags.status, "HOST:PORT of the gRPC health and reflection services")
       ->capture_default_str();
   app.add_option("--metrics", flags.metrics, "HOST:PORT of the Prometheus endpoint /metrics")
@@ -171,7 +170,7 @@ absl::StatusOr<ServerLinkOptions> LinkOptionsOf(const Flags& flags, const Securi
   join.mutable_member()->set_peer_address(peers);
   join.mutable_member()->set_host(HostName());
   join.mutable_member()->set_boot_id(BootId());
-  join.mutable_member()->set_clock_domain(flags.clock_domain.empty() ? BootId()
+  join.mutable_member()->set_clock_domain(flags.clock_domain.empty() ? ClockDomain()
                                                                      : flags.clock_domain);
   join.set_device(flags.device);
   join.set_hardware(HardwareOf(flags.device));

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/shared/format.h"
-#include "common/network/attribution.h"
 
 namespace edgetp {
 namespace {
@@ -23,13 +22,17 @@ std::string Header(const std::string& term) {
   return found == kHeaders.end() ? term : found->second;
 }
 
-bool IsStaging(const BreakdownTerm& term) { return term.span == &TimeBreakdown::staging; }
-
 }  // namespace
+
+bool TermColumns::Shows(const BreakdownTerm& term) const {
+  if (term.span == &TimeBreakdown::staging) return staging_;
+  if (term.span == &TimeBreakdown::transit) return transit_;
+  return true;
+}
 
 void TermColumns::AddHeaders(const std::string& sum, std::vector<Column>* columns) const {
   for (const BreakdownTerm& term : kBreakdownTerms) {
-    if (staging_ || !IsStaging(term)) columns->push_back({Header(term.name)});
+    if (Shows(term)) columns->push_back({Header(term.name)});
   }
   columns->push_back({sum});
   if (hidden_) columns->push_back({"hid-\nden"});
@@ -38,8 +41,7 @@ void TermColumns::AddHeaders(const std::string& sum, std::vector<Column>* column
 void TermColumns::AddCells(const v1::Breakdown& breakdown, double sum, double hidden, double scale,
                            std::vector<std::string>* cells) const {
   for (const BreakdownTerm& term : kBreakdownTerms) {
-    if (staging_ || !IsStaging(term))
-      cells->push_back(FormatNumber(scale * (breakdown.*term.seconds)()));
+    if (Shows(term)) cells->push_back(FormatNumber(scale * (breakdown.*term.seconds)()));
   }
   cells->push_back(FormatNumber(scale * sum));
   if (hidden_) cells->push_back(FormatNumber(scale * hidden));

@@ -1,6 +1,6 @@
-// The columns of a table that break steps down: one for each term. Staging has one only where a row
-// has any: without an accelerator there is none. So has the time of exchanges under compute, which
-// is in no term: it comes after the sum. Pure.
+// The columns of a table that break steps down: one for each term. Staging and transit have one only
+// where a row has any: without an accelerator, or within a host, there is none. So has the time of
+// exchanges under compute, which is in no term: it comes after the sum. Pure.
 #pragma once
 
 #include <algorithm>
@@ -8,19 +8,22 @@
 #include <vector>
 
 #include "cli/shared/table.h"
+#include "common/network/attribution.h"
 #include "edgetp/v1/report.pb.h"
 
 namespace edgetp {
 
 class TermColumns {
  public:
-  TermColumns(bool staging, bool hidden) : staging_(staging), hidden_(hidden) {}
+  TermColumns(bool staging, bool transit, bool hidden)
+      : staging_(staging), transit_(transit), hidden_(hidden) {}
 
   // What `rows`, messages with breakdown_seconds and hidden_seconds, need.
   template <typename Rows>
   static TermColumns For(const Rows& rows) {
     const auto any = [&rows](auto has) { return std::any_of(rows.begin(), rows.end(), has); };
     return {any([](const auto& row) { return row.breakdown_seconds().staging() > 0; }),
+            any([](const auto& row) { return row.breakdown_seconds().transit() > 0; }),
             any([](const auto& row) { return row.hidden_seconds() > 0; })};
   }
 
@@ -31,7 +34,10 @@ class TermColumns {
                 std::vector<std::string>* cells) const;
 
  private:
+  bool Shows(const BreakdownTerm& term) const;
+
   const bool staging_;
+  const bool transit_;
   const bool hidden_;
 };
 

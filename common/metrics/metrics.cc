@@ -119,7 +119,7 @@ const std::vector<MetricInfo>& AllMetrics() {
      "Duration of a step under the network in force, mean over ranks, evaluation excluded."},
     {"edgetp_run_step_breakdown_seconds_total", kCounter, kServer, {"run", "network", "term"},
      "Where the step time went, mean over ranks: compute, staging, software, queueing, serialization, "
-     "propagation, jitter, straggler."},
+     "propagation, jitter, straggler, transit."},
     {"edgetp_run_hidden_seconds_total", kCounter, kServer, {"run", "network"},
      "Time of exchanges that ran under compute, mean over ranks: in no term of the breakdown."},
     {"edgetp_run_energy_joules_total", kCounter, kServer, {"run", "rank"},
@@ -163,7 +163,7 @@ const std::vector<MetricInfo>& AllMetrics() {
      "Duration of a step on this rank, evaluation excluded."},
     {"edgetp_step_breakdown_seconds_total", kCounter, kWorker, {"run", "rank", "term"},
      "Where this rank's step time went: compute, staging, software, queueing, serialization, "
-     "propagation, jitter, straggler."},
+     "propagation, jitter, straggler, transit."},
     {"edgetp_hidden_seconds_total", kCounter, kWorker, {"run", "rank"},
      "Time of this rank's exchanges that ran under its compute: in no term of the breakdown."},
     {"edgetp_allreduce_seconds", kHistogram, kWorker, {"run", "rank", "algorithm", "class", "phase"},
@@ -190,6 +190,9 @@ const std::vector<MetricInfo>& AllMetrics() {
      "late."},
     {"edgetp_overrun_seconds_total", kCounter, kWorker, {"run", "rank"},
      "Compute time beyond what the device profile grants."},
+    {"edgetp_clock_bound_seconds", kGauge, kWorker, {"run", "rank"},
+     "How well this rank knows the clocks of other hosts: times of theirs are wrong by at most "
+     "this. Absent within a host."},
   };
   // clang-format on
   return *all;

@@ -13,9 +13,12 @@ struct Hop {
   absl::Duration serialization;
   absl::Duration ingress_serialization;
   absl::Duration ingress_queueing;
+  absl::Duration transit;
 };
 
-Hop HopOf(const Departure& departure, absl::Time arrival) {
+Hop HopOf(const SegmentWait& wait) {
+  const Departure& departure = wait.departure;
+  const absl::Time arrival = wait.arrival;
   const absl::Duration zero = absl::ZeroDuration();
   Hop hop;
   hop.egress_queueing = std::max(zero, departure.egress_start - departure.handover);
@@ -27,6 +30,7 @@ Hop HopOf(const Departure& departure, absl::Time arrival) {
   const absl::Duration tail = std::max(zero, arrival - departure.last_bit);
   hop.ingress_serialization = std::clamp(departure.ingress - hop.serialization, zero, tail);
   hop.ingress_queueing = tail - hop.ingress_serialization;
+  hop.transit = std::max(zero, wait.there - std::max(arrival, wait.sent));
   return hop;
 }
 
@@ -54,7 +58,8 @@ class Walker {
 void SplitLikeHop(absl::Duration span, const Hop& hop, TimeBreakdown* out) {
   const absl::Duration queueing = hop.egress_queueing + hop.ingress_queueing;
   const absl::Duration serialization = hop.serialization + hop.ingress_serialization;
-  const absl::Duration whole = queueing + serialization + hop.propagation + hop.jitter;
+  const absl::Duration whole =
+      queueing + serialization + hop.propagation + hop.jitter + hop.transit;
   if (span <= absl::ZeroDuration()) return;
   if (whole <= absl::ZeroDuration()) {
     out->software += span;
@@ -71,8 +76,11 @@ void SplitLikeHop(absl::Duration span, const Hop& hop, TimeBreakdown* out) {
   give(serialization, &out->serialization);
   give(hop.jitter, &out->jitter);
   give(hop.propagation, &out->propagation);
+  give(hop.transit, &out->transit);
   // What rounding left over goes to a term that is not zero.
-  *(hop.propagation > absl::ZeroDuration() ? &out->propagation : &out->serialization) += rest;
+  *(hop.propagation > absl::ZeroDuration() ? &out->propagation
+    : hop.transit > absl::ZeroDuration()   ? &out->transit
+                                           : &out->serialization) += rest;
 }
 
 }  // namespace
@@ -103,7 +111,7 @@ TimeBreakdown operator/(const TimeBreakdown& sum, int64_t count) {
 TimeBreakdown AttributeWait(const SegmentWait& wait) {
   TimeBreakdown out;
   const Departure& departure = wait.departure;
-  const Hop hop = HopOf(departure, wait.arrival);
+  const Hop hop = HopOf(wait);
   Walker walker(wait.begin, wait.end);
   walker.To(std::min(wait.latest_entry, departure.handover), &out.straggler);
   SplitLikeHop(walker.Take(departure.handover), hop, &out);
@@ -113,6 +121,8 @@ TimeBreakdown AttributeWait(const SegmentWait& wait) {
   walker.To(departure.last_bit, &out.serialization);
   walker.To(departure.last_bit + hop.ingress_serialization, &out.serialization);
   walker.To(wait.arrival, &out.queueing);
+  walker.To(wait.sent, &out.software);
+  walker.To(wait.there, &out.transit);
   walker.To(wait.end, &out.software);
   return out;
 }

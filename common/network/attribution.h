@@ -22,6 +22,7 @@ struct TimeBreakdown {
   absl::Duration propagation;
   absl::Duration jitter;
   absl::Duration straggler;
+  absl::Duration transit;
 
   absl::Duration total() const;
   TimeBreakdown& operator+=(const TimeBreakdown& other);
@@ -61,6 +62,8 @@ inline constexpr BreakdownTerm kBreakdownTerms[] = {
      Activity::kWaiting},
     {"straggler", &TimeBreakdown::straggler, &v1::Breakdown::straggler,
      &v1::Breakdown::set_straggler, Activity::kWaiting},
+    {"transit", &TimeBreakdown::transit, &v1::Breakdown::transit, &v1::Breakdown::set_transit,
+     Activity::kWaiting},
 };
 
 // A rank had nothing to do in [begin, end) but wait for a segment.
@@ -71,17 +74,21 @@ struct SegmentWait {
   absl::Time arrival;   // LinkModel::Arrive; after it the rank waited for software
   // At which the last rank on which the segment depends had entered the collective.
   absl::Time latest_entry;
+  // It was under way from one host to another in [sent, there). Within a host: never, what moving it
+  // takes is software.
+  absl::Time sent = absl::InfinitePast();
+  absl::Time there = absl::InfinitePast();
 };
 
 // Splits [begin, end) along the segment's way; the sum is end - begin, exactly:
 //   until latest_entry         straggler
 //   latest_entry to handover   earlier hops: in the proportions of this segment's own hop
-//                              (software if that took no time)
+//                              (software if that took no time), its transit included
 //   handover to egress_start   queueing
 //   egress_start to first_bit  propagation, then jitter
 //   first_bit to last_bit      serialization
 //   last_bit to arrival        serialization by a slower ingress, then queueing behind others there
-//   arrival to end             software
+//   arrival to end             transit, as far as it was under way then; software
 TimeBreakdown AttributeWait(const SegmentWait& wait);
 
 // The sum of those, of what is after `from`.

@@ -177,6 +177,20 @@ std::string BootId() {
   return id;
 }
 
+std::string ClockDomain() {
+  const std::string boot_id = BootId();
+  if (boot_id.empty()) return "";
+  std::ifstream offsets("/proc/self/timens_offsets");  // time_namespaces(7)
+  std::string clock;
+  std::string seconds;
+  std::string nanoseconds;
+  while (offsets >> clock >> seconds >> nanoseconds) {
+    if (clock != "monotonic" || (seconds == "0" && nanoseconds == "0")) continue;
+    return absl::StrCat(boot_id, "+", seconds, "s", nanoseconds, "ns");
+  }
+  return boot_id;
+}
+
 absl::Status CheckAddress(const std::string& address) { return Split(address).status(); }
 
 absl::StatusOr<bool> IsLoopback(const std::string& address) {

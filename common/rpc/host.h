@@ -12,10 +12,13 @@ namespace edgetp {
 // "unknown" if the system does not say.
 std::string HostName();
 
-// /proc/sys/kernel/random/boot_id: processes with equal boot ids share one monotonic clock, in
-// containers, too, unless they have a time namespace. Empty if it cannot be read: then nobody is
-// assumed to share it.
+// /proc/sys/kernel/random/boot_id: processes with equal boot ids share a kernel, in containers, too.
+// Empty if it cannot be read: then nobody is assumed to share it.
 std::string BootId();
+
+// Processes with equal ones share one monotonic clock: the boot id, with the offset of the process's
+// time namespace where it has one. Empty as BootId.
+std::string ClockDomain();
 
 // `address` (HOST:PORT of something that listens here) as `other` (HOST:PORT) can reach it: a
 // wildcard host is replaced by the address of the interface that leads to `other`.

@@ -61,6 +61,7 @@ void ExpectSegment(const std::string& bytes, const ReceivedSegment& segment, uin
   FUZZ_EXPECT(proto.handover_ns() == segment.header.times.handover_ns);
   FUZZ_EXPECT(proto.last_bit_ns() == segment.header.times.last_bit_ns);
   FUZZ_EXPECT(proto.overshoot_ns() == segment.header.times.overshoot_ns);
+  FUZZ_EXPECT(proto.sent_ns() == segment.header.times.sent_ns);
   int released = 0;
   {
     const grpc::ByteBuffer again = EncodeSegment(
@@ -93,6 +94,11 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     FUZZ_EXPECT(DecodeHello(EncodeHello(*hello)).ok());
   } else {
     ExpectGoodError(hello.status());
+  }
+  if (const auto probe = DecodeProbe(message); probe.ok()) {
+    FUZZ_EXPECT(DecodeProbe(EncodeProbe(*probe)).ok());
+  } else {
+    ExpectGoodError(probe.status());
   }
   return 0;
 }

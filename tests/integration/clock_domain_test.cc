@@ -1,5 +1,5 @@
-// Workers that share no clock, with real programs: each holds what it sends, and training is the
-// same.
+// Workers that share no clock, with real programs: they estimate one another's, and training is the
+// same. (tests/integration/hosts_test.py has clocks that differ.)
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -53,10 +53,14 @@ TEST_F(ClockDomainTest, TrainingIsTheSameAndAsSlowAsAsked) {
   const nlohmann::json two = Train({delay, up_->server()});
   EXPECT_EQ(two["final"], one["final"]);
   EXPECT_EQ(two["status"], "done");
-  EXPECT_TRUE(two["fidelity"]["held_by_senders"].get<bool>());
+  EXPECT_GT(two["fidelity"]["clock_bound_us"].get<double>(), 0);
+  EXPECT_EQ(one["fidelity"]["clock_bound_us"].get<double>(), 0);
   EXPECT_FALSE(one["fidelity"].value("held_by_senders", false));
+  EXPECT_EQ(one["breakdown_seconds"]["transit"].get<double>(), 0);
   const double sync_points = 2.0 * two["sync_points_forward"].get<double>();
-  EXPECT_GE(two["mean_step_seconds"], sync_points * absl::ToDoubleSeconds(kDelay));
+  // A step may begin and end with the clocks at different ends of what is known about them.
+  const double bound = 1e-6 * two["fidelity"]["clock_bound_us"].get<double>();
+  EXPECT_GE(two["mean_step_seconds"], sync_points * absl::ToDoubleSeconds(kDelay) - 2 * bound);
 }
 
 TEST_F(ClockDomainTest, ASharedMediumTrainsToo) {
@@ -64,7 +68,7 @@ TEST_F(ClockDomainTest, ASharedMediumTrainsToo) {
       << "name: \"cell\" link { delay_us: 1000 rate_bits_per_second: 1e8 } shared_medium: true\n";
   const nlohmann::json two = Train({"--network=./cell.textproto", up_->server()});
   EXPECT_EQ(two["final"], Train({})["final"]);
-  EXPECT_TRUE(two["fidelity"]["held_by_senders"].get<bool>());
+  EXPECT_GT(two["fidelity"]["clock_bound_us"].get<double>(), 0);
 }
 
 }  // namespace

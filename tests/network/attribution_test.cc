@@ -78,6 +78,38 @@ TEST(AttributionTest, NegativeJitterShortensPropagation) {
   EXPECT_EQ(breakdown.serialization, Ms(1));
 }
 
+TEST(AttributionTest, WhatTheRealNetworkTakesAfterTheEmulatedOneIsTransit) {
+  SegmentWait wait = Example(At(10), At(33));
+  wait.sent = At(10);
+  wait.there = At(32);
+  TimeBreakdown breakdown = AttributeWait(wait);
+  EXPECT_EQ(breakdown.transit, Ms(7)) << "the emulated arrival is at 25";
+  EXPECT_EQ(breakdown.software, Ms(1));
+  EXPECT_EQ(breakdown.propagation, Ms(5));
+  wait.sent = At(27);  // held by its sender until then, or in a queue of his
+  breakdown = AttributeWait(wait);
+  EXPECT_EQ(breakdown.transit, Ms(5));
+  EXPECT_EQ(breakdown.software, Ms(3));
+}
+
+TEST(AttributionTest, TheRealNetworkHidesInsideTheEmulatedOne) {
+  SegmentWait wait = Example(At(10), At(26));
+  const TimeBreakdown on_one_host = AttributeWait(wait);
+  wait.sent = At(10);
+  wait.there = At(24);
+  const TimeBreakdown on_two = AttributeWait(wait);
+  EXPECT_EQ(on_two.transit, Ms(0));
+  EXPECT_EQ(on_two.software, on_one_host.software);
+}
+
+TEST(AttributionTest, WithoutEmulationAHopIsTransitAndSoAreEarlierOnes) {
+  SegmentWait wait{At(0), At(12), {At(6), At(6), At(6), At(6)}, At(6), At(2), At(6), At(11)};
+  const TimeBreakdown breakdown = AttributeWait(wait);
+  EXPECT_EQ(breakdown.straggler, Ms(2));
+  EXPECT_EQ(breakdown.transit, Ms(9)) << "4 ms of an earlier hop, 5 of this one";
+  EXPECT_EQ(breakdown.software, Ms(1));
+}
+
 TEST(AttributionTest, TheTermsAlwaysAddUpExactly) {
   for (uint64_t i = 0; i < 2000; ++i) {
     const auto random_ms = [i](uint64_t what) { return ToUnit(RandomBits(1, i, what)) * 10; };
@@ -92,6 +124,11 @@ TEST(AttributionTest, TheTermsAlwaysAddUpExactly) {
     wait.begin = At(random_ms(7) * 3);
     wait.end = std::max(wait.begin, wait.arrival) + Ms(random_ms(8));
     wait.latest_entry = At(random_ms(9));
+    if (i % 2 == 1) {
+      wait.sent = At(random_ms(10));
+      wait.there = wait.sent + Ms(random_ms(11) * 5);
+      wait.end = std::max(wait.end, wait.there);
+    }
     EXPECT_EQ(AttributeWait(wait).total(), wait.end - wait.begin);
   }
 }

@@ -32,6 +32,28 @@ TEST(VerdictTest, ARunThatWasHeldByItsSendersSaysSo) {
   EXPECT_THAT(Judge(WorstOf({fidelity})).reason(), HasSubstr("held by the senders"));
 }
 
+TEST(VerdictTest, HowWellTheClocksOfHostsAreKnownIsSaidAndJudged) {
+  v1::Fidelity fidelity = Make(0.1, 0);
+  fidelity.set_clock_bound_us(60);
+  fidelity.set_clock_seconds(0.4);
+  EXPECT_THAT(Judge(WorstOf({fidelity})).reason(),
+              HasSubstr("; clocks of the hosts known to 0.06 ms, 0.40 % of step time)"));
+  EXPECT_DOUBLE_EQ(Judge(WorstOf({fidelity})).clock_share(), 0.004);
+  EXPECT_TRUE(Judge(WorstOf({fidelity})).valid());
+  fidelity.set_clock_seconds(5.1);
+  const v1::Verdict verdict = Judge(WorstOf({Make(0.2, 0), fidelity}));
+  EXPECT_FALSE(verdict.valid()) << "whichever rank it was";
+  EXPECT_THAT(verdict.reason(),
+              StartsWith("INVALID: clocks of the hosts known to 0.06 ms only, 5.1 % of step time"));
+}
+
+TEST(VerdictTest, BetweenHostsTheRealNetworkMayBeWhatIsTooSlow) {
+  v1::Fidelity fidelity = Make(9, 0);
+  fidelity.set_clock_bound_us(60);
+  EXPECT_THAT(Judge(fidelity).reason(),
+              StartsWith("INVALID: hosts, or the real network between them, too slow"));
+}
+
 TEST(VerdictTest, LatenessBeyondTheLimitIsInvalid) {
   EXPECT_TRUE(Judge(Make(1.5, 0)).valid());
   const v1::Verdict verdict = Judge(Make(1.6, 0));

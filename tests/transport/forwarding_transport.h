@@ -16,6 +16,7 @@ class ForwardingTransport : public SegmentTransport {
   int rank() const override { return inner_->rank(); }
   int world_size() const override { return inner_->world_size(); }
   bool one_clock() const override { return inner_->one_clock(); }
+  bool SharesClock(int peer) const override { return inner_->SharesClock(peer); }
   bool CanSend(int peer) const override { return inner_->CanSend(peer); }
   absl::Status Send(int peer, const SegmentHeader& header,
                     absl::Span<const std::byte> payload) override {
@@ -27,6 +28,10 @@ class ForwardingTransport : public SegmentTransport {
     return inner_->Queued(peer, index);
   }
   void Pop(int peer) override { inner_->Pop(peer); }
+  absl::Status SendProbe(int peer, const ClockProbe& probe) override {
+    return inner_->SendProbe(peer, probe);
+  }
+  std::optional<ReceivedProbe> TakeProbe(int peer) override { return inner_->TakeProbe(peer); }
   absl::Status Poll(absl::Time until) override { return inner_->Poll(until); }
   bool Closed(int peer) const override { return inner_->Closed(peer); }
   void Abort(const absl::Status& status) override { inner_->Abort(status); }

@@ -82,6 +82,17 @@ TEST(PeerGroupTest, ADialThatFailsIsToldWithAddressAndReasonAsItHappens) {
   EXPECT_THAT(told[0], HasSubstr("refused"));
 }
 
+TEST(PeerGroupTest, APeerThatCannotBeDialledIsNamedWithTheRule) {
+  LocalCluster cluster(2);
+  PeerGroupOptions options = cluster.Options(0);
+  options.members[1].address = "127.0.0.1:1";  // nobody listens
+  PeerGroup group(cluster.endpoint(0), std::move(options));
+  const absl::Status status = group.Connect(MonotonicNow() + absl::Seconds(1));
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(status), HasSubstr("rank 0 cannot reach rank 1 at 127.0.0.1:1: "));
+  EXPECT_THAT(Message(status), HasSubstr("every worker must reach the others"));
+}
+
 TEST(PeerGroupTest, AbortEndsAConnectThatWaits) {
   LocalCluster cluster(2);
   PeerGroup group(cluster.endpoint(1), cluster.Options(1));

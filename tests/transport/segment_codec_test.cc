@@ -27,7 +27,7 @@ grpc::ByteBuffer InPieces(const std::string& bytes, size_t piece) {
 SegmentHeader FullHeader() {
   SegmentHeader header{
       .collective = 0x0102030405060708, .chunk = 300, .offset_bytes = 1 << 20, .wire_dtype = 1};
-  header.times = {11, -12, 13, 14, -15, 16, 1'700'000'000'000'000'000, 18};
+  header.times = {11, -12, 13, 14, -15, 16, 1'700'000'000'000'000'000, 18, 19};
   return header;
 }
 
@@ -46,6 +46,7 @@ v1::PeerMessage ToProto(const SegmentHeader& header, const std::string& payload)
   segment.set_entered_ns(header.times.entered_ns);
   segment.set_ingress_ns(header.times.ingress_ns);
   segment.set_overshoot_ns(header.times.overshoot_ns);
+  segment.set_sent_ns(header.times.sent_ns);
   segment.set_payload(payload);
   return message;
 }
@@ -77,7 +78,24 @@ TEST(SegmentCodecTest, ReadsWhatProtobufWritesHoweverItIsSliced) {
     EXPECT_EQ(segment->header.times.egress_start_ns, -12);
     EXPECT_EQ(segment->header.times.ingress_ns, FullHeader().times.ingress_ns);
     EXPECT_EQ(segment->header.times.overshoot_ns, FullHeader().times.overshoot_ns);
+    EXPECT_EQ(segment->header.times.sent_ns, FullHeader().times.sent_ns);
   }
+}
+
+TEST(SegmentCodecTest, AProbeIsWhatItWasAndNoSegment) {
+  for (const ClockProbe& probe : {ClockProbe{-5, 0, 0}, ClockProbe{1, int64_t{1} << 62, 3}}) {
+    const grpc::ByteBuffer message = EncodeProbe(probe);
+    const auto decoded = DecodeProbe(message);
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(decoded->sent_ns, probe.sent_ns);
+    EXPECT_EQ(decoded->received_ns, probe.received_ns);
+    EXPECT_EQ(decoded->answered_ns, probe.answered_ns);
+    EXPECT_FALSE(DecodeSegment(message).ok());
+  }
+  int released = 0;
+  EXPECT_FALSE(DecodeProbe(Encode(FullHeader(), "0123", &released)).ok());
+  EXPECT_FALSE(DecodeProbe(Encode(FullHeader(), std::string(1 << 20, 'x'), &released)).ok());
+  EXPECT_FALSE(DecodeProbe(InPieces("no message", 3)).ok());
 }
 
 TEST(SegmentCodecTest, ReleasesThePayloadOnceWhenTheLastReferenceGoes) {

@@ -19,6 +19,7 @@ const TERMS = [
   ["propagation", "the link's delay"],
   ["jitter", "the delay's variation, and retransmission"],
   ["straggler", "until the last rank has entered"],
+  ["transit", "on the real network between hosts"],
 ];
 
 const TRAFFIC = [

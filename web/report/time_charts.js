@@ -283,6 +283,7 @@ const linkFidelity = {
       "overrun (share)",
       "release error p99 (µs)",
       "release error, largest (µs)",
+      "clocks of the hosts known to (µs)",
       "verdict",
     ],
     rows: view.runs
@@ -297,6 +298,7 @@ const linkFidelity = {
         fact(summary, "verdict.overrun_share"),
         fact(summary, "fidelity.error_p99_us"),
         fact(summary, "fidelity.error_max_us"),
+        fact(summary, "fidelity.clock_bound_us"),
         verdictOf(summary),
       ]),
   }),

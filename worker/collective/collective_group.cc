@@ -71,9 +71,9 @@ absl::StatusOr<std::unique_ptr<CollectiveGroup>> CollectiveGroup::Create(
 
 CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
                                  CollectiveGroupOptions options, const Formats& formats)
-    : held_by_senders_(!transport->one_clock()),
-      transport_(held_by_senders_ ? Holding(std::move(transport), options.deadline)
-                                  : std::move(transport)),
+    : one_clock_(transport->one_clock()),
+      transport_(one_clock_ ? std::move(transport)
+                            : Holding(std::move(transport), options.deadline)),
       options_(std::move(options)),
       deadline_seconds_(absl::ToDoubleSeconds(options_.deadline)),
       formats_(formats),
@@ -85,12 +85,6 @@ CollectiveGroup::CollectiveGroup(std::unique_ptr<SegmentTransport> transport,
 
 CollectiveGroup::~CollectiveGroup() {
   Fail(absl::CancelledError("collective: the group ends while it is under way")).IgnoreError();
-}
-
-v1::Fidelity CollectiveGroup::TotalFidelity() const {
-  v1::Fidelity fidelity = stats_.TotalFidelity();
-  fidelity.set_held_by_senders(held_by_senders_ && fidelity.messages() > 0);
-  return fidelity;
 }
 
 const WireFormat& CollectiveGroup::WireOf(TrafficClass traffic) const {

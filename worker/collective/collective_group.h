@@ -118,7 +118,7 @@ class CollectiveGroup final : public Communicator {
   // Since the last call, or the last BeginStep.
   StepStats TakeStats() { return stats_.Take(); }
   // Of all training steps since the last ResetTotalFidelity.
-  v1::Fidelity TotalFidelity() const;
+  v1::Fidelity TotalFidelity() const { return stats_.TotalFidelity(); }
   void ResetTotalFidelity() { stats_.ResetTotalFidelity(); }
 
   // What error feedback has kept, for checkpoints. Between steps alone.
@@ -146,8 +146,8 @@ class CollectiveGroup final : public Communicator {
     deadline_seconds_.store(absl::ToDoubleSeconds(deadline));
   }
 
-  // The ranks share no clock: emulated segments wait at their sender.
-  bool held_by_senders() const { return held_by_senders_; }
+  // False: some ranks are on other hosts, whose clocks have to be estimated.
+  bool one_clock() const { return one_clock_; }
 
   // From any thread: ends the collective under way and every later one with `status`.
   void Abort(const absl::Status& status) { transport_->Abort(status); }
@@ -228,7 +228,7 @@ class CollectiveGroup final : public Communicator {
   // After it nothing that was started is touched any more, and nothing starts.
   absl::Status Fail(const absl::Status& status);
 
-  const bool held_by_senders_;
+  const bool one_clock_;
   std::unique_ptr<SegmentTransport> transport_;
   CollectiveGroupOptions options_;
   std::atomic<double> deadline_seconds_;

@@ -53,7 +53,10 @@ void StatsCollector::AddCollective(const CollectiveTag& tag, const ExecutionRepo
     Count([&delivery](Emulation& emulation) {
       ++emulation.messages;
       emulation.late_messages += delivery.late ? 1 : 0;
+      emulation.held_messages += delivery.held ? 1 : 0;
       emulation.lost += delivery.lost;
+      emulation.clock += delivery.clock;
+      emulation.clock_bound = std::max(emulation.clock_bound, delivery.clock_bound);
       emulation.errors.Add(delivery.error);
     });
   }
@@ -91,6 +94,9 @@ v1::Fidelity StatsCollector::FidelityOf(const Emulation& emulation) {
   fidelity.set_error_p99_us(emulation.errors.P99Microseconds());
   fidelity.set_error_max_us(emulation.errors.MaxMicroseconds());
   fidelity.set_elapsed_seconds(absl::ToDoubleSeconds(emulation.elapsed));
+  fidelity.set_held_by_senders(emulation.held_messages > 0);
+  fidelity.set_clock_bound_us(absl::ToDoubleMicroseconds(emulation.clock_bound));
+  fidelity.set_clock_seconds(absl::ToDoubleSeconds(emulation.clock));
   return fidelity;
 }
 

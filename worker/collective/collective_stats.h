@@ -91,7 +91,10 @@ class StatsCollector {
   struct Emulation {
     int64_t messages = 0;
     int64_t late_messages = 0;
+    int64_t held_messages = 0;
     absl::Duration lost;
+    absl::Duration clock;
+    absl::Duration clock_bound;  // the largest
     absl::Duration overrun;
     absl::Duration elapsed;
     ErrorSamples errors;

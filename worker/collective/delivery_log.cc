@@ -10,6 +10,7 @@ void ForgiveHidden(absl::Duration exposed, std::vector<Delivery>* deliveries) {
     delivery.late = delivery.late && exposed > absl::ZeroDuration();
     delivery.lost = std::min(delivery.lost, left);
     left -= delivery.lost;
+    delivery.clock = std::min(delivery.clock, exposed);
   }
 }
 

@@ -19,12 +19,15 @@ struct Delivery {
   absl::Duration realised;  // handover to hand-on
   absl::Duration queueing;  // of asked: behind other messages, at either end
   absl::Duration error;     // of the hold: hand-on minus max(arrival, when it was wanted); >= 0
-  // It was physically there only after its time, while this rank waited; or its sender held it, and
-  // for too long.
-  bool late = false;
+  bool late = false;        // it was physically there only after its time, while this rank waited
+  bool held = false;        // by its sender, on another host
   // The error, where this rank waited: what the host added to the collective's time. Zero where a
   // later wait made up for it before anything was sent.
   absl::Duration lost;
+  // Of a segment from another host: by how much the times above may be wrong, and the same where this
+  // rank waited for them.
+  absl::Duration clock_bound;
+  absl::Duration clock;
 };
 
 // The rank has waited for the collective for so long: what was late has cost it no more, and nothing

@@ -22,8 +22,6 @@ constexpr absl::Duration kNap = absl::Microseconds(200);
 constexpr absl::Duration kSpin = absl::Microseconds(50);
 // How often a send into a partition looks whether the profile has changed.
 constexpr absl::Duration kPartitionPoll = absl::Milliseconds(5);
-// A sender that holds lets a segment go within this after its time, unless its host is too busy.
-constexpr absl::Duration kHoldPrecision = absl::Microseconds(250);
 
 }  // namespace
 
@@ -60,7 +58,8 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
   report->elapsed = end - begin;
   report->time = AttributeWaits(report->waits, begin);
   report->time.software += report->elapsed - report->time.total();
-  report->exposed_software = log_.ExposedSoftware(begin, end, report->time.software);
+  report->exposed_software =
+      log_.ExposedSoftware(begin, end, report->time.software + report->time.transit);
   return absl::OkStatus();
 }
 
@@ -330,14 +329,23 @@ void ScheduleExecutor::AccountWait(int peer, const WaitTimes& waited,
   const SegmentTimes& times = segment.header.times;
   const absl::Time entered = absl::FromUnixNanos(times.entered_ns);
   latest_entry_ = std::max(latest_entry_, entered);
+  // Within a host: long ago.
+  const absl::Time sent = absl::FromUnixNanos(times.sent_ns);
+  const absl::Time there = times.sent_ns == 0 ? absl::InfinitePast() : physical;
   if (times.last_bit_ns == 0) {
-    SegmentWait straggler{begin, std::clamp(entered, begin, physical)};
-    straggler.latest_entry = straggler.departure.handover = straggler.end;
-    NoteWait(straggler);
+    const absl::Time left = std::max(entered, sent);
+    SegmentWait plain{begin, std::max(std::clamp(left, begin, physical), there)};
+    plain.latest_entry = entered;
+    plain.departure.handover = plain.departure.egress_start = left;
+    plain.departure.first_bit = plain.departure.last_bit = plain.arrival = left;
+    plain.sent = sent;
+    plain.there = there;
+    NoteWait(plain);
     return;
   }
   const absl::Time end = MonotonicNow();
-  const SegmentWait wait{wanted, clock_->NowOr(end), ToDeparture(times), arrival, entered};
+  const SegmentWait wait{wanted, clock_->NowOr(end), ToDeparture(times), arrival, entered, sent,
+                         there};
   NoteWait(wait);
   Delivery delivery;
   delivery.source = peer;
@@ -348,11 +356,10 @@ void ScheduleExecutor::AccountWait(int peer, const WaitTimes& waited,
   delivery.queueing = (way.egress_start - way.handover) +
                       (arrival - std::max(way.last_bit, way.first_bit + way.ingress));
   delivery.error = end - std::max(arrival, begin);
-  // What a sender has held is always seen after its time: it is late if it was let go late.
-  const bool in_time = times.overshoot_ns > 0
-                           ? absl::Nanoseconds(times.overshoot_ns) <= kHoldPrecision
-                           : physical <= std::max(arrival, begin);
-  delivery.late = !was_there && !in_time;
+  delivery.late = !was_there && physical > std::max(arrival, begin);
+  delivery.held = times.overshoot_ns != 0;
+  delivery.clock_bound = absl::Nanoseconds(times.clock_bound_ns);
+  if (arrival > begin) delivery.clock = delivery.clock_bound;
   log_.Add(delivery, begin, arrival, was_there);
 }
 

@@ -77,7 +77,7 @@ class Rounds {
       RETURN_IF_ERROR(group_->AllReduce(kTimed, absl::MakeSpan(data_)));
       RETURN_IF_ERROR(group_->EndStep());
       const absl::Time left = MonotonicNow();
-      const absl::Time origin = group_->held_by_senders() ? entered : start;
+      const absl::Time origin = group_->one_clock() ? start : entered;
       own.push_back(static_cast<float>(Microseconds(entered - origin)));
       own.push_back(static_cast<float>(Microseconds(left - origin)));
     }
@@ -113,7 +113,7 @@ class Rounds {
     std::vector<float> own = Pack(MonotonicNow());
     own.push_back(static_cast<float>(barrier_us_));
     ASSIGN_OR_RETURN(const auto ranks, Gather(group_, own));
-    if (group_->held_by_senders()) return MonotonicNow();
+    if (!group_->one_clock()) return MonotonicNow();
     absl::Time last = absl::InfinitePast();
     double longest_us = 0;
     for (const std::vector<float>& rank : ranks) {
@@ -201,7 +201,9 @@ absl::StatusOr<v1::Verdict> JudgeAllRanks(CollectiveGroup* group) {
              {static_cast<float>(own.messages()), static_cast<float>(own.late_messages()),
               static_cast<float>(own.late_seconds()), static_cast<float>(own.overrun_seconds()),
               static_cast<float>(own.error_p99_us()), static_cast<float>(own.error_max_us()),
-              static_cast<float>(own.elapsed_seconds())}));
+              static_cast<float>(own.elapsed_seconds()), own.held_by_senders() ? 1.0f : 0.0f,
+              static_cast<float>(own.clock_bound_us()),
+              static_cast<float>(own.clock_seconds())}));
   std::vector<v1::Fidelity> fidelities;
   for (const std::vector<float>& rank : ranks) {
     v1::Fidelity& fidelity = fidelities.emplace_back();
@@ -212,7 +214,9 @@ absl::StatusOr<v1::Verdict> JudgeAllRanks(CollectiveGroup* group) {
     fidelity.set_error_p99_us(rank[4]);
     fidelity.set_error_max_us(rank[5]);
     fidelity.set_elapsed_seconds(rank[6]);
-    fidelity.set_held_by_senders(own.held_by_senders());
+    fidelity.set_held_by_senders(rank[7] != 0);
+    fidelity.set_clock_bound_us(rank[8]);
+    fidelity.set_clock_seconds(rank[9]);
   }
   const v1::Fidelity worst = WorstOf(fidelities);
   return Judge(worst, /*emulated=*/worst.messages() > 0);

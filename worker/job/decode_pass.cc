@@ -27,7 +27,9 @@ void Accumulate(const v1::Fidelity& part, v1::Fidelity* into) {
   into->set_elapsed_seconds(into->elapsed_seconds() + part.elapsed_seconds());
   into->set_error_p99_us(std::max(into->error_p99_us(), part.error_p99_us()));
   into->set_error_max_us(std::max(into->error_max_us(), part.error_max_us()));
-  into->set_held_by_senders(part.held_by_senders());
+  into->set_held_by_senders(into->held_by_senders() || part.held_by_senders());
+  into->set_clock_bound_us(std::max(into->clock_bound_us(), part.clock_bound_us()));
+  into->set_clock_seconds(into->clock_seconds() + part.clock_seconds());
 }
 
 }  // namespace

@@ -147,6 +147,10 @@ absl::Status Job::Connect(absl::Time deadline) {
   peers.job = assign_.job();
   peers.rank = assign_.rank();
   peers.members = members_;
+  // Nobody waits until a time of another rank: its clock may be what it is.
+  if (config_.clock() == v1::CLOCK_SIMULATED) {
+    for (PeerMember& member : peers.members) member.clock_domain = "simulated";
+  }
   peers.on_dial_error = [this](const std::string& error) {
     spdlog::warn("job {}: {}", assign_.job(), error);
     v1::WorkerMessage message;
@@ -193,12 +197,8 @@ absl::Status Job::Connect(absl::Time deadline) {
   options.medium = &medium_;
   options.observer = &recorder_;
   ASSIGN_OR_RETURN(group_, CollectiveGroup::Create(std::move(transport), std::move(options)));
-  if (group_->held_by_senders()) {
-    spdlog::info(
-        "the workers share no clock: emulated messages wait at their sender, and the real "
-        "network's "
-        "own time comes on top");
-  }
+  if (!group_->one_clock())
+    spdlog::info("the workers share no clock: those of their hosts are estimated in the run");
   context_.control->Attach(
       [this](const absl::Status& status) {
         group_->Abort(status);

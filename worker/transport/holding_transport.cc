@@ -26,68 +26,74 @@ constexpr absl::Duration kKeeperBusyInterval = absl::Microseconds(200);
 // How long the destructor waits for the kernel to take what is due.
 constexpr absl::Duration kLingerGrace = absl::Milliseconds(250);
 
-absl::Time DueTime(const SegmentHeader& header) {
-  return absl::FromUnixNanos(header.times.last_bit_ns);  // not stamped: always in the past
-}
-
-// To the receiver's clock. The segment was let go `overshoot` after its last_bit: it arrives then
-// on the receiver's clock.
-void Translate(absl::Time arrived, SegmentTimes* times) {
-  if (times->last_bit_ns == 0) return;
-  const absl::Time let_go =
-      absl::FromUnixNanos(times->last_bit_ns) + absl::Nanoseconds(times->overshoot_ns);
-  const absl::Duration shift = arrived - let_go;
-  for (int64_t* stamp : {&times->handover_ns, &times->egress_start_ns, &times->first_bit_ns,
-                         &times->last_bit_ns, &times->entered_ns}) {
-    *stamp = absl::ToUnixNanos(absl::FromUnixNanos(*stamp) + shift);
-  }
-}
+// How long the keeper waits for an answer at a time, with the streams: so long a caller may wait for
+// it, in the milliseconds of a burst of questions.
+constexpr absl::Duration kListen = absl::Microseconds(200);
 
 }  // namespace
 
 HoldingTransport::HoldingTransport(std::unique_ptr<SegmentTransport> inner, HoldingOptions options)
-    : options_(options), links_(inner->world_size()), inner_(std::move(inner)) {}
+    : options_(options),
+      links_(inner->world_size()),
+      inner_(std::move(inner)),
+      clocks_(inner_.get()),
+      keeper_([this] { Keep(); }) {}
 
 HoldingTransport::~HoldingTransport() {
-  if (keeper_.joinable()) {
-    {
-      std::lock_guard<std::mutex> lock(keeper_mutex_);
-      stop_ = true;
-    }
-    keeper_changed_.notify_one();
-    keeper_.join();
+  {
+    std::lock_guard<std::mutex> lock(keeper_mutex_);
+    stop_ = true;
   }
+  keeper_changed_.notify_one();
+  keeper_.join();
   Linger();
 }
 
+// The keeper steps back before who wants to go on.
+std::unique_lock<std::mutex> HoldingTransport::Lock() const {
+  callers_.fetch_add(1, std::memory_order_relaxed);
+  std::unique_lock<std::mutex> lock(mutex_);
+  callers_.fetch_sub(1, std::memory_order_relaxed);
+  return lock;
+}
+
+// A clock's error may be a share of what the link takes; what waits for nothing is not held.
+absl::Time HoldingTransport::DueTime(int peer, const SegmentTimes& times) const {
+  const absl::Duration link = absl::Nanoseconds(times.last_bit_ns - times.egress_start_ns);
+  if (clocks_.BoundTo(peer, MonotonicNow()) <= kMaxBoundShare * link) return absl::InfinitePast();
+  return absl::FromUnixNanos(times.last_bit_ns);
+}
+
 bool HoldingTransport::CanSend(int peer) const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = Lock();
   return links_[peer].copied_bytes < options_.max_held_bytes;
 }
 
 absl::Status HoldingTransport::Send(int peer, const SegmentHeader& header,
                                     absl::Span<const std::byte> payload) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = Lock();
   RETURN_IF_ERROR(failed_);
   Link& link = links_[peer];
-  Outgoing& segment = link.outgoing.emplace_back(Outgoing{header, payload, nullptr});
-  if (header.times.last_bit_ns == 0) {
-    segment.header.times.entered_ns = 0;  // nothing could translate it
-    return failed_ = LetGo(peer);
+  const bool to_other_host = !inner_->SharesClock(peer);
+  const bool stamped = header.times.last_bit_ns != 0;
+  Outgoing& segment =
+      link.outgoing.emplace_back(Outgoing{header, payload, nullptr, absl::InfinitePast()});
+  if (to_other_host) segment.header.times.sent_ns = absl::ToUnixNanos(MonotonicNow());
+  if (to_other_host && stamped) {
+    segment.due = DueTime(peer, header.times);
+    segment.copy = std::make_unique_for_overwrite<std::byte[]>(payload.size());
+    std::memcpy(segment.copy.get(), payload.data(), payload.size());
+    segment.payload = {segment.copy.get(), payload.size()};
+    link.copied_bytes += static_cast<int64_t>(payload.size());
   }
-  segment.copy = std::make_unique_for_overwrite<std::byte[]>(payload.size());
-  std::memcpy(segment.copy.get(), payload.data(), payload.size());
-  segment.payload = {segment.copy.get(), payload.size()};
-  link.copied_bytes += static_cast<int64_t>(payload.size());
   RETURN_IF_ERROR(failed_ = LetGo(peer));
-  if (!keeper_.joinable()) StartKeeper();
   WakeKeeperAt(NextDue());
   return absl::OkStatus();
 }
 
 // Up to the first payload of the caller that may still be read.
 uint64_t HoldingTransport::Released(int peer) const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = Lock();
   const Link& link = links_[peer];
   const uint64_t released_below = inner_->Released(peer);
   for (size_t i = 0; i < link.outgoing.size(); ++i) {
@@ -98,28 +104,32 @@ uint64_t HoldingTransport::Released(int peer) const {
 }
 
 const ReceivedSegment* HoldingTransport::Queued(int peer, size_t index) const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = Lock();
   const auto& received = links_[peer].received;
   return index < received.size() ? &received[index] : nullptr;
 }
 
 void HoldingTransport::Pop(int peer) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = Lock();
   Link& link = links_[peer];
   link.received_bytes -= link.received.front().payload_bytes;
   link.received.pop_front();
 }
 
 bool HoldingTransport::Closed(int peer) const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = Lock();
   return links_[peer].received.empty() && inner_->Closed(peer);
 }
 
 absl::Status HoldingTransport::Poll(absl::Time until) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const auto lock = Lock();
   const absl::Time due = NextDue();
   const absl::Time now = MonotonicNow();
-  if (due - now > kQueueGranularity) return Progress(std::min(until, due - kQueueGranularity));
+  if (due - now > kQueueGranularity) {
+    // A question that is due may have to wait for a write: that is no reason to spin.
+    const absl::Time question = std::max(clocks_.NextQuestion(), now + kKeeperInterval);
+    return Progress(std::min({until, due - kQueueGranularity, question}));
+  }
   if (until > now) SleepUntil(std::min({due, until, now + kNap}));
   return Progress(absl::InfinitePast());
 }
@@ -143,6 +153,7 @@ absl::Status HoldingTransport::TryProgress(absl::Time until) {
   const int peers = world_size();
   for (int peer = 0; peer < peers; ++peer) RETURN_IF_ERROR(LetGo(peer));
   RETURN_IF_ERROR(inner_->Poll(until));
+  RETURN_IF_ERROR(clocks_.Progress());
   const absl::Time now = MonotonicNow();
   for (int peer = 0; peer < peers; ++peer) {
     if (peer == rank()) continue;
@@ -158,10 +169,11 @@ absl::Status HoldingTransport::LetGo(int peer) {
   Link& link = links_[peer];
   for (; link.started < link.outgoing.size() && inner_->CanSend(peer); ++link.started) {
     Outgoing& next = link.outgoing[link.started];
-    if (next.copy != nullptr) {
-      const absl::Duration overshoot = MonotonicNow() - DueTime(next.header);
-      if (overshoot < absl::ZeroDuration()) break;
-      next.header.times.overshoot_ns = absl::ToInt64Nanoseconds(overshoot);
+    if (next.due != absl::InfinitePast()) {
+      const absl::Time now = MonotonicNow();
+      if (now <= next.due) break;
+      next.header.times.overshoot_ns = absl::ToInt64Nanoseconds(now - next.due);
+      next.header.times.sent_ns = absl::ToUnixNanos(now);
     }
     RETURN_IF_ERROR(inner_->Send(peer, next.header, next.payload));
   }
@@ -185,7 +197,7 @@ void HoldingTransport::Take(int peer, absl::Time now) {
     const ReceivedSegment* segment = inner_->Front(peer);
     if (segment == nullptr) return;
     link.received_bytes += segment->payload_bytes;
-    Translate(now, &link.received.emplace_back(*segment).header.times);
+    clocks_.Translate(peer, now, &link.received.emplace_back(*segment).header.times);
     inner_->Pop(peer);
   }
 }
@@ -196,16 +208,18 @@ absl::Time HoldingTransport::NextDue() const {
   for (int peer = 0; peer < world_size(); ++peer) {
     const Link& link = links_[peer];
     if (link.started == link.outgoing.size() || !inner_->CanSend(peer)) continue;
-    due = std::min(due, DueTime(link.outgoing[link.started].header));
+    due = std::min(due, link.outgoing[link.started].due);
   }
   return due;
 }
 
-// Of all that the transport below has not released; InfinitePast if that is nothing.
+// When the last of what the transport below has not released is wanted; InfinitePast if that is
+// nothing. What is not stamped is wanted at once.
 absl::Time HoldingTransport::LastDue() const {
   absl::Time due = absl::InfinitePast();
   for (const Link& link : links_) {
-    if (!link.outgoing.empty()) due = std::max(due, DueTime(link.outgoing.back().header));
+    if (link.outgoing.empty()) continue;
+    due = std::max(due, absl::FromUnixNanos(link.outgoing.back().header.times.last_bit_ns));
   }
   return due;
 }
@@ -219,19 +233,25 @@ void HoldingTransport::Linger() {
   }
 }
 
-void HoldingTransport::StartKeeper() {
-  keeper_ = std::thread([this] { Keep(); });
-}
-
-// Never in the way of the caller's thread: looks only while that one makes no progress itself, and
-// never blocks with the mutex held.
 void HoldingTransport::Keep() {
   SharpenTimers();
   do {
-    if (std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock); lock.owns_lock()) {
-      if (!Progress(absl::InfinitePast()).ok()) return;  // the caller will hear of it
+    while (Look()) {
     }
   } while (KeeperSleeps());
+}
+
+// Never in the way of the caller's thread: only while that one makes no progress itself, and
+// blocking with the mutex held only where an answer is on its way. True: look again at once.
+bool HoldingTransport::Look() {
+  if (callers_.load(std::memory_order_relaxed) > 0) return false;
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return false;
+  const absl::Time now = MonotonicNow();
+  const bool listen = clocks_.ExpectsMore(now) && NextDue() > now + kListen;
+  // An error is the caller's to hear of.
+  const absl::Status status = Progress(listen ? now + kListen : absl::InfinitePast());
+  return status.ok() && clocks_.ExpectsMore(MonotonicNow());
 }
 
 // Blocks until: the next segment is due, or it is time to look again (true); false at the end.

@@ -1,11 +1,14 @@
-// Sender-side holding: emulation between ranks that share no clock. Wraps the transport of such a
-// group: a stamped segment is copied, and sent only when the sender's clock reaches its last_bit;
-// what arrives is translated to this rank's clock, so that nobody above sees a difference. The real
-// network's own time comes on top of the emulated delay. Used by CollectiveGroup. One thread calls
-// everything but Abort; from the first stamped segment on, a thread of its own keeps the times
-// while that one computes or sleeps.
+// What emulation needs between ranks that share no clock. Wraps the transport of such a group: it
+// keeps an estimate of the other hosts' clocks (host_clocks.h), and moves what arrives to this
+// rank's, so that nobody above sees a difference. A stamped segment goes at once, and its receiver
+// holds it, as on one host; where the clock is not known well enough for the segment's delay, it
+// waits here until the sender's clock reaches its last_bit. Stamped segments to other hosts are
+// copied: their sender need not wait for the real network. Used by CollectiveGroup. One thread calls
+// everything but Abort; a thread of its own keeps the times, and the streams going, while that one
+// computes or sleeps.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -15,9 +18,14 @@
 #include <thread>
 #include <vector>
 
+#include "worker/transport/host_clocks.h"
 #include "worker/transport/segment_transport.h"
 
 namespace edgetp {
+
+// A sender holds where the bound on the clock's error is more than this share of what the emulated
+// link takes.
+inline constexpr double kMaxBoundShare = 0.1;
 
 struct HoldingOptions {
   // Copies per peer; a segment more is accepted below it. The caller keeps the rest, which only
@@ -35,16 +43,18 @@ struct HoldingOptions {
 
 class HoldingTransport final : public SegmentTransport {
  public:
-  // All ranks of the group must hold.
+  // All ranks of the group must be wrapped.
   explicit HoldingTransport(std::unique_ptr<SegmentTransport> inner, HoldingOptions options = {});
   // Blocks until: what is held has gone (unless the group has failed), at most options.linger.
   ~HoldingTransport() override;
 
   int rank() const override { return inner_->rank(); }
   int world_size() const override { return inner_->world_size(); }
-  bool one_clock() const override { return true; }
+  bool one_clock() const override { return false; }
+  bool SharesClock(int peer) const override { return inner_->SharesClock(peer); }
   bool CanSend(int peer) const override;
-  // A stamped segment is released at once; an error of its later sending comes from Poll.
+  // A stamped segment to another host is released at once; an error of its later sending comes from
+  // Poll.
   absl::Status Send(int peer, const SegmentHeader& header,
                     absl::Span<const std::byte> payload) override;
   uint64_t Released(int peer) const override;
@@ -59,7 +69,8 @@ class HoldingTransport final : public SegmentTransport {
   struct Outgoing {
     SegmentHeader header;
     absl::Span<const std::byte> payload;  // the caller's, or `copy`
-    std::unique_ptr<std::byte[]> copy;    // of a stamped segment
+    std::unique_ptr<std::byte[]> copy;    // of a stamped segment to another host
+    absl::Time due;                       // InfinitePast: it is not held
   };
   struct Link {
     std::deque<Outgoing> outgoing;         // oldest first, without those that `inner_` has released
@@ -70,6 +81,8 @@ class HoldingTransport final : public SegmentTransport {
     int64_t received_bytes = 0;
   };
 
+  std::unique_lock<std::mutex> Lock() const;
+  absl::Time DueTime(int peer, const SegmentTimes& times) const;
   absl::Status Progress(absl::Time until);
   absl::Status TryProgress(absl::Time until);
   absl::Status LetGo(int peer);
@@ -79,8 +92,8 @@ class HoldingTransport final : public SegmentTransport {
   absl::Time LastDue() const;
   void Linger();
 
-  void StartKeeper();
   void Keep();
+  bool Look();
   bool KeeperSleeps();
   void WakeKeeperAt(absl::Time time);
 
@@ -88,8 +101,10 @@ class HoldingTransport final : public SegmentTransport {
   // Whoever has it makes progress: everything down to `failed_`, and all calls of `inner_` but
   // Abort.
   mutable std::mutex mutex_;
+  mutable std::atomic<int> callers_{0};  // that want it, beside the keeper
   std::vector<Link> links_;  // by peer; outlives `inner_`, which reads the copies
   std::unique_ptr<SegmentTransport> inner_;
+  HostClocks clocks_;
   absl::Status failed_;
 
   std::mutex keeper_mutex_;

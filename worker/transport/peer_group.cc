@@ -15,10 +15,16 @@ constexpr absl::Duration kDialAgainAfter = absl::Milliseconds(50);
 // How often errors of the same peer are told: the same one, and others.
 constexpr absl::Duration kDialNotice = absl::Seconds(5);
 constexpr absl::Duration kNewDialNotice = absl::Seconds(1);
+// Of the time to connect, what dialling may take: who dials knows why it fails, and says so before
+// those give up who wait for him, the server among them.
+constexpr double kDialShare = 0.9;
 // How long a failed group waits for gRPC to let go of the caller's memory. A stopped peer can hold
 // the last write for ever; the kernel alone reads it then, for a stream that is cancelled, so that
 // going on is harmless.
 constexpr absl::Duration kReleaseGrace = absl::Milliseconds(250);
+
+// Of a peer's probes that nobody has taken: an honest one waits for an answer.
+constexpr size_t kMaxProbes = 4;
 
 using ReleaseCount = std::shared_ptr<std::atomic<uint64_t>>;
 
@@ -75,6 +81,10 @@ PeerGroup::~PeerGroup() {
 
 bool PeerGroup::one_clock() const { return ShareOneClock(options_.members); }
 
+bool PeerGroup::SharesClock(int peer) const {
+  return ShareOneClock({options_.members[rank()], options_.members[peer]});
+}
+
 v1::Hello PeerGroup::MyHello() const {
   v1::Hello hello;
   hello.set_job(options_.job);
@@ -115,12 +125,17 @@ std::string PeerGroup::MissingRanks() const {
   return missing;
 }
 
-std::string PeerGroup::LastDialError() const {
+absl::Status PeerGroup::Unreachable() const {
   for (int r = rank() + 1; r < world_size(); ++r) {
-    if (!peers_[r].ready && !peers_[r].dial_error.ok())
-      return absl::StrCat(": peer=", r, ": ", std::string(peers_[r].dial_error.message()));
+    const Peer& peer = peers_[r];
+    if (peer.ready || peer.dial_error.ok()) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "rank ", rank(), " cannot reach rank ", r, " at ", options_.members[r].address, ": ",
+        std::string(peer.dial_error.message()),
+        "; every worker must reach the others at the addresses that they advertise (--listen, "
+        "--advertise, firewalls)"));
   }
-  return "";
+  return absl::OkStatus();
 }
 
 absl::Status PeerGroup::Connect(absl::Time deadline) {
@@ -130,10 +145,13 @@ absl::Status PeerGroup::Connect(absl::Time deadline) {
     const absl::Time now = MonotonicNow();
     if (absl::Status step = ConnectStep(now); !step.ok()) return Fail(step);
     if (AllReady()) return absl::OkStatus();
+    if (now >= begin + kDialShare * (deadline - begin)) {
+      if (const absl::Status status = Unreachable(); !status.ok()) return Fail(status);
+    }
     if (now >= deadline) {
       return Fail(absl::DeadlineExceededError(absl::StrCat(
           "peer connect: deadline exceeded (rank=", rank(), " missing=", MissingRanks(),
-          " waited_ms=", absl::ToInt64Milliseconds(now - begin), ")", LastDialError())));
+          " waited_ms=", absl::ToInt64Milliseconds(now - begin), ")")));
     }
     endpoint_->Poll(std::min(deadline, now + kDialAgainAfter));
   }
@@ -267,6 +285,20 @@ void PeerGroup::Pop(int peer) {
   if (absl::Status status = Decode(peer); !status.ok()) Fail(status).IgnoreError();
 }
 
+absl::Status PeerGroup::SendProbe(int peer, const ClockProbe& probe) {
+  if (absl::Status mine = status(); !mine.ok()) return Fail(mine);
+  peers_[peer].stream->Write(EncodeProbe(probe));
+  return absl::OkStatus();
+}
+
+std::optional<ReceivedProbe> PeerGroup::TakeProbe(int peer) {
+  std::deque<ReceivedProbe>& probes = peers_[peer].probes;
+  if (probes.empty()) return std::nullopt;
+  const ReceivedProbe oldest = probes.front();
+  probes.pop_front();
+  return oldest;
+}
+
 absl::Status PeerGroup::Poll(absl::Time until) {
   if (status().ok()) endpoint_->Poll(until);
   absl::Status result = status();  // of Abort, or of an earlier call
@@ -294,10 +326,17 @@ absl::Status PeerGroup::Decode(int r) {
     const grpc::ByteBuffer message = peer.stream->BorrowMessage();
     const auto bytes = static_cast<int64_t>(message.Length());
     auto segment = DecodeSegment(message);
-    if (!segment.ok())
+    if (segment.ok()) {
+      peer.received.push_back({*std::move(segment), bytes});
+      continue;
+    }
+    const auto probe = DecodeProbe(message);
+    if (!probe.ok())
       return Annotate(segment.status(),
                       absl::StrCat("recv segment (rank=", rank(), " peer=", r, ")"));
-    peer.received.push_back({*std::move(segment), bytes});
+    peer.stream->Release(bytes);
+    peer.probes.push_back({*probe, MonotonicNow()});
+    if (peer.probes.size() > kMaxProbes) peer.probes.pop_front();
   }
   return absl::OkStatus();
 }

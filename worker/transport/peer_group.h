@@ -48,12 +48,14 @@ class PeerGroup final : public SegmentTransport {
   // Dials the higher ranks, waits for the lower ones, and exchanges hellos with all.
   // Blocks until: all are there, or `deadline` (monotonic).
   // Errors: DeadlineExceeded naming the missing ranks, FailedPrecondition naming what differs (job,
-  //   version, world size), the status of Abort.
+  //   version, world size) or, somewhat before the deadline, the peer that cannot be dialled; the
+  //   status of Abort.
   absl::Status Connect(absl::Time deadline);
 
   int rank() const override { return options_.rank; }
   int world_size() const override { return static_cast<int>(options_.members.size()); }
   bool one_clock() const override;
+  bool SharesClock(int peer) const override;
   bool CanSend(int peer) const override;
   absl::Status Send(int peer, const SegmentHeader& header,
                     absl::Span<const std::byte> payload) override;
@@ -61,6 +63,8 @@ class PeerGroup final : public SegmentTransport {
   const ReceivedSegment* Front(int peer) const override { return Queued(peer, 0); }
   const ReceivedSegment* Queued(int peer, size_t index) const override;
   void Pop(int peer) override;
+  absl::Status SendProbe(int peer, const ClockProbe& probe) override;
+  std::optional<ReceivedProbe> TakeProbe(int peer) override;
   absl::Status Poll(absl::Time until) override;
   bool Closed(int peer) const override;
   void Abort(const absl::Status& status) override;
@@ -78,6 +82,7 @@ class PeerGroup final : public SegmentTransport {
     absl::Status dial_error;                 // why, at last
     absl::Time told = absl::InfinitePast();  // of it
     std::deque<Received> received;           // decoded, not yet taken
+    std::deque<ReceivedProbe> probes;        // the newest few
     uint64_t sent = 0;
     // Shared with gRPC's slices, which may outlive the group.
     std::shared_ptr<std::atomic<uint64_t>> released = std::make_shared<std::atomic<uint64_t>>(0);
@@ -95,7 +100,8 @@ class PeerGroup final : public SegmentTransport {
   absl::Status Decode(int rank);
   bool AllReady() const;
   std::string MissingRanks() const;
-  std::string LastDialError() const;
+  // Ok, unless a peer could not be dialled.
+  absl::Status Unreachable() const;
   absl::Status Fail(const absl::Status& status);
   absl::Status status() const;
   void ReleasePayloads();

@@ -16,6 +16,8 @@ enum WireType : uint32_t { kVarint = 0, kFixed64 = 1, kLengthDelimited = 2 };
 constexpr uint32_t Tag(uint32_t field, WireType type) { return field << 3 | type; }
 
 constexpr uint32_t kMessageSegment = Tag(2, kLengthDelimited);
+// Three numbers of nine bytes, and what is around them.
+constexpr size_t kMaxProbeBytes = 64;
 constexpr uint32_t kPayload = Tag(15, kLengthDelimited);
 static_assert(kPayload < 128, "every tag of a Segment is one byte");
 
@@ -161,6 +163,9 @@ bool ReadField(uint32_t tag, SliceReader& reader, SegmentHeader& header) {
     case Tag(12, kFixed64):
       times.overshoot_ns = fixed();
       return true;
+    case Tag(13, kFixed64):
+      times.sent_ns = fixed();
+      return true;
     default:
       return false;
   }
@@ -170,6 +175,22 @@ std::vector<grpc::Slice> Slices(const grpc::ByteBuffer& message) {
   std::vector<grpc::Slice> slices;
   if (!message.Dump(&slices).ok()) slices.clear();
   return slices;
+}
+
+grpc::ByteBuffer Serialize(const v1::PeerMessage& message) {
+  const grpc::Slice slice(message.SerializeAsString());
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+// What is small. Empty if it is malformed.
+v1::PeerMessage Parse(const grpc::ByteBuffer& message) {
+  std::string bytes;
+  for (const grpc::Slice& slice : Slices(message)) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  v1::PeerMessage parsed;
+  if (!parsed.ParseFromString(bytes)) parsed.Clear();
+  return parsed;
 }
 
 }  // namespace
@@ -184,7 +205,7 @@ grpc::ByteBuffer EncodeSegment(const SegmentHeader& header, absl::Span<const std
   fields.VarintField(4, header.wire_dtype);
   const int64_t stamps[] = {times.handover_ns, times.egress_start_ns, times.first_bit_ns,
                             times.last_bit_ns, times.jitter_ns,       times.entered_ns,
-                            times.ingress_ns,  times.overshoot_ns};
+                            times.ingress_ns,  times.overshoot_ns,    times.sent_ns};
   uint32_t field = 5;
   for (const int64_t stamp : stamps) fields.Fixed64Field(field++, static_cast<uint64_t>(stamp));
   if (!payload.empty()) {
@@ -230,19 +251,30 @@ absl::StatusOr<ReceivedSegment> DecodeSegment(const grpc::ByteBuffer& message) {
 grpc::ByteBuffer EncodeHello(const v1::Hello& hello) {
   v1::PeerMessage message;
   *message.mutable_hello() = hello;
-  const grpc::Slice slice(message.SerializeAsString());
-  return grpc::ByteBuffer(&slice, 1);
+  return Serialize(message);
 }
 
 absl::StatusOr<v1::Hello> DecodeHello(const grpc::ByteBuffer& message) {
   if (message.Length() > static_cast<size_t>(kMaxHelloBytes)) return Malformed("hello too large");
-  std::string bytes;
-  for (const grpc::Slice& slice : Slices(message)) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
-  v1::PeerMessage parsed;
-  if (!parsed.ParseFromString(bytes) || !parsed.has_hello()) return Malformed("not a hello");
+  const v1::PeerMessage parsed = Parse(message);
+  if (!parsed.has_hello()) return Malformed("not a hello");
   return parsed.hello();
+}
+
+grpc::ByteBuffer EncodeProbe(const ClockProbe& probe) {
+  v1::PeerMessage message;
+  message.mutable_clock()->set_sent_ns(probe.sent_ns);
+  message.mutable_clock()->set_received_ns(probe.received_ns);
+  message.mutable_clock()->set_answered_ns(probe.answered_ns);
+  return Serialize(message);
+}
+
+absl::StatusOr<ClockProbe> DecodeProbe(const grpc::ByteBuffer& message) {
+  if (message.Length() > kMaxProbeBytes) return Malformed("clock probe too large");
+  const v1::PeerMessage parsed = Parse(message);
+  if (!parsed.has_clock()) return Malformed("not a clock probe");
+  const v1::ClockProbe& clock = parsed.clock();
+  return ClockProbe{clock.sent_ns(), clock.received_ns(), clock.answered_ns()};
 }
 
 std::string PayloadToString(const ReceivedSegment& segment) {

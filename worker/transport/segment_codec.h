@@ -1,4 +1,4 @@
-// The wire form of a segment: PeerMessage{segment} of proto/edgetp/v1/peer.proto, written as a
+// The wire form of what peers exchange. A segment is PeerMessage{segment} of proto/edgetp/v1/peer.proto, written as a
 // header slice and a payload slice that points at the caller's memory, and read back from the
 // slices that gRPC received without copying the payload. Used by peer_group and schedule_executor.
 // Thread-safe (pure functions).
@@ -32,7 +32,18 @@ struct SegmentTimes {
   int64_t jitter_ns = 0;
   int64_t entered_ns = 0;
   int64_t ingress_ns = 0;
-  int64_t overshoot_ns = 0;  // a span: of the sender's hold (holding_transport.h)
+  int64_t overshoot_ns = 0;  // a span: of the sender's hold; zero: not held (holding_transport.h)
+  int64_t sent_ns = 0;       // to another host
+  // A span, and not on the wire: by how much the receiver may be wrong about the above
+  // (host_clocks.h).
+  int64_t clock_bound_ns = 0;
+};
+
+// A question for the peer's time, or its answer; fields as in peer.proto.
+struct ClockProbe {
+  int64_t sent_ns = 0;
+  int64_t received_ns = 0;
+  int64_t answered_ns = 0;  // zero: a question
 };
 
 struct SegmentHeader {
@@ -63,6 +74,11 @@ grpc::ByteBuffer EncodeHello(const v1::Hello& hello);
 
 // Errors: InvalidArgument (not a PeerMessage with a hello, or larger than kMaxHelloBytes).
 absl::StatusOr<v1::Hello> DecodeHello(const grpc::ByteBuffer& message);
+
+grpc::ByteBuffer EncodeProbe(const ClockProbe& probe);
+
+// Errors: InvalidArgument (not a PeerMessage with a clock's question or answer).
+absl::StatusOr<ClockProbe> DecodeProbe(const grpc::ByteBuffer& message);
 
 // Copies the payload of `segment` into one piece. For tests and tools; the executor reads the
 // slices in place.

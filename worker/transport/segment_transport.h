@@ -12,14 +12,16 @@
 //   receiving  PeerStream        bytes, of a caller whom nobody knows yet, too; its bound is the
 //                                stream's flow control
 //              PeerGroup         the same segments decoded, so that who waits looks at a header
-//              HoldingTransport  the same with the time of their arrival, which only who takes them
-//                                at once can tell: between hosts alone
+//              HoldingTransport  the same with their times moved to this host's clock, and so that
+//                                the real network goes on while this rank computes: between hosts
+//                                alone
 //              ArrivalBook       times alone, of segments that stay where they are: when the
 //                                emulated interface has them through
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -27,6 +29,11 @@
 #include "worker/transport/segment_codec.h"
 
 namespace edgetp {
+
+struct ReceivedProbe {
+  ClockProbe probe;
+  absl::Time arrived;  // when it was seen, on this rank's clock
+};
 
 class SegmentTransport {
  public:
@@ -37,6 +44,8 @@ class SegmentTransport {
   // Time stamps of received segments are on this rank's clock: all ranks share one (one host), or
   // the stamps have been translated (holding_transport.h).
   virtual bool one_clock() const = 0;
+  // The same of one peer.
+  virtual bool SharesClock(int /*peer*/) const { return one_clock(); }
 
   // True if Send to `peer` is allowed now: the write before it was accepted, and few enough
   // segments are unreleased.
@@ -58,6 +67,13 @@ class SegmentTransport {
     return index == 0 ? Front(peer) : nullptr;
   }
   virtual void Pop(int peer) = 0;
+
+  // For the clocks of ranks that share none (host_clocks.h). Sending requires CanSend(peer); what a
+  // peer sends and nobody takes is forgotten.
+  virtual absl::Status SendProbe(int /*peer*/, const ClockProbe& /*probe*/) {
+    return absl::OkStatus();
+  }
+  virtual std::optional<ReceivedProbe> TakeProbe(int /*peer*/) { return std::nullopt; }
 
   // Makes progress.
   // Blocks until: something happened, or `until` (monotonic; in the past: never blocks;
