@@ -21,15 +21,12 @@ jobs_that_fit() {
 }
 
 configure() {
-  local options=(-S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release)
+  find_ccache
+  local options=(-S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release "${ccache_options[@]}")
   [[ -z "${EDGETP_BENCH:-}" ]] || options+=(-DEDGETP_BENCH="$EDGETP_BENCH")
   if [[ "${EDGETP_LIBTORCH:-own}" != own ]]; then
     # Installed programs find it, too.
     options+=(-DCMAKE_PREFIX_PATH="$EDGETP_LIBTORCH" -DCMAKE_INSTALL_RPATH="$EDGETP_LIBTORCH/lib")
-  fi
-  if command -v ccache >/dev/null; then
-    options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-    export CCACHE_SLOPPINESS=pch_defines,time_macros  # else it keeps nothing that uses a precompiled header
   fi
   cmake "${options[@]}" >build.log 2>&1 || {
     cat build.log >&2

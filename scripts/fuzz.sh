@@ -21,9 +21,8 @@ done
 ((${#targets[@]})) || mapfile -t targets < <(cd tests/fuzz && printf '%s\n' *_fuzz.cc | sed 's/_fuzz\.cc$//')
 
 build() {
-  local options=()
-  if command -v ccache >/dev/null; then options=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-  cmake --preset fuzz "${options[@]}" >build/fuzz.log 2>&1 ||
+  find_ccache
+  cmake --preset fuzz "${ccache_options[@]}" >build/fuzz.log 2>&1 ||
     { cat build/fuzz.log >&2; fail "CMake could not configure build/fuzz"; }
   cmake --build build/fuzz --target "${targets[@]/#/fuzz_}" >build/fuzz.log 2>&1 ||
     { tail -40 build/fuzz.log >&2; fail "the fuzz targets do not build"; }

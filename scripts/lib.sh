@@ -19,3 +19,11 @@ check_own_libtorch() {
     fail "EDGETP_LIBTORCH=$folder: a folder with share/cmake/Torch/TorchConfig.cmake is wanted, as that of LibTorch's" \
       "archive or of pip's torch"
 }
+
+# Sets ccache_options, CMake's options for a build that takes from ccache what was compiled before: none without ccache.
+find_ccache() {
+  ccache_options=()
+  command -v ccache >/dev/null || return 0
+  ccache_options=("-DCMAKE_CXX_COMPILER_LAUNCHER=$PWD/scripts/ccache.sh")
+  export CCACHE_SLOPPINESS=pch_defines,time_macros  # else it keeps nothing that uses a precompiled header
+}

@@ -43,11 +43,8 @@ targets_of() {
 }
 
 build() {
-  local preset="$1" options=()
-  if command -v ccache >/dev/null; then
-    options=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-    export CCACHE_SLOPPINESS=pch_defines,time_macros
-  fi
+  find_ccache
+  local preset="$1" options=("${ccache_options[@]}")
   # These few tests take seconds either way; without optimization they compile in two thirds of the time.
   if $ci; then options+=(-DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O0 -g1"); fi
   mkdir -p build

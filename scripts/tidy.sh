@@ -58,7 +58,7 @@ def text_of(match):
 entries = []
 for entry in json.load(open("build/compile_commands.json")):
     command = re.sub(r"-include (\S+/cmake_pch\.hxx)", text_of, entry["command"])
-    entry["command"] = re.sub(r"^\S*ccache ", "", command).replace(" -Winvalid-pch", "")
+    entry["command"] = re.sub(r"^\S*ccache(\.sh)? ", "", command).replace(" -Winvalid-pch", "")
     entries.append(entry)
 json.dump(entries, open(folder / "compile_commands.json", "w"))
 PYTHON
