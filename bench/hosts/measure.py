@@ -48,6 +48,10 @@ def _inside(quick, corpus):
     print(json.dumps(rows))
 
 
+def _ms(seconds):
+    return f"{1e3 * seconds:.0f} ms" if seconds >= 1 else f"{1e3 * seconds:.1f} ms"
+
+
 def _row(key, one, many):
     pattern, network, workers = key
     step, predicted = many["step_seconds"]["median"], many["predicted_step_seconds"]
@@ -56,8 +60,8 @@ def _row(key, one, many):
     called = "not judged" if not verdict["judged"] else "valid" if verdict["valid"] else "INVALID"
     if fidelity["held_by_senders"]:
         called += ", held by the senders"
-    return (f"`{network}`, `{pattern}`", workers, f"{1e3 * on_one:.4g} ms", f"{100 * (on_one / predicted_on_one - 1):+.1f} %",
-            f"{1e3 * step:.4g} ms", f"{100 * (step / predicted - 1):+.1f} %", f"{1e3 * many['breakdown_seconds']['transit']:.3g} ms",
+    return (f"`{network}`, `{pattern}`", workers, _ms(on_one), f"{100 * (on_one / predicted_on_one - 1):+.1f} %",
+            _ms(step), f"{100 * (step / predicted - 1):+.1f} %", _ms(many["breakdown_seconds"]["transit"]),
             f"{100 * verdict['late_share']:.2f} %", f"{fidelity['clock_bound_us']:.0f} us" if fidelity["clock_bound_us"] else "-", called)
 
 
