@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures, and writes what it found into docs/: each subject is a folder of bench/ and a page of docs/.
-#   scripts/measure.sh performance|fidelity|validation|experiments|soak [--quick] [--only=BLOCK]
+#   scripts/measure.sh performance|fidelity|hosts|validation|experiments|soak [--quick] [--only=BLOCK]
 # --quick takes few rounds, to see that everything runs; --only measures one block of the page again. The machine should
 # have nothing else to do. Those of experiments have a script each, in scripts/experiments.
 set -euo pipefail

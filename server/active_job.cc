@@ -236,6 +236,8 @@ void ActiveJob::FailFromOutside(const absl::Status& reason) { End("failed", reas
 void ActiveJob::Tick(absl::Time now) {
   if (!echoes_.empty() && now >= give_up_) return EndByLoss(BestEcho());
   if (phase_ != Phase::kPreparing || now < options_.ready_deadline) return;
+  // Who waits in vain for a peer says so somewhat before.
+  if (!echoes_.empty()) return EndByLoss(BestEcho());
   const int rank =
       static_cast<int>(std::find(ready_.begin(), ready_.end(), false) - ready_.begin());
   End("failed",

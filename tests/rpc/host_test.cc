@@ -11,6 +11,13 @@
 namespace edgetp {
 namespace {
 
+// tests/integration/hosts_test.py has processes whose time namespaces differ.
+TEST(ClockDomainTest, ProcessesOfAKernelAndATimeNamespaceShareAClock) {
+  EXPECT_FALSE(ClockDomain().empty());
+  EXPECT_EQ(ClockDomain().substr(0, BootId().size()), BootId());
+  EXPECT_EQ(ClockDomain(), ClockDomain());
+}
+
 TEST(ReachableAddressTest, ANamedHostStaysAsItIs) {
   EXPECT_EQ(ReachableAddress("127.0.0.1:50100", "nowhere.invalid:1").value(), "127.0.0.1:50100");
 }

@@ -125,17 +125,16 @@ std::string PeerGroup::MissingRanks() const {
   return missing;
 }
 
-absl::Status PeerGroup::Unreachable() const {
+std::string PeerGroup::Unreachable() const {
   for (int r = rank() + 1; r < world_size(); ++r) {
     const Peer& peer = peers_[r];
     if (peer.ready || peer.dial_error.ok()) continue;
-    return absl::FailedPreconditionError(absl::StrCat(
-        "rank ", rank(), " cannot reach rank ", r, " at ", options_.members[r].address, ": ",
-        std::string(peer.dial_error.message()),
-        "; every worker must reach the others at the addresses that they advertise (--listen, "
-        "--advertise, firewalls)"));
+    return absl::StrCat(": peer=", r, ": rank ", rank(), " cannot reach rank ", r, " at ",
+                        options_.members[r].address, ": ", std::string(peer.dial_error.message()),
+                        "; every worker must reach the others at the addresses that they "
+                        "advertise (--listen, --advertise, firewalls)");
   }
-  return absl::OkStatus();
+  return "";
 }
 
 absl::Status PeerGroup::Connect(absl::Time deadline) {
@@ -145,13 +144,11 @@ absl::Status PeerGroup::Connect(absl::Time deadline) {
     const absl::Time now = MonotonicNow();
     if (absl::Status step = ConnectStep(now); !step.ok()) return Fail(step);
     if (AllReady()) return absl::OkStatus();
-    if (now >= begin + kDialShare * (deadline - begin)) {
-      if (const absl::Status status = Unreachable(); !status.ok()) return Fail(status);
-    }
-    if (now >= deadline) {
+    const std::string why = Unreachable();
+    if (now >= (why.empty() ? deadline : begin + kDialShare * (deadline - begin))) {
       return Fail(absl::DeadlineExceededError(absl::StrCat(
           "peer connect: deadline exceeded (rank=", rank(), " missing=", MissingRanks(),
-          " waited_ms=", absl::ToInt64Milliseconds(now - begin), ")")));
+          " waited_ms=", absl::ToInt64Milliseconds(now - begin), ")", why)));
     }
     endpoint_->Poll(std::min(deadline, now + kDialAgainAfter));
   }

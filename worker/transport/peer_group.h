@@ -47,8 +47,8 @@ class PeerGroup final : public SegmentTransport {
 
   // Dials the higher ranks, waits for the lower ones, and exchanges hellos with all.
   // Blocks until: all are there, or `deadline` (monotonic).
-  // Errors: DeadlineExceeded naming the missing ranks, FailedPrecondition naming what differs (job,
-  //   version, world size) or, somewhat before the deadline, the peer that cannot be dialled; the
+  // Errors: DeadlineExceeded naming the missing ranks, and, somewhat before the deadline, the one that
+  //   cannot be dialled; FailedPrecondition naming what differs (job, version, world size), the
   //   status of Abort.
   absl::Status Connect(absl::Time deadline);
 
@@ -100,8 +100,8 @@ class PeerGroup final : public SegmentTransport {
   absl::Status Decode(int rank);
   bool AllReady() const;
   std::string MissingRanks() const;
-  // Ok, unless a peer could not be dialled.
-  absl::Status Unreachable() const;
+  // Of the first peer that could not be dialled; empty if there is none.
+  std::string Unreachable() const;
   absl::Status Fail(const absl::Status& status);
   absl::Status status() const;
   void ReleasePayloads();
