@@ -18,6 +18,7 @@ COLUMNS = [
     page.Column("after step", "lowest_at_step"),
     page.Column("last 1000 steps", "last_change", page.signed(4)),
 ]
+SHOWS = "Training and validation loss against steps, for patterns with fewer and fewer sync points"
 
 
 def rows(found):
@@ -59,5 +60,5 @@ def texts():
 
 
 def block(options):
-    table = page.trained_block("convergence", COLUMNS, TRAININGS, rows, draw, options)
+    table = page.trained_block("convergence", COLUMNS, TRAININGS, rows, draw, SHOWS, options)
     return "\n\n".join([table, *texts()])
