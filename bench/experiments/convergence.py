@@ -60,5 +60,5 @@ def texts():
 
 
 def block(options):
-    table = page.trained_block("convergence", COLUMNS, TRAININGS, rows, draw, SHOWS, options)
+    table = page.trained_block("convergence", options, wanted=TRAININGS, columns=COLUMNS, rows=rows, draw=draw, shows=SHOWS)
     return "\n\n".join([table, *texts()])

@@ -80,4 +80,4 @@ def draw(found, _, options):
 
 
 def block(options):
-    return page.trained_block("depth", COLUMNS, TRAININGS, rows, draw, SHOWS, options)
+    return page.trained_block("depth", options, wanted=TRAININGS, columns=COLUMNS, rows=rows, draw=draw, shows=SHOWS)

@@ -133,4 +133,4 @@ def rows(found):
 
 
 def block(options):
-    return page.trained_block("methods", COLUMNS, TRAININGS, rows, draw, SHOWS, options)
+    return page.trained_block("methods", options, wanted=TRAININGS, columns=COLUMNS, rows=rows, draw=draw, shows=SHOWS)

@@ -47,4 +47,4 @@ def draw(found, _, options):
 
 
 def block(options):
-    return page.trained_block("parity", COLUMNS, TRAININGS, rows, draw, SHOWS, options)
+    return page.trained_block("parity", options, wanted=TRAININGS, columns=COLUMNS, rows=rows, draw=draw, shows=SHOWS)

@@ -98,4 +98,4 @@ def remark(found):
 
 
 def block(options):
-    return page.trained_block("patterns", COLUMNS, TRAININGS, rows, draw, SHOWS, options, remark)
+    return page.trained_block("patterns", options, wanted=TRAININGS, columns=COLUMNS, rows=rows, draw=draw, shows=SHOWS, remark=remark)
