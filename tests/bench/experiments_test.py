@@ -119,6 +119,17 @@ class DataTest(unittest.TestCase):
             self.assertEqual(record["val_windows"], record["val_windows_total"], path)
             self.assertEqual(record["evaluations"][-1], [wanted[path].steps, record["val_loss"]], path)
 
+    def test_other_pages_quote_the_same_losses(self):
+        readme = (ROOT / "README.md").read_text()
+        for row in csv_of("patterns"):
+            quoted = re.search(rf"^\| `{row['pattern']}`.* (\d\.\d+) \|$", readme, re.MULTILINE)
+            if quoted:
+                self.assertEqual(quoted.group(1), f"{float(row['val_loss']):.3f}", row["pattern"])
+        letters = (ROOT / "docs" / "patterns.md").read_text()
+        losses = {row["method"]: float(row["val_loss"]) for row in csv_of("methods") if row["val_loss"]}
+        quotes = re.findall(r"Ours:\s+(\d\.\d+)", letters)
+        self.assertEqual(quotes, [f"{losses[method]:.3f}" for method in ("gggg", "llll", "dddd", "t~2*4", "t@0.5*4")])
+
     def test_every_picture_of_the_page_is_an_image(self):
         pictures = re.findall(r"!\[[^\]]+\]\((images/experiment-[a-z]+\.svg)\)", PAGE)
         self.assertEqual(len(pictures), len(set(pictures)))
