@@ -41,6 +41,7 @@ COLUMNS = [
     page.Column("DiLoCo", "local", _shown),
     page.Column("the fastest exact way", "best_exact"),
 ]
+SHOWS = "Four devices against one of them, over three networks"
 
 
 def answers(devices, network, exact):
@@ -100,4 +101,4 @@ def block(options):
     if not options.quick:
         draw(rows, options)
     facts = page.simulated_facts("boards", f"`edgetp advise`, GPT-2 124M, {TOKENS} tokens in an optimizer step")
-    return page.block("boards", COLUMNS, rows, options, facts)
+    return f"{page.picture('boards', SHOWS)}\n\n{page.block('boards', COLUMNS, rows, options, facts)}"

@@ -4,8 +4,8 @@ import drawing
 import page
 from training import PROMPT, Training, load
 
-PATTERNS = ["sppp", "tttt", "pppp", "ssss"]
-STEPS = 10000
+PATTERNS = ["tttt", "ssss", "sppp", "pppp"]
+STEPS = 6000
 EVALUATIONS = "--set=train.eval_interval=500"
 TRAININGS = [Training(pattern, steps=STEPS, flags=(EVALUATIONS,), sample_tokens=300) for pattern in PATTERNS]
 COLUMNS = [
@@ -14,19 +14,19 @@ COLUMNS = [
     page.Column("steps", "steps"),
     page.Column("train", "train_loss", page.fixed(3)),
     page.Column("validation at the end", "val_loss", page.fixed(4)),
-    page.Column("lowest on the way", "lowest_val_loss", page.fixed(4)),
+    page.Column("lowest before, of 200 windows", "lowest_val_loss", page.fixed(4)),
     page.Column("after step", "lowest_at_step"),
-    page.Column("last 1000 steps", "last_change", page.signed(4)),
+    page.Column("change over the last 1000 steps of those", "last_change", page.signed(4)),
 ]
+SHOWS = "Training and validation loss against steps, for patterns with fewer and fewer sync points"
 
 
 def rows(found):
     for training in TRAININGS:
         record = found.get(training)
-        points = record["evaluations"] if record else []
-        lowest = min(points, key=lambda point: point[1]) if points else (None, None)
         # The last evaluation takes the whole split, the others a part: compared is what was evaluated alike.
-        alike = points[:-1]
+        alike = record["evaluations"][:-1] if record else []
+        lowest = min(alike, key=lambda point: point[1], default=(None, None))
         yield {
             "pattern": training.pattern,
             "sync_points": record and record["sync_points_forward"],
@@ -59,5 +59,5 @@ def texts():
 
 
 def block(options):
-    table = page.trained_block("convergence", COLUMNS, TRAININGS, rows, draw, options)
+    table = page.trained_block("convergence", options, wanted=TRAININGS, columns=COLUMNS, rows=rows, draw=draw, shows=SHOWS)
     return "\n\n".join([table, *texts()])

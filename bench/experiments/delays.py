@@ -27,6 +27,7 @@ COLUMNS = [
     page.Column(f"minutes to validation {GOAL}", "minutes_to_goal", page.fixed(1)),
     page.Column("verdict", "verdict"),
 ]
+SHOWS = "Where the time of a step goes, for four patterns over four networks"
 
 
 def steps_to_goal(pattern):
@@ -86,4 +87,4 @@ def block(options):
         draw(rows, options)
     facts = (measuring.preamble("scripts/experiments/delays", ["libtorch-dev"]) + f" One process alone: {1e3 * alone:.1f} ms a step. "
              "Values: [delays.csv](experiments/delays.csv).")
-    return page.block("delays", COLUMNS, rows, options, facts)
+    return f"{page.picture('delays', SHOWS)}\n\n{page.block('delays', COLUMNS, rows, options, facts)}"

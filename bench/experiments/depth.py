@@ -34,6 +34,7 @@ COLUMNS = [
     page.Column("validation, `MEAN`", "val_loss_mean", _loss),
     page.Column("validation, `SUM`", "val_loss_sum", _loss),
 ]
+SHOWS = "Validation loss against sync points, for three ways to merge"
 
 
 def rows(found):
@@ -79,4 +80,4 @@ def draw(found, _, options):
 
 
 def block(options):
-    return page.trained_block("depth", COLUMNS, TRAININGS, rows, draw, options)
+    return page.trained_block("depth", options, wanted=TRAININGS, columns=COLUMNS, rows=rows, draw=draw, shows=SHOWS)

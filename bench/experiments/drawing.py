@@ -14,7 +14,7 @@ import measuring
 
 # Okabe and Ito: colours that differ for most eyes.
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#7f3c8d", "#a05d00",
-           "#117733", "#882255", "#332288"]
+           "#117733", "#882255", "#332288", "#44aa99", "#661100", "#ddaa33"]
 MARKS = "os^DvPX*<>dph"
 DASHES = ["-", "--", "-.", ":"]
 

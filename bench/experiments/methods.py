@@ -13,6 +13,8 @@ BUDGET_S = {"wifi-5": 300, "lte": 1800}
 GOAL = 1.9  # validation loss
 # Half the batch each, so that a step has as many tokens as the others' have.
 REPLICAS = "--batch=6"
+# Instead of DiLoCo's outer momentum.
+AVERAGING = ("--set=parallel.outer_learning_rate=1", "--set=parallel.outer_momentum=0")
 DATA = Training("tttt", flags=("--strategy=data", REPLICAS))
 
 
@@ -29,9 +31,9 @@ def _letters(pattern, wire=None):
     return Method(f"{pattern} {wire}" if wire else pattern, Training(pattern, flags=(f"--wire={wire}",) if wire else ()))
 
 
-def _local(inner_steps):
-    flags = ("--strategy=local", f"--inner_steps={inner_steps}", REPLICAS)
-    return Method(f"local, H = {inner_steps}", Training("tttt", flags=flags))
+def _local(inner_steps, label="DiLoCo", *flags):
+    return Method(f"{label}, H = {inner_steps}",
+                  Training("tttt", flags=("--strategy=local", f"--inner_steps={inner_steps}", REPLICAS, *flags)))
 
 
 DENSE = Training("tttt")
@@ -43,12 +45,13 @@ METHODS = [
     *(_letters(pattern, "int8") for pattern in ("tttt", "t@0.5*4", "llll", "gggg", "sppp", "pppp")),
     *(_letters(pattern, "int4+hadamard") for pattern in ("tttt", "sppp")),
     *(_local(inner_steps) for inner_steps in (20, 100)),
+    *(_local(inner_steps, "plain averaging", *AVERAGING) for inner_steps in (20, 100)),
 ]
 TRAININGS = list(dict.fromkeys(method.training for method in METHODS))
 
 
 def _seconds(value):
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return value if isinstance(value, str) else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _loss(value):
@@ -64,6 +67,7 @@ COLUMNS = [
     *(page.Column(f"validation at {BUDGET_S[network]} s, {network}", f"val_loss_at_{network}", _loss) for network in NETWORKS),
     *(page.Column(f"s to {GOAL}, {network}", f"to_goal_{network}_s", _seconds) for network in NETWORKS),
 ]
+SHOWS = "Loss against bytes, and against simulated seconds on Wi-Fi and LTE"
 
 
 def at_budget(record, budget, per_step):
@@ -83,11 +87,12 @@ def row_of(method, record):
     row = {"method": method.label, "mib_per_step": mib, "val_loss": record and record["val_loss"],
            "val_loss_at_bytes": record and at_budget(record, BUDGET_MIB, mib)}
     goal_steps = record and steps_to(record["evaluations"], GOAL)
+    never = record and goal_steps is None
     for network in NETWORKS:
         seconds = times[network]["mean_step_seconds"]
         row[f"step_{network}_ms"] = 1e3 * seconds
         row[f"val_loss_at_{network}"] = record and at_budget(record, BUDGET_S[network], seconds)
-        row[f"to_goal_{network}_s"] = goal_steps and goal_steps * seconds
+        row[f"to_goal_{network}_s"] = "never" if never else goal_steps and goal_steps * seconds
     return row
 
 
@@ -128,4 +133,4 @@ def rows(found):
 
 
 def block(options):
-    return page.trained_block("methods", COLUMNS, TRAININGS, rows, draw, options)
+    return page.trained_block("methods", options, wanted=TRAININGS, columns=COLUMNS, rows=rows, draw=draw, shows=SHOWS)

@@ -43,16 +43,22 @@ def block(name, columns, rows, options, facts):
     return f"{facts}\n\n{measuring.table([column.title for column in columns], shown)}"
 
 
-def trained_block(name, columns, wanted, rows_of, draw, options, remark=lambda found: ""):
-    """Trains what is missing, draws, and returns the block. `rows_of(found)` yields its rows, `draw(found, rows, options)` its
-    picture, `remark(found)` what else to say above the table; found: {training: record}."""
+def picture(name, what):
+    """Markdown of what drawing.save has saved."""
+    return f"![{what}](images/experiment-{name}.svg)"
+
+
+def trained_block(name, options, *, wanted, columns, rows, draw, shows, remark=lambda found: ""):
+    """Trains what is missing, draws, and returns the block. `rows(found)` yields its rows, `draw(found, rows, options)` its
+    picture, which shows `shows`; `remark(found)` says what else stands above the table. found: {training: record}."""
     found = trainings.results(wanted, options)
     if not found:
         return f"`scripts/experiments/{name}`: none of {len(set(wanted))} trainings is there yet."
-    rows = list(rows_of(found))
+    values = list(rows(found))
     if not options.quick:
-        draw(found, rows, options)
-    return block(name, columns, rows, options, trained_facts(name, wanted, found) + remark(found))
+        draw(found, values, options)
+    table = block(name, columns, values, options, trained_facts(name, wanted, found) + remark(found))
+    return f"{picture(name, shows)}\n\n{table}"
 
 
 def trained_facts(name, wanted, found):

@@ -25,6 +25,7 @@ COLUMNS = [
     page.Column("95 % interval", "interval"),
     page.Column("real?", "real"),
 ]
+SHOWS = "Validation loss of each pattern, a point for each seed"
 
 
 def losses_of(found, key="val_loss"):
@@ -97,4 +98,4 @@ def remark(found):
 
 
 def block(options):
-    return page.trained_block("patterns", COLUMNS, TRAININGS, rows, draw, options, remark)
+    return page.trained_block("patterns", options, wanted=TRAININGS, columns=COLUMNS, rows=rows, draw=draw, shows=SHOWS, remark=remark)

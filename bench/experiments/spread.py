@@ -4,10 +4,12 @@ differences are taken seed by seed, and the error is what neither the pattern no
 import math
 import statistics
 
+LEAST_FREEDOM = 3  # degrees: below, intervals are wider than any difference that one looks for
+
 
 def residual_error(losses):
     """(standard deviation, degrees of freedom) of what is left in {row: {seed: loss}} when each row's and each seed's mean is
-    taken out, over the seeds that all rows have; None with fewer than two of either."""
+    taken out, over the seeds that all rows have; None where that is too little to say anything."""
     seeds = set.intersection(*(set(row) for row in losses.values())) if losses else set()
     if len(seeds) < 2 or len(losses) < 2:
         return None
@@ -16,7 +18,7 @@ def residual_error(losses):
     of_seed = {seed: statistics.fmean(row[seed] for row in losses.values()) for seed in seeds}
     squares = sum((row[seed] - of_row[name] - of_seed[seed] + whole) ** 2 for name, row in losses.items() for seed in seeds)
     freedom = (len(losses) - 1) * (len(seeds) - 1)
-    return math.sqrt(squares / freedom), freedom
+    return (math.sqrt(squares / freedom), freedom) if freedom >= LEAST_FREEDOM else None
 
 
 def difference(row, of):

@@ -5,9 +5,11 @@ is there is not run again; the statistics. Nothing is trained or drawn. Standard
 import argparse
 import csv
 import json
+import math
 import os
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -117,6 +119,17 @@ class DataTest(unittest.TestCase):
             self.assertEqual(record["val_windows"], record["val_windows_total"], path)
             self.assertEqual(record["evaluations"][-1], [wanted[path].steps, record["val_loss"]], path)
 
+    def test_other_pages_quote_the_same_losses(self):
+        readme = (ROOT / "README.md").read_text()
+        for row in csv_of("patterns"):
+            quoted = re.search(rf"^\| `{row['pattern']}`.* (\d\.\d+) \|$", readme, re.MULTILINE)
+            if quoted:
+                self.assertEqual(quoted.group(1), f"{float(row['val_loss']):.3f}", row["pattern"])
+        letters = (ROOT / "docs" / "patterns.md").read_text()
+        losses = {row["method"]: float(row["val_loss"]) for row in csv_of("methods") if row["val_loss"]}
+        quotes = re.findall(r"Ours:\s+(\d\.\d+)", letters)
+        self.assertEqual(quotes, [f"{losses[method]:.3f}" for method in ("gggg", "llll", "dddd", "t~2*4", "t@0.5*4")])
+
     def test_every_picture_of_the_page_is_an_image(self):
         pictures = re.findall(r"!\[[^\]]+\]\((images/experiment-[a-z]+\.svg)\)", PAGE)
         self.assertEqual(len(pictures), len(set(pictures)))
@@ -191,21 +204,23 @@ class SpreadTest(unittest.TestCase):
             self.assertAlmostEqual(spread.quantile(probability, freedom), expected, places=3)
 
     def test_what_pattern_and_seed_explain_is_no_error(self):
-        losses = {"a": {1: 1.0, 2: 1.5, 3: 1.2}, "b": {1: 2.0, 2: 2.5, 3: 2.2}}
+        losses = {"a": {1: 1.0, 2: 1.5, 3: 1.2, 4: 1.1}, "b": {1: 2.0, 2: 2.5, 3: 2.2, 4: 2.1}}
         deviation, freedom = spread.residual_error(losses)
         self.assertAlmostEqual(deviation, 0.0)
-        self.assertEqual(freedom, 2)
+        self.assertEqual(freedom, 3)
         self.assertAlmostEqual(spread.difference(losses["b"], losses["a"])[0], 1.0)
 
     def test_the_error_of_two_rows_is_that_of_their_differences(self):
-        losses = {"a": {1: 1.0, 2: 1.0}, "b": {1: 1.1, 2: 1.3}}
+        losses = {"a": {1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0}, "b": {1: 1.1, 2: 1.3, 3: 1.1, 4: 1.3}}
         deviation, freedom = spread.residual_error(losses)
-        self.assertEqual(freedom, 1)
-        # The differences 0.1 and 0.3 have a standard deviation of 0.1414; of a difference it is sqrt(2) times the error.
-        self.assertAlmostEqual(deviation, 0.1)
+        self.assertEqual(freedom, 3)
+        # Of a difference the standard deviation is sqrt(2) times the error.
+        self.assertAlmostEqual(deviation * math.sqrt(2), statistics.stdev([0.1, 0.3, 0.1, 0.3]))
 
-    def test_one_seed_has_no_error(self):
+    def test_too_few_runs_have_no_error(self):
         self.assertIsNone(spread.residual_error({"a": {1: 1.0}, "b": {1: 2.0}}))
+        self.assertIsNone(spread.residual_error({"a": {1: 1.0, 2: 1.1}, "b": {1: 2.0, 2: 2.2}}))
+        self.assertIsNone(spread.residual_error({}))
 
 
 if __name__ == "__main__":
