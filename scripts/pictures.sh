@@ -49,7 +49,7 @@ draw() {
   local image="$1" chart="$2"
   shift 2
   say "drawing $images/$image"
-  $edgetp report "$@" --runs="$runs" --chart="$chart" --svg="$images/$image"
+  $edgetp report "$@" --runs="$runs" --chart="$chart" --svg="$images/$image" --format=table
 }
 
 draw report-loss-time.svg loss-time "${wifi[@]}" "${ethernet[@]}"
