@@ -307,6 +307,8 @@ class Block:
         return without(words, "--windows") + ["--windows=1"]
 
     def _short_export(self, words: list[str]) -> list[str]:
+        if value_of(words, "--metrics"):
+            return self._short_report(words)
         self._make_run(value_of(words, "--run"))
         return without(words, "--step")
 
