@@ -1,6 +1,7 @@
 #include "cli/shared/metrics_export.h"
 
 #include <cstdio>
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,15 +37,14 @@ absl::StatusOr<std::vector<Source>> ReadSources(const std::vector<std::string>& 
     if (!run.steps.empty()) sources.push_back({directory, std::move(run)});
   }
   if (!sources.empty()) return sources;
-  return absl::InvalidArgumentError(
-      absl::StrCat("export: none of the ", directories.size(), " runs has a step"));
+  return absl::InvalidArgumentError("export: none of the runs has a step");
 }
 
 absl::Status SendAll(const std::vector<Source>& sources, MetricsFormat format,
                      const ByteSink& sink) {
   RETURN_IF_ERROR(sink(MetricsHead(format)));
   for (const Source& source : sources) {
-    ASSIGN_OR_RETURN(const std::string lines, ReadMetricsText(source.directory));
+    std::ifstream lines(source.directory + "/metrics.jsonl", std::ios::binary);
     RETURN_IF_ERROR(SendMetricsRows(source.record, lines, format, sink));
   }
   return absl::OkStatus();

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "cli/shared/command.h"
 #include "cli/shared/run_options.h"
 #include "common/base/clock.h"
@@ -69,6 +70,16 @@ absl::StatusOr<std::vector<std::string>> FindRun(const std::string& word,
 
 bool IsData(const std::string& file) { return absl::EndsWith(file, ".json"); }
 
+// A run without a step: it has made none, or its metrics cannot be read.
+std::string WhyLeftOut(const RunRecord& run) {
+  std::string why = absl::StrCat(run.name, ": left out: it has no training steps");
+  const auto broken = std::find_if(
+      run.warnings.begin(), run.warnings.end(),
+      [](const std::string& warning) { return absl::StrContains(warning, "metrics.jsonl:"); });
+  if (broken != run.warnings.end()) absl::StrAppend(&why, " (", *broken, ")");
+  return why;
+}
+
 // A fresh budget for each step that is simulated.
 std::function<bool()> StopAfterBudget() {
   const absl::Time begin = MonotonicNow();
@@ -93,14 +104,13 @@ absl::StatusOr<std::vector<std::string>> FindRuns(const std::vector<std::string>
   return found;
 }
 
-absl::Status CheckOurs(const std::string& what, const std::string& file,
-                       const std::string& start) {
+absl::Status CheckOurs(const std::string& what, const std::string& file, const std::string& start) {
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string found, ReadFileStart(file, start.size()));
   if (found == start) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      what, ": ", file, " is there and is no ", what, " of edgetp; it is not overwritten"));
+  return absl::InvalidArgumentError(absl::StrCat(what, ": ", file, " is there and is no ", what,
+                                                 " of edgetp; it is not overwritten"));
 }
 
 absl::Status CheckReportFile(const std::string& file) {
@@ -111,29 +121,41 @@ absl::Status CheckReportFile(const std::string& file) {
   return CheckOurs("report file", file, IsData(file) ? kJsonStart : kHtmlStart);
 }
 
-absl::StatusOr<WrittenReport> WriteReport(const std::vector<std::string>& directories,
-                                          const std::string& file) {
-  RETURN_IF_ERROR(CheckReportFile(file));
+absl::StatusOr<ReportData> ReadReport(const std::vector<std::string>& directories) {
   std::vector<RunRecord> runs;
   std::vector<std::string> left_out;
   for (const std::string& directory : directories) {
     if (ShutdownSignal() != 0) return absl::CancelledError("interrupted");
     ASSIGN_OR_RETURN(RunRecord run, ReadRun(directory));
     if (run.steps.empty()) {
-      left_out.push_back(absl::StrCat(run.name, ": left out: it has no training steps"));
+      left_out.push_back(WhyLeftOut(run));
     } else {
       runs.push_back(std::move(run));
     }
   }
   if (runs.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("report: none of the ", directories.size(),
-                                                   " runs has a training step to show"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("report: nothing to show: ", absl::StrJoin(left_out, "; ")));
   }
   nlohmann::json document = ReportDocument(runs, {.stop = &StopAfterBudget});
   for (const std::string& warning : left_out) document["warnings"].push_back(warning);
-  const std::string text = IsData(file) ? ToText(document) + "\n" : ReportPage(document);
+  std::vector<std::string> warnings = document["warnings"];
+  return ReportData{std::move(document), runs.size(), std::move(warnings)};
+}
+
+absl::StatusOr<WrittenReport> SaveReport(const ReportData& report, const std::string& file) {
+  RETURN_IF_ERROR(CheckReportFile(file));
+  const std::string text =
+      IsData(file) ? ToText(report.document) + "\n" : ReportPage(report.document);
   RETURN_IF_ERROR(WriteWholeFile(file, text));
-  return WrittenReport{runs.size(), text.size(), document["warnings"]};
+  return WrittenReport{report.runs, text.size(), report.warnings};
+}
+
+absl::StatusOr<WrittenReport> WriteReport(const std::vector<std::string>& directories,
+                                          const std::string& file) {
+  RETURN_IF_ERROR(CheckReportFile(file));
+  ASSIGN_OR_RETURN(const ReportData report, ReadReport(directories));
+  return SaveReport(report, file);
 }
 
 std::vector<std::string> RunsOfThisHost(const std::vector<std::string>& directories) {

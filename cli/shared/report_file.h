@@ -1,6 +1,7 @@
 // From runs that somebody named to the file of a report: what `report` and `sweep --report` share.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -9,11 +10,18 @@
 
 namespace edgetp {
 
+// What a report is made of.
+struct ReportData {
+  nlohmann::json document;  // ReportDocument
+  size_t runs = 0;
+  std::vector<std::string> warnings;  // what the page says, too
+};
+
 // What `edgetp report` tells of the file that it wrote.
 struct WrittenReport {
   size_t runs = 0;
   size_t bytes = 0;
-  std::vector<std::string> warnings;  // what the page says, too
+  std::vector<std::string> warnings;
 };
 
 // The directories that the words stand for: a run's directory, the name of a run in
@@ -31,8 +39,14 @@ absl::Status CheckOurs(const std::string& what, const std::string& file, const s
 // Errors: InvalidArgument unless it ends in .html or .json, or if another kind of file is there.
 absl::Status CheckReportFile(const std::string& file);
 
-// Reads the runs and writes the page (.html), or its data alone (.json).
-// Errors: those of CheckReportFile, ReadRun and WriteWholeFile; InvalidArgument if no run has a step.
+// Errors: those of ReadRun; InvalidArgument if no run has a step; Cancelled at a signal.
+absl::StatusOr<ReportData> ReadReport(const std::vector<std::string>& directories);
+
+// Writes the page (.html), or its data alone (.json).
+// Errors: those of CheckReportFile and WriteWholeFile.
+absl::StatusOr<WrittenReport> SaveReport(const ReportData& report, const std::string& file);
+
+// Both.
 absl::StatusOr<WrittenReport> WriteReport(const std::vector<std::string>& directories,
                                           const std::string& file);
 

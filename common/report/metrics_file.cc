@@ -78,12 +78,10 @@ MetricsFile ParseMetrics(const std::string& text, const std::string& origin) {
   for (int number = 1; begin < text.size(); ++number) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     const std::string line = text.substr(begin, end - begin);
-    const LinePlace place = {begin, line.size()};
     begin = end + 1;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto point = ParseLine(line);
     if (point.ok()) {
-      point->line = place;
       Append(*point, &file.steps);
     } else if (++broken <= kNamedLines) {
       file.warnings.push_back(absl::StrCat(origin, ":", number, ": ",

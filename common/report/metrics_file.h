@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -12,17 +11,10 @@
 
 namespace edgetp {
 
-// Where a record is in the text.
-struct LinePlace {
-  size_t begin = 0;
-  size_t size = 0;
-};
-
 // What one record says. Absent: it does not say so, or says no finite number.
 struct StepPoint {
   int step = 0;
   int attempt = 0;
-  LinePlace line;  // for what else it says
   double wall_seconds = 0;
   std::optional<double> train_loss;
   std::optional<double> val_loss;

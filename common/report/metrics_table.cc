@@ -60,6 +60,18 @@ std::string Cell(const json& value) {
   return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
 }
 
+// Whether the line is the one that the point was read from.
+bool IsOf(const json& line, const StepPoint& point) {
+  const auto is = [&line](const char* key, double value) {
+    const auto found = line.find(key);
+    return found != line.end() && found->is_number() && found->get<double>() == value;
+  };
+  // A line of an old version says no attempt, and its point has none.
+  const bool same_attempt = point.attempt == 0 || is("attempt", point.attempt);
+  return line.is_object() && is("step", point.step) && is("wall_seconds", point.wall_seconds) &&
+         same_attempt;
+}
+
 std::string Row(const json& facts, const json& step, MetricsFormat format) {
   std::vector<std::string> cells;
   for (const MetricsColumn& column : MetricsColumns()) {
@@ -89,14 +101,17 @@ std::string MetricsHead(MetricsFormat format) {
          "\n";
 }
 
-absl::Status SendMetricsRows(const RunRecord& run, const std::string& lines, MetricsFormat format,
+absl::Status SendMetricsRows(const RunRecord& run, std::istream& lines, MetricsFormat format,
                              const ByteSink& sink) {
   const json facts = FactsOf(run);
-  for (const StepPoint& point : run.steps) {
-    const auto begin = lines.begin() + static_cast<std::ptrdiff_t>(point.line.begin);
-    const json step = json::parse(begin, begin + static_cast<std::ptrdiff_t>(point.line.size),
-                                  nullptr, /*allow_exceptions=*/false);
+  // Steps that count are in the file in their order; lines between them are of attempts that were
+  // done again, or broken.
+  auto point = run.steps.begin();
+  for (std::string line; point != run.steps.end() && std::getline(lines, line);) {
+    const json step = json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!IsOf(step, *point)) continue;
     RETURN_IF_ERROR(sink(Row(facts, step, format)));
+    ++point;
   }
   return absl::OkStatus();
 }

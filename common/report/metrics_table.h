@@ -2,6 +2,7 @@
 // step that counts, of any number of runs. docs/formats.md has the columns. Pure.
 #pragma once
 
+#include <istream>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,10 @@ const std::vector<MetricsColumn>& MetricsColumns();
 // What precedes the rows: CSV's line of names, nothing of JSON lines.
 std::string MetricsHead(MetricsFormat format);
 
-// A row for each step of the run; `lines` is the text of its metrics.jsonl. What nobody knows is an
-// empty cell of CSV, and absent from a JSON line.
+// A row for each step of the run; `lines` is its metrics.jsonl, which has more to say of them. What
+// nobody knows is an empty cell of CSV, and absent from a JSON line.
 // Errors: those of `sink`.
-absl::Status SendMetricsRows(const RunRecord& run, const std::string& lines, MetricsFormat format,
+absl::Status SendMetricsRows(const RunRecord& run, std::istream& lines, MetricsFormat format,
                              const ByteSink& sink);
 
 }  // namespace edgetp

@@ -140,12 +140,6 @@ bool IsRunDirectory(const std::string& directory) {
   return Exists(path / "config.textproto") || Exists(path / "summary.json");
 }
 
-absl::StatusOr<std::string> ReadMetricsText(const std::string& directory) {
-  const fs::path file = fs::path(directory) / "metrics.jsonl";
-  if (!Exists(file)) return "";
-  return ReadWholeFile(file.string(), kMaxMetricsBytes);
-}
-
 absl::StatusOr<RunRecord> ReadRun(const std::string& directory) {
   if (!IsRunDirectory(directory)) {
     return absl::NotFoundError(absl::StrCat(
@@ -154,10 +148,13 @@ absl::StatusOr<RunRecord> ReadRun(const std::string& directory) {
   const fs::path path = fs::path(directory).lexically_normal();
   RunRecord run;
   run.name = (path.has_filename() ? path : path.parent_path()).filename().string();
-  ASSIGN_OR_RETURN(const std::string text, ReadMetricsText(directory));
-  MetricsFile metrics = ParseMetrics(text, (path / "metrics.jsonl").string());
-  run.steps = std::move(metrics.steps);
-  run.warnings = std::move(metrics.warnings);
+  if (Exists(path / "metrics.jsonl")) {
+    const std::string file = (path / "metrics.jsonl").string();
+    ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(file, kMaxMetricsBytes));
+    MetricsFile metrics = ParseMetrics(text, file);
+    run.steps = std::move(metrics.steps);
+    run.warnings = std::move(metrics.warnings);
+  }
   ASSIGN_OR_RETURN(run.summary, ReadSummary(path / "summary.json", &run));
   auto config = LoadRunFile((path / "config.textproto").string());
   if (config.ok()) {

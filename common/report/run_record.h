@@ -31,9 +31,4 @@ bool IsRunDirectory(const std::string& directory);
 // a file is a warning of the record.
 absl::StatusOr<RunRecord> ReadRun(const std::string& directory);
 
-// The text of its metrics.jsonl, which StepPoint::line points into; empty where there is none. A run
-// that goes on adds to its end.
-// Errors: those of ReadWholeFile.
-absl::StatusOr<std::string> ReadMetricsText(const std::string& directory);
-
 }  // namespace edgetp

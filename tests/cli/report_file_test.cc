@@ -81,6 +81,10 @@ TEST_F(ReportFileTest, RunsWithoutStepsAreLeftOutAndAloneRefused) {
   const auto nothing = WriteReport({empty}, folder_.Of("none.html"));
   EXPECT_EQ(nothing.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_FALSE(std::filesystem::exists(folder_.Of("none.html")));
+  // Of metrics that cannot be read, with place and rule.
+  folder_.Write("b/metrics.jsonl", "no JSON\n");
+  EXPECT_THAT(Message(WriteReport({empty}, folder_.Of("none.html")).status()),
+              HasSubstr("b/metrics.jsonl:1: must be one JSON object"));
 }
 
 using ExportMetricsTest = ReportFileTest;

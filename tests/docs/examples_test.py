@@ -192,6 +192,8 @@ class Block:
         words = [re.sub(r"^(--token_file=).*JOBID/token$", r"\1token", word) for word in command.words]
         if any(word.startswith("--tls") for word in words) and not shutil.which("openssl"):
             return
+        if value_of(words, "--chart") and not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+            return
         environment = self.environment | {k: v for k, v in command.environment.items() if k.startswith("EDGETP_TLS")}
         if "--insecure" in words:  # nothing listens beyond loopback here
             words.remove("--insecure")
@@ -305,6 +307,8 @@ class Block:
         return without(words, "--windows") + ["--windows=1"]
 
     def _short_export(self, words: list[str]) -> list[str]:
+        if value_of(words, "--metrics"):
+            return self._short_report(words)
         self._make_run(value_of(words, "--run"))
         return without(words, "--step")
 

@@ -75,14 +75,18 @@ function resolveColors(svg, original) {
   svg.setAttribute("color", getComputedStyle(original).color);
 }
 
+// Around a chart that is a file: a page brings its own.
+const FILE_MARGIN = 12;
+
 // All drawings of a card below one another.
 function svgFileOf(drawing) {
   const parts = [...drawing.querySelectorAll("svg")].filter(
     (svg) => !svg.parentElement.closest("svg"),
   );
   const pixels = (svg, side) => Number(svg.getAttribute(side)) || 0;
-  const width = Math.max(...parts.map((svg) => pixels(svg, "width")));
-  const height = d3.sum(parts, (svg) => pixels(svg, "height"));
+  const around = 2 * FILE_MARGIN;
+  const width = around + Math.max(...parts.map((svg) => pixels(svg, "width")));
+  const height = around + d3.sum(parts, (svg) => pixels(svg, "height"));
   const file = svgElement("svg", {
     xmlns: SVG,
     width,
@@ -97,7 +101,7 @@ function svgFileOf(drawing) {
       fill: getComputedStyle(document.body).getPropertyValue("--paper").trim(),
     }),
   );
-  let y = 0;
+  let y = FILE_MARGIN;
   for (const part of parts) {
     const copy = part.cloneNode(true);
     // A file has no pointer, and styles that are meant for pages.
@@ -105,7 +109,9 @@ function svgFileOf(drawing) {
     copy.removeAttribute("style");
     copy.setAttribute("font-size", part.style.fontSize || part.getAttribute("font-size"));
     resolveColors(copy, part);
+    copy.setAttribute("x", FILE_MARGIN);
     copy.setAttribute("y", y);
+    copy.setAttribute("overflow", "visible");
     y += pixels(part, "height");
     file.append(copy);
   }

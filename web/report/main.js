@@ -202,5 +202,6 @@ addEventListener("resize", () => {
   clearTimeout(redraw);
   redraw = setTimeout(show, 150);
 });
-show();
+if (PICTURE.has("picture")) showPicture(CARDS, viewOf(state));
+else show();
 document.body.setAttribute("data-ready", "yes");
