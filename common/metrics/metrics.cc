@@ -192,7 +192,7 @@ const std::vector<MetricInfo>& AllMetrics() {
      "Compute time beyond what the device profile grants."},
     {"edgetp_clock_bound_seconds", kGauge, kWorker, {"run", "rank"},
      "How well this rank knows the clocks of other hosts: times of theirs are wrong by at most "
-     "this. Absent within a host."},
+     "this. Zero within a host."},
   };
   // clang-format on
   return *all;

@@ -47,10 +47,8 @@ void RunMetrics::Add(const v1::StepReport& report) {
   metrics_->Counter("edgetp_late_seconds_total", {run_, rank_}).Increment(fidelity.late_seconds());
   metrics_->Counter("edgetp_overrun_seconds_total", {run_, rank_})
       .Increment(fidelity.overrun_seconds());
-  if (fidelity.clock_bound_us() > 0) {
-    metrics_->Gauge("edgetp_clock_bound_seconds", {run_, rank_})
-        .Set(fidelity.clock_bound_us() * 1e-6);
-  }
+  metrics_->Gauge("edgetp_clock_bound_seconds", {run_, rank_})
+      .Set(fidelity.clock_bound_us() * 1e-6);
 }
 
 void RunMetrics::Control(int64_t bytes) {

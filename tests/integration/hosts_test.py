@@ -5,6 +5,7 @@ they are on one host, and what the real network takes has its name. Needs root a
 
 import json
 import pathlib
+import re
 import sys
 import tempfile
 
@@ -20,7 +21,7 @@ SLOW = 'name: "slow" link { delay_us: 20000 rate_bits_per_second: 5e6 }\n'
 LIMIT = 0.05
 REAL_RATE = 100e6
 # A busy machine may be late; docs/fidelity.md says how such a run is called.
-ATTEMPTS = 5
+ATTEMPTS = 8
 
 failures = []
 
@@ -79,7 +80,7 @@ def hosts_that_are_apart_are_named(folder, binaries):
         code, _, err = cluster.edgetp("train", *TINY, "--batch=2", "--sequence=16", "--workers=2", "--steps=2")
         line = err.strip().splitlines()[-1]
         expect("apart: the run ends", code == 1, code)
-        expect("apart: place and rule in a line", "rank 0 cannot reach rank 1 at 10.251.101.1:" in line
+        expect("apart: place and rule in a line", re.search(r"rank 0 cannot reach rank 1 at 10\.251\.10[01]\.1:\d+: ", line)
                and "every worker must reach the others" in line, line)
     finally:
         cluster.stop()
