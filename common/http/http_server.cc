@@ -16,7 +16,7 @@ namespace edgetp {
 namespace {
 
 // Below the training of workers on the same host.
-constexpr int kNice = 10;
+constexpr int kNice = 5;
 // Between two looks at the clock while an answer is written.
 constexpr size_t kPieceBytes = 4 << 10;
 
