@@ -18,8 +18,8 @@ packages=(
   cmake ninja-build g++ ccache pkg-config git ca-certificates curl
   # rpc and messages
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libssl-dev
-  # metrics, command line, logs, JSON
-  prometheus-cpp-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
+  # metrics, the live page, command line, logs, JSON
+  prometheus-cpp-dev libcivetweb-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
   # what Unicode calls a letter, for GPT-2's tokenizer
   libicu-dev
   # tests and benchmarks

@@ -91,13 +91,18 @@ grpc::ServerUnaryReactor* ControlService::GetStatus(grpc::CallbackServerContext*
                                                     const v1::StatusRequest*,
                                                     v1::StatusResponse* response) {
   return Answer(context, [=, this] {
-    response->set_version(kVersion);
-    response->set_address(facts_.address);
-    response->set_metrics_address(facts_.metrics_address);
-    response->set_uptime_seconds(absl::ToDoubleSeconds(MonotonicNow() - facts_.started));
-    dispatcher_->FillStatus(response);
+    FillStatus(response);
     return absl::OkStatus();
   });
+}
+
+void ControlService::FillStatus(v1::StatusResponse* response) const {
+  response->set_version(kVersion);
+  response->set_address(facts_.address);
+  response->set_metrics_address(facts_.metrics_address);
+  response->set_page_address(facts_.page_address);
+  response->set_uptime_seconds(absl::ToDoubleSeconds(MonotonicNow() - facts_.started));
+  dispatcher_->FillStatus(response);
 }
 
 grpc::ServerUnaryReactor* ControlService::GetNetwork(grpc::CallbackServerContext* context,

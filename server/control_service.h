@@ -15,6 +15,7 @@ namespace edgetp {
 struct ServerFacts {
   std::string address;
   std::string metrics_address;
+  std::string page_address;  // empty: there is no page
   absl::Time started;  // MonotonicNow()
 };
 
@@ -26,6 +27,9 @@ class ControlService final : public v1::Control::CallbackService {
 
   // Once the ports are known, before anybody can ask.
   void SetFacts(ServerFacts facts) { facts_ = std::move(facts); }
+
+  // What GetStatus answers. On the loop.
+  void FillStatus(v1::StatusResponse* response) const;
 
   grpc::ServerUnaryReactor* Submit(grpc::CallbackServerContext* context,
                                    const v1::SubmitRequest* request,

@@ -28,6 +28,7 @@ constexpr int kBadInput = 2;
 constexpr char kExamples[] =
     "Examples:\n"
     "  edgetp_server\n"
+    "  edgetp_server --page=127.0.0.1:8080 --allow_tuning\n"
     "  edgetp_server --listen=0.0.0.0:50051 --tls_ca=ca.crt --tls_cert=server.crt "
     "--tls_key=server.key --token_file=token\n"
     "  edgetp_server --listen=0.0.0.0:50051 --metrics=0.0.0.0:9090 --insecure "
@@ -50,6 +51,7 @@ struct Flags {
 
 void Declare(CLI::App* app, Flags* flags) {
   flags->server.listen = "127.0.0.1:50051";
+  flags->server.page = "127.0.0.1:0";
   app->set_version_flag("--version", absl::StrCat("edgetp_server ", edgetp::kVersion));
   app->footer(kExamples);
   edgetp::AddPageFlag(app);
@@ -59,6 +61,13 @@ void Declare(CLI::App* app, Flags* flags) {
   app->add_option("--metrics", flags->server.metrics,
                   "host:port of the Prometheus endpoint; port 0 takes a free one")
       ->capture_default_str();
+  app->add_option("--page", flags->server.page,
+                  "host:port of the live page for browsers; port 0 takes a free one; off: no page")
+      ->capture_default_str();
+  app->add_option("--page_host", flags->server.page_hosts,
+                  "a name by which browsers may call the page, besides IP addresses and localhost");
+  app->add_flag("--allow_tuning", flags->server.allow_tuning,
+                "the page has a form that changes the network of the running job");
   app->add_option("--runs", flags->server.runs, "directory of all runs")->capture_default_str();
   app->add_option("--heartbeat_seconds", flags->heartbeat_seconds,
                   "how often a worker says that it lives")
@@ -131,8 +140,10 @@ int Serve(const Flags& flags) {
   auto server = edgetp::Server::Start(*options);
   if (!server.ok()) return Fail(server.status());
   const std::string& address = (*server)->address();
-  std::printf("edgetp_server listening on %s metrics %s\n", address.c_str(),
-              (*server)->metrics_address().c_str());
+  const std::string page = (*server)->page_address();
+  std::printf("edgetp_server listening on %s metrics %s%s\n", address.c_str(),
+              (*server)->metrics_address().c_str(),
+              page.empty() ? "" : absl::StrCat(" page http://", page, "/").c_str());
   std::fflush(stdout);
   if (!flags.ready_file.empty()) {
     if (absl::Status status = edgetp::WriteFileAtomically(flags.ready_file, address + "\n");

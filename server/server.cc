@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/config/load.h"
+#include "common/http/http_server.h"
 #include "common/metrics/metrics.h"
 #include "common/metrics/server_metrics.h"
 #include "common/rpc/deadline.h"
@@ -22,6 +24,7 @@
 #include "server/dial_back.h"
 #include "server/dispatcher.h"
 #include "server/loop.h"
+#include "server/page/live_page.h"
 #include "server/predictor.h"
 
 namespace edgetp {
@@ -69,11 +72,55 @@ struct Server::Parts {
   ControlService control_service;
   BlobsService blobs_service;
   std::unique_ptr<MetricsEndpoint> endpoint;
+  std::unique_ptr<LivePage> page;
+  std::unique_ptr<HttpServer> page_server;  // its threads use all of the above
   std::unique_ptr<grpc::Server> grpc_server;
   std::string address;
 
   absl::Status Listen(const ServerOptions& options);
+  absl::Status ListenForBrowsers(const ServerOptions& options);
+  // What the page asks, on its threads.
+  ClusterPicture Picture();
+  absl::StatusOr<v1::NetworkProfile> SetNetwork(const v1::SetNetworkRequest& request);
 };
+
+ClusterPicture Server::Parts::Picture() {
+  ClusterPicture picture;
+  loop.Run([&] {
+    control_service.FillStatus(&picture.status);
+    picture.network = dispatcher.network();
+  });
+  return picture;
+}
+
+absl::StatusOr<v1::NetworkProfile> Server::Parts::SetNetwork(const v1::SetNetworkRequest& request) {
+  absl::StatusOr<v1::NetworkProfile> network =
+      absl::UnavailableError("network: the server is shutting down");
+  loop.Run([&] {
+    const absl::Status status = dispatcher.SetNetwork(request);
+    network = status.ok() ? absl::StatusOr<v1::NetworkProfile>(dispatcher.network())
+                          : absl::StatusOr<v1::NetworkProfile>(status);
+  });
+  return network;
+}
+
+absl::Status Server::Parts::ListenForBrowsers(const ServerOptions& options) {
+  if (options.page == kNoPage) return absl::OkStatus();
+  RETURN_IF_ERROR(security.CheckPage(options.page));
+  page = std::make_unique<LivePage>(
+      PageOptions{.hosts = options.page_hosts,
+                  .allow_tuning = options.allow_tuning,
+                  .security = security,
+                  .runs = options.runs,
+                  .library = ConfigLibrary::Default("")},
+      PageSources{.picture = [this] { return Picture(); },
+                  .set_network = [this](const auto& request) { return SetNetwork(request); }});
+  absl::StatusOr<std::unique_ptr<HttpServer>> listening = HttpServer::Create(
+      options.page, [this](const HttpRequest& request) { return page->Answer(request); });
+  RETURN_IF_ERROR(Annotate(listening.status(), "--page"));
+  page_server = *std::move(listening);
+  return absl::OkStatus();
+}
 
 absl::Status Server::Parts::Listen(const ServerOptions& options) {
   RETURN_IF_ERROR(security.CheckListen("--listen", options.listen));
@@ -82,6 +129,7 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
       MetricsEndpoint::Create(options.metrics, metric_set);
   RETURN_IF_ERROR(Annotate(metrics_endpoint.status(), "--metrics"));
   endpoint = *std::move(metrics_endpoint);
+  RETURN_IF_ERROR(ListenForBrowsers(options));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -110,8 +158,11 @@ absl::Status Server::Parts::Listen(const ServerOptions& options) {
   }
   address = absl::StrCat(options.listen.substr(0, options.listen.rfind(':')), ":", port);
   loop.Run([this] {
-    control_service.SetFacts(ServerFacts{
-        .address = address, .metrics_address = endpoint->address(), .started = MonotonicNow()});
+    control_service.SetFacts(
+        ServerFacts{.address = address,
+                    .metrics_address = endpoint->address(),
+                    .page_address = page_server == nullptr ? "" : page_server->address(),
+                    .started = MonotonicNow()});
   });
   return absl::OkStatus();
 }
@@ -130,8 +181,13 @@ const std::string& Server::address() const { return parts_->address; }
 
 const std::string& Server::metrics_address() const { return parts_->endpoint->address(); }
 
+std::string Server::page_address() const {
+  return parts_->page_server == nullptr ? "" : parts_->page_server->address();
+}
+
 void Server::Shutdown(const absl::Status& reason) {
   if (parts_->grpc_server == nullptr) return;
+  parts_->page_server.reset();
   parts_->loop.Run([&] { parts_->dispatcher.Shutdown(reason); });
   parts_->predictor.Stop();  // runs that it still has end with what it knows
   parts_->dial_back.Stop();

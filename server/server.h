@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -13,9 +14,15 @@
 
 namespace edgetp {
 
+// In place of the page's address: there is none.
+inline constexpr char kNoPage[] = "off";
+
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";  // port 0: a free one
   std::string metrics = "127.0.0.1:0";
+  std::string page = kNoPage;           // host:port of the live page
+  std::vector<std::string> page_hosts;  // names that it answers to (server/page/page_rules.h)
+  bool allow_tuning = false;            // its form may change the network
   std::string runs = "runs";
   int64_t blob_limit_bytes = int64_t{8} << 30;
   // A transfer of a blob that takes longer is cut off; at most kLongestTransfer.
@@ -42,6 +49,8 @@ class Server {
   // "host:port" with the ports in use.
   const std::string& address() const;
   const std::string& metrics_address() const;
+  // Empty: there is no page.
+  std::string page_address() const;
 
   // Aborts the running job, writes its summary, tells workers and watchers, ends all streams.
   // Blocks until: that is done, about two seconds at most.

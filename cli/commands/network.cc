@@ -3,10 +3,8 @@
 #include <memory>
 #include <optional>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "cli/shared/command.h"
 #include "cli/shared/network_table.h"
 #include "cli/shared/preset_values.h"
@@ -14,9 +12,8 @@
 #include "cli/shared/run_options.h"
 #include "cli/shared/table.h"
 #include "cli/shared/topology_table.h"
-#include "common/base/status_macros.h"
 #include "common/config/load.h"
-#include "common/config/units.h"
+#include "common/config/network_words.h"
 #include "common/config/validate.h"
 
 namespace edgetp {
@@ -41,11 +38,7 @@ run's --deadline ends the run with an error.)";
 struct Flags {
   ServerFlags server;
   std::string config_path;
-  std::string name;
-  std::string link;
-  std::string partition;
-  std::optional<std::string> span;
-  LinkFlags options;
+  NetworkWords change;  // its name: also of `show`
   OutputFormat format = OutputFormat::kTable;
 };
 
@@ -71,8 +64,7 @@ ExitCode List(const Flags& flags) {
     const char* changes = profile->events_size() > 0 ? "; changes over time" : "";
     const std::string links = profile->has_topology() ? DescribeTopology(profile->topology())
                                                       : DescribeLink(profile->link());
-    table.AddRow({name, HopName(*profile), links + changes,
-                  DescribePath(*profile),
+    table.AddRow({name, HopName(*profile), links + changes, DescribePath(*profile),
                   has_kind ? v1::Kind_Name(profile->kind()).substr(5) : ""});
     documents.push_back(ToJson(*profile));
   }
@@ -84,10 +76,10 @@ ExitCode List(const Flags& flags) {
 }
 
 ExitCode ShowPreset(const Flags& flags) {
-  const auto profile = ConfigLibrary::Default(flags.config_path).Network(flags.name);
+  const auto profile = ConfigLibrary::Default(flags.config_path).Network(flags.change.name);
   if (!profile.ok()) return Report(profile.status());
   // What a topology collapses to cannot be shown of a wrong one.
-  const absl::Status sound = ValidateNetwork(*profile, std::nullopt, flags.name);
+  const absl::Status sound = ValidateNetwork(*profile, std::nullopt, flags.change.name);
   return sound.ok() ? Show(flags, profile) : Report(sound);
 }
 
@@ -97,64 +89,8 @@ ExitCode Get(const Flags& flags) {
   return Show(flags, remote->GetNetwork());
 }
 
-// "0,1:2,3": groups of ranks that can reach one another; "none" joins them again.
-absl::Status ParsePartition(const std::string& text, v1::NetworkPatch* patch) {
-  if (text.empty()) return absl::OkStatus();
-  patch->set_heal(text == "none");
-  if (patch->heal()) return absl::OkStatus();
-  for (const auto& group : absl::StrSplit(text, ':')) {
-    v1::PartitionGroup* ranks = patch->add_partition();
-    for (const auto& word : absl::StrSplit(group, ',')) {
-      int rank = 0;
-      if (!absl::SimpleAtoi(word, &rank) || rank < 0) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("--partition: groups of ranks like 0,1:2,3, or none (got ", text, ")"));
-      }
-      ranks->add_ranks(rank);
-    }
-  }
-  return absl::OkStatus();
-}
-
-// The link options, for the directed links that are named, or for all.
-absl::Status ParseLinks(const Flags& flags, v1::NetworkPatch* patch) {
-  ASSIGN_OR_RETURN(const v1::LinkConfig change, ParseLinkFlags(flags.options));
-  if (change.ByteSizeLong() == 0) {
-    if (flags.link.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat("--link ", flags.link, ": needs one of --delay, --jitter, --rate, --loss, "
-                     "--header_share, --window"));
-  }
-  v1::LinkOverride* const link = patch->add_links();
-  *link->mutable_link() = change;
-  return flags.link.empty() ? absl::OkStatus() : ParseLinkName(flags.link, link);
-}
-
-// What is asked of the server. It knows what the changes are meant for: between a look at the
-// network and an answer to it, somebody else may have changed it.
-absl::StatusOr<v1::SetNetworkRequest> ToRequest(const Flags& flags) {
-  v1::SetNetworkRequest request;
-  if (!flags.name.empty()) {
-    ASSIGN_OR_RETURN(*request.mutable_network(),
-                     ConfigLibrary::Default(flags.config_path).Network(flags.name));
-    RETURN_IF_ERROR(ValidateNetwork(request.network(), std::nullopt, "command line"));
-  }
-  if (flags.span.has_value()) {
-    const auto span = ParseDelay(*flags.span);
-    RETURN_IF_ERROR(Annotate(span.status(), "--for"));
-    request.set_for_seconds(absl::ToDoubleSeconds(*span));
-  }
-  v1::NetworkPatch patch;
-  RETURN_IF_ERROR(ParseLinks(flags, &patch));
-  RETURN_IF_ERROR(ParsePartition(flags.partition, &patch));
-  if (patch.ByteSizeLong() > 0) *request.mutable_patch() = patch;
-  if (request.has_network() || request.has_patch()) return request;
-  return absl::InvalidArgumentError(
-      "network set: give a profile's NAME, link options or --partition");
-}
-
 ExitCode Set(const Flags& flags) {
-  const auto request = ToRequest(flags);
+  const auto request = ToSetNetworkRequest(flags.change, ConfigLibrary::Default(flags.config_path));
   if (!request.ok()) return Report(request.status());
   auto remote = Remote::Open(flags.server);
   if (!remote.ok()) return Report(remote.status());
@@ -188,7 +124,7 @@ void AddNetwork(CLI::App& app, Command* command) {
       flags.get());
 
   CLI::App* show = Add(network, "show", "One profile with its source", &ShowPreset, flags, command);
-  show->add_option("name", flags->name, "profile or file")
+  show->add_option("name", flags->change.name, "profile or file")
       ->type_name(kNetworkValue)
       ->required();
   AddConfigPath(show, flags.get());
@@ -200,15 +136,17 @@ void AddNetwork(CLI::App& app, Command* command) {
   CLI::App* set =
       Add(network, "set", "Change the profile of the cluster and, at once, of the running job",
           &Set, flags, command);
-  set->add_option("name", flags->name, "profile or file; default: change the one in force")
+  set->add_option("name", flags->change.name, "profile or file; default: change the one in force")
       ->type_name(kNetworkValue);
-  set->add_option("--link", flags->link, "SRC:DST, change this directed link alone; 0:* or *:1 are all from or to one rank");
-  set->add_option("--partition", flags->partition,
+  set->add_option(
+      "--link", flags->change.link,
+      "SRC:DST, change this directed link alone; 0:* or *:1 are all from or to one rank");
+  set->add_option("--partition", flags->change.partition,
                   "groups of ranks that can reach one another: 0,1:2,3; or none");
-  set->add_option("--for", flags->span,
+  set->add_option("--for", flags->change.span,
                   "change the running job alone, for this long, e.g. 10s; then its network "
                   "continues as before");
-  AddLinkFlags(set, &flags->options);
+  AddLinkFlags(set, &flags->change.options);
   AddServerFlag(set, &flags->server);
   AddConfigPath(set, flags.get());
   set->footer(kExamples);

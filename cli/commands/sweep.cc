@@ -102,7 +102,9 @@ struct SweepResult {
 
 SweepResult RunCells(const SweepFlags& flags, const std::vector<Cell>& cells, JobSeries& series) {
   SweepResult result;
-  SweepEta eta(static_cast<int>(cells.size()));
+  std::vector<double> waits;
+  for (const Cell& cell : cells) waits.push_back(PredictedWait(cell.config));
+  SweepEta eta(std::move(waits));
   for (size_t i = 0; i < cells.size() && ShutdownSignal() == 0; ++i) {
     const std::string label = LabelOf(cells[i], i, cells.size());
     const absl::Time begin = MonotonicNow();

@@ -17,7 +17,7 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   edgetp up --workers=4
-  edgetp up --workers=4 --network=wifi-5
+  edgetp up --workers=4 --network=wifi-5 --page=127.0.0.1:8080 --allow_tuning
   edgetp up --workers=2 --listen=127.0.0.1:0 --runs=/tmp/runs
   edgetp up --workers=2 --token_file=token
   edgetp up --workers=2 --listen=0.0.0.0:50051 --tls_ca=ca.crt --tls_cert=local.crt --tls_key=local.key
@@ -75,7 +75,8 @@ absl::Status CheckAddresses(const LauncherOptions& options) {
   ASSIGN_OR_RETURN(const Security security, Security::Load(options.security, Role::kServer));
   RETURN_IF_ERROR(Security::Load(options.security, Role::kWorker).status());
   RETURN_IF_ERROR(security.CheckListen("--listen", options.listen));
-  return security.CheckMetrics(options.metrics);
+  RETURN_IF_ERROR(security.CheckMetrics(options.metrics));
+  return options.page == "off" ? absl::OkStatus() : security.CheckPage(options.page);
 }
 
 ExitCode Run(const UpFlags& flags) {
@@ -102,6 +103,7 @@ ExitCode Run(const UpFlags& flags) {
 void AddUp(CLI::App& app, Command* command) {
   auto flags = std::make_shared<UpFlags>();
   flags->launcher.listen = "127.0.0.1:50051";
+  flags->launcher.page = "127.0.0.1:0";
   flags->launcher.stays = true;
   CLI::App* up =
       app.add_subcommand("up", "Start a cluster on this machine that stays until Ctrl-C");
@@ -113,6 +115,13 @@ void AddUp(CLI::App& app, Command* command) {
       ->capture_default_str();
   up->add_option("--metrics", options->metrics, "HOST:PORT of the server's Prometheus endpoint")
       ->capture_default_str();
+  up->add_option("--page", options->page,
+                 "HOST:PORT of the live page; port 0 takes a free one; off: no page")
+      ->capture_default_str();
+  up->add_option("--page_host", options->page_hosts,
+                 "a name by which browsers may call the page, besides IP addresses and localhost");
+  up->add_flag("--allow_tuning", options->allow_tuning,
+               "the page has a form that changes the network of the running job");
   AddSecurityFlags(up, Role::kServer, &options->security);
   AddNetworkFlag(up, &flags->run);
   up->add_option("--config_path", flags->run.config_path,

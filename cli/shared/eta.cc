@@ -1,6 +1,7 @@
 #include "cli/shared/eta.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace edgetp {
 namespace {
@@ -59,6 +60,9 @@ std::optional<double> RunEta::Seconds() const {
   return all * ShareBeforeLimit();
 }
 
+SweepEta::SweepEta(std::vector<double> waits)
+    : left_(static_cast<double>(waits.size()) - 1), waits_(std::move(waits)) {}
+
 void SweepEta::CellBegins(double amount, double left) {
   amount_ = amount;
   left_ = left;
@@ -68,11 +72,22 @@ void SweepEta::CellEnded(double seconds) {
   ended_ += amount_;
   ended_seconds_ += seconds;
   left_ = std::max(0.0, left_ - amount_);
+  ++job_;
 }
 
 double SweepEta::Seconds(double passed, double left) const {
-  const double mean = (ended_seconds_ + passed + left) / (ended_ + amount_);
-  return left + mean * left_;
+  const auto next = waits_.begin() + static_cast<ptrdiff_t>(std::min(job_ + 1, waits_.size()));
+  const double waited = std::accumulate(waits_.begin(), next, 0.0);
+  const double to_wait = std::accumulate(next, waits_.end(), 0.0);
+  // What is not waiting is alike.
+  const double work = std::max(0.0, ended_seconds_ + passed + left - waited);
+  return left + to_wait + work / (ended_ + amount_) * left_;
+}
+
+double SweepEta::Share(double passed, double left) const {
+  const double done = ended_seconds_ + passed;
+  const double all = done + Seconds(passed, left);
+  return all > 0 ? done / all : 0;
 }
 
 }  // namespace edgetp

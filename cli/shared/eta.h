@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "common/config/calendar.h"
 #include "edgetp/v1/config.pb.h"
@@ -51,10 +52,13 @@ class RunEta {
   Mean checkpoint_;
 };
 
-// Over all jobs of a command: those to come take as long as the mean of the others.
+// Over all jobs of a command: those to come take as long as the mean of the others, but for what
+// they wait for the network, as far as that is predicted.
 class SweepEta {
  public:
   explicit SweepEta(int cells) : left_(cells - 1) {}
+  // `waits`: for each job, in their order, how long it will wait for its network, in seconds.
+  explicit SweepEta(std::vector<double> waits);
   // Of jobs that are not alike. `name`: of the command, for the progress line.
   explicit SweepEta(const char* name) : name_(name) {}
 
@@ -64,6 +68,8 @@ class SweepEta {
 
   // While the job under way has taken `passed` seconds, and takes `left` more.
   double Seconds(double passed, double left) const;
+  // How much of all of them is done then, by time; in [0, 1].
+  double Share(double passed, double left) const;
   const char* name() const { return name_; }
 
  private:
@@ -72,6 +78,8 @@ class SweepEta {
   double left_ = 0;    // of those after it
   double ended_ = 0;   // of those before it
   double ended_seconds_ = 0;
+  std::vector<double> waits_;  // empty: nothing is known of them
+  size_t job_ = 0;             // the one under way
 };
 
 }  // namespace edgetp

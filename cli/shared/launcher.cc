@@ -87,10 +87,14 @@ absl::Status LocalCluster::StartChildren() {
   std::vector<std::string> arguments = SecurityArguments();
   if (options_.security.insecure) arguments.push_back("--insecure");
   if (options_.security.insecure_metrics) arguments.push_back("--insecure_metrics");
+  if (options_.security.insecure_page) arguments.push_back("--insecure_page");
   arguments.insert(arguments.end(),
                    {"--listen=" + options_.listen, "--metrics=" + options_.metrics,
+                    "--page=" + options_.page,
                     "--runs=" + options_.runs_directory, "--ready_file=" + ready_file,
                     "--log_level=" + options_.log_level});
+  for (const std::string& host : options_.page_hosts) arguments.push_back("--page_host=" + host);
+  if (options_.allow_tuning) arguments.push_back("--allow_tuning");
   ASSIGN_OR_RETURN(ChildProcess server, StartChild("edgetp_server", "server", arguments));
   children_.push_back(std::move(server));
   RETURN_IF_ERROR(AwaitServer(ready_file));

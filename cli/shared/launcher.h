@@ -28,6 +28,9 @@ struct LauncherOptions {
   std::string runs_directory = "runs";
   std::string listen = "127.0.0.1:0";   // of the server
   std::string metrics = "127.0.0.1:0";  // of the server
+  std::string page = "off";             // of the server: HOST:PORT of the live page, or off
+  std::vector<std::string> page_hosts;  // names that it answers to
+  bool allow_tuning = false;            // its form may change the network
   std::string log_level = "info";
   SecurityOptions security;  // of all processes
   // Other users of this machine cannot reach the cluster: a new token, in a file that only this

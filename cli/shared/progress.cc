@@ -1,6 +1,5 @@
 #include "cli/shared/progress.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/shared/format.h"
+#include "cli/shared/terminal.h"
 #include "common/base/clock.h"
 #include "common/config/units.h"
 
@@ -22,18 +22,13 @@ constexpr absl::Duration kLogInterval = absl::Seconds(5);
 // Of activities, which often take less: then a line of their own would say nothing.
 constexpr absl::Duration kActivityLogInterval = absl::Seconds(10);
 
-// Of the terminal, so that a redrawn line never wraps (a wrapped one cannot be erased).
-size_t TerminalWidth() {
-  winsize size = {};
-  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return known ? size.ws_col : 80;
-}
-
 void AppendEta(const Remaining& remaining, std::string* line) {
   if (remaining.run.has_value()) absl::StrAppend(line, "  ETA ", FormatSeconds(*remaining.run));
   if (remaining.sweep.has_value())
     absl::StrAppend(line, remaining.run.has_value() ? ", " : "  ETA ", remaining.command, " ",
                     FormatSeconds(*remaining.sweep));
+  if (remaining.sweep_share.has_value())
+    absl::StrAppend(line, absl::StrFormat(" (%.0f %% done)", 100 * *remaining.sweep_share));
 }
 
 std::string AmountOf(double amount, const std::string& unit) {
@@ -150,12 +145,16 @@ Remaining Progress::WhatIsLeft(absl::Time now, std::optional<double> activity) c
   const std::optional<double> left = std::max(remaining.run, activity);  // nothing is the least
   if (remaining.run.has_value()) remaining.run = left;
   if (sweep_ == nullptr || !left.has_value()) return remaining;
-  remaining.sweep = sweep_->Seconds(absl::ToDoubleSeconds(now - begin_), *left);
+  const double passed = absl::ToDoubleSeconds(now - begin_);
+  remaining.sweep = sweep_->Seconds(passed, *left);
+  remaining.sweep_share = sweep_->Share(passed, *left);
   return remaining;
 }
 
 void Progress::Redraw(const std::string& text) {
-  const std::string line = (label_ + text).substr(0, TerminalWidth() - 1);
+  // A wrapped line could not be erased.
+  const auto width = static_cast<size_t>(TerminalWidth(STDERR_FILENO) - 1);
+  const std::string line = (label_ + text).substr(0, width);
   absl::FPrintF(stderr, "\r\033[K%s", line);
   fflush(stderr);
   line_open_ = true;

@@ -14,7 +14,8 @@ namespace edgetp {
 // What is left, in seconds, as far as it is known.
 struct Remaining {
   std::optional<double> run;
-  std::optional<double> sweep;  // all jobs of the command, this one included
+  std::optional<double> sweep;        // all jobs of the command, this one included
+  std::optional<double> sweep_share;  // how much of them is done
   const char* command = "sweep";
 };
 

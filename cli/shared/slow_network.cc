@@ -18,6 +18,13 @@ std::string Span(absl::Duration span) {
 
 }  // namespace
 
+double PredictedWait(const v1::RunConfig& config) {
+  if (!config.has_network() || config.clock() == v1::CLOCK_SIMULATED) return 0;
+  const auto needs = NeedsOfStep(config);
+  if (!needs.ok()) return 0;
+  return absl::ToDoubleSeconds(needs->network_step) * config.train().steps();
+}
+
 std::string SlowNetworkNote(const v1::RunConfig& config) {
   if (!config.has_network() || config.clock() == v1::CLOCK_SIMULATED) return "";
   const auto needs = NeedsOfStep(config);

@@ -7,9 +7,11 @@
 namespace edgetp {
 
 std::string StatusTable(const v1::StatusResponse& status) {
+  const std::string page = status.page_address();
   std::string out = absl::StrCat("edgetp_server ", status.version(), " at ", status.address(),
-                                 ", metrics at ", status.metrics_address(), ", up ",
-                                 FormatSeconds(status.uptime_seconds()), "\n\n");
+                                 ", metrics at ", status.metrics_address(),
+                                 page.empty() ? "" : absl::StrCat(", page at http://", page, "/"),
+                                 ", up ", FormatSeconds(status.uptime_seconds()), "\n\n");
   Table workers({{"worker", Align::kLeft},
                  {"host", Align::kLeft},
                  {"peer address", Align::kLeft},

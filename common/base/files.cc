@@ -36,7 +36,8 @@ absl::Status WriteAll(const std::string& path, const ByteStream& bytes) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadFileStart(const std::string& path, uint64_t bytes) {
+absl::StatusOr<std::string> ReadFileRange(const std::string& path, uint64_t offset,
+                                          uint64_t bytes) {
   std::error_code failed;
   if (std::filesystem::is_directory(path, failed)) {
     return absl::InvalidArgumentError(
@@ -44,6 +45,8 @@ absl::StatusOr<std::string> ReadFileStart(const std::string& path, uint64_t byte
   }
   const File file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("read ", path));
+  if (fseeko(file.get(), static_cast<off_t>(offset), SEEK_SET) != 0)
+    return absl::ErrnoToStatus(errno, absl::StrCat("read ", path));
   std::string start;
   // Piece by piece: `bytes` is a limit, the file may be a few bytes long.
   while (start.size() < bytes) {
@@ -55,6 +58,10 @@ absl::StatusOr<std::string> ReadFileStart(const std::string& path, uint64_t byte
   }
   if (std::ferror(file.get()) != 0) return absl::ErrnoToStatus(errno, absl::StrCat("read ", path));
   return start;
+}
+
+absl::StatusOr<std::string> ReadFileStart(const std::string& path, uint64_t bytes) {
+  return ReadFileRange(path, 0, bytes);
 }
 
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limit) {

@@ -16,8 +16,10 @@ namespace edgetp {
 // `limit` bytes.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limit);
 
-// Its first bytes: at most so many, fewer where the file ends before.
+// At most `bytes` from `offset` on, fewer where the file ends before.
 // Errors: as above.
+absl::StatusOr<std::string> ReadFileRange(const std::string& path, uint64_t offset, uint64_t bytes);
+// The same from its beginning.
 absl::StatusOr<std::string> ReadFileStart(const std::string& path, uint64_t bytes);
 
 // Writes to a temporary file beside `path`, then renames: readers see the old file or the new one.

@@ -1,22 +1,16 @@
 #include "common/metrics/metrics.h"
 
-#include <netdb.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/http/quick_stop.h"
 
 namespace edgetp {
 namespace {
@@ -29,22 +23,6 @@ prometheus::Histogram::BucketBoundaries SecondsBuckets() {
   prometheus::Histogram::BucketBoundaries buckets;
   for (double bound = 1e-4; bound < 500; bound *= 2) buckets.push_back(bound);
   return buckets;
-}
-
-// How often a server that is to end is visited; it is down after the first or second time.
-constexpr std::chrono::milliseconds kVisitInterval{5};
-
-// Connects to a port of this host, and says nothing.
-void Visit(const std::string& host, int port) {
-  addrinfo hints = {};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return;
-  const int descriptor = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  // Refused where nobody listens any more, which is what the visit is for.
-  (void)connect(descriptor, found->ai_addr, found->ai_addrlen);
-  close(descriptor);
-  freeaddrinfo(found);
 }
 
 [[noreturn]] void ProgrammerError(const std::string& message) {
@@ -278,22 +256,11 @@ void MetricSet::Drop(const std::string& label, const std::string& value) {
                          families_->known.end());
 }
 
-MetricsEndpoint::MetricsEndpoint(std::unique_ptr<prometheus::Exposer> exposer, std::string address,
-                                 int port)
-    : exposer_(std::move(exposer)), address_(std::move(address)), port_(port) {}
+MetricsEndpoint::MetricsEndpoint(std::unique_ptr<prometheus::Exposer> exposer, std::string address)
+    : exposer_(std::move(exposer)), address_(std::move(address)) {}
 
-// The HTTP server looks for its end every two seconds, or when somebody connects: so somebody does.
 MetricsEndpoint::~MetricsEndpoint() {
-  std::atomic<bool> ended = false;
-  std::thread visitor([this, &ended] {
-    while (!ended) {
-      Visit(address_.substr(0, address_.rfind(':')), port_);
-      std::this_thread::sleep_for(kVisitInterval);
-    }
-  });
-  exposer_.reset();
-  ended = true;
-  visitor.join();
+  StopWithVisits(address_, [this] { exposer_.reset(); });
 }
 
 absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Create(const std::string& address,
@@ -305,7 +272,7 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Create(const s
     const std::string host = address.substr(0, address.rfind(':'));
     const int port = exposer->GetListeningPorts().at(0);
     return std::unique_ptr<MetricsEndpoint>(
-        new MetricsEndpoint(std::move(exposer), absl::StrCat(host, ":", port), port));
+        new MetricsEndpoint(std::move(exposer), absl::StrCat(host, ":", port)));
   } catch (const std::exception&) {  // says only that something is null
     return absl::UnavailableError(absl::StrCat(
         "cannot listen on ", address, ": the port is in use or the address is not this host's"));

@@ -81,11 +81,10 @@ class MetricsEndpoint {
   const std::string& address() const { return address_; }
 
  private:
-  MetricsEndpoint(std::unique_ptr<prometheus::Exposer> exposer, std::string address, int port);
+  MetricsEndpoint(std::unique_ptr<prometheus::Exposer> exposer, std::string address);
 
   std::unique_ptr<prometheus::Exposer> exposer_;
   std::string address_;
-  int port_;
 };
 
 }  // namespace edgetp

@@ -58,6 +58,8 @@ absl::StatusOr<StepPoint> ParseLine(const std::string& line) {
   point.breakdown = BreakdownOf(record);
   if (const auto energy = record.find("energy"); energy != record.end() && energy->is_object())
     point.joules = Finite(*energy, "joules");
+  if (const auto network = record.find("network"); network != record.end() && network->is_string())
+    point.network = network->get<std::string>();
   return point;
 }
 
@@ -71,29 +73,35 @@ void Append(const StepPoint& point, std::vector<StepPoint>* steps) {
 
 }  // namespace
 
-MetricsFile ParseMetrics(const std::string& text, const std::string& origin) {
-  MetricsFile file;
-  size_t broken = 0;
-  size_t begin = 0;
-  for (int number = 1; begin < text.size(); ++number) {
+void MetricsParser::Add(const std::string& text) {
+  for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     const std::string line = text.substr(begin, end - begin);
     begin = end + 1;
+    ++lines_;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto point = ParseLine(line);
     if (point.ok()) {
-      Append(*point, &file.steps);
-    } else if (++broken <= kNamedLines) {
-      file.warnings.push_back(absl::StrCat(origin, ":", number, ": ",
-                                           std::string(point.status().message()),
-                                           "; the line was left out"));
+      Append(*point, &steps_);
+    } else if (++broken_ <= kNamedLines) {
+      warnings_.push_back(absl::StrCat(origin_, ":", lines_, ": ",
+                                       std::string(point.status().message()),
+                                       "; the line was left out"));
     }
   }
-  if (broken > kNamedLines) {
-    file.warnings.push_back(
-        absl::StrCat(origin, ": ", broken - kNamedLines, " more lines were left out"));
-  }
-  return file;
+}
+
+std::vector<std::string> MetricsParser::warnings() const {
+  std::vector<std::string> all = warnings_;
+  if (broken_ > kNamedLines)
+    all.push_back(absl::StrCat(origin_, ": ", broken_ - kNamedLines, " more lines were left out"));
+  return all;
+}
+
+MetricsFile ParseMetrics(const std::string& text, const std::string& origin) {
+  MetricsParser parser(origin);
+  parser.Add(text);
+  return {parser.steps(), parser.warnings()};
 }
 
 }  // namespace edgetp

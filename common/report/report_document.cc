@@ -12,15 +12,15 @@
 #include "common/base/version.h"
 #include "common/report/downsample.h"
 #include "common/report/run_groups.h"
-#include "common/report/step_picture.h"
 
 namespace edgetp {
 namespace {
 
 using nlohmann::json;
 
-constexpr size_t kAllPoints = 40'000;
 constexpr size_t kAllSpans = 40'000;
+// Of one run: of a network that flips all the time, more would cover the curve.
+constexpr size_t kMaxChanges = 100;
 // Of the calmer line: as many steps as hide the noise of batches and still show a bend.
 constexpr size_t kMeanWindow = 20;
 
@@ -74,6 +74,19 @@ json Evaluations(const std::vector<StepPoint>& steps) {
   return columns;
 }
 
+// The steps that were the first under another network than the step before.
+json NetworkChanges(const std::vector<StepPoint>& steps) {
+  json columns = {
+      {"step", json::array()}, {"wall_seconds", json::array()}, {"network", json::array()}};
+  for (size_t i = 1; i < steps.size() && columns["step"].size() < kMaxChanges; ++i) {
+    if (steps[i].network.empty() || steps[i].network == steps[i - 1].network) continue;
+    columns["step"].push_back(steps[i].step);
+    columns["wall_seconds"].push_back(Short(steps[i].wall_seconds));
+    columns["network"].push_back(steps[i].network);
+  }
+  return columns;
+}
+
 // What summary.json does not say and a reader asks for.
 json ConfigOf(const RunRecord& run) {
   if (!run.config.has_value()) return nullptr;
@@ -93,7 +106,8 @@ json RunOf(const RunRecord& run, size_t group, size_t points) {
           {"config", ConfigOf(run)},
           {"recorded_steps", run.steps.size()},
           {"curve", Curve(run.steps, points)},
-          {"evaluations", Evaluations(run.steps)}};
+          {"evaluations", Evaluations(run.steps)},
+          {"network_changes", NetworkChanges(run.steps)}};
 }
 
 json SpansOf(const StepPicture& picture) {
@@ -117,7 +131,7 @@ void FillPicture(const std::vector<RunRecord>& runs, const RunGroup& group, size
   picture_options.stop = options.stop();
   const json compute = run.summary.value("/breakdown_seconds/compute"_json_pointer, json(nullptr));
   if (compute.is_number()) picture_options.compute_seconds = compute.get<double>();
-  const auto picture = PictureOf(*run.config, picture_options);
+  const auto picture = options.picture(*run.config, picture_options);
   if (!picture.ok()) {
     const bool stopped = absl::IsCancelled(picture.status());
     (*out)["no_timeline"] = stopped ? "its step takes too long to simulate while a report is made"
@@ -171,7 +185,7 @@ json ReportDocument(const std::vector<RunRecord>& runs, const DocumentOptions& o
     document["groups"].push_back(GroupOf(runs, groups[i], max_spans, options));
   }
   const size_t points =
-      std::clamp<size_t>(kAllPoints / std::max<size_t>(runs.size(), 1), 100, 1000);
+      std::clamp<size_t>(options.max_points / std::max<size_t>(runs.size(), 1), 100, 1000);
   std::vector<std::string> warnings = MixtureWarnings(runs);
   for (size_t i = 0; i < runs.size(); ++i) {
     document["runs"].push_back(RunOf(runs[i], group_of[i], points));

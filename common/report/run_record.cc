@@ -118,21 +118,6 @@ absl::StatusOr<json> ParseSummary(const std::string& text) {
   return absl::InvalidArgumentError("must be one JSON object");
 }
 
-// What summary.json says; of a run without one, or with a broken one, what its steps say.
-absl::StatusOr<json> ReadSummary(const fs::path& path, RunRecord* run) {
-  if (!Exists(path)) {
-    run->warnings.push_back(absl::StrCat(
-        run->name, ": unfinished: it has no summary.json; shown as far as its metrics go"));
-    return SummaryOfSteps(run->steps);
-  }
-  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path.string(), kMaxSummaryBytes));
-  const auto summary = ParseSummary(text);
-  if (summary.ok()) return *summary;
-  run->warnings.push_back(absl::StrCat(path.string(), ": ", std::string(summary.status().message()),
-                                       "; the run is shown as far as its metrics go"));
-  return SummaryOfSteps(run->steps);
-}
-
 }  // namespace
 
 bool IsRunDirectory(const std::string& directory) {
@@ -141,30 +126,99 @@ bool IsRunDirectory(const std::string& directory) {
 }
 
 absl::StatusOr<RunRecord> ReadRun(const std::string& directory) {
-  if (!IsRunDirectory(directory)) {
-    return absl::NotFoundError(absl::StrCat(
-        directory, ": no run directory: it has no config.textproto and no summary.json"));
+  RunReader reader(directory);
+  RETURN_IF_ERROR(reader.Refresh(RunReader::LastLine::kIsBroken).status());
+  return reader.run();
+}
+
+RunReader::RunReader(const std::string& directory)
+    : directory_(fs::path(directory).lexically_normal().string()),
+      metrics_((fs::path(directory_) / "metrics.jsonl").string()) {
+  const fs::path path = directory_;
+  run_.name = (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+bool RunReader::Changed(const std::string& path, std::optional<FileState>* seen) {
+  std::error_code error;
+  std::optional<FileState> now;
+  const auto bytes = fs::file_size(path, error);
+  const auto time = error ? fs::file_time_type() : fs::last_write_time(path, error);
+  if (!error) now = FileState{bytes, time.time_since_epoch().count()};
+  return std::exchange(*seen, now) != now;
+}
+
+absl::StatusOr<bool> RunReader::ReadMetrics(LastLine last) {
+  const std::string file = (fs::path(directory_) / "metrics.jsonl").string();
+  if (!Changed(file, &metrics_state_) || !metrics_state_.has_value()) return false;
+  // It is shorter: half a line of a killed server was cut off, or it is another file.
+  if (metrics_state_->bytes < metrics_bytes_) {
+    metrics_ = MetricsParser(file);
+    metrics_bytes_ = 0;
   }
-  const fs::path path = fs::path(directory).lexically_normal();
-  RunRecord run;
-  run.name = (path.has_filename() ? path : path.parent_path()).filename().string();
-  if (Exists(path / "metrics.jsonl")) {
-    const std::string file = (path / "metrics.jsonl").string();
-    ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(file, kMaxMetricsBytes));
-    MetricsFile metrics = ParseMetrics(text, file);
-    run.steps = std::move(metrics.steps);
-    run.warnings = std::move(metrics.warnings);
+  if (metrics_state_->bytes > kMaxMetricsBytes)
+    return ReadWholeFile(file, kMaxMetricsBytes).status();
+  ASSIGN_OR_RETURN(std::string text, ReadFileRange(file, metrics_bytes_, kMaxMetricsBytes));
+  if (last == LastLine::kComes) text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
+  metrics_bytes_ += text.size();
+  metrics_.Add(text);
+  return !text.empty();
+}
+
+absl::StatusOr<bool> RunReader::ReadSummary() {
+  const std::string file = (fs::path(directory_) / "summary.json").string();
+  if (!Changed(file, &summary_state_)) return false;
+  summary_.reset();
+  summary_fault_.clear();
+  if (!summary_state_.has_value()) return true;
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(file, kMaxSummaryBytes));
+  auto summary = ParseSummary(text);
+  if (summary.ok()) summary_ = *std::move(summary);
+  summary_fault_ = std::string(summary.status().message());
+  return true;
+}
+
+bool RunReader::ReadConfig(bool first) {
+  const std::string file = (fs::path(directory_) / "config.textproto").string();
+  if (!Changed(file, &config_state_) && !first) return false;
+  auto config = LoadRunFile(file);
+  config_fault_ = std::string(config.status().message());
+  run_.config.reset();
+  if (config.ok()) run_.config = *std::move(config);
+  return true;
+}
+
+// Of a run without a summary, or with a broken one, what its steps say.
+void RunReader::Assemble() {
+  run_.steps = metrics_.steps();
+  run_.warnings = metrics_.warnings();
+  run_.summary = summary_.has_value() ? *summary_ : SummaryOfSteps(run_.steps);
+  if (!finished()) {
+    run_.warnings.push_back(absl::StrCat(
+        run_.name, ": unfinished: it has no summary.json; shown as far as its metrics go"));
+  } else if (!summary_.has_value()) {
+    run_.warnings.push_back(absl::StrCat((fs::path(directory_) / "summary.json").string(), ": ",
+                                         summary_fault_,
+                                         "; the run is shown as far as its metrics go"));
   }
-  ASSIGN_OR_RETURN(run.summary, ReadSummary(path / "summary.json", &run));
-  auto config = LoadRunFile((path / "config.textproto").string());
-  if (config.ok()) {
-    AddFactsOfConfig(*config, &run.summary);
-    run.config = *std::move(config);
+  if (run_.config.has_value()) {
+    AddFactsOfConfig(*run_.config, &run_.summary);
   } else {
-    run.warnings.push_back(
-        absl::StrCat("run ", run.name, ": no timeline: ", std::string(config.status().message())));
+    run_.warnings.push_back(absl::StrCat("run ", run_.name, ": no timeline: ", config_fault_));
   }
-  return run;
+}
+
+absl::StatusOr<bool> RunReader::Refresh(LastLine last) {
+  if (!IsRunDirectory(directory_)) {
+    return absl::NotFoundError(absl::StrCat(
+        directory_, ": no run directory: it has no config.textproto and no summary.json"));
+  }
+  const bool first = !std::exchange(looked_, true);
+  ASSIGN_OR_RETURN(const bool has_steps, ReadMetrics(last));
+  ASSIGN_OR_RETURN(const bool has_summary, ReadSummary());
+  const bool has_config = ReadConfig(first);
+  if (!first && !has_steps && !has_summary && !has_config) return false;
+  Assemble();
+  return true;
 }
 
 }  // namespace edgetp

@@ -59,6 +59,28 @@ absl::Status CheckFlags(const SecurityOptions& options) {
       "alone: --insecure_metrics)");
 }
 
+// What speaks HTTP: its flag, its name in a sentence, and the flag that opens it.
+struct PlainHttp {
+  const char* flag;
+  const char* what;
+  const char* opens;
+};
+
+absl::Status CheckPlainHttp(const PlainHttp& http, const std::string& address, bool open) {
+  const absl::StatusOr<bool> loopback = IsLoopback(address);
+  RETURN_IF_ERROR(Annotate(loopback.status(), http.flag));
+  // Debian's CivetWeb is built without IPv6, and would only say that it cannot listen.
+  if (address.front() == '[') {
+    return absl::InvalidArgumentError(absl::StrCat(http.flag, ": ", address, ": ", http.what,
+                                                   " is served over IPv4 alone, e.g. on "
+                                                   "127.0.0.1:9464"));
+  }
+  if (*loopback || open) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(http.flag, ": ", address, " can be reached from other machines, and ", http.what,
+                   " is plain HTTP without a password: give ", http.opens, " if they may read it"));
+}
+
 }  // namespace
 
 std::string CertificateName(Role role) {
@@ -70,6 +92,7 @@ absl::StatusOr<Security> Security::Load(const SecurityOptions& options, Role rol
   Security security;
   security.insecure_ = options.insecure;
   security.insecure_metrics_ = options.insecure_metrics || options.insecure;
+  security.insecure_page_ = options.insecure_page || options.insecure;
   if (!options.token_file.empty()) {
     ASSIGN_OR_RETURN(security.token_, ReadToken(options.token_file));
   }
@@ -99,18 +122,12 @@ absl::Status Security::CheckListen(const char* flag, const std::string& address)
 }
 
 absl::Status Security::CheckMetrics(const std::string& address) const {
-  const absl::StatusOr<bool> loopback = IsLoopback(address);
-  RETURN_IF_ERROR(Annotate(loopback.status(), "--metrics"));
-  // prometheus-cpp's web server is built without IPv6, and would only say that it cannot listen.
-  if (address.front() == '[') {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--metrics: ", address, ": /metrics is served over IPv4 alone, e.g. on 127.0.0.1:9464"));
-  }
-  if (*loopback || insecure_metrics_) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--metrics: ", address,
-      " can be reached from other machines, and /metrics is plain HTTP without a password: give "
-      "--insecure_metrics if they may read it"));
+  return CheckPlainHttp({"--metrics", "/metrics", "--insecure_metrics"}, address,
+                        insecure_metrics_);
+}
+
+absl::Status Security::CheckPage(const std::string& address) const {
+  return CheckPlainHttp({"--page", "the page", "--insecure_page"}, address, insecure_page_);
 }
 
 absl::Status Security::CheckDial(const char* flag, const std::string& address) const {
@@ -139,15 +156,21 @@ std::shared_ptr<grpc::ChannelCredentials> Security::channel_credentials() const 
 
 absl::Status Security::Admit(
     const std::multimap<grpc::string_ref, grpc::string_ref>& metadata) const {
-  if (token_.empty()) return absl::OkStatus();
   const auto sent = metadata.find(kTokenKey);
-  if (sent == metadata.end()) {
+  if (sent == metadata.end()) return AdmitToken(nullptr);
+  const std::string token(sent->second.data(), sent->second.size());
+  return AdmitToken(&token);
+}
+
+absl::Status Security::AdmitToken(const std::string* token) const {
+  if (token_.empty()) return absl::OkStatus();
+  if (token == nullptr) {
     return absl::UnauthenticatedError(
         "this cluster wants a token, and none came with the call: give --token_file (or "
         "$EDGETP_TOKEN_FILE)");
   }
   // Digests have one length, so that the time tells nothing of the token's either.
-  const std::string got = Sha256Hex(std::string(sent->second.data(), sent->second.size()));
+  const std::string got = Sha256Hex(*token);
   const std::string want = Sha256Hex(token_);
   if (CRYPTO_memcmp(got.data(), want.data(), want.size()) == 0) return absl::OkStatus();
   return absl::UnauthenticatedError("the token of --token_file is not this cluster's");

@@ -34,6 +34,7 @@ struct SecurityOptions {
   std::string token_file;
   bool insecure = false;          // listen beyond loopback without TLS
   bool insecure_metrics = false;  // the same for /metrics alone, which knows no TLS
+  bool insecure_page = false;     // the same for the live page alone
 };
 
 class Security {
@@ -53,6 +54,7 @@ class Security {
   // Errors: InvalidArgument.
   absl::Status CheckListen(const char* flag, const std::string& address) const;
   absl::Status CheckMetrics(const std::string& address) const;
+  absl::Status CheckPage(const std::string& address) const;
   // A token must not travel in clear text beyond loopback, unless it is told to.
   absl::Status CheckDial(const char* flag, const std::string& address) const;
 
@@ -65,6 +67,8 @@ class Security {
   // the right one.
   // Errors: Unauthenticated: no token, or another one.
   absl::Status Admit(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata) const;
+  // The same of the token itself; null: none came.
+  absl::Status AdmitToken(const std::string* token) const;
 
  private:
   std::string ca_;  // PEM
@@ -73,6 +77,7 @@ class Security {
   std::string token_;
   bool insecure_ = false;
   bool insecure_metrics_ = false;
+  bool insecure_page_ = false;
 };
 
 }  // namespace edgetp

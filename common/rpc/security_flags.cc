@@ -23,7 +23,7 @@ void AddSecurityFlags(CLI::App* app, Role role, SecurityOptions* options) {
       app->add_option("--token_file", options->token_file,
                       "file with the cluster's token: what every call must carry"),
       app->add_flag("--insecure", options->insecure,
-                    listens ? "listen beyond loopback without TLS, /metrics included"
+                    listens ? "listen beyond loopback without TLS, /metrics and page included"
                             : "send the token to another machine without TLS")};
   for (size_t i = 0; i < std::size(all); ++i) all[i]->envname(kVariables[i])->group(kGroup);
   if (!listens) return;
@@ -31,11 +31,17 @@ void AddSecurityFlags(CLI::App* app, Role role, SecurityOptions* options) {
                 "serve /metrics, which is plain HTTP, beyond loopback")
       ->envname("EDGETP_INSECURE_METRICS")
       ->group(kGroup);
+  if (role != Role::kServer) return;
+  app->add_flag("--insecure_page", options->insecure_page,
+                "serve the live page, which is plain HTTP, beyond loopback")
+      ->envname("EDGETP_INSECURE_PAGE")
+      ->group(kGroup);
 }
 
 void ForgetSecurityVariables() {
   for (const char* variable : kVariables) unsetenv(variable);
   unsetenv("EDGETP_INSECURE_METRICS");
+  unsetenv("EDGETP_INSECURE_PAGE");
 }
 
 }  // namespace edgetp

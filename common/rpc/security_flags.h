@@ -8,7 +8,7 @@
 namespace edgetp {
 
 // --tls_ca, --tls_cert, --tls_key, --token_file, --insecure; for what listens also
-// --insecure_metrics.
+// --insecure_metrics, for the server --insecure_page.
 void AddSecurityFlags(CLI::App* app, Role role, SecurityOptions* options);
 
 // So that children take what they are given on the command line and nothing else.

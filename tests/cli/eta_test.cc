@@ -99,6 +99,29 @@ TEST(SweepEtaTest, JobsThatAreNotAlikeCountByWhatTheyHaveToDo) {
   EXPECT_DOUBLE_EQ(eta.Seconds(10, 20), 20 + 10);
 }
 
+TEST(SweepEtaTest, CellsThatWaitLongerForTheirNetworkTakeLonger) {
+  SweepEta eta({0, 100, 300});
+  EXPECT_DOUBLE_EQ(eta.Seconds(10, 10), 10 + (20 + 100) + (20 + 300));
+  eta.CellEnded(20);
+  EXPECT_DOUBLE_EQ(eta.Seconds(60, 60), 60 + (20 + 300));
+  eta.CellEnded(120);
+  EXPECT_DOUBLE_EQ(eta.Seconds(200, 120), 120);
+}
+
+TEST(SweepEtaTest, AWaitThatIsPredictedTooLongLeavesNoNegativeWork) {
+  SweepEta eta({1000, 5});
+  EXPECT_DOUBLE_EQ(eta.Seconds(5, 5), 5 + 5);
+}
+
+TEST(SweepEtaTest, WhatIsDoneIsAShareOfTheTimeOfAllCells) {
+  SweepEta eta(4);
+  EXPECT_DOUBLE_EQ(eta.Share(0, 10), 0);
+  eta.CellEnded(10);
+  EXPECT_DOUBLE_EQ(eta.Share(5, 5), 15.0 / 40);
+  EXPECT_EQ(ActivityLine({}, std::nullopt, {.run = 5, .sweep = 25, .sweep_share = 0.375}),
+            "  ETA 5 s, sweep 25 s (38 % done)");
+}
+
 TEST(SweepEtaTest, TheLineNamesTheCommand) {
   EXPECT_EQ(ActivityLine({}, std::nullopt, {.sweep = 90, .command = "search"}),
             "  ETA search 90 s");

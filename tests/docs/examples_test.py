@@ -220,13 +220,13 @@ class Block:
 
     def _listening(self, words: list[str]) -> list[str]:
         """On ports of loopback that are free."""
-        free = [f"{option}=127.0.0.1:0" for option in ("--listen", "--metrics", "--status") if value_of(words, option)]
+        free = [f"{option}=127.0.0.1:0" for option in ("--listen", "--metrics", "--status", "--page") if value_of(words, option)]
         server = [f"--server={self._address(words)}"] if words[0] == "edgetp_worker" else []
         if words[0] == "edgetp" and not value_of(words, "--listen"):
             free.append("--listen=127.0.0.1:0")
         if words[0] == "edgetp_server":
             free = ["--listen=127.0.0.1:0", "--metrics=127.0.0.1:0"]
-        kept = without(words, "--listen", "--metrics", "--status", "--server", "--advertise", "--runs", "--ready_file")
+        kept = without(words, "--listen", "--metrics", "--status", "--page", "--server", "--advertise", "--runs", "--ready_file")
         return kept + free + server
 
     def _client(self, words: list[str]) -> list[str]:

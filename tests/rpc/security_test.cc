@@ -83,6 +83,20 @@ TEST_F(SecurityRulesTest, InsecureCoversMetricsAndInsecureMetricsNothingElse) {
   EXPECT_TRUE(metrics.CheckMetrics("0.0.0.0:1").ok());
 }
 
+TEST_F(SecurityRulesTest, ThePageListensBeyondLoopbackOnlyWithItsOwnFlag) {
+  const absl::Status refused = Security().CheckPage("0.0.0.0:8080");
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("give --insecure_page"));
+  EXPECT_TRUE(Security().CheckPage("127.0.0.1:8080").ok());
+  const Security metrics = *Security::Load({.insecure_metrics = true}, Role::kServer);
+  EXPECT_FALSE(metrics.CheckPage("0.0.0.0:8080").ok());
+  const Security page = *Security::Load({.insecure_page = true}, Role::kServer);
+  EXPECT_TRUE(page.CheckPage("0.0.0.0:8080").ok());
+  EXPECT_FALSE(page.CheckMetrics("0.0.0.0:9464").ok());
+  EXPECT_FALSE(page.CheckListen("--listen", "0.0.0.0:1").ok());
+  EXPECT_TRUE(Security::Load({.insecure = true}, Role::kServer)->CheckPage("0.0.0.0:1").ok());
+}
+
 TEST_F(SecurityRulesTest, MetricsAreServedOverIpv4AndTheMessageSaysSo) {
   const absl::Status status = Security().CheckMetrics("[::1]:9464");
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);

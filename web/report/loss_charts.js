@@ -83,8 +83,39 @@ const seedsNote = (groups) =>
     ? " Lines are means over seeds, bands go from the lowest to the highest."
     : "";
 
-// Lines of groups with bands, names at their ends. `lines`: of lineOf, none empty.
-function linePlot(lines, width, { xLabel, xUnit, yLabel, height = 340, labels = true, what }) {
+// Rules where networks changed, each with the new one's name where there is room for it: at its
+// right, or, of the last one, at its left. `right`: where the chart ends, in pixels.
+function changeMarks(changes, x, pixelsOf, right) {
+  const needs = (change) => measure(change.network) + 10;
+  const roomAfter = (change, i) =>
+    (i + 1 < changes.length ? pixelsOf(changes[i + 1]) : right) - pixelsOf(change);
+  const named = changes.filter((change, i) => roomAfter(change, i) > needs(change));
+  const last = changes.slice(-1).filter((change) => !named.includes(change));
+  const color = (change) => colorOf(change.group);
+  const names = (which, options) =>
+    Plot.text(which, {
+      x,
+      text: "network",
+      frameAnchor: "top",
+      fill: color,
+      stroke: "var(--paper)",
+      strokeWidth: 4,
+      ...options,
+    });
+  return [
+    Plot.ruleX(changes, { x, stroke: color, strokeDasharray: "2 3", strokeOpacity: 0.8 }),
+    names(named, { textAnchor: "start", dx: 4 }),
+    names(last, { textAnchor: "end", dx: -4 }),
+  ];
+}
+
+// Lines of groups with bands, names at their ends. `lines`: of lineOf, none empty; `changes`: of
+// changesOf.
+function linePlot(
+  lines,
+  width,
+  { xLabel, xUnit, yLabel, height = 340, labels = true, what, changes = [] },
+) {
   const groups = lines.map((line) => line[0].group);
   const named = labels && labelsFit(groups, width);
   const marginRight = named
@@ -146,6 +177,12 @@ function linePlot(lines, width, { xLabel, xUnit, yLabel, height = 340, labels = 
               strokeLinejoin: "round",
             }),
       ),
+      ...changeMarks(
+        d3.sort(changes, x),
+        x,
+        (change) => xScale(change.x),
+        width - marginRight,
+      ),
       named
         ? Plot.text(names, {
             x: "x",
@@ -168,6 +205,19 @@ function linePlot(lines, width, { xLabel, xUnit, yLabel, height = 340, labels = 
   });
 }
 
+// Of many runs whose networks change, the rules would hide the lines.
+const MOST_CHANGES = 60;
+
+function drawnChanges(groups, x) {
+  const changes = groups.flatMap((group) => changesOf(group, x));
+  return changes.length <= MOST_CHANGES ? changes : [];
+}
+
+const changesNote = (groups) =>
+  drawnChanges(groups, "step").length > 0
+    ? " Dotted lines: the network changed, to the one named there."
+    : "";
+
 const nothingOf = (name) => `No run has ${LOSSES[name].title} at two steps or more.`;
 
 const lossPerStep = {
@@ -176,7 +226,8 @@ const lossPerStep = {
   wide: true,
   kind: () => "measured",
   says: (view) =>
-    `The network changes how long a step takes, never its loss.${seedsNote(view.groups)}`,
+    `The network changes how long a step takes, never its loss.${seedsNote(view.groups)}` +
+    changesNote(view.groups),
   controls: curveControls,
   draw(view, width) {
     const lines = view.groups
@@ -188,6 +239,7 @@ const lossPerStep = {
       xLabel: "step →",
       xUnit: { size: 1 },
       yLabel: "↑ loss (nats per token)",
+      changes: drawnChanges(groups, "step"),
       what: (point) =>
         `${point.group.label}\nstep ${digits(Math.round(point.x), 7)}\nloss ${lossText(point)}`,
     });
@@ -232,7 +284,8 @@ const lossPerSecond = {
   title: "Loss against wall-clock time, by network",
   wide: true,
   kind: (view) => view.clock,
-  says: (view) => `Each network has its own time axis.${seedsNote(view.groups)}`,
+  says: (view) =>
+    `Each network has its own time axis.${seedsNote(view.groups)}${changesNote(view.groups)}`,
   controls: curveControls,
   draw(view, width) {
     const lines = view.groups
@@ -256,6 +309,10 @@ const lossPerSecond = {
           xUnit: unit,
           yLabel: "↑ loss (nats per token)",
           height: 280,
+          changes: drawnChanges(
+            here.map((line) => line[0].group),
+            "wall_seconds",
+          ),
           labels: labelsFit(groups, width),
           what: (point) =>
             tipText(

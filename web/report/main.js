@@ -13,7 +13,9 @@ const CARDS = [
   energy,
 ].map((chart) => new Card(chart));
 
-let state = readFragment();
+let state;
+// Which of the head's lists somebody has opened or closed.
+const opened = {};
 
 // Of runs that went back to a checkpoint.
 const LOST = [
@@ -128,11 +130,23 @@ function showFilters() {
   keepingFocus(form, () => form.replaceChildren(...filters));
 }
 
+// Attributes of a list that is made anew with the page and stays as its reader left it.
+function staysOpen(name, atFirst) {
+  return {
+    open: opened[name] ?? atFirst,
+    ontoggle: (event) => {
+      if (event.target.open !== atFirst || name in opened) opened[name] = event.target.open;
+    },
+  };
+}
+
 function showHead(view) {
   const networks = unique(view.runs.map((run) => run.network));
   const runs = count(view.runs.length, "run");
   const over = networks.join(", ") || "no network";
-  const said = `${runs} of ${view.model}, ${view.clock}, over ${over}`;
+  const said = view.model
+    ? `${runs} of ${view.model}, ${view.clock}, over ${over}`
+    : "No run has made a step yet.";
   const table = runsTable(view);
   const copy = element(
     "button",
@@ -142,21 +156,25 @@ function showHead(view) {
   document
     .getElementById("head")
     .replaceChildren(
-      element("h1", {}, "What each pattern costs, and what it does to the loss"),
+      element(
+        REPORT.live ? "h2" : "h1",
+        {},
+        "What each pattern costs, and what it does to the loss",
+      ),
       element("p", { class: "lead" }, said),
       ...(REPORT.warnings.length === 0
         ? []
         : [
             element(
               "details",
-              { class: "warnings", open: REPORT.warnings.length <= 4 },
+              { class: "warnings", ...staysOpen("warnings", REPORT.warnings.length <= 4) },
               element("summary", {}, count(REPORT.warnings.length, "note")),
               element("ul", {}, ...REPORT.warnings.map((warning) => element("li", {}, warning))),
             ),
           ]),
       element(
         "details",
-        { class: "overview", open: view.runs.length <= 12 },
+        { class: "overview", ...staysOpen("overview", view.runs.length <= 12) },
         element("summary", {}, "All runs"),
         element("div", { class: "tools" }, copy),
         tableElement(table),
@@ -169,39 +187,60 @@ function update() {
   show();
 }
 
-function show() {
+// `held`: cards that stay as they are, because somebody is at them.
+function show(held = () => false) {
   const view = viewOf(state);
   showFilters();
   showHead(view);
-  for (const card of CARDS) card.show(view);
+  for (const card of CARDS) if (!held(card)) card.show(view);
   document.body.setAttribute("data-runs", view.runs.length);
 }
 
-document.getElementById("charts").append(...CARDS.map((card) => card.node));
-document
-  .getElementById("foot")
-  .append(
-    element(
-      "p",
-      {},
-      "measured: from a run. emulated: real processes that wait for the emulated network. " +
-        "simulated: the same training, its time by a virtual clock. predicted: by the simulator.",
-    ),
-    element("p", {}, `edgetp ${REPORT.edgetp}. Charts: Observable Plot and D3 (ISC licence).`),
-  );
+function showFoot() {
+  document
+    .getElementById("foot")
+    .replaceChildren(
+      element(
+        "p",
+        {},
+        "measured: from a run. emulated: real processes that wait for the emulated network. " +
+          "simulated: the same training, its time by a virtual clock. predicted: by the simulator.",
+      ),
+      element("p", {}, `edgetp ${REPORT.edgetp}. Charts: Observable Plot and D3 (ISC licence).`),
+    );
+}
 
-addEventListener("hashchange", () => {
+// The page with other data. What was chosen stays chosen: the address says it.
+function refresh(report, held) {
+  takeReport(report);
   state = readFragment();
-  show();
-});
-let width = innerWidth;
-let redraw = null;
-addEventListener("resize", () => {
-  if (innerWidth === width) return; // a phone's address bar comes and goes
-  width = innerWidth;
-  clearTimeout(redraw);
-  redraw = setTimeout(show, 150);
-});
-if (PICTURE.has("picture")) showPicture(CARDS, viewOf(state));
-else show();
-document.body.setAttribute("data-ready", "yes");
+  if (PICTURE.has("picture")) showPicture(CARDS, viewOf(state));
+  else show(held);
+}
+
+function redrawWithTheWindow() {
+  let width = innerWidth;
+  let redraw = null;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return; // a phone's address bar comes and goes
+    width = innerWidth;
+    clearTimeout(redraw);
+    redraw = setTimeout(() => show(), 150);
+  });
+}
+
+function begin(report) {
+  document.getElementById("charts").append(...CARDS.map((card) => card.node));
+  refresh(report);
+  showFoot();
+  addEventListener("hashchange", () => {
+    state = readFragment();
+    show();
+  });
+  redrawWithTheWindow();
+  document.body.setAttribute("data-ready", "yes");
+}
+
+// Of a report; a live page asks for its data.
+const DATA = document.getElementById("data");
+if (DATA) begin(JSON.parse(DATA.textContent));

@@ -1,9 +1,28 @@
-// The data of the page and what is chosen of it. Nothing here touches the page itself but for
-// reading its data.
+// The data of the page and what is chosen of it. Nothing here touches the page itself.
 "use strict";
 
 // docs/formats.md describes it.
-const REPORT = JSON.parse(document.getElementById("data").textContent);
+let REPORT;
+// Its runs, with what charts ask of them.
+let RUNS;
+// Network by network, the most sync points first; their place gives them their colours.
+let GROUPS;
+let GROUP_BY_ID;
+
+// The page's data from now on. A live page calls it again and again.
+function takeReport(report) {
+  REPORT = report;
+  RUNS = report.runs.map((run, index) => ({
+    ...run,
+    index,
+    model: run.summary.model || "unknown",
+    clock: run.summary.clock || "unknown",
+    what: whatOf(run.summary),
+    network: run.summary.network || "unknown",
+  }));
+  GROUPS = sortedGroups();
+  GROUP_BY_ID = new Map(GROUPS.map((group) => [group.id, group]));
+}
 
 function unique(values) {
   return [...new Set(values)];
@@ -36,17 +55,7 @@ function whatOf(summary) {
   return strategy && strategy !== "tensor" ? strategy : summary.pattern || "unknown";
 }
 
-const RUNS = REPORT.runs.map((run, index) => ({
-  ...run,
-  index,
-  model: run.summary.model || "unknown",
-  clock: run.summary.clock || "unknown",
-  what: whatOf(run.summary),
-  network: run.summary.network || "unknown",
-}));
-
-// Network by network, the most sync points first; their place gives them their colours.
-const GROUPS = (() => {
+function sortedGroups() {
   const networks = unique(RUNS.map((run) => run.network));
   const firstOf = (group) => RUNS[group.runs[0]];
   const sorted = d3.sort(
@@ -55,8 +64,7 @@ const GROUPS = (() => {
     (group) => -(firstOf(group).summary.sync_points_forward || 0),
   );
   return sorted.map((group, index) => ({ ...group, index }));
-})();
-const GROUP_BY_ID = new Map(GROUPS.map((group) => [group.id, group]));
+}
 
 // One of these is shown at a time: losses of different models, and times of different clocks, must
 // not be compared.
@@ -70,13 +78,19 @@ const MULTIPLE_FILTERS = [
   { key: "network", title: "Network" },
 ];
 
+// What is shown at first: of a live page, what runs.
+function firstChoice(key) {
+  const run = RUNS.find(({ name }) => name === REPORT.current) || RUNS[0];
+  return run && run[key];
+}
+
 // "#model=minigpt&what=ssss,sppp&off=run-3": what is not named there is as it is at first.
 function readFragment() {
   const asked = new URLSearchParams(location.hash.slice(1));
   const state = { off: new Set(listOf(asked, "off")) };
   for (const { key } of SINGLE_FILTERS) {
     const known = unique(RUNS.map((run) => run[key]));
-    state[key] = known.includes(asked.get(key)) ? asked.get(key) : known[0];
+    state[key] = known.includes(asked.get(key)) ? asked.get(key) : firstChoice(key);
   }
   for (const { key } of MULTIPLE_FILTERS) {
     const known = unique(RUNS.map((run) => run[key]));
@@ -94,8 +108,7 @@ function listOf(parameters, key) {
 function writeFragment(state) {
   const parts = new URLSearchParams();
   for (const { key } of SINGLE_FILTERS) {
-    const known = unique(RUNS.map((run) => run[key]));
-    if (state[key] !== known[0]) parts.set(key, state[key]);
+    if (state[key] !== firstChoice(key)) parts.set(key, state[key]);
   }
   for (const { key } of MULTIPLE_FILTERS) {
     const known = unique(RUNS.map((run) => run[key]));
@@ -150,7 +163,9 @@ function overRuns(group, read) {
 
 const LOSSES = {
   train_loss_mean: {
-    title: `training loss, mean of ${REPORT.mean_window_steps} steps`,
+    get title() {
+      return `training loss, mean of ${REPORT.mean_window_steps} steps`;
+    },
     columns: "curve",
   },
   train_loss: { title: "training loss of each batch", columns: "curve" },
@@ -167,6 +182,13 @@ function pointsOf(run, x, loss) {
     step: columns.step[i],
     wall: columns.wall_seconds[i],
   }));
+}
+
+// Where the network of a group's only run changed. x: as of pointsOf.
+function changesOf(group, x) {
+  const columns = group.runs.length === 1 && group.runs[0].network_changes;
+  if (!columns || !columns[x]) return [];
+  return columns[x].map((at, i) => ({ x: at, network: columns.network[i], group }));
 }
 
 function interpolate(points, x) {
