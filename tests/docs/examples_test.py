@@ -242,7 +242,14 @@ class Block:
     def _with_address(self, words: list[str]) -> list[str]:
         return without(words, "--server") + [f"--server={self._address(words)}"]
 
-    _short_status = _short_watch = _short_stop = _with_address
+    _short_status = _short_stop = _with_address
+
+    def _short_watch(self, words: list[str]) -> list[str]:
+        """One look, at a run that goes on; one of the block may do so already."""
+        words = self._with_address(without(words, "--once"))
+        if not any("train" in daemon.words for daemon in self.daemons):
+            self._start_run(words)
+        return [*words[:2], "--once", *(word for word in words[2:] if word.startswith("--"))]
 
     def _short_network(self, words: list[str]) -> list[str]:
         if words[2] in ("list", "show"):
