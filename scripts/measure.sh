@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures, and writes what it found into docs/: each subject is a folder of bench/ and a page of docs/.
 #   scripts/measure.sh performance|fidelity|hosts|validation|experiments|soak [--quick] [--only=BLOCK]
+#   scripts/measure.sh gpu [--rehearse|--pack|--from=FILE]    on a machine with a GPU: scripts/gpu.sh
 # --quick takes few rounds, to see that everything runs; --only measures one block of the page again. The machine should
 # have nothing else to do. Those of experiments have a script each, in scripts/experiments.
 set -euo pipefail
@@ -12,6 +13,8 @@ subject="${1:-}"
   fail "usage: scripts/measure.sh $(cd bench && printf '%s\n' */measure.py | cut -d/ -f1 | paste -sd'|') [--quick] [--only=BLOCK]"
 shift
 
+# It builds against a LibTorch of that machine, which may have none of Debian's packages.
+[[ "$subject" != gpu ]] || exec scripts/gpu.sh "$@"
 if [[ "$subject" == experiments ]]; then # edgetp beside itself: no other library, but pictures
   scripts/setup.sh --plot
   scripts/build.sh edgetp edgetp_server edgetp_worker

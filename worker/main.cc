@@ -61,6 +61,7 @@ struct Flags {
   std::string log_level = "info";
   int device_slot = 0;
   bool check_device = false;
+  std::string precision = NameOf(Precision::kFp32);
   int threads = 1;
   double connect_seconds = 30;
   std::optional<double> rejoin_seconds;
@@ -94,6 +95,12 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_flag("--check_device", flags.check_device,
                "end at once: exit code 2 and one line where --device is not on this host");
+  app.add_option("--precision", flags.precision,
+                 "with --check_device: also where a device does not multiply in fp32, tf32 or bf16")
+      ->check([](const std::string& name) {
+        return PrecisionNamed(name).has_value() ? "" : "must be fp32, tf32 or bf16";
+      })
+      ->capture_default_str();
   app.add_option("--threads", flags.threads, "threads for computing; 1 when workers share a host")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -215,8 +222,18 @@ absl::StatusOr<std::vector<std::string>> Devices(const Flags& flags) {
   return absl::Status(devices.status().code(), absl::StrCat(devices.status().message(), "; ", why));
 }
 
+absl::Status CheckDevices(const Flags& flags) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> devices, Devices(flags));
+  for (const std::string& device : devices) {
+    const std::string fault =
+        PrecisionFault(*PrecisionNamed(flags.precision), ProductUnitsOf(device));
+    if (!fault.empty()) return absl::InvalidArgumentError("memory." + fault);
+  }
+  return absl::OkStatus();
+}
+
 int CheckDevice(const Flags& flags) {
-  const absl::Status status = Devices(flags).status();
+  const absl::Status status = CheckDevices(flags);
   if (status.ok()) return 0;
   fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   return kExitBadInput;

@@ -164,7 +164,9 @@ ExitCode Run(const SweepFlags& flags) {
 
   NoteSlowNetworks(cells);
   const int workers = *std::max_element(flags.workers.begin(), flags.workers.end());
-  auto series = JobSeries::Open(flags.train.cluster, workers, TrainBlobs(inputs));
+  // Cells differ in what a sweep varies, which is no precision.
+  auto series = JobSeries::Open(flags.train.cluster, workers, TrainBlobs(inputs),
+                                cells.front().config.memory().precision());
   if (!series.ok()) return Report(series.status());
   const SweepResult result = RunCells(flags, cells, *series);
   PrintResult(flags.train.format, result.report, SweepTable(result.report, result.patterns));

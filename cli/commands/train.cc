@@ -44,7 +44,8 @@ ExitCode Run(const TrainFlags& flags) {
   }
   if (const std::string note = SlowNetworkNote(config); !note.empty())
     absl::FPrintF(stderr, "note: %s\n", note);
-  auto series = JobSeries::Open(flags.cluster, config.workers(), TrainBlobs(inputs));
+  auto series = JobSeries::Open(flags.cluster, config.workers(), TrainBlobs(inputs),
+                                config.memory().precision());
   if (!series.ok()) return Report(series.status());
   const absl::StatusOr<JobOutcome> outcome = series->RunShown(TrainSpec(flags, config), "");
   if (!outcome.ok()) return Report(outcome.status());

@@ -12,14 +12,17 @@
 
 namespace edgetp {
 
-absl::StatusOr<JobSeries> JobSeries::Open(const ClusterFlags& flags, int workers, JobBlobs blobs) {
-  JobSeries series(flags, workers, std::move(blobs));
+absl::StatusOr<JobSeries> JobSeries::Open(const ClusterFlags& flags, int workers, JobBlobs blobs,
+                                          const std::string& precision) {
+  JobSeries series(flags, workers, std::move(blobs), precision);
   RETURN_IF_ERROR(series.Start());
   return series;
 }
 
 absl::Status JobSeries::Start() {
-  ASSIGN_OR_RETURN(cluster_, Cluster::Open(*flags_, workers_));
+  ClusterFlags flags = *flags_;
+  flags.local.precision = precision_;
+  ASSIGN_OR_RETURN(cluster_, Cluster::Open(flags, workers_));
   Remote& remote = cluster_.remote();
   RETURN_IF_ERROR(PutCorpus());
   if (blobs_.weights.has_value()) {
@@ -90,7 +93,8 @@ absl::StatusOr<JobOutcome> JobSeries::RunShown(const v1::JobSpec& spec, const st
 ExitCode RunSingleJob(const ClusterFlags& flags, const v1::JobSpec& spec, JobBlobs blobs,
                       ShowProgress show,
                       const std::function<ExitCode(const v1::JobResult&)>& report) {
-  auto series = JobSeries::Open(flags, spec.config().workers(), std::move(blobs));
+  auto series = JobSeries::Open(flags, spec.config().workers(), std::move(blobs),
+                                spec.config().memory().precision());
   if (!series.ok()) return Report(series.status());
   const auto outcome = show == ShowProgress::kYes ? series->RunShown(spec, "")
                                                   : series->Run(spec, [](const v1::RunEvent&) {});

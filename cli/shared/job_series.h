@@ -26,10 +26,12 @@ struct JobBlobs {
 
 class JobSeries {
  public:
-  // Starts or reaches a cluster with at least `workers` workers. `flags` outlive this.
+  // Starts or reaches a cluster with at least `workers` workers. `flags` outlive this. `precision`:
+  // of the jobs' products; a local cluster whose devices do not have it is not started.
   // Blocks until: it is there and has the blobs.
   // Errors: those of Cluster::Open and Remote::PutBlob.
-  static absl::StatusOr<JobSeries> Open(const ClusterFlags& flags, int workers, JobBlobs blobs);
+  static absl::StatusOr<JobSeries> Open(const ClusterFlags& flags, int workers, JobBlobs blobs,
+                                        const std::string& precision = "");
 
   // Runs `spec`, completed by the blobs, to its end. After a job that failed, a local cluster is
   // started anew first, and the logs of the old one are kept.
@@ -42,8 +44,11 @@ class JobSeries {
   Cluster& cluster() { return cluster_; }
 
  private:
-  JobSeries(const ClusterFlags& flags, int workers, JobBlobs blobs)
-      : flags_(&flags), workers_(workers), blobs_(std::move(blobs)) {}
+  JobSeries(const ClusterFlags& flags, int workers, JobBlobs blobs, std::string precision)
+      : flags_(&flags),
+        workers_(workers),
+        blobs_(std::move(blobs)),
+        precision_(std::move(precision)) {}
   absl::Status Start();
   absl::Status PutCorpus();
   absl::StatusOr<JobOutcome> RunOnce(v1::JobSpec spec, const EventCallback& on_event);
@@ -51,6 +56,7 @@ class JobSeries {
   const ClusterFlags* flags_;
   int workers_;
   JobBlobs blobs_;
+  std::string precision_;
   Cluster cluster_;
   std::string corpus_blob_;  // ids; empty: none
   // Of a corpus that stays where it is, on the server's host; absent: the blob has its tokens.

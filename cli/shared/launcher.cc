@@ -119,12 +119,14 @@ std::vector<std::string> LocalCluster::WorkerArguments(int slot) const {
 }
 
 absl::Status LocalCluster::CheckDevices() {
-  if (options_.device == LauncherOptions().device) return absl::OkStatus();
+  const bool plain = options_.precision.empty() || options_.precision == "fp32";
+  if (options_.device == LauncherOptions().device && plain) return absl::OkStatus();
   const std::string log_path = log_directory_ + "/devices.log";
   ASSIGN_OR_RETURN(ChildProcess child,
                    ChildProcess::Start("device check",
                                        {options_.program_directory + "/edgetp_worker",
-                                        "--device=" + options_.device, "--check_device"},
+                                        "--device=" + options_.device, "--check_device",
+                                        "--precision=" + (plain ? "fp32" : options_.precision)},
                                        log_path));
   if (!child.WaitUntil(MonotonicNow() + options_.start_limit))
     return absl::DeadlineExceededError("--device: the check for devices does not end");

@@ -24,6 +24,7 @@ struct LauncherOptions {
       program_directory;  // of edgetp_server and edgetp_worker; empty: where this program lies
   int workers = 2;
   std::string device = "cpu";  // of every worker; of a list (hardware.h), each takes the next one
+  std::string precision;       // that runs multiply in (memory.precision); empty: any device does
   int threads = 1;             // of every worker: they share one host
   std::string runs_directory = "runs";
   std::string listen = "127.0.0.1:0";   // of the server
@@ -46,7 +47,7 @@ class LocalCluster {
  public:
   // Blocks until: the server listens and all workers are started (they join on their own), or
   // `start_limit`.
-  // Errors: those of Security::Load, InvalidArgument (the device), NotFound (a program is missing),
+  // Errors: those of Security::Load, InvalidArgument (the device, the precision), NotFound (a program is missing),
   //   Unavailable (a child ended; its last words are in the message), DeadlineExceeded, Cancelled (a
   //   shutdown signal).
   static absl::StatusOr<std::unique_ptr<LocalCluster>> Start(const LauncherOptions& options);

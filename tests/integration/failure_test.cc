@@ -145,6 +145,13 @@ TEST_F(FailureTest, ADeviceThatIsNotHereIsRefusedWithThoseThatAre) {
   EXPECT_FALSE(fs::exists(folder_ + "/runs")) << "something was started";
 }
 
+TEST_F(FailureTest, APrecisionThatTheDeviceDoesNotHaveIsRefusedBeforeAnythingStarts) {
+  const CommandResult result = RunEdgetp(folder_, Train({"--set=memory.precision=tf32"}));
+  EXPECT_EQ(result.code, 2) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("memory.precision tf32: cpu has none; GPUs have it"));
+  EXPECT_FALSE(fs::exists(folder_ + "/runs")) << "something was started";
+}
+
 TEST_F(FailureTest, ARunNameIsUsedOnce) {
   ASSERT_EQ(RunEdgetp(folder_, Train({"--steps=2", "--run=once"})).code, 0);
   const std::string before = ReadFile(RunFile("once", "summary.json"));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/byte_source.h"
+#include "common/plan/memory_rules.h"
 #include "common/plan/step_plan.h"
 
 namespace edgetp {
@@ -116,6 +117,20 @@ TEST(MemoryTest, AnAcceleratorsHostKeepsTheResidualsAndGathersInPieces) {
   EXPECT_EQ(memory.host.kept_bytes(), 10);
   EXPECT_EQ(memory.host.workspace_bytes, 20);
   EXPECT_EQ(memory.accelerator.kept_bytes(), 0);
+}
+
+TEST(MemoryTest, AnAcceleratorHasMoreLogitsAtOnceInWholeTiles) {
+  EXPECT_EQ(RowsOfLogits(std::nullopt, 8192, 50304), 333);
+  EXPECT_EQ(RowsOfLogits(std::nullopt, 8192, 50304, /*accelerated=*/true), 20 * 128);
+  EXPECT_EQ(RowsOfLogits(std::nullopt, 8192, 65, /*accelerated=*/true), 8192);
+  EXPECT_EQ(RowsOfLogits(std::nullopt, 8192, 2'000'000, /*accelerated=*/true), 67);  // no tile fits
+  EXPECT_EQ(RowsOfLogits(333, 8192, 50304, /*accelerated=*/true), 333);
+  EXPECT_EQ(RowsOfLogits(0, 8192, 50304, /*accelerated=*/true), 8192);
+  ModelShape shape = kGpt2Short;
+  shape.sequence = 1024;
+  const MemorySizes sizes = PlanOf(shape, 1, 8).memory_sizes[0];
+  EXPECT_EQ(sizes.logits_bytes, 4.0 * 333 * 50304);
+  EXPECT_EQ(sizes.accelerator_logits_bytes, 4.0 * 2560 * 50304);
 }
 
 // Measured with nvidia-smi on an H200 (GPT-2 124M, sequence 1024, fused attention, all logits at

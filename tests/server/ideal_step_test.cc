@@ -59,6 +59,18 @@ TEST(IdealStepTest, AProfileCountsBeforeWhatWasMeasured) {
   EXPECT_DOUBLE_EQ(*IdealStepSeconds(config, {1, 1}), kPerToken * 10 * 1024 / 20e9);
 }
 
+TEST(IdealStepTest, WhatFp32ProductsReachSaysNothingOfOthers) {
+  v1::RunConfig config = Gpt2(2);
+  config.mutable_memory()->set_precision("fp32");
+  EXPECT_TRUE(IdealStepSeconds(config, {1e12, 3e12}).has_value());
+  for (const char* precision : {"tf32", "bf16"}) {
+    config.mutable_memory()->set_precision(precision);
+    EXPECT_FALSE(IdealStepSeconds(config, {1e12, 3e12}).has_value()) << precision;
+  }
+  config.mutable_device()->set_flops_per_second(5e9);
+  EXPECT_TRUE(IdealStepSeconds(config, {1e12, 3e12}).has_value());
+}
+
 TEST(IdealStepTest, IsNotKnownWhereOneDeviceIsNot) {
   EXPECT_FALSE(IdealStepSeconds(Gpt2(2), {1e12, 0}).has_value());
   EXPECT_FALSE(IdealStepSeconds(Gpt2(2), {1e12, -1}).has_value());

@@ -201,12 +201,14 @@ absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const Collecti
   return pending;
 }
 
-absl::Status CollectiveGroup::AllReduce(const CollectiveTag& tag, absl::Span<float> data) {
+absl::Status CollectiveGroup::AllReduceFrom(const CollectiveTag& tag, absl::Span<float> data,
+                                            Staging* staging) {
   if (world_size() == 1) return absl::OkStatus();
   const absl::Time begin =
       Enter(static_cast<int64_t>(data.size() * sizeof(float)), CollectivePart::kBoth);
   absl::StatusOr<Pending> pending = Prepare(tag, data, CollectivePart::kBoth);
   if (!pending.ok()) return Fail(pending.status());
+  pending->execution.staging = staging;
   ASSIGN_OR_RETURN(pending->started, SettleAll(begin));
   RETURN_IF_ERROR(RunHere(&*pending));
   if (!in_step_) clock_.Interrupt();

@@ -87,7 +87,13 @@ class CollectiveGroup final : public Communicator {
 
   // Errors: those of ScheduleExecutor::Run; Internal "plan audit: ..." if a step's plan has another
   // collective here.
-  absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override;
+  absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override {
+    return AllReduceFrom(tag, data, nullptr);
+  }
+  absl::Status AllReduceStaged(const CollectiveTag& tag, absl::Span<float> data,
+                               Staging& staging) override {
+    return AllReduceFrom(tag, data, &staging);
+  }
   // As AllReduce; Wait has the errors of what was started, and Internal for a handle that nobody has
   // started, or that was waited for. Once anything has failed, nothing that was started is touched
   // any more.
@@ -183,6 +189,8 @@ class CollectiveGroup final : public Communicator {
 
   CollectiveGroup(std::unique_ptr<SegmentTransport> transport, CollectiveGroupOptions options,
                   const Formats& formats);
+  // `staging`: null where the data is in host memory.
+  absl::Status AllReduceFrom(const CollectiveTag& tag, absl::Span<float> data, Staging* staging);
   // The next all-reduce.
   absl::StatusOr<Pending> Prepare(const CollectiveTag& tag, absl::Span<float> data,
                                   CollectivePart part);

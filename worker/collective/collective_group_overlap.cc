@@ -84,6 +84,10 @@ absl::Status CollectiveGroup::RunAllReduce(Pending* pending) {
   const WireFormat& wire = pending->execution.wire;
   const absl::Span<float> data = pending->data;
   const auto elements = static_cast<int64_t>(data.size());
+  // Both need all of the data before the exchange, and the former after it.
+  const bool prepares = wire.hadamard() || pending->feedback_site.has_value();
+  Staging* const staging = prepares ? std::exchange(pending->execution.staging, nullptr) : nullptr;
+  if (staging != nullptr) RETURN_IF_ERROR(staging->Fetch(elements));
   if (wire.hadamard()) Rotate(data, wire.granule(), options_.seed);
   links_.SpendRotation(wire, elements);
   if (pending->feedback_site.has_value())
@@ -91,7 +95,7 @@ absl::Status CollectiveGroup::RunAllReduce(Pending* pending) {
   RETURN_IF_ERROR(executor_.Run(pending->execution, data, &pending->report));
   if (wire.hadamard()) RotateBack(data, wire.granule(), options_.seed);
   links_.SpendRotation(wire, elements);
-  return absl::OkStatus();
+  return staging == nullptr ? absl::OkStatus() : staging->GiveBack(0, elements);
 }
 
 absl::Status CollectiveGroup::RunHere(Pending* pending) {
@@ -137,7 +141,8 @@ absl::Duration CollectiveGroup::Account(Pending* pending, absl::Time from) {
   report.elapsed = end - begin;
   report.time = AttributeWaits(report.waits, from);
   report.time.staging += After(from, begin, begin + pending->staging_before) +
-                         After(from, end - pending->staging_after, end);
+                         After(from, end - pending->staging_after, end) +
+                         std::min(report.staged, exposed);
   report.time.software += exposed - report.time.total();
   stats_.AddCollective(pending->tag, report, in_step_);
   Observe(pending->tag, *pending->execution.schedule, static_cast<int64_t>(pending->data.size()),

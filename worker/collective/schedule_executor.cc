@@ -48,7 +48,7 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
   log_.Begin(&report->deliveries, clock_->paced());
   receives_left_ = static_cast<int>(std::count_if(actions.begin(), actions.end(), Receives));
 
-  if (absl::Status status = RunActions(); !status.ok()) {
+  if (absl::Status status = RunStaged(); !status.ok()) {
     // Whatever failed, the transport must let go of `data` before the caller may.
     transport_->Abort(status);
     transport_->Poll(absl::InfinitePast()).IgnoreError();  // it repeats `status`
@@ -57,6 +57,7 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
   const absl::Time end = clock_->Now();
   report->elapsed = end - begin;
   report->time = AttributeWaits(report->waits, begin);
+  report->time.staging += report->staged;
   report->time.software += report->elapsed - report->time.total();
   report->exposed_software =
       log_.ExposedSoftware(begin, end, report->time.software + report->time.transit);
@@ -83,16 +84,17 @@ absl::Status ScheduleExecutor::RunAction(size_t index) {
     case ActionKind::kSend:
       return Send(action);
     case ActionKind::kReduceLocal:
-      return ReduceLocal(action);
+      return ReduceLocal(index);
     case ActionKind::kRecvReduce: {
       const bool own_part_next = index + 1 < actions.size() &&
                                  actions[index + 1].chunk == action.chunk &&
                                  actions[index + 1].kind == ActionKind::kReduceLocal;
-      return ReceiveReduce(action, own_part_next);
+      return ReceiveReduce(index, own_part_next);
     }
     case ActionKind::kRecvCopy: {
       chunks_[action.chunk] = {ChunkState::kData, false, true};
-      return Receive(action, data_.data() + Range(action.chunk).begin, Operation::kCopy);
+      return Receive(action, data_.data() + Range(action.chunk).begin, Operation::kCopy,
+                     Finishes(index));
     }
   }
   return absl::InternalError("schedule: unknown action");
@@ -110,10 +112,12 @@ float* ScheduleExecutor::Sum(int chunk) {
 
 absl::Status ScheduleExecutor::Send(const Action& action) {
   const Segmentation segments = SegmentsOf(action.chunk);
-  if (!chunks_[action.chunk].encoded)
-    clock_->SpendCodec(execution_.wire, segments.chunk_elements());
+  Chunk& chunk = chunks_[action.chunk];
+  const bool encodes = !execution_.wire.identity() && !chunk.encoded;
+  if (encodes) clock_->SpendCodec(execution_.wire, segments.chunk_elements());
   clock_->SpendSending(segments.chunk_bytes(), network_->RateTo(action.peer));
-  RETURN_IF_ERROR(EncodeChunk(action));
+  if (encodes) RETURN_IF_ERROR(MakeRoom(action));
+  if (encodes && !by_segments_) Encode(action.chunk, 0, segments.chunk_elements());
   const absl::Span<const std::byte> payload = WirePayload(action.chunk);
   ASSIGN_OR_RETURN(const std::vector<SegmentTimes> times, Stamp(action, segments.SizesBytes()));
   for (int64_t i = 0; i < segments.count(); ++i) {
@@ -125,8 +129,15 @@ absl::Status ScheduleExecutor::Send(const Action& action) {
     header.wire_dtype = execution_.wire.wire_id();
     header.times = times[i];
     header.times.entered_ns = absl::ToUnixNanos(latest_entry_);
+    if (by_segments_) {
+      RETURN_IF_ERROR(AnnotateBlame(sender_.Pump(), Attempt("send", action)));
+      RETURN_IF_ERROR(Fetch(Range(action.chunk).begin + range.begin + range.elements));
+      if (encodes) Encode(action.chunk, range.begin, range.elements);
+    }
     sender_.Enqueue(action.peer, header, payload.subspan(range.offset_bytes, range.size_bytes));
   }
+  chunk.encoded = chunk.encoded || encodes;
+  chunk.rounded = chunk.rounded || encodes;
   log_.PassedOn();
   ++report_->messages_sent;
   report_->bytes_sent[action.peer] += segments.chunk_bytes();
@@ -178,26 +189,27 @@ absl::Span<const std::byte> ScheduleExecutor::WirePayload(int chunk) {
   return {encoded_.data() + wire.WireBytes(range.begin), bytes};
 }
 
-// A lossy value is kept as it was sent: whoever adds or keeps it has the same bits as the receiver.
-absl::Status ScheduleExecutor::EncodeChunk(const Action& action) {
+// For what the action's chunk is encoded into.
+absl::Status ScheduleExecutor::MakeRoom(const Action& action) {
   const WireFormat& wire = execution_.wire;
-  Chunk& chunk = chunks_[action.chunk];
-  if (wire.identity() || chunk.encoded) return absl::OkStatus();
   const auto all_bytes = static_cast<size_t>(wire.WireBytes(static_cast<int64_t>(data_.size())));
   if (encoded_.size() < all_bytes) {
     RETURN_IF_ERROR(WaitReleased(action, {}));  // growing moves the buffer
     encoded_.resize(all_bytes);
   }
-  RETURN_IF_ERROR(WaitReleased(action, WirePayload(action.chunk)));
-  std::byte* const out = encoded_.data() + wire.WireBytes(Range(action.chunk).begin);
-  const absl::Span<float> values(Sum(action.chunk), Range(action.chunk).size());
-  const absl::Span<float> residual = Residual(action.chunk);
+  return WaitReleased(action, WirePayload(action.chunk));
+}
+
+// A lossy value is kept as it was sent: whoever adds or keeps it has the same bits as the receiver.
+void ScheduleExecutor::Encode(int chunk, int64_t begin, int64_t elements) {
+  const WireFormat& wire = execution_.wire;
+  std::byte* const out = encoded_.data() + wire.WireBytes(Range(chunk).begin + begin);
+  const absl::Span<float> values(Sum(chunk) + begin, elements);
+  const absl::Span<float> residual = Residual(chunk);  // of a whole chunk alone
   wire.Encode(values, out);
   for (size_t i = 0; i < residual.size(); ++i) residual[i] += values[i];
   wire.Decode(out, values);
   for (size_t i = 0; i < residual.size(); ++i) residual[i] -= values[i];
-  chunk.encoded = chunk.rounded = true;
-  return absl::OkStatus();
 }
 
 absl::Span<float> ScheduleExecutor::Residual(int chunk) {
@@ -205,40 +217,24 @@ absl::Span<float> ScheduleExecutor::Residual(int chunk) {
   return execution_.residual.subspan(Range(chunk).begin, Range(chunk).size());
 }
 
-// What is in data goes through the wire format, where that is a matter of each element (schedule.h
-// says when and why). No send reads data where that changes a bit: lossy payloads are read from
-// encoded_.
-void ScheduleExecutor::RoundData(int index) {
-  Chunk& chunk = chunks_[index];
-  if (chunk.rounded || !execution_.wire.elementwise()) return;
-  execution_.wire.Round(data_.subspan(Range(index).begin, Range(index).size()));
-  chunk.rounded = true;
-}
-
-// The same of what this rank brings: what is lost of it is this rank's loss. (Of a sum, it is the
-// loss of who encodes it; all others round it to the same value.)
-void ScheduleExecutor::RoundOwnPart(int index) {
-  if (chunks_[index].rounded || !execution_.wire.elementwise()) return;
-  const absl::Span<float> own = data_.subspan(Range(index).begin, Range(index).size());
-  const absl::Span<float> residual = Residual(index);
-  for (size_t i = 0; i < residual.size(); ++i) residual[i] += own[i];
-  RoundData(index);
-  for (size_t i = 0; i < residual.size(); ++i) residual[i] -= own[i];
-}
-
 // The first operand starts the sum. Where this rank's own part is next, received + own is formed in
 // place: addition of two operands has the same bits either way round, so the sum is still in rank
 // order.
-absl::Status ScheduleExecutor::ReceiveReduce(const Action& action, bool own_part_next) {
+absl::Status ScheduleExecutor::ReceiveReduce(size_t index, bool own_part_next) {
+  const Action& action = ActionAt(index);
   Chunk& chunk = chunks_[action.chunk];
   const int64_t begin = Range(action.chunk).begin;
   const bool own_part_first = chunk.state == ChunkState::kOwn && own_part_next;
-  if (own_part_first) RoundOwnPart(action.chunk);
+  if (own_part_first) RETURN_IF_ERROR(RoundOwnPart(action.chunk));
   chunk.encoded = chunk.rounded = false;
   if (own_part_first) chunk.state = ChunkState::kData;
-  if (chunk.state != ChunkState::kOwn) return Receive(action, Sum(action.chunk), Operation::kAdd);
+  if (chunk.state != ChunkState::kOwn) {
+    // The own part that is next has been added then.
+    const bool finishes = Finishes(own_part_first ? index + 1 : index);
+    return Receive(action, Sum(action.chunk), Operation::kAdd, finishes);
+  }
   chunk.state = ChunkState::kScratch;
-  return Receive(action, Scratch() + begin, Operation::kCopy);
+  return Receive(action, Scratch() + begin, Operation::kCopy, /*finishes=*/false);
 }
 
 void ScheduleExecutor::Apply(const ReceivedSegment& segment, Operation operation,
@@ -253,18 +249,26 @@ void ScheduleExecutor::Apply(const ReceivedSegment& segment, Operation operation
                });
 }
 
-absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Operation operation) {
+absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Operation operation,
+                                       bool finishes) {
   const Segmentation segments = SegmentsOf(action.chunk);
+  const int64_t first = Range(action.chunk).begin;
   for (int64_t i = 0; i < segments.count(); ++i) {
     const SegmentRange range = segments.at(i);
     ASSIGN_OR_RETURN(const ReceivedSegment* segment, Await(action));
     RETURN_IF_ERROR(CheckExpected(action, range, *segment));
+    // What comes from the accelerator later would overwrite it.
+    RETURN_IF_ERROR(Fetch(first + range.begin + range.elements));
     const absl::Span<float> out(target + range.begin, range.elements);
     RETURN_IF_ERROR(WaitReleased(
         action, {reinterpret_cast<const std::byte*>(out.data()), out.size() * sizeof(float)}));
     Apply(*segment, operation, out);
     arrivals_.Pop(action.peer);
+    if (!finishes) continue;
+    if (operation == Operation::kAdd) execution_.wire.Round(out);
+    RETURN_IF_ERROR(GiveBack(first + range.begin, first + range.begin + range.elements));
   }
+  if (finishes) chunks_[action.chunk].rounded = chunks_[action.chunk].returned = true;
   clock_->SpendReceiving();
   clock_->SpendCodec(execution_.wire, segments.chunk_elements());
   return absl::OkStatus();

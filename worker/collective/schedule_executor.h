@@ -22,6 +22,7 @@
 #include "worker/collective/emulation.h"
 #include "worker/collective/link_clock.h"
 #include "worker/collective/segment_sender.h"
+#include "worker/model/communicator.h"
 #include "worker/transport/segment_transport.h"
 
 namespace edgetp {
@@ -30,6 +31,7 @@ struct ExecutionReport {
   absl::Duration elapsed;
   TimeBreakdown time;              // without compute; the sum is `elapsed`
   std::vector<SegmentWait> waits;  // of which `time` is made, but for the software
+  absl::Duration staged;           // of `elapsed`, waited for pieces of an accelerator's data
   // Of the software time, what no emulated delay hides: after the last arrival, or all of it where
   // nothing was emulated, without what was lost to the host. It is what a prediction has to add to
   // the network's time.
@@ -46,6 +48,9 @@ struct Execution {
   // Where there is one, as long as the data: what encoding takes away from this rank's values is
   // added to it.
   absl::Span<float> residual;
+  // Where there is one, the data comes from it, and goes back to it: segment by segment if the format
+  // is a matter of each element and segments bear no times, else as a whole.
+  Staging* staging = nullptr;
   uint64_t collective = 0;          // number within the job
   bool emulated = true;             // false: as fast as the host can, partition or not
   const char* name = "all_reduce";  // for messages, as `step`
@@ -76,6 +81,7 @@ class ScheduleExecutor {
     ChunkState state = ChunkState::kOwn;
     bool encoded = false;  // its current value is in encoded_
     bool rounded = false;  // its current value is one that the wire format has
+    bool returned = false;  // its result has been given back to staging
   };
   enum class Operation { kCopy, kAdd };
   // Adds a received part to a sum, and a sum to this rank's part.
@@ -90,30 +96,43 @@ class ScheduleExecutor {
     bool was_there = false;
   };
 
+  absl::Status RunStaged();
   absl::Status RunActions();
   absl::Status RunAction(size_t index);
   size_t EndOfReduction(size_t begin);
   absl::Status ReduceTogether(size_t begin, size_t end);
   absl::Status ReduceSegment(absl::Span<const Action> parts, const SegmentRange& range);
+  const Action& ActionAt(size_t index) const {
+    return execution_.schedule->actions[transport_->rank()][index];
+  }
   absl::Status Send(const Action& action);
   absl::StatusOr<std::vector<SegmentTimes>> Stamp(const Action& action, std::vector<int64_t> sizes);
   absl::Status WaitUntilConnected(const Action& action);
   absl::Span<const std::byte> WirePayload(int chunk);
-  absl::Status EncodeChunk(const Action& action);
+  absl::Status MakeRoom(const Action& action);
+  // Of a chunk's current value.
+  void Encode(int chunk, int64_t begin, int64_t elements);
   void RoundData(int index);
-  void RoundOwnPart(int index);
+  absl::Status RoundOwnPart(int index);
   absl::Span<float> Residual(int chunk);
   Segmentation SegmentsOf(int chunk) const;
-  absl::Status ReceiveReduce(const Action& action, bool own_part_next);
-  absl::Status Receive(const Action& action, float* target, Operation operation);
+  absl::Status ReceiveReduce(size_t index, bool own_part_next);
+  // `finishes`: what is in target then is the result, and goes back to staging.
+  absl::Status Receive(const Action& action, float* target, Operation operation, bool finishes);
   void Apply(const ReceivedSegment& segment, Operation operation, absl::Span<float> out) const;
-  absl::Status ReduceLocal(const Action& action);
+  absl::Status ReduceLocal(size_t index);
   absl::StatusOr<const ReceivedSegment*> Await(const Action& action);
   absl::Status Hold(const Action& action, absl::Time release);
   absl::Status CheckExpected(const Action& action, const SegmentRange& want,
                              const ReceivedSegment& got) const;
   void AccountWait(int peer, const WaitTimes& wait, const ReceivedSegment& segment);
   void NoteWait(const SegmentWait& wait);
+  // Elements [0, end) of data_ are there.
+  absl::Status Fetch(int64_t end);
+  // The action is the last that writes its chunk: what it leaves is the result.
+  bool Finishes(size_t index) const;
+  absl::Status GiveBack(int64_t begin, int64_t end);
+  absl::Status GiveBackChunk(int chunk);
   absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
   absl::Status Progress(absl::Time until);
   absl::Status PastReceive(const Action& action, absl::Time since) const;
@@ -145,6 +164,10 @@ class ScheduleExecutor {
   absl::Span<float> data_;
   ExecutionReport* report_ = nullptr;
   std::vector<Chunk> chunks_;
+  // Each segment is fetched, encoded and rounded by itself, while others travel.
+  bool by_segments_ = false;
+  std::vector<size_t> last_write_;  // by chunk, the action; where it is so
+  int64_t fetched_ = 0;  // elements, from the first
   absl::Time latest_entry_;
   DeliveryLog log_;
   int receives_left_ = 0;

@@ -40,9 +40,35 @@ void ScheduleExecutor::AddSum(const float* sum, float* own, size_t count) const 
   }
 }
 
-absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
+// What is in data goes through the wire format, where that is a matter of each element (schedule.h
+// says when and why). No send reads data where that changes a bit: lossy payloads are read from
+// encoded_.
+void ScheduleExecutor::RoundData(int index) {
+  Chunk& chunk = chunks_[index];
+  if (chunk.rounded || !execution_.wire.elementwise()) return;
+  execution_.wire.Round(data_.subspan(Range(index).begin, Range(index).size()));
+  chunk.rounded = true;
+}
+
+// The same of what this rank brings: what is lost of it is this rank's loss. (Of a sum, it is the
+// loss of who encodes it; all others round it to the same value.)
+absl::Status ScheduleExecutor::RoundOwnPart(int index) {
+  const WireFormat& wire = execution_.wire;
+  if (chunks_[index].rounded || wire.identity() || !wire.elementwise()) return absl::OkStatus();
+  RETURN_IF_ERROR(Fetch(Range(index).end));
+  const absl::Span<float> own = data_.subspan(Range(index).begin, Range(index).size());
+  const absl::Span<float> residual = Residual(index);
+  for (size_t i = 0; i < residual.size(); ++i) residual[i] += own[i];
+  RoundData(index);
+  for (size_t i = 0; i < residual.size(); ++i) residual[i] -= own[i];
+  return absl::OkStatus();
+}
+
+absl::Status ScheduleExecutor::ReduceLocal(size_t index) {
+  const Action& action = ActionAt(index);
   Chunk& chunk = chunks_[action.chunk];
-  if (chunk.state == ChunkState::kOwn) RoundOwnPart(action.chunk);
+  RETURN_IF_ERROR(Fetch(Range(action.chunk).end));
+  if (chunk.state == ChunkState::kOwn) RETURN_IF_ERROR(RoundOwnPart(action.chunk));
   if (chunk.state == ChunkState::kScratch) {
     const ChunkRange& range = Range(action.chunk);
     float* const own = data_.data() + range.begin;
@@ -50,12 +76,14 @@ absl::Status ScheduleExecutor::ReduceLocal(const Action& action) {
     RETURN_IF_ERROR(
         WaitReleased(action, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(own),
                                                  range.size() * sizeof(float))));
-    RoundOwnPart(action.chunk);
+    RETURN_IF_ERROR(RoundOwnPart(action.chunk));
     AddSum(sum, own, range.size());
     chunk.encoded = chunk.rounded = false;
   }
   chunk.state = ChunkState::kData;
-  return absl::OkStatus();
+  if (!Finishes(index)) return absl::OkStatus();
+  RoundData(action.chunk);
+  return GiveBackChunk(action.chunk);
 }
 
 // The end of the actions from `begin` on that make one chunk's whole sum out of several peers'
@@ -82,11 +110,19 @@ absl::Status ScheduleExecutor::ReduceTogether(size_t begin, size_t end) {
   const absl::Span<const Action> parts = absl::MakeConstSpan(actions).subspan(begin, end - begin);
   const int chunk = parts.front().chunk;
   receives_left_ -= static_cast<int>(parts.size()) - 1;
-  RoundOwnPart(chunk);
+  RETURN_IF_ERROR(RoundOwnPart(chunk));
   const Segmentation segments = SegmentsOf(chunk);
-  for (int64_t i = 0; i < segments.count(); ++i)
-    RETURN_IF_ERROR(ReduceSegment(parts, segments.at(i)));
-  chunks_[chunk] = Chunk{ChunkState::kData, false, false};
+  const bool finishes = Finishes(end - 1);
+  const int64_t first = Range(chunk).begin;
+  for (int64_t i = 0; i < segments.count(); ++i) {
+    const SegmentRange range = segments.at(i);
+    RETURN_IF_ERROR(Fetch(first + range.begin + range.elements));
+    RETURN_IF_ERROR(ReduceSegment(parts, range));
+    if (!finishes) continue;
+    execution_.wire.Round(data_.subspan(first + range.begin, range.elements));
+    RETURN_IF_ERROR(GiveBack(first + range.begin, first + range.begin + range.elements));
+  }
+  chunks_[chunk] = Chunk{ChunkState::kData, false, /*rounded=*/finishes, /*returned=*/finishes};
   return absl::OkStatus();
 }
 

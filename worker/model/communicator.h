@@ -13,6 +13,21 @@
 
 namespace edgetp {
 
+// Data of an accelerator on its way through host memory, piece by piece. An exchange asks for what it
+// reads, and gives back what it has finished: so copies run while other pieces travel. Used by the
+// thread that runs the exchange.
+class Staging {
+ public:
+  virtual ~Staging() = default;
+
+  // Blocks until: elements [0, end) are in host memory. Before that nobody may read or write them.
+  virtual absl::Status Fetch(int64_t end) = 0;
+
+  // Elements [begin, end), which have been fetched, are final. Each of them once, in any order. Never
+  // blocks.
+  virtual absl::Status GiveBack(int64_t begin, int64_t end) = 0;
+};
+
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -27,7 +42,17 @@ class Communicator {
   // Errors: those of the transport; the model passes the first one on unchanged.
   virtual absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) = 0;
 
-  // The same in two calls, for what is needed only later: Start begins and returns a handle, Wait
+  // The same of an accelerator's data, which comes to `data` through `staging`, and has all been given
+  // back when this returns OK. Here: fetches, sums, gives back.
+  virtual absl::Status AllReduceStaged(const CollectiveTag& tag, absl::Span<float> data,
+                                       Staging& staging) {
+    const auto elements = static_cast<int64_t>(data.size());
+    absl::Status status = staging.Fetch(elements);
+    if (status.ok()) status = AllReduce(tag, data);
+    return status.ok() ? staging.GiveBack(0, elements) : status;
+  }
+
+  // AllReduce in two calls, for what is needed only later: Start begins and returns a handle, Wait
   // ends. Each handle is waited for once; once a call has failed, nothing that was started is touched
   // any more.
   // All ranks start in the same order, and what was started before AllReduce is summed before it.

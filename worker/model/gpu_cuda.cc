@@ -1,7 +1,62 @@
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime_api.h>
 
+#include <array>
+
+#include "worker/model/copy_engine.h"
 #include "worker/model/gpu.h"
+
+namespace edgetp {
+namespace {
+
+// On a stream of its own, which waits for no other.
+class GpuCopyEngine final : public CopyEngine {
+ public:
+  explicit GpuCopyEngine(int device) : device_(static_cast<c10::DeviceIndex>(device)) {
+    const c10::cuda::CUDAGuard guard(device_);
+    C10_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+    for (cudaEvent_t& event : done_)
+      C10_CUDA_CHECK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+  }
+
+  // A process that ends may have lost its context before.
+  ~GpuCopyEngine() override {
+    cudaStreamSynchronize(stream_);
+    for (cudaEvent_t event : done_) cudaEventDestroy(event);
+    cudaStreamDestroy(stream_);
+  }
+
+  uint64_t Start(void* to, const void* from, size_t bytes) override {
+    const c10::cuda::CUDAGuard guard(device_);
+    C10_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_));
+    C10_CUDA_CHECK(cudaEventRecord(EventOf(started_), stream_));
+    return started_++;
+  }
+
+  // The event of an old copy is that of a later one by now: then that is awaited, which is more.
+  void Await(uint64_t copy) override {
+    const c10::cuda::CUDAGuard guard(device_);
+    C10_CUDA_CHECK(cudaEventSynchronize(EventOf(copy)));
+  }
+
+ private:
+  cudaEvent_t EventOf(uint64_t copy) const { return done_[copy % done_.size()]; }
+
+  const c10::DeviceIndex device_;
+  cudaStream_t stream_ = nullptr;
+  std::array<cudaEvent_t, 256> done_{};
+  uint64_t started_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<CopyEngine> MakeGpuCopyEngine(int device) {
+  return std::make_unique<GpuCopyEngine>(device);
+}
+
+}  // namespace edgetp
 
 namespace edgetp::gpu {
 

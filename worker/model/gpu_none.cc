@@ -1,4 +1,11 @@
+#include "worker/model/copy_engine.h"
 #include "worker/model/gpu.h"
+
+namespace edgetp {
+
+std::unique_ptr<CopyEngine> MakeGpuCopyEngine(int) { return nullptr; }
+
+}  // namespace edgetp
 
 namespace edgetp::gpu {
 

@@ -1,13 +1,40 @@
 #include "worker/model/parallel_context.h"
 
+#include "worker/model/piece_staging.h"
+
 namespace edgetp {
 
 void ParallelContext::AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor) {
   if (world_size_ == 1) return;
-  const Staged staged = Stage(tensor);
-  if (status_.ok()) status_ = communicator_->AllReduce(tag, staged.values);
+  if (status_.ok()) {
+    status_ = copies_ == nullptr ? communicator_->AllReduce(tag, ValuesOf(tensor))
+                                 : AllReducePieces(tag, tensor);
+  }
   if (!status_.ok()) throw CollectiveError();
-  Unstage(tensor, staged);
+}
+
+absl::Span<float> ParallelContext::ValuesOf(const torch::Tensor& host) {
+  return absl::MakeSpan(host.data_ptr<float>(), static_cast<size_t>(host.numel()));
+}
+
+absl::Status ParallelContext::AllReducePieces(const CollectiveTag& tag,
+                                              const torch::Tensor& tensor) {
+  const int64_t count = tensor.numel();
+  if (!tensor.device().is_cpu()) Synchronize(tensor);
+  communicator_->BeginStaging();
+  const torch::Tensor buffer = staging_.Take(count);
+  const absl::Span<float> host = ValuesOf(buffer).subspan(0, count);
+  absl::Status status;
+  {
+    // Whatever happens, no copy goes on when the buffer is dropped.
+    PieceStaging pieces(copies_.get(), tensor.data_ptr<float>(), host.data(), count);
+    status = communicator_->AllReduceStaged(tag, host, pieces);
+    if (status.ok()) status = pieces.Finish();
+  }
+  if (!status.ok()) return status;
+  communicator_->EndStaging();
+  staging_.Return(buffer);
+  return status;
 }
 
 ParallelContext::Pending ParallelContext::Start(const CollectiveTag& tag,
@@ -50,7 +77,7 @@ ParallelContext::Staged ParallelContext::Stage(const torch::Tensor& tensor) {
     host = staged.buffer.narrow(0, 0, count);
     host.copy_(tensor.detach().view({count}));
   }
-  staged.values = absl::MakeSpan(host.data_ptr<float>(), static_cast<size_t>(count));
+  staged.values = ValuesOf(host);
   return staged;
 }
 
@@ -71,8 +98,7 @@ void ParallelContext::Gather(const CollectiveTag& tag, const std::vector<int64_t
                              const torch::Tensor& host) {
   if (world_size_ == 1) return;
   if (status_.ok()) {
-    const auto size = static_cast<size_t>(host.numel());
-    status_ = communicator_->Gather(tag, counts, absl::MakeSpan(host.data_ptr<float>(), size));
+    status_ = communicator_->Gather(tag, counts, ValuesOf(host));
   }
   if (!status_.ok()) throw CollectiveError();
 }

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "common/plan/shard_map.h"
 #include "worker/model/communicator.h"
+#include "worker/model/copy_engine.h"
 #include "worker/model/deferred_products.h"
 #include "worker/model/staging_pool.h"
 #include "worker/model/torch.h"
@@ -25,22 +28,27 @@ class CollectiveError : public std::exception {
 
 class ParallelContext {
  public:
-  // `communicator` must outlive the context. `defers_weight_gradients`: overlap DW.
+  // `communicator` must outlive the context. `defers_weight_gradients`: overlap DW. `copies`: where
+  // tensors are an accelerator's, what brings them to the host and back; null on a CPU.
   ParallelContext(Communicator* communicator, const Shard& shard,
-                  bool defers_weight_gradients = false)
+                  bool defers_weight_gradients = false,
+                  std::unique_ptr<CopyEngine> copies = nullptr)
       : communicator_(communicator),
         rank_(communicator->rank()),
         world_size_(communicator->world_size()),
         shard_(shard),
         products_(defers_weight_gradients),
-        staging_(torch::TensorOptions().dtype(torch::kFloat).pinned_memory(true)) {}
+        copies_(std::move(copies)),
+        staging_(torch::TensorOptions().dtype(torch::kFloat).pinned_memory(
+            torch::cuda::is_available())) {}
 
   int rank() const { return rank_; }
   int world_size() const { return world_size_; }
   const Shard& shard() const { return shard_; }
 
   // Replaces `tensor` by its sum over ranks, or what else tag.reduction says; at world size 1 does
-  // nothing. Tensors of an accelerator are staged through pinned host memory.
+  // nothing. Tensors of an accelerator are staged through pinned host memory, piece by piece while
+  // others are exchanged.
   // Shapes: any; contiguous float32. Throws CollectiveError; after the first failure every call
   // throws at once, without communicating.
   void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);
@@ -75,6 +83,9 @@ class ParallelContext {
   const absl::Status& status() const { return status_; }
 
  private:
+  static absl::Span<float> ValuesOf(const torch::Tensor& host);
+  // AllReduce of an accelerator's tensor.
+  absl::Status AllReducePieces(const CollectiveTag& tag, const torch::Tensor& tensor);
   // Between a tensor and the host memory through which it is exchanged: its own, on a CPU.
   Staged Stage(const torch::Tensor& tensor);
   void Unstage(const torch::Tensor& tensor, const Staged& staged);
@@ -85,6 +96,7 @@ class ParallelContext {
   const int world_size_;
   const Shard shard_;
   DeferredProducts products_;
+  const std::unique_ptr<CopyEngine> copies_;
   StagingPool staging_;
   absl::Status status_;
 };

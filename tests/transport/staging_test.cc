@@ -1,0 +1,180 @@
+// All-reduces of data that comes to host memory piece by piece, and goes back the same way.
+#include <gmock/gmock.h>
+
+#include <limits>
+
+#include "common/base/status_macros.h"
+#include "common/collective/registry.h"
+#include "tests/transport/local_cluster.h"
+
+namespace edgetp {
+namespace {
+
+using ::testing::Each;
+using ::testing::HasSubstr;
+
+constexpr int64_t kElements = 300'000;
+constexpr int64_t kSegmentElements = 25'000;
+
+// An accelerator whose copies happen when they are asked for: what is read too early is NaN, and what is
+// overwritten later than it is given back stays wrong.
+class LazyStaging final : public Staging {
+ public:
+  LazyStaging(std::vector<float> device, std::vector<float>* host)
+      : device_(std::move(device)), host_(host), returned_(device_.size()) {
+    host_->assign(device_.size(), std::numeric_limits<float>::quiet_NaN());
+  }
+
+  void FailFetchAt(int call) { failing_ = call; }
+
+  absl::Status Fetch(int64_t end) override {
+    if (fetches_++ == failing_) return absl::InternalError("the accelerator is gone");
+    for (; fetched_ < end; ++fetched_) (*host_)[fetched_] = device_[fetched_];
+    return absl::OkStatus();
+  }
+  absl::Status GiveBack(int64_t begin, int64_t end) override {
+    ++gifts_;
+    EXPECT_LE(end, fetched_);
+    for (int64_t i = begin; i < end; ++i) device_[i] = (*host_)[i], ++returned_[i];
+    return absl::OkStatus();
+  }
+
+  const std::vector<float>& device() const { return device_; }
+  const std::vector<int>& returned() const { return returned_; }  // by element, how often
+  int fetches() const { return fetches_; }
+  int gifts() const { return gifts_; }
+
+ private:
+  std::vector<float> device_;
+  std::vector<float>* const host_;
+  std::vector<int> returned_;
+  int64_t fetched_ = 0;
+  int fetches_ = 0, gifts_ = 0, failing_ = -1;
+};
+
+CollectiveGroupOptions OptionsOf(const std::string& algorithm) {
+  CollectiveGroupOptions options;
+  options.choose = FixedAlgorithm(algorithm);
+  options.segment_bytes = kSegmentElements * sizeof(float);
+  options.slice_bytes = 120'000;
+  return options;
+}
+
+// What an all-reduce of data in host memory gives on rank 0.
+std::vector<float> Plain(int world_size, const CollectiveGroupOptions& options) {
+  LocalCluster cluster(world_size);
+  std::vector<float> sum;
+  ExpectAllOk(cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
+    std::vector<float> data = TestValues(group.rank(), kElements);
+    const absl::Status status = group.AllReduce(kForwardTag, absl::MakeSpan(data));
+    if (group.rank() == 0) sum = std::move(data);
+    return status;
+  }));
+  return sum;
+}
+
+std::string Named(const CollectiveGroupOptions& options) {
+  return *options.choose(kElements, WireFormat()) + " " + options.wire_forward;
+}
+
+struct StagedRun {
+  int fetches = 0, gifts = 0;  // of rank 0
+};
+
+StagedRun ExpectStagedIsPlain(int world_size, const CollectiveGroupOptions& options) {
+  const std::vector<float> want = Plain(world_size, options);
+  LocalCluster cluster(world_size);
+  StagedRun run;
+  ExpectAllOk(cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
+    std::vector<float> host;
+    LazyStaging staging(TestValues(group.rank(), kElements), &host);
+    const absl::Status status = group.AllReduceStaged(kForwardTag, absl::MakeSpan(host), staging);
+    EXPECT_TRUE(staging.device() == want) << Named(options) << " rank " << group.rank();
+    EXPECT_THAT(staging.returned(), Each(1)) << Named(options) << " rank " << group.rank();
+    if (group.rank() == 0) run = {staging.fetches(), staging.gifts()};
+    return status;
+  }));
+  return run;
+}
+
+TEST(StagingTest, EveryAlgorithmGivesBackEveryElementOnceWithTheBitsOfPlainData) {
+  for (const Algorithm& algorithm : Algorithms()) {
+    for (const int world_size : {2, 3, 4}) {
+      for (const char* wire : {"fp32", "bf16"}) {
+        CollectiveGroupOptions options = OptionsOf(algorithm.name);
+        options.wire_forward = wire;
+        ExpectStagedIsPlain(world_size, options);
+      }
+    }
+  }
+}
+
+TEST(StagingTest, SegmentsComeAndGoOneByOne) {
+  for (const char* wire : {"fp32", "bf16"}) {
+    CollectiveGroupOptions options = OptionsOf("direct");
+    options.wire_forward = wire;
+    const StagedRun run = ExpectStagedIsPlain(2, options);
+    const int64_t bytes = WireFormat::Parse(wire)->WireBytes(kElements);
+    EXPECT_EQ(run.fetches, bytes / options.segment_bytes) << wire;
+    EXPECT_EQ(run.gifts, bytes / options.segment_bytes) << wire;
+  }
+}
+
+// A whole message is handed over at one time; and some formats need all of the data.
+TEST(StagingTest, WhatBearsTimesOrIsCutNowhereComesAndGoesAsAWhole) {
+  CollectiveGroupOptions emulated = OptionsOf("direct");
+  emulated.network.link.delay = absl::Milliseconds(1);
+  CollectiveGroupOptions narrow = OptionsOf("direct");
+  narrow.wire_forward = "int8";
+  CollectiveGroupOptions rotated = OptionsOf("direct");
+  rotated.wire_forward = "int8+hadamard";
+  for (const CollectiveGroupOptions& options : {emulated, narrow, rotated}) {
+    const StagedRun run = ExpectStagedIsPlain(2, options);
+    EXPECT_EQ(run.fetches, 1);
+    EXPECT_EQ(run.gifts, 1);
+  }
+}
+
+TEST(StagingTest, ACopyThatFailsEndsTheAllReduceOnAllRanks) {
+  for (int call = 0; call < kElements / kSegmentElements; ++call) {
+    LocalCluster cluster(2);
+    CollectiveGroupOptions options = OptionsOf("two_phase");
+    const auto results = cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
+      std::vector<float> host;
+      LazyStaging staging(TestValues(group.rank(), kElements), &host);
+      if (group.rank() == 1) staging.FailFetchAt(call);
+      return group.AllReduceStaged(kForwardTag, absl::MakeSpan(host), staging);
+    });
+    EXPECT_EQ(results[1].code(), absl::StatusCode::kInternal) << call;
+    EXPECT_THAT(std::string(results[1].message()), HasSubstr("the accelerator is gone"));
+    EXPECT_FALSE(results[0].ok());
+  }
+}
+
+TEST(StagingTest, WaitingForACopyIsStaging) {
+  LocalCluster cluster(2);
+  ExpectAllOk(cluster.OnEachGroup(OptionsOf("direct"), [&](CollectiveGroup& group) {
+    class SlowStaging final : public Staging {
+     public:
+      absl::Status Fetch(int64_t) override {
+        PassSomeTime();
+        return absl::OkStatus();
+      }
+      absl::Status GiveBack(int64_t, int64_t) override { return absl::OkStatus(); }
+    } staging;
+    std::vector<float> host(kElements);
+    const CollectiveStep expected{kForwardTag, kElements, WireFormat()};
+    group.BeginStep(0, {expected});
+    group.BeginStaging();
+    RETURN_IF_ERROR(group.AllReduceStaged(kForwardTag, absl::MakeSpan(host), staging));
+    group.EndStaging();
+    RETURN_IF_ERROR(group.EndStep());
+    const StepStats stats = group.TakeStats();
+    EXPECT_GE(stats.breakdown_seconds.staging(), 1e-6 * 50 * kElements / kSegmentElements);
+    EXPECT_EQ(stats.staged_bytes, 2.0 * kElements * sizeof(float));
+    return absl::OkStatus();
+  }));
+}
+
+}  // namespace
+}  // namespace edgetp
