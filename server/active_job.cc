@@ -111,12 +111,15 @@ v1::Assign ActiveJob::Assignment(int rank, absl::Duration ready_limit) const {
 
 absl::StatusOr<absl::Duration> ActiveJob::DeadlineOver(const v1::NetworkProfile& network) const {
   if (!options_.spec.has_train()) return deadline_;
+  const std::string key = network.SerializeAsString();
+  if (const auto priced = priced_deadlines_.find(key); priced != priced_deadlines_.end())
+    return priced->second;
   v1::RunConfig config = options_.spec.config();
   ForgetDefaultDeadline(&config);
   *config.mutable_network() = network;
   ASSIGN_OR_RETURN(const CollectiveNeeds needs, NeedsOfStep(config));
   RETURN_IF_ERROR(Annotate(ResolveDeadline(needs, &config), "network"));
-  return absl::Seconds(config.collective().deadline_seconds());
+  return priced_deadlines_[key] = absl::Seconds(config.collective().deadline_seconds());
 }
 
 void ActiveJob::SetNetwork(absl::Time now, const NetworkChange& change,

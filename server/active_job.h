@@ -2,6 +2,7 @@
 // was. It decides; the coordinator carries out. Pure (time is an argument); one owner.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -68,6 +69,7 @@ class ActiveJob {
   // Of one collective over the network: what the network needs, where nobody has chosen the run's.
   // Errors: InvalidArgument with both numbers if a collective would take longer than the deadline
   //   that somebody chose.
+  // What was priced is remembered, since a change is checked before it is made.
   absl::StatusOr<absl::Duration> DeadlineOver(const v1::NetworkProfile& network) const;
   // Of one collective, for all networks that were set; as the config says without.
   absl::Duration deadline() const { return deadline_; }
@@ -157,6 +159,7 @@ class ActiveJob {
   std::unique_ptr<SimulatedClock> clock_;  // null: times are measured
   StepAggregator aggregator_;
   absl::Duration deadline_;
+  mutable std::map<std::string, absl::Duration> priced_deadlines_;  // by network, as bytes
   std::optional<absl::Time> running_since_;
   int first_record_ = 0;               // the step of the first record
   std::vector<absl::Time> step_ends_;  // of the records, in order
