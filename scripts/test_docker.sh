@@ -27,7 +27,7 @@ left_out=()
 files=(-f docker-compose.yml)
 
 # Ports that are free, a short demo, and one place for all names: nothing of another cluster on this machine is touched.
-export EDGETP_PORT=0 PROMETHEUS_PORT=0 GRAFANA_PORT=0 EDGETP_BIND=127.0.0.1
+export EDGETP_PORT=0 EDGETP_PAGE_PORT=0 PROMETHEUS_PORT=0 GRAFANA_PORT=0 EDGETP_BIND=127.0.0.1
 export EDGETP_WORKERS=2 EDGETP_STEPS="${STEPS:-40}" EDGETP_BASE_IMAGE=debian:trixie-slim EDGETP_IMAGE=edgetp:test
 
 compose() {
