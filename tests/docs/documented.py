@@ -32,7 +32,6 @@ NOT_RUN = {
     "cpack": "makes a package: scripts/test_package.sh does",
     "scripts/setup.sh": "installs",
     "scripts/test_package.sh": "makes a package, and a system to try it in",
-    "scripts/test_arm64.sh": "builds for another processor for half an hour",
     "ssh": "runs on another machine",
     "scp": "copies to another machine",
     "for": "repeats it on other machines",
