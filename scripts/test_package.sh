@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the Debian package of what build/ holds, and tries it where nothing else of ours is: installs it in a clean system,
-# trains, reads the manual, runs both services under a systemd of its own, with TLS, purges, and looks for what is left.
+# trains, reads the manual, runs both services under a systemd of its own, with TLS, installs over what runs, removes and
+# purges, and looks for what is left.
 # Takes a minute, and three where the clean system has to be made. Exits 77 (skipped) without root, without debootstrap, or
 # where LibTorch is not Debian's.
 #   scripts/test_package.sh [--keep]     --keep: the clean system stays in build/package-root, for another try
@@ -177,9 +178,23 @@ try_services() {
     --set=train.eval_windows=1 2>"$root/var/tmp/train.log")" ||
     { cat "$root/var/tmp/train.log" >&2; journal; fail "the services do not train"; }
   grep -q '"steps": 3' <<<"$output" || fail "the services did three steps, but say: $output"
+  check_upgrade
   check_refused_settings
   stop_private_systemd
   say "both services run, as nobody, with TLS"
+}
+
+# What runs runs again, with the settings that it had.
+check_upgrade() {
+  local before after
+  before="$(in_private_systemd systemctl show --property=MainPID --value edgetp-server)"
+  cp "$package" "$root/var/tmp/edgetp.deb"
+  in_private_systemd dpkg -i /var/tmp/edgetp.deb >build/package-apt.log 2>&1 ||
+    { tail -20 build/package-apt.log >&2; fail "the package does not install over itself"; }
+  wait_for_server
+  after="$(in_private_systemd systemctl show --property=MainPID --value edgetp-server)"
+  [[ "$before" != "$after" ]] || fail "after an upgrade the old server still runs"
+  grep -qx LISTEN=0.0.0.0:50051 "$root/etc/default/edgetp-server" || fail "an upgrade takes settings away"
 }
 
 # Bad input ends a service; it is not tried again for ever.
@@ -193,8 +208,13 @@ check_refused_settings() {
   done
 }
 
-purge_package() {
+# What a user has made stays until the purge: settings, keys, runs. The rest goes at once.
+remove_package() {
   local left
+  inside apt-get remove -y -qq edgetp >build/package-apt.log 2>&1
+  left="$(list_files | grep -v -e '^/etc/default/edgetp-' -e '^/etc/edgetp' -e '^/var/lib/private' -e '^/var/lib/edgetp-server$')" || true
+  [[ -z "$left" ]] || fail "after the removal there still is: $left"
+  [[ -s "$root/etc/default/edgetp-worker" && -s "$root/etc/edgetp/server/token" ]] || fail "the removal takes settings or keys"
   inside apt-get purge -y -qq edgetp >build/package-apt.log 2>&1
   left="$(list_files)"
   [[ -z "$left" ]] || fail "after the purge there still is: $left"
@@ -210,5 +230,5 @@ try_programs
 try_pages
 try_units
 try_services
-purge_package
+remove_package
 say "the package installs, works, and goes without a trace"

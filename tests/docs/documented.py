@@ -37,6 +37,8 @@ NOT_RUN = {
     "scripts/test_package.sh": "makes a package, and a system to try it in",
     "ssh": "runs on another machine",
     "scp": "copies to another machine",
+    "for": "repeats it on other machines",
+    "tar": "copies to where root alone may write",
     "scripts/build.sh": "builds: the tests run what it built",
     "scripts/demo.sh": "builds and sweeps for minutes",
     "scripts/test.sh": "runs the tests, this one among them",

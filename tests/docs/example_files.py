@@ -69,6 +69,8 @@ def prepare(folder: pathlib.Path) -> None:
     shutil.copy(ROOT / "configs/networks/lte.textproto", folder / "my.textproto")
     for link in ("scripts", "configs", "docker"):
         (folder / link).symlink_to(ROOT / link)
+    # Some pages name the keys of a cluster with their folder, some without: they are one set.
+    (folder / "keys").symlink_to(".")
     (folder / "token").write_text("0123456789abcdef0123456789abcdef\n")
     if shutil.which("openssl"):
         subprocess.run([ROOT / "scripts/make_test_ca.sh", folder], check=True, capture_output=True)
