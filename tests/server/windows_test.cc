@@ -34,7 +34,6 @@ class WindowsTest : public ServerTest {
     files->set_folder(folder_);
     files->set_train_tokens(train->tokens().size());
     files->set_validation_tokens(validation->tokens().size());
-    files->set_vocabulary(61);
     files->set_digest(DigestOfTokens(*train, *validation).value());
     return spec;
   }
