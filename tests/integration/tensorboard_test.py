@@ -22,7 +22,8 @@ SCALARS = {
     "optimizer/gradient_norm": "gradient_norm", "step/seconds": "step_seconds", "step/hidden_seconds": "hidden_seconds",
     "step/tokens_per_second": "tokens_per_second",
 } | {f"breakdown_seconds/{term}": f"breakdown_seconds.{term}" for term in (
-    "compute", "staging", "software", "queueing", "serialization", "propagation", "jitter", "straggler")}
+    "compute", "staging", "software", "queueing", "serialization", "propagation", "jitter", "straggler",
+    "transit")}
 
 
 def place(line: dict, path: str) -> float | None:

@@ -71,9 +71,11 @@ class SliceReader {
     --remaining_;
     return slices_[slice_].begin()[offset_++];
   }
-  uint64_t Varint() {
+  // Of a tag or a length: like protobuf, no more than five bytes.
+  uint64_t ShortVarint() { return Varint(5); }
+  uint64_t Varint(int most_bytes = 10) {
     uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
+    for (int shift = 0; shift < 7 * most_bytes; shift += 7) {
       const uint8_t byte = Byte();
       if (shift == 63 && byte > 1) break;  // more than 64 bits
       value |= static_cast<uint64_t>(byte & 0x7f) << shift;
@@ -225,15 +227,15 @@ grpc::ByteBuffer EncodeSegment(const SegmentHeader& header, absl::Span<const std
 absl::StatusOr<ReceivedSegment> DecodeSegment(const grpc::ByteBuffer& message) {
   const std::vector<grpc::Slice> slices = Slices(message);
   SliceReader reader(slices);
-  if (reader.Varint() != kMessageSegment || !reader.ok()) return Malformed("not a segment");
-  const uint64_t length = reader.Varint();
+  if (reader.ShortVarint() != kMessageSegment || !reader.ok()) return Malformed("not a segment");
+  const uint64_t length = reader.ShortVarint();
   if (!reader.ok() || length != reader.remaining())
     return Malformed("segment length differs from the message's");
   ReceivedSegment segment;
   while (reader.ok() && reader.remaining() > 0) {
-    const uint64_t tag = reader.Varint();
+    const uint64_t tag = reader.ShortVarint();
     if (tag == kPayload) {
-      const uint64_t size = reader.Varint();
+      const uint64_t size = reader.ShortVarint();
       if (size > static_cast<uint64_t>(kMaxSegmentBytes)) {
         return Malformed(
             absl::StrCat("payload too large (bytes=", size, " limit=", kMaxSegmentBytes, ")"));
