@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "common/config/defaults.h"
 #include "common/config/load.h"
+#include "common/rpc/run_state.h"
 #include "common/rpc/status.h"
 #include "server/hardware.h"
 
@@ -19,29 +20,6 @@ namespace {
 // without end.
 constexpr size_t kEndedRunsKept = 200;
 constexpr size_t kMaxSampleBytes = 64 << 10;  // of text that a job makes, in one message
-
-const char* StateOf(v1::Phase::Name phase) {
-  switch (phase) {
-    case v1::Phase::NAME_QUEUED:
-      return "queued";
-    case v1::Phase::NAME_PREPARING:
-      return "preparing";
-    case v1::Phase::NAME_RUNNING:
-      return "running";
-    case v1::Phase::NAME_DONE:
-      return "done";
-    case v1::Phase::NAME_FAILED:
-      return "failed";
-    case v1::Phase::NAME_STOPPED:
-      return "stopped";
-    default:
-      return "unknown";
-  }
-}
-
-bool IsEnd(const std::string& state) {
-  return state == "done" || state == "failed" || state == "stopped";
-}
 
 // The run that a worker's message is about; empty for a heartbeat.
 std::string JobOf(const v1::WorkerMessage& message) {
@@ -224,7 +202,7 @@ absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v
   state.set_workers(spec.config().workers());
   if (runs_.size() > kEndedRunsKept) {
     const auto old =
-        std::find_if(runs_.begin(), runs_.end(), [](const auto& r) { return IsEnd(r.state()); });
+        std::find_if(runs_.begin(), runs_.end(), [](const auto& r) { return HasEnded(r.state()); });
     if (old != runs_.end()) runs_.erase(old);
   }
   queue_.push_back(Queued{run, spec, std::move(history)});
@@ -238,7 +216,7 @@ absl::Status Coordinator::Submit(absl::Time now, const std::string& run, const v
 absl::Status Coordinator::Stop(absl::Time now, const std::string& run, Outputs* out) {
   const v1::StatusResponse::Run* const state = FindRun(run);
   if (state == nullptr) return absl::NotFoundError(absl::StrCat("stop: no run named ", run));
-  if (IsEnd(state->state())) {
+  if (HasEnded(state->state())) {
     return absl::FailedPreconditionError(
         absl::StrCat("stop: run ", run, " has ended (", state->state(), ")"));
   }
@@ -282,7 +260,7 @@ void Coordinator::Broadcast(const v1::ServerMessage& message, Outputs* out) cons
 void Coordinator::Announce(const std::string& run, v1::Phase::Name phase, const std::string& detail,
                            Outputs* out) {
   if (v1::StatusResponse::Run* const state = FindRun(run); state != nullptr)
-    state->set_state(StateOf(phase));
+    state->set_state(RunStateOf(phase));
   v1::RunEvent event;
   event.mutable_phase()->set_name(phase);
   event.mutable_phase()->set_detail(detail);

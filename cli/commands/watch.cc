@@ -23,6 +23,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/deadline.h"
+#include "common/rpc/run_state.h"
 
 namespace edgetp {
 namespace {
@@ -48,8 +49,7 @@ struct WatchFlags {
 absl::StatusOr<v1::StatusResponse::Run> FindRun(Remote& remote, const std::string& name) {
   ASSIGN_OR_RETURN(const v1::StatusResponse status, remote.GetStatus());
   for (const auto& run : status.runs()) {
-    if (name.empty() ? run.state() == "running" || run.state() == "preparing" : run.run() == name)
-      return run;
+    if (name.empty() ? HasWorkers(run.state()) : run.run() == name) return run;
   }
   return absl::NotFoundError(name.empty() ? "watch: no run is running"
                                           : "watch: no run is called " + name);
@@ -69,7 +69,7 @@ v1::RunConfig ConfigOf(const v1::StatusResponse::Run& run) {
 
 // The network belongs to the run only while that has the workers.
 void FillNetwork(Remote& remote, RunScreen* screen) {
-  if (screen->run().state() != "running" && screen->run().state() != "preparing") return;
+  if (!HasWorkers(screen->run().state())) return;
   const auto network = remote.GetNetwork();  // without it the screen has no links
   if (network.ok()) screen->SetNetwork(*network);
 }
@@ -138,8 +138,7 @@ ExitCode ShowOnce(Remote& remote, const v1::StatusResponse::Run& run, OutputForm
   while (reader->Read(&event)) {
     if (event.has_step()) eta.Add(event.step());
     screen.Add(event);
-    const std::string& state = run.state();
-    if ((state == "running" || state == "preparing") && IsCaughtUp(run, event)) break;
+    if (HasWorkers(run.state()) && IsCaughtUp(run, event)) break;
   }
   context.TryCancel();
   (void)reader->Finish();  // cancelled, or over

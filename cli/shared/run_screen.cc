@@ -14,6 +14,7 @@
 #include "common/network/link_rows.h"
 #include "common/network/network_profile.h"
 #include "common/network/scenario.h"
+#include "common/rpc/run_state.h"
 
 namespace edgetp {
 namespace {
@@ -40,25 +41,6 @@ std::string Cut(const std::string& text, int columns) {
   return text.substr(0, static_cast<size_t>(std::max(columns, 0)));
 }
 
-const char* StateOf(v1::Phase::Name phase, const char* before) {
-  switch (phase) {
-    case v1::Phase::NAME_QUEUED:
-      return "queued";
-    case v1::Phase::NAME_PREPARING:
-      return "preparing";
-    case v1::Phase::NAME_RUNNING:
-      return "running";
-    case v1::Phase::NAME_DONE:
-      return "done";
-    case v1::Phase::NAME_FAILED:
-      return "failed";
-    case v1::Phase::NAME_STOPPED:
-      return "stopped";
-    default:
-      return before;
-  }
-}
-
 const char* ColorOf(const std::string& state) {
   if (state == "failed" || state == "stopped") return kRed;
   return state == "running" || state == "done" ? kGreen : kDim;
@@ -77,7 +59,8 @@ std::string DelayOf(absl::Duration delay) {
 
 void RunScreen::Add(const v1::RunEvent& event) {
   if (event.has_phase()) {
-    run_.set_state(StateOf(event.phase().name(), run_.state().c_str()));
+    if (event.phase().name() != v1::Phase::NAME_UNSPECIFIED)
+      run_.set_state(RunStateOf(event.phase().name()));
     note_ = event.phase().detail();
   } else if (event.has_network()) {
     network_ = event.network();

@@ -188,14 +188,14 @@ bool RunReader::ReadConfig(bool first) {
 }
 
 // Of a run without a summary, or with a broken one, what its steps say.
-void RunReader::Assemble() {
+void RunReader::Assemble(LastLine last) {
   run_.steps = metrics_.steps();
   run_.warnings = metrics_.warnings();
   run_.summary = summary_.has_value() ? *summary_ : SummaryOfSteps(run_.steps);
-  if (!finished()) {
+  if (!finished() && last == LastLine::kIsBroken) {
     run_.warnings.push_back(absl::StrCat(
         run_.name, ": unfinished: it has no summary.json; shown as far as its metrics go"));
-  } else if (!summary_.has_value()) {
+  } else if (finished() && !summary_.has_value()) {
     run_.warnings.push_back(absl::StrCat((fs::path(directory_) / "summary.json").string(), ": ",
                                          summary_fault_,
                                          "; the run is shown as far as its metrics go"));
@@ -212,12 +212,13 @@ absl::StatusOr<bool> RunReader::Refresh(LastLine last) {
     return absl::NotFoundError(absl::StrCat(
         directory_, ": no run directory: it has no config.textproto and no summary.json"));
   }
-  const bool first = !std::exchange(looked_, true);
+  const bool first = !looked_for_.has_value();
+  const bool anew = std::exchange(looked_for_, last) != last;
   ASSIGN_OR_RETURN(const bool has_steps, ReadMetrics(last));
   ASSIGN_OR_RETURN(const bool has_summary, ReadSummary());
   const bool has_config = ReadConfig(first);
-  if (!first && !has_steps && !has_summary && !has_config) return false;
-  Assemble();
+  if (!anew && !has_steps && !has_summary && !has_config) return false;
+  Assemble(last);
   return true;
 }
 

@@ -36,6 +36,7 @@ absl::StatusOr<RunRecord> ReadRun(const std::string& directory);
 class RunReader {
  public:
   // Of what is no whole line yet: the end of a file that is being written, or half a line for good.
+  // Where the rest comes, a run without a summary is no unfinished one.
   enum class LastLine { kComes, kIsBroken };
 
   explicit RunReader(const std::string& directory);
@@ -60,7 +61,7 @@ class RunReader {
   absl::StatusOr<bool> ReadMetrics(LastLine last);
   absl::StatusOr<bool> ReadSummary();
   bool ReadConfig(bool first);
-  void Assemble();
+  void Assemble(LastLine last);
 
   const std::string directory_;
   std::optional<FileState> metrics_state_, summary_state_, config_state_;
@@ -69,7 +70,7 @@ class RunReader {
   std::optional<nlohmann::json> summary_;  // of its file, as far as that can be read
   std::string summary_fault_;
   std::string config_fault_;
-  bool looked_ = false;
+  std::optional<LastLine> looked_for_;  // absent: nobody has looked yet
   RunRecord run_;
 };
 

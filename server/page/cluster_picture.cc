@@ -7,6 +7,7 @@
 #include "common/network/link_rows.h"
 #include "common/network/network_profile.h"
 #include "common/network/scenario.h"
+#include "common/rpc/run_state.h"
 
 namespace edgetp {
 namespace {
@@ -65,13 +66,6 @@ int RanksOf(const v1::StatusResponse& status) {
 }
 
 }  // namespace
-
-const v1::StatusResponse::Run* ActiveRunOf(const v1::StatusResponse& status) {
-  for (const v1::StatusResponse::Run& run : status.runs()) {
-    if (run.state() == "running" || run.state() == "preparing") return &run;
-  }
-  return nullptr;
-}
 
 json PictureJson(const ClusterPicture& picture) {
   const v1::StatusResponse& status = picture.status;

@@ -15,9 +15,6 @@ struct ClusterPicture {
   v1::NetworkProfile network;  // in force; its events are what is to come
 };
 
-// The run that has workers; null if none.
-const v1::StatusResponse::Run* ActiveRunOf(const v1::StatusResponse& status);
-
 // Keys: docs/live.md. Rates without a limit are null.
 nlohmann::json PictureJson(const ClusterPicture& picture);
 

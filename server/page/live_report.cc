@@ -5,11 +5,10 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/clock.h"
-#include "server/page/cluster_picture.h"
+#include "common/rpc/run_state.h"
 
 namespace edgetp {
 namespace {
@@ -32,18 +31,6 @@ std::optional<double> TwoDigits(const std::optional<double>& seconds) {
 
 bool HasBegun(const v1::StatusResponse::Run& run) { return run.state() != "queued"; }
 
-bool HasEnded(const std::string& state) {
-  return state == "done" || state == "failed" || state == "stopped";
-}
-
-// The state that the server knows, instead of "unfinished".
-void MarkAsGoingOn(const std::string& state, RunRecord* run) {
-  run->summary["status"] = state;
-  std::erase_if(run->warnings, [](const std::string& warning) {
-    return absl::StrContains(warning, ": unfinished: ");
-  });
-}
-
 }  // namespace
 
 std::vector<RunRecord> LiveReport::ReadRuns(const v1::StatusResponse& status, bool* changed) {
@@ -57,12 +44,15 @@ std::vector<RunRecord> LiveReport::ReadRuns(const v1::StatusResponse& status, bo
     const auto [reader, is_new] =
         readers_.try_emplace(state.run(), absl::StrCat(runs_, "/", state.run()));
     // What is no training has no directory; what cannot be read now may be readable next time.
-    const auto grown = reader->second.Refresh(RunReader::LastLine::kComes);
+    const bool ended = HasEnded(state.state());
+    const auto grown = reader->second.Refresh(ended ? RunReader::LastLine::kIsBroken
+                                                    : RunReader::LastLine::kComes);
     if (!grown.ok()) continue;
     *changed |= *grown || is_new;
     RunRecord run = reader->second.run();
     if (run.steps.empty()) continue;
-    if (!reader->second.finished() && !HasEnded(state.state())) MarkAsGoingOn(state.state(), &run);
+    // What the server knows, instead of "unfinished".
+    if (!reader->second.finished() && !ended) run.summary["status"] = state.state();
     runs.push_back(std::move(run));
   }
   std::erase_if(readers_,

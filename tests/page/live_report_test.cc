@@ -91,6 +91,17 @@ TEST(RunReaderTest, ASummaryEndsItAndAShorterFileBeginsAnew) {
   EXPECT_EQ(reader.run().summary["status"], "stopped");
 }
 
+TEST(RunReaderTest, OnlyARunThatDoesNotGoOnIsUnfinished) {
+  const RunFolder folder;
+  RunReader reader(folder.Add("a", {.finished = false}));
+  using LastLine = RunReader::LastLine;
+  ASSERT_TRUE(reader.Refresh(LastLine::kComes).value());
+  EXPECT_TRUE(reader.run().warnings.empty());
+  ASSERT_TRUE(reader.Refresh(LastLine::kIsBroken).value());
+  ASSERT_EQ(reader.run().warnings.size(), 1u);
+  EXPECT_THAT(reader.run().warnings[0], HasSubstr("a: unfinished"));
+}
+
 TEST(RunReaderTest, WhereTheNetworkChangedIsTold) {
   const RunFolder folder;
   folder.Add("a", {.steps = 0, .finished = false});
