@@ -7,6 +7,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/base/status_macros.h"
 #include "common/network/attribution.h"
+#include "common/report/report_document.h"
 
 namespace edgetp {
 namespace {
@@ -47,14 +48,10 @@ json ValueAt(const json& object, const std::string& pointer) {
   return object.contains(place) ? object.at(place) : json();
 }
 
-std::string ToUtf8(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 // RFC 4180. Numbers in full; "NaN" and "Infinity" are the words of metrics.jsonl.
 std::string Cell(const json& value) {
   if (value.is_null()) return "";
-  if (!value.is_string()) return ToUtf8(value);
+  if (!value.is_string()) return ToText(value);
   const auto& text = value.get_ref<const std::string&>();
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
@@ -79,7 +76,7 @@ std::string Row(const json& facts, const json& step, MetricsFormat format) {
     if (format == MetricsFormat::kCsv) {
       cells.push_back(Cell(value));
     } else if (!value.is_null()) {
-      cells.push_back(absl::StrCat("\"", column.name, "\":", ToUtf8(value)));
+      cells.push_back(absl::StrCat("\"", column.name, "\":", ToText(value)));
     }
   }
   const std::string row = absl::StrJoin(cells, ",");

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/report/page_assets.h"
+#include "common/report/report_document.h"
 #include "common/rpc/digest.h"
 #include "server/page/page_assets.h"
 #include "server/page/page_rules.h"
@@ -69,9 +70,7 @@ int HttpStatusOf(const absl::Status& status) {
 
 HttpResponse Refuse(const absl::Status& status) {
   const json error = {{"error", std::string(status.message())}};
-  HttpResponse response =
-      Text(HttpStatusOf(status), kJson,
-           error.dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace));
+  HttpResponse response = Text(HttpStatusOf(status), kJson, ToText(error));
   if (response.status == 401)
     response.headers.emplace_back("WWW-Authenticate", absl::StrCat(kTokenKey, " realm=\"edgetp\""));
   return response;
@@ -173,8 +172,7 @@ HttpResponse LivePage::State(const HttpRequest&) {
   json state = PictureJson(sources_.picture());
   state["tuning"] = options_.allow_tuning;
   if (options_.allow_tuning) state["presets"] = options_.library.Names(ConfigKind::kNetwork);
-  return Text(200, kJson,
-              state.dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace));
+  return Text(200, kJson, ToText(state));
 }
 
 HttpResponse LivePage::Report(const HttpRequest& request) {
