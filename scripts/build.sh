@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Builds into build/, incrementally: everything, or the targets that are named.
 #   scripts/build.sh [TARGET...]
-#   EDGETP_BENCH=ON scripts/build.sh          also the programs of bench/
 #   EDGETP_LIBTORCH=/path scripts/build.sh    against the LibTorch that is there, not the system's
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -23,7 +22,6 @@ jobs_that_fit() {
 configure() {
   find_ccache
   local options=(-S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release "${ccache_options[@]}")
-  [[ -z "${EDGETP_BENCH:-}" ]] || options+=(-DEDGETP_BENCH="$EDGETP_BENCH")
   if [[ "${EDGETP_LIBTORCH:-own}" != own ]]; then
     # Installed programs find it, too.
     options+=(-DCMAKE_PREFIX_PATH="$EDGETP_LIBTORCH" -DCMAKE_INSTALL_RPATH="$EDGETP_LIBTORCH/lib")

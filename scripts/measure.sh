@@ -20,7 +20,7 @@ if [[ "$subject" == experiments ]]; then # edgetp beside itself: no other librar
   scripts/build.sh edgetp edgetp_server edgetp_worker
 else
   scripts/setup.sh --bench
-  EDGETP_BENCH=ON scripts/build.sh
+  scripts/build.sh
 fi
 scripts/fetch_data.sh
 # The system's interpreter first: it is the one that sees Debian's packages.

@@ -27,6 +27,7 @@
 #include "common/network/network_profile.h"
 #include "server/cluster_service.h"
 #include "tests/transport/forwarding_transport.h"
+#include "worker/collective/link_clock.h"
 #include "worker/collective/medium_client.h"
 #include "worker/collective/schedule_executor.h"
 #include "worker/job/process_setup.h"
@@ -139,7 +140,7 @@ class Rank {
   }
 
   absl::Status RunRounds(absl::Time start) {
-    DeviceClock clock(std::nullopt);
+    LinkClock clock(std::nullopt);
     ScheduleExecutor executor(transport_.get(), network_.get(), &clock, kDefaultSegmentBytes);
     const Schedule schedule = RoundOf(flags_, flows_, world_size_);
     std::vector<float> data(schedule.chunks.back().end);
