@@ -114,8 +114,12 @@ absl::StatusOr<absl::Duration> ActiveJob::DeadlineOver(const v1::NetworkProfile&
   const std::string key = network.SerializeAsString();
   if (const auto priced = priced_deadlines_.find(key); priced != priced_deadlines_.end())
     return priced->second;
-  v1::RunConfig config = options_.spec.config();
-  ForgetDefaultDeadline(&config);
+  // Pricing takes a second of the server's loop, so the run's own network is priced once.
+  if (!chosen_config_.has_value()) {
+    chosen_config_ = options_.spec.config();
+    ForgetDefaultDeadline(&*chosen_config_);
+  }
+  v1::RunConfig config = *chosen_config_;
   *config.mutable_network() = network;
   ASSIGN_OR_RETURN(const CollectiveNeeds needs, NeedsOfStep(config));
   RETURN_IF_ERROR(Annotate(ResolveDeadline(needs, &config), "network"));

@@ -160,6 +160,7 @@ class ActiveJob {
   StepAggregator aggregator_;
   absl::Duration deadline_;
   mutable std::map<std::string, absl::Duration> priced_deadlines_;  // by network, as bytes
+  mutable std::optional<v1::RunConfig> chosen_config_;  // without a deadline that nobody chose
   std::optional<absl::Time> running_since_;
   int first_record_ = 0;               // the step of the first record
   std::vector<absl::Time> step_ends_;  // of the records, in order
