@@ -9,6 +9,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/temporary_folder.h"
+
 namespace edgetp {
 namespace {
 
@@ -19,15 +21,7 @@ namespace fs = std::filesystem;
 // A browser that is a script: what it does is up to the test.
 class BrowserTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = ::testing::TempDir() + "/browserXXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override {
-    unsetenv("CHROME");
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { unsetenv("CHROME"); }
 
   void Use(const std::string& script) {
     const std::string path = folder_ + "/browser";
@@ -43,7 +37,8 @@ class BrowserTest : public ::testing::Test {
     return browser->Dom("file:///page", /*dark=*/false, limit);
   }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
   std::string kept_;  // the browser's
 };
 

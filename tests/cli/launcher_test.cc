@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -33,13 +34,9 @@ constexpr char kStay[] = "exec sleep 1000\n";
 class LauncherTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string path = testing::TempDir() + "/launcher-XXXXXX";
-    ASSERT_NE(mkdtemp(path.data()), nullptr);
-    folder_ = path;
     Write("edgetp_server", std::string(kBecomeReady) + kStay);
     Write("edgetp_worker", kStay);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   void Write(const std::string& name, const std::string& script) {
     std::ofstream(folder_ / name) << kHeader << script;
@@ -70,7 +67,8 @@ class LauncherTest : public testing::Test {
     for (const pid_t pid : Pids()) EXPECT_EQ(kill(pid, 0), -1) << pid;
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(LauncherTest, StartsServerAndWorkersAndLeavesNobody) {

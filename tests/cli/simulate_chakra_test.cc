@@ -8,6 +8,7 @@
 
 #include "cli/shared/simulate_options.h"
 #include "common/base/files.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -18,8 +19,7 @@ using testing::HasSubstr;
 
 class SimulateChakraTest : public testing::Test {
  protected:
-  SimulateChakraTest() : folder_(testing::TempDir() + "edgetp-chakra") {
-    fs::remove_all(folder_);
+  SimulateChakraTest() {
     SimulateFlags flags;
     flags.run.config_path = std::string(EDGETP_SOURCE_DIR) + "/configs";
     flags.devices = {"raspberry-pi-5"};
@@ -29,7 +29,6 @@ class SimulateChakraTest : public testing::Test {
     run_ = ResolveSimulation(flags, &faults).at(0).run;
     plan_ = BuildStepPlan(run_.forecast.plan).value();
   }
-  ~SimulateChakraTest() override { fs::remove_all(folder_); }
 
   std::string Refused(const std::string& folder) {
     const absl::Status status = PrepareChakra(plan_, folder);
@@ -37,7 +36,8 @@ class SimulateChakraTest : public testing::Test {
     return std::string(status.message());
   }
 
-  const std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path() + "/chakra";
   SimulateCase run_;
   StepPlan plan_;
 };

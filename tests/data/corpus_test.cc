@@ -11,6 +11,7 @@
 #include "common/data/resolve.h"
 #include "common/data/utf8.h"
 #include "common/rpc/digest.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -23,14 +24,6 @@ namespace fs = std::filesystem;
 
 class CorpusTest : public ::testing::Test {
  protected:
-  CorpusTest()
-      : folder_(fs::path(::testing::TempDir()) /
-                ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~CorpusTest() override { fs::remove_all(folder_); }
-
   std::string Write(const std::string& name, const std::string& bytes) const {
     const std::string path = (folder_ / name).string();
     EXPECT_TRUE(WriteWholeFile(path, bytes).ok());
@@ -43,7 +36,8 @@ class CorpusTest : public ::testing::Test {
     return *std::move(corpus);
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 std::string ErrorOf(const absl::Status& status) { return std::string(status.message()); }

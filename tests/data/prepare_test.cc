@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -17,6 +16,7 @@
 #include "common/data/token_file.h"
 #include "common/rpc/digest.h"
 #include "tests/data/gpt2_tables.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -29,13 +29,6 @@ using ::testing::UnorderedElementsAre;
 
 class PrepareTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string path = ::testing::TempDir() + "/prepare-XXXXXX";
-    ASSERT_NE(mkdtemp(path.data()), nullptr);
-    folder_ = path;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string Write(const std::string& name, const std::string& bytes) const {
     const std::string path = folder_ + "/" + name;
     fs::create_directories(fs::path(path).parent_path());
@@ -85,7 +78,8 @@ class PrepareTest : public ::testing::Test {
     return text;
   }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
 };
 
 TEST_F(PrepareTest, ATextIsSplitAndNumberedAsTheTextItselfIs) {

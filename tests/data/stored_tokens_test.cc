@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -14,6 +13,7 @@
 #include "common/data/corpus.h"
 #include "common/data/token_file.h"
 #include "common/rpc/digest.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -24,13 +24,6 @@ using ::testing::HasSubstr;
 
 class StoredTokensTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string path = ::testing::TempDir() + "/stored-XXXXXX";
-    ASSERT_NE(mkdtemp(path.data()), nullptr);
-    folder_ = path;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string Write(const std::string& name, const std::vector<uint16_t>& tokens,
                     const std::string& header = "") const {
     std::string bytes = header;
@@ -52,7 +45,8 @@ class StoredTokensTest : public ::testing::Test {
     return header;
   }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
 };
 
 TEST_F(StoredTokensTest, TokensAreThoseOfTheFileBehindAnyHeader) {

@@ -8,6 +8,7 @@
 
 #include "common/base/files.h"
 #include "common/data/gpt2_weights.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -18,12 +19,6 @@ namespace fs = std::filesystem;
 
 class WeightsFileTest : public ::testing::Test {
  protected:
-  WeightsFileTest() {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~WeightsFileTest() override { fs::remove_all(folder_); }
-
   std::string Path(const std::string& name) const { return (folder_ / name).string(); }
   std::string Write(const std::string& name, const std::string& bytes) const {
     EXPECT_TRUE(WriteWholeFile(Path(name), bytes).ok());
@@ -35,7 +30,8 @@ class WeightsFileTest : public ::testing::Test {
     return std::string(status.message());
   }
 
-  const fs::path folder_ = fs::path(::testing::TempDir()) / "weights_file_test";
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TensorFile Example() {

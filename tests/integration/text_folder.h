@@ -3,14 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "tests/integration/command.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 
@@ -24,14 +23,10 @@ inline std::vector<std::string> TinyModel() {
 class TextFolderTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string path = testing::TempDir() + "/edgetp-XXXXXX";
-    ASSERT_NE(mkdtemp(path.data()), nullptr);
-    folder_ = path;
     std::ofstream text(folder_ + "/text.txt");
     for (int i = 0; i < 400; ++i)
       text << "the quick brown fox jumps over the lazy dog " << i << "\n";
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   // Runs a command on a tiny model of the text, and returns what it prints.
   nlohmann::json Json(const std::string& command, const std::vector<std::string>& more) {
@@ -43,7 +38,8 @@ class TextFolderTest : public testing::Test {
     return nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
   }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
 };
 
 }  // namespace edgetp

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/config/load.h"
 #include "tests/config/complete_run.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp::testing {
 
@@ -29,14 +29,6 @@ struct RunFiles {
 
 class RunFolder {
  public:
-  RunFolder() {
-    std::string name = ::testing::TempDir() + "/runsXXXXXX";
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    path_ = name;
-  }
-  ~RunFolder() { std::filesystem::remove_all(path_); }
-  RunFolder(const RunFolder&) = delete;
-
   const std::string& path() const { return path_; }
   std::string Of(const std::string& run) const { return path_ + "/" + run; }
 
@@ -103,7 +95,8 @@ class RunFolder {
             {"bytes_on_the_wire_per_rank", 1000}};
   }
 
-  std::string path_;
+  const TemporaryFolder folder_;
+  const std::string& path_ = folder_.path();
 };
 
 }  // namespace edgetp::testing

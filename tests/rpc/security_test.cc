@@ -3,36 +3,27 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "common/rpc/host.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
 
 using ::testing::HasSubstr;
-namespace fs = std::filesystem;
 
 class SecurityRulesTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = absl::StrCat(::testing::TempDir(), "/security_rules_test.", getpid());
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   absl::StatusOr<Security> WithToken(const std::string& contents) {
     std::ofstream(folder_ + "/token") << contents;
     return Security::Load({.token_file = folder_ + "/token"}, Role::kClient);
   }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
 };
 
 TEST(LoopbackTest, OnlyAddressesOfThisMachineAreLoopback) {

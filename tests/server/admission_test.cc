@@ -4,10 +4,8 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -22,12 +20,12 @@
 #include "edgetp/v1/cluster.pb.h"
 #include "edgetp/v1/control.grpc.pb.h"
 #include "server/server.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
 
 using ::testing::HasSubstr;
-namespace fs = std::filesystem;
 
 constexpr absl::Duration kLimit = absl::Seconds(20);
 constexpr int kMaxTransfers = 6;
@@ -35,8 +33,6 @@ constexpr int kMaxTransfers = 6;
 class AdmissionTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = absl::StrCat(::testing::TempDir(), "/admission_test.", getpid());
-    fs::create_directories(folder_);
     security_ = WithToken("the-token-of-this-cluster");
     ServerOptions options;
     options.runs = folder_ + "/runs";
@@ -46,10 +42,6 @@ class AdmissionTest : public ::testing::Test {
     auto server = Server::Start(options);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-  }
-  void TearDown() override {
-    server_.reset();
-    fs::remove_all(folder_);
   }
 
   Security WithToken(const std::string& token) {
@@ -78,7 +70,8 @@ class AdmissionTest : public ::testing::Test {
     return status;
   }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
   Security security_;
   std::unique_ptr<Server> server_;
 };

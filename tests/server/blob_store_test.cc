@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -15,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/run_directory.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -33,12 +33,6 @@ v1::BlobHeader HeaderOf(const std::string& bytes) {
 
 class BlobStoreTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    runs_ = absl::StrCat(::testing::TempDir(), "/blob_store_test.", getpid());
-    fs::remove_all(runs_);
-  }
-  void TearDown() override { fs::remove_all(runs_); }
-
   static absl::Status Put(BlobStore* store, const v1::BlobHeader& header,
                           const std::string& bytes) {
     const auto blob = store->Begin(header);
@@ -53,7 +47,8 @@ class BlobStoreTest : public ::testing::Test {
     return files;
   }
 
-  std::string runs_;
+  const TemporaryFolder temporary_;
+  const std::string runs_ = temporary_.path() + "/runs";
 };
 
 TEST(DigestTest, Sha256IsTheKnownOne) {
@@ -156,9 +151,7 @@ class CheckpointStoreTest : public BlobStoreTest {
     header.set_id(absl::StrCat("checkpoint:", job, "/", step));
     return Put(&*store_, header, bytes);
   }
-  std::string PathOf(int step) const {
-    return CheckpointPath(CheckpointFolder(runs_, "a"), step);
-  }
+  std::string PathOf(int step) const { return CheckpointPath(CheckpointFolder(runs_, "a"), step); }
 
   std::optional<BlobStore> store_;
 };

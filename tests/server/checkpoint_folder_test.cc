@@ -3,13 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "common/rpc/digest.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -23,13 +23,6 @@ namespace fs = std::filesystem;
 
 class CheckpointFolderTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = absl::StrCat(::testing::TempDir(), "/checkpoint_folder_test.", getpid());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string Write(int step, const std::string& bytes) {
     const std::string path = CheckpointPath(folder_, step);
     std::ofstream(path) << bytes;
@@ -55,7 +48,8 @@ class CheckpointFolderTest : public ::testing::Test {
     return steps;
   }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
 };
 
 TEST_F(CheckpointFolderTest, TheNewestIsTheOneWithTheHighestStep) {

@@ -3,20 +3,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/config/defaults.h"
 #include "common/config/load.h"
 #include "server/network_names.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -37,9 +35,6 @@ class Listener final : public Sink<v1::RunEvent> {
 
 class RunBookTest : public ::testing::Test {
  protected:
-  void SetUp() override { std::filesystem::remove_all(root_); }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-
   void Open(const std::string& run) {
     v1::JobSpec spec;
     spec.mutable_train();
@@ -60,7 +55,8 @@ class RunBookTest : public ::testing::Test {
     return listener->events;
   }
 
-  const std::string root_ = absl::StrCat(::testing::TempDir(), "/run_book_test.", getpid());
+  const TemporaryFolder temporary_;
+  const std::string root_ = temporary_.path() + "/runs";
   RunBook book_{root_};
 };
 

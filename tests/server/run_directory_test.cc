@@ -11,8 +11,8 @@
 #include <sstream>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -32,15 +32,13 @@ std::string ReadFile(const std::string& path) {
 class RunDirectoryTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    root_ = absl::StrCat(::testing::TempDir(), "/run_directory_test.", getpid());
-    fs::remove_all(root_);
     config_.set_pattern("sppp");
     config_.mutable_model()->set_name("minigpt");
     config_.mutable_network()->set_name("wifi-5");
   }
-  void TearDown() override { fs::remove_all(root_); }
 
-  std::string root_;
+  const TemporaryFolder temporary_;
+  const std::string root_ = temporary_.path() + "/runs";
   v1::RunConfig config_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/temporary_folder.h"
 
 namespace edgetp {
 namespace {
@@ -24,12 +24,6 @@ namespace fs = std::filesystem;
 
 class TensorboardLogTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = absl::StrCat(::testing::TempDir(), "/tensorboard_log_test.", getpid());
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   static v1::StepRecord Step(int step, int attempt) {
     v1::StepRecord record;
     record.set_step(step);
@@ -68,7 +62,8 @@ class TensorboardLogTest : public ::testing::Test {
     return events;
   }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path() + "/tensorboard";
 };
 
 TEST_F(TensorboardLogTest, FilesSortInTheOrderInWhichTheyWereOpened) {

@@ -1,7 +1,6 @@
 // Who may open a stream to a worker: token and certificates between two endpoints.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "tests/temporary_folder.h"
 #include "worker/transport/peer_group.h"
 
 namespace edgetp {
@@ -22,12 +22,6 @@ namespace fs = std::filesystem;
 
 class PeerSecurityTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = absl::StrCat(::testing::TempDir(), "/peer_security_test.", getpid());
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   Security Token(const std::string& token) {
     std::ofstream(folder_ + "/token") << token;
     return *Security::Load({.token_file = folder_ + "/token"}, Role::kWorker);
@@ -68,7 +62,8 @@ class PeerSecurityTest : public ::testing::Test {
     return results;
   }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
 };
 
 TEST_F(PeerSecurityTest, PeersOfOneClusterConnect) {
