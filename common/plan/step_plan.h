@@ -94,6 +94,12 @@ struct CollectiveStep {
   std::vector<int> group = {};
 
   int64_t wire_bytes() const { return wire.WireBytes(elements); }
+  // Between an accelerator and host memory, one way. What a format makes of each element by itself, the
+  // accelerator does before it, but for what is started early: that is copied as floats.
+  int64_t staged_bytes() const {
+    const bool converts = wire.elementwise() && part == CollectivePart::kBoth;
+    return converts ? wire_bytes() : elements * static_cast<int64_t>(sizeof(float));
+  }
 };
 
 using PlanStep = std::variant<ComputeStep, CollectiveStep>;
@@ -115,7 +121,7 @@ struct PlanOptions {
   std::vector<int> split;  // empty: even
   // Ranks share the rows of the embedding and of the output matrix (parallel.vocabulary).
   bool vocabulary_parallel = false;
-  int batch = 1;           // B, per micro-batch
+  int batch = 1;  // B, per micro-batch
   int micro_batches = 1;
   WireFormat wire_forward;  // of activations
   WireFormat wire_backward;
@@ -177,8 +183,7 @@ std::vector<CollectiveStep> Collectives(const std::vector<PlanStep>& steps);
 std::vector<CollectiveStep> CollectiveEntries(const std::vector<PlanStep>& steps);
 
 // Each collective of the plan once: as the first rank of its group has it. Rank by rank.
-void ForEachCollective(const StepPlan& plan,
-                       absl::FunctionRef<void(const CollectiveStep&)> visit);
+void ForEachCollective(const StepPlan& plan, absl::FunctionRef<void(const CollectiveStep&)> visit);
 
 // Whether the collectives of the lists belong together: groups name ranks of the plan, each once,
 // one of which is the list's own, rising where they sum; a kSend has two; and the ranks of a group

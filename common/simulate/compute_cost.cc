@@ -87,10 +87,9 @@ absl::Duration OverlapCost(const DeviceOptions& device, absl::Duration overlappe
   return overlapped * (1 - device.overlap_efficiency);
 }
 
-absl::Duration StagingTime(const DeviceOptions& device, int64_t elements) {
+absl::Duration StagingTime(const DeviceOptions& device, int64_t bytes) {
   if (device.staging_bytes_per_second == 0) return absl::ZeroDuration();
-  return absl::Seconds(static_cast<double>(elements) * sizeof(float) /
-                       device.staging_bytes_per_second);
+  return absl::Seconds(static_cast<double>(bytes) / device.staging_bytes_per_second);
 }
 
 absl::Duration SendingTime(const DeviceOptions& device, int64_t bytes,

@@ -51,8 +51,8 @@ const T& OfRank(const std::vector<T>& by_rank, int rank) {
 // What `overlapped` time, of an exchange under compute, costs all the same.
 absl::Duration OverlapCost(const DeviceOptions& device, absl::Duration overlapped);
 
-// Between accelerator and network buffers, one way, of that many float32 elements.
-absl::Duration StagingTime(const DeviceOptions& device, int64_t elements);
+// Between accelerator and network buffers, one way, of so many bytes.
+absl::Duration StagingTime(const DeviceOptions& device, int64_t bytes);
 
 // What a message costs its sender before its first byte is on the link: the fixed overhead, and
 // what the software takes for the bytes beyond the time that the link itself takes for them.

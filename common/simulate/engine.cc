@@ -123,7 +123,7 @@ void TimelineSimulator::Engine::AfterExchange(int rank) {
 void TimelineSimulator::Engine::Stage(int rank) {
   RankState& state = states_[rank];
   const absl::Time begin = state.local;
-  state.local += StagingTime(devices_[rank], state.collective->elements);
+  state.local += StagingTime(devices_[rank], state.collective->staged_bytes());
   const absl::Duration exposed = state.local - std::clamp(state.thread, begin, state.local);
   // Not a part of what Leave calls software.
   state.accounted += exposed;
@@ -190,8 +190,8 @@ absl::StatusOr<bool> TimelineSimulator::Engine::Send(int rank, const Action& act
   if (!state.prepared) {
     if (EncodesAt(state.schedule->actions[state.place], state.action))
       state.local += CodecTime(devices_[rank], state.collective->wire, cut.chunk_elements());
-    state.local += SendingTime(devices_[rank], cut.chunk_bytes(),
-                               links_.network().PayloadRate(rank, peer));
+    state.local +=
+        SendingTime(devices_[rank], cut.chunk_bytes(), links_.network().PayloadRate(rank, peer));
   }
   state.prepared = true;
   if (links_.network().SendersShare() && state.local > now) {

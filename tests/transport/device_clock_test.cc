@@ -124,7 +124,7 @@ TEST(DeviceClockTest, APacedClockMovesByWhatIsSpentAndNeverBack) {
   begin = clock.Now();
   clock.SpendReceiving();
   EXPECT_EQ(clock.Now(), begin + absl::Hours(1));
-  clock.SpendStaging(2);
+  clock.SpendStaging(8);
   EXPECT_EQ(clock.Now(), begin + absl::Hours(3));
   begin = clock.Now();
   const WireFormat rotated = WireFormat::Parse("int4+hadamard").value();

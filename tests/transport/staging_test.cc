@@ -17,25 +17,41 @@ constexpr int64_t kElements = 300'000;
 constexpr int64_t kSegmentElements = 25'000;
 
 // An accelerator whose copies happen when they are asked for: what is read too early is NaN, and what is
-// overwritten later than it is given back stays wrong.
+// overwritten later than it is given back stays wrong. It converts to a format, unless that is fp32.
 class LazyStaging final : public Staging {
  public:
-  LazyStaging(std::vector<float> device, std::vector<float>* host)
-      : device_(std::move(device)), host_(host), returned_(device_.size()) {
+  LazyStaging(std::vector<float> device, std::vector<float>* host, const WireFormat& wire = {})
+      : device_(std::move(device)), host_(host), wire_(wire), returned_(device_.size()) {
     host_->assign(device_.size(), std::numeric_limits<float>::quiet_NaN());
+    if (wire_.identity()) return;
+    encoded_.resize(wire_.WireBytes(static_cast<int64_t>(device_.size())));
+    wire_.Encode(*host_, encoded_.data());
   }
 
   void FailFetchAt(int call) { failing_ = call; }
 
+  std::byte* encoded() override { return encoded_.empty() ? nullptr : encoded_.data(); }
   absl::Status Fetch(int64_t end) override {
     if (fetches_++ == failing_) return absl::InternalError("the accelerator is gone");
-    for (; fetched_ < end; ++fetched_) (*host_)[fetched_] = device_[fetched_];
+    for (; fetched_ < end; ++fetched_) {
+      if (encoded_.empty()) {
+        (*host_)[fetched_] = device_[fetched_];
+      } else {
+        wire_.Encode({&device_[fetched_], 1}, At(fetched_));
+      }
+    }
     return absl::OkStatus();
   }
   absl::Status GiveBack(int64_t begin, int64_t end) override {
     ++gifts_;
     EXPECT_LE(end, fetched_);
-    for (int64_t i = begin; i < end; ++i) device_[i] = (*host_)[i], ++returned_[i];
+    for (int64_t i = begin; i < end; ++i, ++returned_[i - 1]) {
+      if (encoded_.empty()) {
+        device_[i] = (*host_)[i];
+      } else {
+        wire_.Decode(At(i), {&device_[i], 1});
+      }
+    }
     return absl::OkStatus();
   }
 
@@ -45,8 +61,12 @@ class LazyStaging final : public Staging {
   int gifts() const { return gifts_; }
 
  private:
+  std::byte* At(int64_t element) { return encoded_.data() + wire_.WireBytes(element); }
+
   std::vector<float> device_;
   std::vector<float>* const host_;
+  const WireFormat wire_;
+  std::vector<std::byte> encoded_;
   std::vector<int> returned_;
   int64_t fetched_ = 0;
   int fetches_ = 0, gifts_ = 0, failing_ = -1;
@@ -81,13 +101,15 @@ struct StagedRun {
   int fetches = 0, gifts = 0;  // of rank 0
 };
 
-StagedRun ExpectStagedIsPlain(int world_size, const CollectiveGroupOptions& options) {
+StagedRun ExpectStagedIsPlain(int world_size, const CollectiveGroupOptions& options,
+                              bool converts = false) {
   const std::vector<float> want = Plain(world_size, options);
   LocalCluster cluster(world_size);
   StagedRun run;
   ExpectAllOk(cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
     std::vector<float> host;
-    LazyStaging staging(TestValues(group.rank(), kElements), &host);
+    LazyStaging staging(TestValues(group.rank(), kElements), &host,
+                        converts ? group.RoundsTo(kForwardTag) : WireFormat());
     const absl::Status status = group.AllReduceStaged(kForwardTag, absl::MakeSpan(host), staging);
     EXPECT_TRUE(staging.device() == want) << Named(options) << " rank " << group.rank();
     EXPECT_THAT(staging.returned(), Each(1)) << Named(options) << " rank " << group.rank();
@@ -109,11 +131,47 @@ TEST(StagingTest, EveryAlgorithmGivesBackEveryElementOnceWithTheBitsOfPlainData)
   }
 }
 
+// The accelerator's rounding is in place of the host's.
+TEST(StagingTest, WhatTheAcceleratorConvertsHasTheSameBits) {
+  for (const Algorithm& algorithm : Algorithms()) {
+    for (const int world_size : {2, 3, 4}) {
+      for (const char* wire : {"bf16", "fp16"}) {
+        CollectiveGroupOptions options = OptionsOf(algorithm.name);
+        options.wire_forward = wire;
+        ExpectStagedIsPlain(world_size, options, /*converts=*/true);
+      }
+    }
+    CollectiveGroupOptions emulated = OptionsOf(algorithm.name);
+    emulated.wire_forward = "bf16";
+    emulated.network.link.delay = absl::Milliseconds(1);
+    ExpectStagedIsPlain(3, emulated, /*converts=*/true);
+  }
+}
+
+TEST(StagingTest, WhatIsFedBackOrCutInGroupsTheHostRounds) {
+  LocalCluster cluster(2);
+  CollectiveGroupOptions options = OptionsOf("direct");
+  options.wire_forward = "bf16";
+  options.wire_backward = "int8";
+  options.feedback_activations = true;
+  ExpectAllOk(cluster.OnEachGroup(options, [&](CollectiveGroup& group) {
+    const CollectiveTag backward{.traffic = TrafficClass::kActivationBackward};
+    CollectiveTag largest = kForwardTag;
+    largest.reduction = Reduction::kMax;
+    EXPECT_EQ(group.RoundsTo(kForwardTag).name(), "bf16");  // of an evaluation
+    EXPECT_TRUE(group.RoundsTo(backward).identity());
+    EXPECT_TRUE(group.RoundsTo(largest).identity());
+    group.BeginStep(0, {});
+    EXPECT_TRUE(group.RoundsTo(kForwardTag).identity());
+    return group.EndStep();
+  }));
+}
+
 TEST(StagingTest, SegmentsComeAndGoOneByOne) {
   for (const char* wire : {"fp32", "bf16"}) {
     CollectiveGroupOptions options = OptionsOf("direct");
     options.wire_forward = wire;
-    const StagedRun run = ExpectStagedIsPlain(2, options);
+    const StagedRun run = ExpectStagedIsPlain(2, options, /*converts=*/true);
     const int64_t bytes = WireFormat::Parse(wire)->WireBytes(kElements);
     EXPECT_EQ(run.fetches, bytes / options.segment_bytes) << wire;
     EXPECT_EQ(run.gifts, bytes / options.segment_bytes) << wire;

@@ -102,6 +102,12 @@ const WireFormat& CollectiveGroup::WireOf(TrafficClass traffic) const {
   return formats_.other;
 }
 
+// What is lost of a value can be fed back only where the value is.
+WireFormat CollectiveGroup::RoundsTo(const CollectiveTag& tag) const {
+  const WireFormat& wire = WireOf(tag);
+  return wire.elementwise() && !FeedsBack(tag.traffic) ? wire : WireFormat();
+}
+
 // An evaluation is no step of the training, and must not leave anything behind for one.
 bool CollectiveGroup::FeedsBack(TrafficClass traffic) const {
   if (!in_step_ || step_ < 0 || WireOf(traffic).identity()) return false;
@@ -184,9 +190,10 @@ absl::Time CollectiveGroup::Enter(int64_t bytes, CollectivePart part) {
 absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const CollectiveTag& tag,
                                                                   absl::Span<float> data,
                                                                   CollectivePart part) {
-  const WireFormat& wire = tag.reduction == Reduction::kSum ? WireOf(tag.traffic) : formats_.other;
+  const WireFormat& wire = WireOf(tag);
   const auto elements = static_cast<int64_t>(data.size());
-  RETURN_IF_ERROR(Audit({tag, elements, wire, CollectiveKind::kAllReduce, part, next_handle_}));
+  const CollectiveStep step{tag, elements, wire, CollectiveKind::kAllReduce, part, next_handle_};
+  RETURN_IF_ERROR(Audit(step));
   ASSIGN_OR_RETURN(const Schedule* schedule, ScheduleFor(wire, elements));
   Pending pending;
   pending.tag = tag;
@@ -195,6 +202,7 @@ absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const Collecti
   pending.execution.wire = wire;
   pending.execution.reduction = tag.reduction;
   pending.data = data;
+  pending.staged_bytes = step.staged_bytes();
   const size_t site = next_site_++;
   if (FeedsBack(tag.traffic)) pending.feedback_site = site;
   pending.paced = clock_.paced();
@@ -204,8 +212,8 @@ absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const Collecti
 absl::Status CollectiveGroup::AllReduceFrom(const CollectiveTag& tag, absl::Span<float> data,
                                             Staging* staging) {
   if (world_size() == 1) return absl::OkStatus();
-  const absl::Time begin =
-      Enter(static_cast<int64_t>(data.size() * sizeof(float)), CollectivePart::kBoth);
+  const CollectiveStep step{tag, static_cast<int64_t>(data.size()), WireOf(tag)};
+  const absl::Time begin = Enter(step.staged_bytes(), CollectivePart::kBoth);
   absl::StatusOr<Pending> pending = Prepare(tag, data, CollectivePart::kBoth);
   if (!pending.ok()) return Fail(pending.status());
   pending->execution.staging = staging;

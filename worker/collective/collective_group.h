@@ -58,8 +58,9 @@ struct CollectiveGroupOptions {
   bool feedback_activations = false;    // error feedback of both directions, in training steps
   bool feedback_grad_sync = false;
   absl::Duration deadline = absl::Seconds(30);  // of one collective that is emulated
-  absl::Duration patience = absl::Hours(1);     // for rank 0, at a barrier or while it gathers: it may be saving
-  bool emulate_all = true;                      // false: training steps alone
+  absl::Duration patience =
+      absl::Hours(1);       // for rank 0, at a barrier or while it gathers: it may be saving
+  bool emulate_all = true;  // false: training steps alone
   // False: what is started is exchanged at once, by the calling thread. For runs in which nobody
   // waits for the network: there is nothing to hide, and compute is measured by itself.
   bool overlap = true;
@@ -90,6 +91,7 @@ class CollectiveGroup final : public Communicator {
   absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) override {
     return AllReduceFrom(tag, data, nullptr);
   }
+  WireFormat RoundsTo(const CollectiveTag& tag) const override;
   absl::Status AllReduceStaged(const CollectiveTag& tag, absl::Span<float> data,
                                Staging& staging) override {
     return AllReduceFrom(tag, data, &staging);
@@ -136,6 +138,10 @@ class CollectiveGroup final : public Communicator {
   absl::StatusOr<std::string> AlgorithmFor(TrafficClass traffic, int64_t elements);
 
   const WireFormat& WireOf(TrafficClass traffic) const;
+  // The same of an all-reduce: only sums are rounded.
+  const WireFormat& WireOf(const CollectiveTag& tag) const {
+    return tag.reduction == Reduction::kSum ? WireOf(tag.traffic) : formats_.other;
+  }
 
   // The algorithm of each size that there has been so far.
   google::protobuf::RepeatedPtrField<v1::AllReduceChoice> Choices() const;
@@ -174,6 +180,7 @@ class CollectiveGroup final : public Communicator {
     ExecutionReport report;
     absl::Time begin;
     absl::Time end;
+    int64_t staged_bytes = 0;
     absl::Duration staging_before;
     absl::Duration staging_after;
 
@@ -249,10 +256,10 @@ class CollectiveGroup final : public Communicator {
   int step_ = -1;
   std::vector<CollectiveStep> expected_;
   size_t next_expected_ = 0;
-  size_t next_site_ = 0;  // of error feedback: the step's collectives that have started
-  absl::Time step_begin_;                    // on the host's clock
-  absl::Time clock_step_begin_;              // on the rank's, which differs where the step is paced
-  absl::Time gap_begin_;                     // on the rank's
+  size_t next_site_ = 0;         // of error feedback: the step's collectives that have started
+  absl::Time step_begin_;        // on the host's clock
+  absl::Time clock_step_begin_;  // on the rank's, which differs where the step is paced
+  absl::Time gap_begin_;         // on the rank's
   std::optional<absl::Time> staging_begin_;  // on the rank's; until the collective that follows
   int64_t staged_bytes_ = 0;                 // of the last all-reduce
   DeviceClock clock_;

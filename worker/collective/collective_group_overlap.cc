@@ -66,17 +66,16 @@ absl::Status CollectiveGroup::Wait(int64_t handle) {
     stats_.AddThreadSoftware(end - begin - exposed);
     stats_.AddHidden(pending.overlap - cost);
   }
-  staged_bytes_ = static_cast<int64_t>(pending.data.size() * sizeof(float));
+  staged_bytes_ = pending.staged_bytes;
   return absl::OkStatus();
 }
 
 void CollectiveGroup::Run(Pending* pending) {
-  const auto elements = static_cast<int64_t>(pending->data.size());
   pending->begin = links_.Begin(pending->paced, pending->started);
-  pending->staging_before = links_.SpendStaging(elements);
+  pending->staging_before = links_.SpendStaging(pending->staged_bytes);
   pending->execution.deadline = MonotonicNow() + Patience(pending->execution.emulated);
   pending->status = RunAllReduce(pending);
-  pending->staging_after = links_.SpendStaging(elements);
+  pending->staging_after = links_.SpendStaging(pending->staged_bytes);
   pending->end = links_.End();
 }
 

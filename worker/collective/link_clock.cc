@@ -26,9 +26,9 @@ void LinkClock::SpendRotation(const WireFormat& wire, int64_t elements) {
   if (paced_) now_ += RotationTime(*device_, wire, elements);
 }
 
-absl::Duration LinkClock::SpendStaging(int64_t elements) {
+absl::Duration LinkClock::SpendStaging(int64_t bytes) {
   if (!paced_) return absl::ZeroDuration();
-  const absl::Duration staging = StagingTime(*device_, elements);
+  const absl::Duration staging = StagingTime(*device_, bytes);
   now_ += staging;
   return staging;
 }

@@ -40,8 +40,8 @@ class LinkClock {
   void SpendCodec(const WireFormat& wire, int64_t elements);
   void SpendRotation(const WireFormat& wire, int64_t elements);
   void Reach(absl::Time time);  // not earlier than this
-  // Of float32 elements, between accelerator and network buffers, one way. Returns how long.
-  absl::Duration SpendStaging(int64_t elements);
+  // Between accelerator and network buffers, one way. Returns how long.
+  absl::Duration SpendStaging(int64_t bytes);
   // What so much overlap costs. Returns how long.
   absl::Duration SpendOverlap(absl::Duration overlap);
 

@@ -43,7 +43,10 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
   report_ = report;
   *report = ExecutionReport();
   report->bytes_sent.assign(transport_->world_size(), 0);
-  chunks_.assign(execution.schedule->chunks.size(), Chunk());
+  brought_ = execution.staging == nullptr ? nullptr : execution.staging->encoded();
+  Chunk own;
+  own.rounded = brings_encoded();
+  chunks_.assign(execution.schedule->chunks.size(), own);
   latest_entry_ = begin;
   log_.Begin(&report->deliveries, clock_->paced());
   receives_left_ = static_cast<int>(std::count_if(actions.begin(), actions.end(), Receives));
@@ -176,47 +179,6 @@ absl::Status ScheduleExecutor::WaitUntilConnected(const Action& action) {
   return absl::OkStatus();
 }
 
-Segmentation ScheduleExecutor::SegmentsOf(int chunk) const {
-  return Segmentation(execution_.wire, Range(chunk).size(), segment_bytes_);
-}
-
-// Chunks begin at granules: what is before one is in whole granules, too.
-absl::Span<const std::byte> ScheduleExecutor::WirePayload(int chunk) {
-  const WireFormat& wire = execution_.wire;
-  const ChunkRange& range = Range(chunk);
-  const auto bytes = static_cast<size_t>(wire.WireBytes(range.size()));
-  if (wire.identity()) return {reinterpret_cast<const std::byte*>(Sum(chunk)), bytes};
-  return {encoded_.data() + wire.WireBytes(range.begin), bytes};
-}
-
-// For what the action's chunk is encoded into.
-absl::Status ScheduleExecutor::MakeRoom(const Action& action) {
-  const WireFormat& wire = execution_.wire;
-  const auto all_bytes = static_cast<size_t>(wire.WireBytes(static_cast<int64_t>(data_.size())));
-  if (encoded_.size() < all_bytes) {
-    RETURN_IF_ERROR(WaitReleased(action, {}));  // growing moves the buffer
-    encoded_.resize(all_bytes);
-  }
-  return WaitReleased(action, WirePayload(action.chunk));
-}
-
-// A lossy value is kept as it was sent: whoever adds or keeps it has the same bits as the receiver.
-void ScheduleExecutor::Encode(int chunk, int64_t begin, int64_t elements) {
-  const WireFormat& wire = execution_.wire;
-  std::byte* const out = encoded_.data() + wire.WireBytes(Range(chunk).begin + begin);
-  const absl::Span<float> values(Sum(chunk) + begin, elements);
-  const absl::Span<float> residual = Residual(chunk);  // of a whole chunk alone
-  wire.Encode(values, out);
-  for (size_t i = 0; i < residual.size(); ++i) residual[i] += values[i];
-  wire.Decode(out, values);
-  for (size_t i = 0; i < residual.size(); ++i) residual[i] -= values[i];
-}
-
-absl::Span<float> ScheduleExecutor::Residual(int chunk) {
-  if (execution_.residual.empty()) return {};
-  return execution_.residual.subspan(Range(chunk).begin, Range(chunk).size());
-}
-
 // The first operand starts the sum. Where this rank's own part is next, received + own is formed in
 // place: addition of two operands has the same bits either way round, so the sum is still in rank
 // order.
@@ -268,7 +230,7 @@ absl::Status ScheduleExecutor::Receive(const Action& action, float* target, Oper
     if (operation == Operation::kAdd) execution_.wire.Round(out);
     RETURN_IF_ERROR(GiveBack(first + range.begin, first + range.begin + range.elements));
   }
-  if (finishes) chunks_[action.chunk].rounded = chunks_[action.chunk].returned = true;
+  if (finishes) MarkReturned(action.chunk);
   clock_->SpendReceiving();
   clock_->SpendCodec(execution_.wire, segments.chunk_elements());
   return absl::OkStatus();

@@ -49,7 +49,8 @@ struct Execution {
   // added to it.
   absl::Span<float> residual;
   // Where there is one, the data comes from it, and goes back to it: segment by segment if the format
-  // is a matter of each element and segments bear no times, else as a whole.
+  // is a matter of each element and segments bear no times, else as a whole. One that has its data
+  // encoded has it in this format, which is elementwise, and there is no residual.
   Staging* staging = nullptr;
   uint64_t collective = 0;          // number within the job
   bool emulated = true;             // false: as fast as the host can, partition or not
@@ -79,8 +80,8 @@ class ScheduleExecutor {
   };
   struct Chunk {
     ChunkState state = ChunkState::kOwn;
-    bool encoded = false;  // its current value is in encoded_
-    bool rounded = false;  // its current value is one that the wire format has
+    bool encoded = false;   // its current value is at EncodedAt
+    bool rounded = false;   // its current value is one that the wire format has
     bool returned = false;  // its result has been given back to staging
   };
   enum class Operation { kCopy, kAdd };
@@ -108,6 +109,8 @@ class ScheduleExecutor {
   absl::Status Send(const Action& action);
   absl::StatusOr<std::vector<SegmentTimes>> Stamp(const Action& action, std::vector<int64_t> sizes);
   absl::Status WaitUntilConnected(const Action& action);
+  // Where elements from this one on are encoded: in staging's memory, if it has them so.
+  std::byte* EncodedAt(int64_t element);
   absl::Span<const std::byte> WirePayload(int chunk);
   absl::Status MakeRoom(const Action& action);
   // Of a chunk's current value.
@@ -129,10 +132,12 @@ class ScheduleExecutor {
   void NoteWait(const SegmentWait& wait);
   // Elements [0, end) of data_ are there.
   absl::Status Fetch(int64_t end);
+  bool brings_encoded() const { return brought_ != nullptr; }
   // The action is the last that writes its chunk: what it leaves is the result.
   bool Finishes(size_t index) const;
   absl::Status GiveBack(int64_t begin, int64_t end);
   absl::Status GiveBackChunk(int chunk);
+  void MarkReturned(int index);
   absl::Status WaitReleased(const Action& action, absl::Span<const std::byte> memory);
   absl::Status Progress(absl::Time until);
   absl::Status PastReceive(const Action& action, absl::Time since) const;
@@ -164,10 +169,11 @@ class ScheduleExecutor {
   absl::Span<float> data_;
   ExecutionReport* report_ = nullptr;
   std::vector<Chunk> chunks_;
+  std::byte* brought_ = nullptr;  // staging's encoded elements
   // Each segment is fetched, encoded and rounded by itself, while others travel.
   bool by_segments_ = false;
   std::vector<size_t> last_write_;  // by chunk, the action; where it is so
-  int64_t fetched_ = 0;  // elements, from the first
+  int64_t fetched_ = 0;             // elements, from the first
   absl::Time latest_entry_;
   DeliveryLog log_;
   int receives_left_ = 0;

@@ -122,7 +122,8 @@ absl::Status ScheduleExecutor::ReduceTogether(size_t begin, size_t end) {
     execution_.wire.Round(data_.subspan(first + range.begin, range.elements));
     RETURN_IF_ERROR(GiveBack(first + range.begin, first + range.begin + range.elements));
   }
-  chunks_[chunk] = Chunk{ChunkState::kData, false, /*rounded=*/finishes, /*returned=*/finishes};
+  chunks_[chunk] = Chunk{ChunkState::kData};
+  if (finishes) MarkReturned(chunk);
   return absl::OkStatus();
 }
 

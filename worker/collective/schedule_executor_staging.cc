@@ -2,8 +2,6 @@
 // and encoded while those before it travel, and is rounded and goes back while those after it do.
 // What bears emulated times is handled as a whole, because its sender hands over a whole message; so
 // is what a format cannot cut anywhere, and what residuals belong to.
-#include <utility>
-
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "worker/collective/schedule_executor.h"
@@ -46,21 +44,37 @@ absl::Status ScheduleExecutor::Fetch(int64_t end) {
   if (execution_.staging == nullptr || end <= fetched_) return absl::OkStatus();
   const absl::Time begin = MonotonicNow();
   RETURN_IF_ERROR(execution_.staging->Fetch(end));
-  fetched_ = end;
   // A device's clock has been charged what it takes there.
   if (!clock_->paced()) report_->staged += MonotonicNow() - begin;
+  if (brings_encoded())
+    execution_.wire.Decode(EncodedAt(fetched_), data_.subspan(fetched_, end - fetched_));
+  fetched_ = end;
   return absl::OkStatus();
 }
 
 absl::Status ScheduleExecutor::GiveBack(int64_t begin, int64_t end) {
   if (execution_.staging == nullptr || begin == end) return absl::OkStatus();
   RETURN_IF_ERROR(Fetch(end));
+  if (brings_encoded()) {
+    std::byte* const out = EncodedAt(begin);
+    RETURN_IF_ERROR(WaitReleased(Action(), {out, static_cast<size_t>(EncodedAt(end) - out)}));
+    execution_.wire.Encode(data_.subspan(begin, end - begin), out);
+  }
   return execution_.staging->GiveBack(begin, end);
 }
 
 absl::Status ScheduleExecutor::GiveBackChunk(int chunk) {
-  if (std::exchange(chunks_[chunk].returned, true)) return absl::OkStatus();
-  return GiveBack(Range(chunk).begin, Range(chunk).end);
+  if (chunks_[chunk].returned) return absl::OkStatus();
+  RETURN_IF_ERROR(GiveBack(Range(chunk).begin, Range(chunk).end));
+  MarkReturned(chunk);
+  return absl::OkStatus();
+}
+
+// The result is rounded. Nothing may write to memory that a copy reads, so it is not encoded again.
+void ScheduleExecutor::MarkReturned(int index) {
+  Chunk& chunk = chunks_[index];
+  chunk.rounded = chunk.returned = true;
+  chunk.encoded = chunk.encoded || brings_encoded();
 }
 
 }  // namespace edgetp

@@ -6,6 +6,8 @@
 // buffer that a message fills in place of one that is summed.
 #pragma once
 
+#include <cstddef>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -19,6 +21,11 @@ namespace edgetp {
 class Staging {
  public:
   virtual ~Staging() = default;
+
+  // Where the accelerator has brought the elements into the format of Communicator::RoundsTo: the host
+  // memory in which they come and go in that format, WireBytes of all of them. Null: they are floats,
+  // in the exchange's data.
+  virtual std::byte* encoded() { return nullptr; }
 
   // Blocks until: elements [0, end) are in host memory. Before that nobody may read or write them.
   virtual absl::Status Fetch(int64_t end) = 0;
@@ -41,6 +48,10 @@ class Communicator {
   // Blocks until: the sum is there, or the implementation's deadline.
   // Errors: those of the transport; the model passes the first one on unchanged.
   virtual absl::Status AllReduce(const CollectiveTag& tag, absl::Span<float> data) = 0;
+
+  // The format that the next all-reduce of `tag` brings each element into by itself before it does
+  // anything else. An accelerator may do so instead, and bring fewer bytes. fp32 where there is none.
+  virtual WireFormat RoundsTo(const CollectiveTag&) const { return WireFormat(); }
 
   // The same of an accelerator's data, which comes to `data` through `staging`, and has all been given
   // back when this returns OK. Here: fetches, sums, gives back.

@@ -1,8 +1,26 @@
 #include "worker/model/parallel_context.h"
 
+#include <cstddef>
+#include <string>
+
 #include "worker/model/piece_staging.h"
 
 namespace edgetp {
+namespace {
+
+// What an accelerator converts to as the format does: to the nearest, even where there are two.
+torch::ScalarType TypeOf(const WireFormat& wire) {
+  const std::string name = wire.name();
+  if (name == "bf16") return torch::kBFloat16;
+  return name == "fp16" ? torch::kHalf : torch::kFloat;
+}
+
+int64_t FloatsOf(int64_t bytes) {
+  constexpr auto kBytes = static_cast<int64_t>(sizeof(float));
+  return (bytes + kBytes - 1) / kBytes;
+}
+
+}  // namespace
 
 void ParallelContext::AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor) {
   if (world_size_ == 1) return;
@@ -19,21 +37,31 @@ absl::Span<float> ParallelContext::ValuesOf(const torch::Tensor& host) {
 
 absl::Status ParallelContext::AllReducePieces(const CollectiveTag& tag,
                                               const torch::Tensor& tensor) {
+  torch::NoGradGuard no_grad;
   const int64_t count = tensor.numel();
+  const torch::ScalarType format = TypeOf(communicator_->RoundsTo(tag));
+  const bool converts = format != torch::kFloat;
+  const torch::Tensor device = tensor.detach().to(format);
   if (!tensor.device().is_cpu()) Synchronize(tensor);
   communicator_->BeginStaging();
   const torch::Tensor buffer = staging_.Take(count);
-  const absl::Span<float> host = ValuesOf(buffer).subspan(0, count);
+  const auto element_bytes = static_cast<int64_t>(device.element_size());
+  const torch::Tensor encoded = converts ? staging_.Take(FloatsOf(count * element_bytes)) : buffer;
   absl::Status status;
   {
-    // Whatever happens, no copy goes on when the buffer is dropped.
-    PieceStaging pieces(copies_.get(), tensor.data_ptr<float>(), host.data(), count);
-    status = communicator_->AllReduceStaged(tag, host, pieces);
+    // Whatever happens, no copy goes on when the buffers are dropped.
+    PieceStaging pieces(copies_.get(), {.device = static_cast<std::byte*>(device.data_ptr()),
+                                        .host = static_cast<std::byte*>(encoded.data_ptr()),
+                                        .elements = count,
+                                        .element_bytes = element_bytes});
+    status = communicator_->AllReduceStaged(tag, ValuesOf(buffer).subspan(0, count), pieces);
     if (status.ok()) status = pieces.Finish();
   }
   if (!status.ok()) return status;
+  if (converts) tensor.detach().copy_(device);
   communicator_->EndStaging();
   staging_.Return(buffer);
+  if (converts) staging_.Return(encoded);
   return status;
 }
 

@@ -39,8 +39,9 @@ class ParallelContext {
         shard_(shard),
         products_(defers_weight_gradients),
         copies_(std::move(copies)),
-        staging_(torch::TensorOptions().dtype(torch::kFloat).pinned_memory(
-            torch::cuda::is_available())) {}
+        staging_(torch::TensorOptions()
+                     .dtype(torch::kFloat)
+                     .pinned_memory(torch::cuda::is_available())) {}
 
   int rank() const { return rank_; }
   int world_size() const { return world_size_; }
@@ -48,7 +49,7 @@ class ParallelContext {
 
   // Replaces `tensor` by its sum over ranks, or what else tag.reduction says; at world size 1 does
   // nothing. Tensors of an accelerator are staged through pinned host memory, piece by piece while
-  // others are exchanged.
+  // others are exchanged, and in the wire format where that rounds each element by itself.
   // Shapes: any; contiguous float32. Throws CollectiveError; after the first failure every call
   // throws at once, without communicating.
   void AllReduce(const CollectiveTag& tag, const torch::Tensor& tensor);

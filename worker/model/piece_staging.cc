@@ -9,12 +9,13 @@
 namespace edgetp {
 namespace {
 
-// A segment of a message (512 KiB), as long as there are not more pieces than a GPU should be asked for.
-constexpr int64_t kPieceElements = 128 * 1024;
+// A segment of a message, as long as there are not more pieces than a GPU should be asked for.
+constexpr int64_t kPieceBytes = 512 * 1024;
 constexpr int64_t kMostPieces = 64;
 
-int64_t PieceOf(int64_t elements) {
-  return std::max(kPieceElements, (elements + kMostPieces - 1) / kMostPieces);
+int64_t ElementsOfPiece(const PieceStaging::Pieces& pieces) {
+  return std::max(kPieceBytes / pieces.element_bytes,
+                  (pieces.elements + kMostPieces - 1) / kMostPieces);
 }
 
 // LibTorch throws, and what reads this does not.
@@ -31,18 +32,24 @@ absl::Status Guarded(const char* what, const Body& body) {
 
 }  // namespace
 
-PieceStaging::PieceStaging(CopyEngine* engine, float* device, float* host, int64_t elements)
-    : engine_(engine), device_(device), host_(host) {
-  const int64_t piece = PieceOf(elements);
-  for (int64_t begin = 0; begin < elements; begin += piece) {
-    const int64_t count = std::min(piece, elements - begin);
-    last_ = engine_->Start(host_ + begin, device_ + begin, count * sizeof(float));
+PieceStaging::PieceStaging(CopyEngine* engine, const Pieces& pieces)
+    : engine_(engine), pieces_(pieces) {
+  const int64_t piece = ElementsOfPiece(pieces);
+  for (int64_t begin = 0; begin < pieces.elements; begin += piece) {
+    const int64_t end = std::min(begin + piece, pieces.elements);
+    const int64_t offset = begin * pieces.element_bytes;
+    last_ = engine_->Start(pieces.host + offset, pieces.device + offset,
+                           (end - begin) * pieces.element_bytes);
     fetches_.push_back(*last_);
-    ends_.push_back(begin + count);
+    ends_.push_back(end);
   }
 }
 
 PieceStaging::~PieceStaging() { Finish().IgnoreError(); }
+
+std::byte* PieceStaging::encoded() {
+  return pieces_.element_bytes == sizeof(float) ? nullptr : pieces_.host;
+}
 
 absl::Status PieceStaging::Fetch(int64_t end) {
   return Guarded("copy from the accelerator", [&] {
@@ -53,7 +60,9 @@ absl::Status PieceStaging::Fetch(int64_t end) {
 
 absl::Status PieceStaging::GiveBack(int64_t begin, int64_t end) {
   return Guarded("copy to the accelerator", [&] {
-    last_ = engine_->Start(device_ + begin, host_ + begin, (end - begin) * sizeof(float));
+    const int64_t offset = begin * pieces_.element_bytes;
+    last_ = engine_->Start(pieces_.device + offset, pieces_.host + offset,
+                           (end - begin) * pieces_.element_bytes);
   });
 }
 

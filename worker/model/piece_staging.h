@@ -3,6 +3,7 @@
 // ParallelContext, for one exchange each. One thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -14,11 +15,19 @@ namespace edgetp {
 
 class PieceStaging final : public Staging {
  public:
-  // `device` and `host` have `elements` each; all must outlive this. Starts the copies.
-  PieceStaging(CopyEngine* engine, float* device, float* host, int64_t elements);
+  // Memory of an accelerator and of its host, of so many bytes an element: 4 for floats, else those of
+  // the format of Communicator::RoundsTo. All must outlive this. Starts the copies.
+  struct Pieces {
+    std::byte* device;
+    std::byte* host;
+    int64_t elements;
+    int64_t element_bytes;
+  };
+  PieceStaging(CopyEngine* engine, const Pieces& pieces);
   // Blocks until: no copy touches either memory.
   ~PieceStaging() override;
 
+  std::byte* encoded() override;
   absl::Status Fetch(int64_t end) override;
   absl::Status GiveBack(int64_t begin, int64_t end) override;
 
@@ -27,8 +36,7 @@ class PieceStaging final : public Staging {
 
  private:
   CopyEngine* const engine_;
-  float* const device_;
-  float* const host_;
+  const Pieces pieces_;
   std::vector<uint64_t> fetches_;  // by piece, the copy's number
   std::vector<int64_t> ends_;      // by piece, the element behind it
   size_t fetched_ = 0;             // pieces, from the first
