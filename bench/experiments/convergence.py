@@ -5,7 +5,7 @@ import page
 from training import PROMPT, Training, load
 
 PATTERNS = ["tttt", "ssss", "sppp", "pppp"]
-STEPS = 6000
+STEPS = 15000
 EVALUATIONS = "--set=train.eval_interval=500"
 TRAININGS = [Training(pattern, steps=STEPS, flags=(EVALUATIONS,), sample_tokens=300) for pattern in PATTERNS]
 COLUMNS = [

@@ -1,6 +1,7 @@
 // All-reduces of data that comes to host memory piece by piece, and goes back the same way.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "common/base/status_macros.h"
@@ -33,25 +34,23 @@ class LazyStaging final : public Staging {
   std::byte* encoded() override { return encoded_.empty() ? nullptr : encoded_.data(); }
   absl::Status Fetch(int64_t end) override {
     if (fetches_++ == failing_) return absl::InternalError("the accelerator is gone");
-    for (; fetched_ < end; ++fetched_) {
-      if (encoded_.empty()) {
-        (*host_)[fetched_] = device_[fetched_];
-      } else {
-        wire_.Encode({&device_[fetched_], 1}, At(fetched_));
-      }
+    if (encoded_.empty()) {
+      std::copy(device_.begin() + fetched_, device_.begin() + end, host_->begin() + fetched_);
+    } else {
+      wire_.Encode(Device(fetched_, end), At(fetched_));
     }
+    fetched_ = end;
     return absl::OkStatus();
   }
   absl::Status GiveBack(int64_t begin, int64_t end) override {
     ++gifts_;
     EXPECT_LE(end, fetched_);
-    for (int64_t i = begin; i < end; ++i, ++returned_[i - 1]) {
-      if (encoded_.empty()) {
-        device_[i] = (*host_)[i];
-      } else {
-        wire_.Decode(At(i), {&device_[i], 1});
-      }
+    if (encoded_.empty()) {
+      std::copy(host_->begin() + begin, host_->begin() + end, device_.begin() + begin);
+    } else {
+      wire_.Decode(At(begin), Device(begin, end));
     }
+    for (int64_t i = begin; i < end; ++i) ++returned_[i];
     return absl::OkStatus();
   }
 
@@ -61,6 +60,9 @@ class LazyStaging final : public Staging {
   int gifts() const { return gifts_; }
 
  private:
+  absl::Span<float> Device(int64_t begin, int64_t end) {
+    return absl::MakeSpan(device_).subspan(begin, end - begin);
+  }
   std::byte* At(int64_t element) { return encoded_.data() + wire_.WireBytes(element); }
 
   std::vector<float> device_;

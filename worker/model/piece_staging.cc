@@ -10,12 +10,12 @@ namespace edgetp {
 namespace {
 
 // A segment of a message, as long as there are not more pieces than a GPU should be asked for.
-constexpr int64_t kPieceBytes = 512 * 1024;
-constexpr int64_t kMostPieces = 64;
+constexpr int64_t kCopyBytes = 512 * 1024;
+constexpr int64_t kMostCopies = 64;
 
 int64_t ElementsOfPiece(const PieceStaging::Pieces& pieces) {
-  return std::max(kPieceBytes / pieces.element_bytes,
-                  (pieces.elements + kMostPieces - 1) / kMostPieces);
+  return std::max(kCopyBytes / pieces.element_bytes,
+                  (pieces.elements + kMostCopies - 1) / kMostCopies);
 }
 
 // LibTorch throws, and what reads this does not.
