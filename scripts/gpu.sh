@@ -27,6 +27,7 @@ packages=(libgrpc++-dev libgrpc-dev libgrpc++1.51 libgrpc29 libprotobuf-dev libp
 pack() {
   [[ "$(. /etc/os-release && echo "$ID $VERSION_ID")" == "debian 12" ]] || fail "--pack: this is not Debian 12"
   scripts/build.sh edgetp edgetp_server
+  scripts/fetch_data.sh
   local work
   work="$(mktemp -d)"
   # shellcheck disable=SC2064
@@ -76,6 +77,7 @@ libtorch_cmake() {
 build() {
   local torch options targets=(edgetp_worker edgetp_model_test)
   torch="$(libtorch_cmake)" || fail "no LibTorch: name one with EDGETP_LIBTORCH, or install pip's torch"
+  check_libtorch_abi "$(dirname "$(dirname "$torch")")"
   options=(-S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release "-DCMAKE_PREFIX_PATH=$torch;$prefix/usr")
   if [[ -f "$carry" ]]; then
     unpack
