@@ -114,6 +114,18 @@ TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakForLongSequences) {
   ExpectPlanned({"--model=minigpt", "--batch=8", "--sequence=512", "--set=model.vocabulary=65"});
 }
 
+TEST_F(MemoryTest, ThePlanIsWithinTenPercentOfTheMeasuredPeakInBf16) {
+  const std::vector<std::string> wide = {"--model=minigpt", "--batch=256",
+                                         "--set=model.vocabulary=65"};
+  std::vector<std::string> narrow = wide;
+  narrow.push_back("--set=memory.precision=bf16");
+  EXPECT_LT(Planned(narrow)[1], 0.9 * Planned(wide)[1]);
+  const CommandResult tried = RunEdgetp(
+      folder_, {"train", "--data=text.txt", "--steps=1", "--set=memory.precision=bf16"});
+  if (tried.code == 2) GTEST_SKIP() << tried.err;  // this CPU or this LibTorch has none
+  ExpectPlanned(narrow);
+}
+
 // 32768 rows: most of the model are its tables and its logits.
 TEST_F(MemoryTest, ASharedVocabularyTakesAsMuchLessAsThePlanSays) {
   const std::vector<std::string> model = {
