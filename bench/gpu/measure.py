@@ -143,6 +143,13 @@ def gpu_name():
         return "no GPU"
 
 
+def reason(error):
+    """The line that says why: of a program, the last one that names an error, else the last."""
+    lines = str(error).rsplit("exit code ", 1)[-1].strip().splitlines() or [repr(error)]
+    named = [line for line in lines if re.match(r"(error|[\w.]*(Error|Exception)): \S", line)]
+    return (named or lines)[-1].strip()[-300:]
+
+
 def collect(options, setup):
     """{name of program: result, or the reason why there is none}, kept in options.results."""
     folder = pathlib.Path(options.results)
@@ -156,9 +163,8 @@ def collect(options, setup):
             try:
                 results["programs"][name] = program(setup, runs)
             except (RuntimeError, OSError, subprocess.TimeoutExpired, ArithmeticError, LookupError, ValueError) as error:
-                lines = str(error).rsplit("exit code ", 1)[-1].strip().splitlines() or [repr(error)]
-                results["programs"][name] = dict(failed=lines[-1][-300:])
-                measuring.say(f"{name}: failed: {lines[-1][-300:]}")
+                results["programs"][name] = dict(failed=reason(error))
+                measuring.say(f"{name}: failed: {reason(error)}")
         results["programs"][name]["took_seconds"] = time.monotonic() - began
         (folder / "results.json").write_text(json.dumps(results, indent=1))
     return results

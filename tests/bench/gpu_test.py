@@ -141,6 +141,18 @@ class CollectTest(unittest.TestCase):
             self.assertEqual(json.loads(kept.read_text()), {**found, "patterns": list(found["patterns"])})
 
 
+class ReasonTest(unittest.TestCase):
+    def test_it_is_the_error_and_not_what_follows_it(self):
+        advice = ("Failed: backend='inductor' raised:\nModuleNotFoundError: No module named 'setuptools'\n\n"
+                  "You can suppress this exception:\n    import torch._dynamo\n")
+        for text, want in ((f"python3 x: exit code 1: Traceback:\n{advice}", "ModuleNotFoundError: No module named 'setuptools'"),
+                           ("edgetp train: exit code 2: ==> text\nerror: no GPU\nsee --help\n", "error: no GPU"),
+                           ("edgetp: exit code -9: ", "-9:"),
+                           ("torch.cuda.OutOfMemoryError: 2 GiB", "torch.cuda.OutOfMemoryError: 2 GiB"),
+                           ("", "RuntimeError('')")):
+            self.assertEqual(measure.reason(RuntimeError(text)), want)
+
+
 class TestsTest(unittest.TestCase):
     def test_what_failed_is_named(self):
         with Program("[  FAILED  ] Sizes/A.B/0, where GetParam() = 1 (2 ms)\\n[  PASSED  ] 7 tests.\\n", 1) as program:

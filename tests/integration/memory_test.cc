@@ -65,7 +65,7 @@ class MemoryTest : public TextFolderTest {
   void ExpectPlanned(const std::vector<std::string>& model) {
     const std::vector<double> planned = Planned(model);
     const std::vector<double> measured = Measured(model);
-    ASSERT_EQ(measured.size(), planned.size());
+    ASSERT_GE(measured.size(), planned.size());  // one may have looked whether the CPU has bf16
     for (size_t i = 0; i < planned.size(); ++i) {
       EXPECT_NEAR(planned[i] / measured[i], 1, 0.1)
           << "planned " << planned[i] / 0x1p20 << " MiB, measured " << measured[i] / 0x1p20
