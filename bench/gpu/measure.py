@@ -39,6 +39,13 @@ REHEARSAL = dict(GPU, device="cpu", torch_device="cpu", torch_model="tiny", step
 FIRST_GPU = ["--id=" + (os.environ.get("CUDA_VISIBLE_DEVICES") or "0").split(",")[0]]
 
 
+def environment(libraries=None):
+    """Of edgetp's programs, and of nobody else. They are where no presets are near, and may need libraries that the
+    system does not have."""
+    variables = {"EDGETP_CONFIG_PATH": str(measuring.ROOT / "configs")}
+    return {**variables, "LD_LIBRARY_PATH": libraries} if libraries else variables
+
+
 def data():
     """A corpus that is here; which one changes no time."""
     places = [measuring.ROOT / "data" / "tinyshakespeare.txt", measuring.ROOT / "build" / "gpu" / "tinyshakespeare.txt"]
@@ -252,10 +259,7 @@ def main():
     if options.source:
         results = json.loads(pathlib.Path(options.source).read_text())
     else:
-        setup = dict(REHEARSAL if options.rehearse else GPU, environment={})
-        if options.libraries:
-            setup["environment"]["LD_LIBRARY_PATH"] = options.libraries
-        results = collect(options, setup)
+        results = collect(options, dict(REHEARSAL if options.rehearse else GPU, environment=environment(options.libraries)))
     text = block(results)
     if results["rehearsal"] or options.quick:
         print(f"\n[{BLOCK}] (docs/{PAGE} stays as it is)\n{text}\n", flush=True)

@@ -82,7 +82,7 @@ class Program:
 
 
 def setup(**changes):
-    return dict(measure.REHEARSAL, environment={"LD_LIBRARY_PATH": "/packed"}, **changes)
+    return dict(measure.REHEARSAL, environment=measure.environment("/packed"), **changes)
 
 
 class BlockTest(unittest.TestCase):
@@ -172,7 +172,11 @@ class TestsTest(unittest.TestCase):
             self.assertTrue(any(re.fullmatch(pattern.replace("*", ".*"), suite) for suite in suites), pattern)
 
 
-class LibrariesTest(unittest.TestCase):
+class EnvironmentTest(unittest.TestCase):
+    def test_edgetp_finds_its_presets_wherever_it_was_built(self):
+        self.assertTrue((pathlib.Path(measure.environment()["EDGETP_CONFIG_PATH"]) / "models" / "minigpt.textproto").exists())
+        self.assertNotIn("LD_LIBRARY_PATH", measure.environment())
+
     def test_python_goes_on_with_the_machines_own(self):
         asked = {}
 
