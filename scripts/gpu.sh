@@ -27,6 +27,7 @@ packages=(libgrpc++-dev libgrpc-dev libgrpc++1.51 libgrpc29 libprotobuf-dev libp
 pack() {
   [[ "$(. /etc/os-release && echo "$ID $VERSION_ID")" == "debian 12" ]] || fail "--pack: this is not Debian 12"
   scripts/build.sh edgetp edgetp_server
+  scripts/fetch_data.sh
   local work
   work="$(mktemp -d)"
   # shellcheck disable=SC2064
@@ -41,6 +42,7 @@ pack() {
   rm -rf "$work"/carry/prefix/usr/share/{doc,man,lintian,icu} "$work"/carry/prefix/usr/src
   cp build/bin/edgetp build/bin/edgetp_server "$work/carry/bin"
   strip "$work"/carry/bin/*
+  git rev-parse HEAD >"$work/carry/commit" 2>/dev/null || true
   [[ ! -f data/tinyshakespeare.txt ]] || cp data/tinyshakespeare.txt "$work/carry"
   tar -C "$work/carry" -czf "$carry" .
   say "packed $(du -h "$carry" | cut -f1): $carry"
@@ -50,9 +52,12 @@ unpack() {
   say "unpacking $carry"
   mkdir -p "$folder"
   tar -C "$folder" -xzf "$carry"
-  local tool
+  local tool packed here
+  packed="$(cat "$folder/commit" 2>/dev/null || true)" here="$(git rev-parse HEAD 2>/dev/null || true)"
+  [[ "$packed" == "$here" || -z "$packed" || -z "$here" ]] ||
+    say "edgetp and edgetp_server in it are of ${packed:0:7}, and this is ${here:0:7}: if they do not work together, pack again"
   for tool in protoc grpc_cpp_plugin pkgconf; do # they need the libraries that come with them
-    [[ -e "$prefix/usr/bin/$tool.real" ]] || mv "$prefix/usr/bin/$tool" "$prefix/usr/bin/$tool.real"
+    mv -f "$prefix/usr/bin/$tool" "$prefix/usr/bin/$tool.real"
     printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s.real "$@"\n' "$libraries" "$prefix/usr/bin/$tool" >"$prefix/usr/bin/$tool"
     chmod +x "$prefix/usr/bin/$tool"
   done
@@ -72,6 +77,7 @@ libtorch_cmake() {
 build() {
   local torch options targets=(edgetp_worker edgetp_model_test)
   torch="$(libtorch_cmake)" || fail "no LibTorch: name one with EDGETP_LIBTORCH, or install pip's torch"
+  check_libtorch_abi "$(dirname "$(dirname "$torch")")"
   options=(-S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release "-DCMAKE_PREFIX_PATH=$torch;$prefix/usr")
   if [[ -f "$carry" ]]; then
     unpack
@@ -90,14 +96,17 @@ build() {
     grep -A 20 -m 3 'error\|FAILED' "$folder/build.log" >&2
     fail "the build failed: $folder/build.log"
   }
-  LD_LIBRARY_PATH="$libraries:$(dirname "$(dirname "$torch")")/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-  export LD_LIBRARY_PATH
+}
+
+# Of edgetp's programs alone: Python, and what it loads, goes on with the machine's own libraries.
+library_path() {
+  echo "$libraries:$(dirname "$(dirname "$(libtorch_cmake)")")/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 }
 
 # PyTorch compiles with tens of seconds of CPU: while we compile, too, and the result is kept for the measurement.
 warm_compiler() {
   [[ " $* " != *" --rehearse "* ]] || return 0
-  PYTHONPATH=bench:bench/performance python3 bench/gpu/reference_gpt.py --compile --warm >"$folder/warm.log" 2>&1 &
+  PYTHONPATH=bench:bench/performance timeout 240 python3 bench/gpu/reference_gpt.py --compile --warm >"$folder/warm.log" 2>&1 &
 }
 
 results="${EDGETP_GPU_RESULTS:-$folder/results}"
@@ -107,10 +116,11 @@ case " $* " in
   *)
     began=$SECONDS
     mkdir -p "$folder"
+    check_own_libtorch
     warm_compiler "$@"
     build
     wait
     PYTHONPATH=bench:bench/performance exec python3 bench/gpu/measure.py --bin="$folder/bin" --results="$results" \
-      --build_seconds=$((SECONDS - began)) "$@"
+      --build_seconds=$((SECONDS - began)) --libraries="$(library_path)" "$@"
     ;;
 esac

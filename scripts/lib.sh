@@ -15,9 +15,18 @@ fail() {
 # Where $EDGETP_LIBTORCH names a folder, it must hold a LibTorch.
 check_own_libtorch() {
   local folder="${EDGETP_LIBTORCH:-own}"
-  [[ "$folder" == own || -e "$folder/share/cmake/Torch/TorchConfig.cmake" ]] ||
+  [[ "$folder" != own ]] || return 0
+  [[ -e "$folder/share/cmake/Torch/TorchConfig.cmake" ]] ||
     fail "EDGETP_LIBTORCH=$folder: a folder with share/cmake/Torch/TorchConfig.cmake is wanted, as that of LibTorch's" \
       "archive or of pip's torch"
+  check_libtorch_abi "$folder"
+}
+
+# Strings of the old C++ ABI are other types: nothing of it would link with gRPC. A folder without LibTorch is none.
+check_libtorch_abi() {
+  ! grep -qs 'GLIBCXX_USE_CXX11_ABI=0' "$1/share/cmake/Torch/TorchConfig.cmake" ||
+    fail "the LibTorch in $1 has the old C++ ABI (_GLIBCXX_USE_CXX11_ABI=0), and gRPC here the new one: take an archive" \
+      "whose name has cxx11-abi, or torch 2.7 or later of pip"
 }
 
 # Sets ccache_options, CMake's options for a build that takes from ccache what was compiled before: none without ccache.

@@ -96,6 +96,7 @@ absl::StatusOr<PlanOptions> ToPlanOptions(const v1::RunConfig& config) {
   options.vocabulary_parallel = config.parallel().vocabulary();
   options.recompute = config.memory().recompute() ? Recompute::kStages : Recompute::kNone;
   if (config.memory().has_loss_rows()) options.loss_rows = config.memory().loss_rows();
+  options.precision = PrecisionNamed(config.memory().precision()).value_or(Precision::kFp32);
   options.dropout = config.model().dropout() > 0;
   options.batch = config.train().batch();
   options.micro_batches = config.train().micro_batches();

@@ -54,8 +54,8 @@ MemoryUse TrainingMemory(const MemorySizes& sizes, bool gathers) {
   use.activations_bytes = sizes.activations_bytes;
   use.process_bytes = kProcessBytes;
   // Logits are gone when the blocks' gradients come.
-  const double steps =
-      std::max(kBlocksInWork * sizes.layer_bytes, sizes.logits_bytes) + sizes.late_bytes;
+  const double head = sizes.logits_bytes + sizes.head_copies_bytes;
+  const double steps = std::max(kBlocksInWork * sizes.layer_bytes, head) + sizes.late_bytes;
   use.workspace_bytes = std::max(steps, SavingBytes(sizes, gathers) - sizes.activations_bytes);
   return use;
 }
@@ -65,7 +65,7 @@ double LoadingBytes(const MemorySizes& sizes) { return kLoadedPieces * PieceByte
 MemoryUse InferenceMemory(const MemorySizes& sizes) {
   MemoryUse use{.parameters_bytes = sizes.parameters_bytes, .process_bytes = kProcessBytes};
   use.activations_bytes = sizes.cache_bytes;
-  const double steps = sizes.layer_bytes + 2 * sizes.logits_bytes;
+  const double steps = sizes.layer_bytes + 2 * sizes.logits_bytes + sizes.head_copies_bytes;
   use.workspace_bytes = std::max(steps, LoadingBytes(sizes));
   return use;
 }
@@ -73,10 +73,11 @@ MemoryUse InferenceMemory(const MemorySizes& sizes) {
 AcceleratedMemory AcceleratedTrainingMemory(const MemorySizes& sizes, bool gathers) {
   AcceleratedMemory memory;
   memory.accelerator = Kept(sizes);
-  memory.accelerator.activations_bytes = sizes.activations_bytes;
+  memory.accelerator.activations_bytes = sizes.accelerator_activations_bytes;
   const double logits = sizes.accelerator_logits_bytes;
   memory.accelerator.workspace_bytes =
-      logits + sizes.late_bytes + kAcceleratorGaps * (sizes.activations_bytes + logits);
+      logits + sizes.head_copies_bytes + sizes.late_bytes +
+      kAcceleratorGaps * (sizes.accelerator_activations_bytes + logits);
   memory.accelerator.process_bytes = kContextBytes;
   memory.host.optimizer_bytes = sizes.residual_bytes;
   memory.host.workspace_bytes = SavingBytes(sizes, gathers);

@@ -25,13 +25,15 @@ struct MemoryUse {
   double kept_bytes() const { return parameters_bytes + gradients_bytes + optimizer_bytes; }
 };
 
-// A rank's share of a model, as far as its memory depends on it. Bytes are those of float32.
+// A rank's share of a model, as far as its memory depends on it.
 struct MemorySizes {
-  double parameters_bytes = 0;          // of the rank
-  double activations_bytes = 0;         // of one micro-batch
-  double layer_bytes = 0;               // of these, one block's
-  double logits_bytes = 0;              // that are there at once
-  double accelerator_logits_bytes = 0;  // the same on an accelerator
+  double parameters_bytes = 0;               // of the rank
+  double activations_bytes = 0;              // of one micro-batch
+  double accelerator_activations_bytes = 0;  // the same on an accelerator
+  double layer_bytes = 0;                    // of one block, in float32
+  double logits_bytes = 0;                   // that are there at once, with what products read of them
+  double accelerator_logits_bytes = 0;       // the same on an accelerator
+  double head_copies_bytes = 0;  // of bf16: the head as products read it, and its gradient
   double largest_tensor_bytes = 0;      // of the whole model
   double outer_bytes = 0;               // of local steps: the last common weights, and their momentum
   // Of sums of activations that may be late: those that are under way at once, and the own parts that

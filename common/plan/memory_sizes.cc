@@ -9,17 +9,32 @@
 namespace edgetp {
 namespace {
 
-// What is kept for the backward pass of one micro-batch, in float32, per block:
-//   2 (B, T, C)       of each norm, its input and its result
-//   4 (B, T, C/P)     q, k, v and the attended values
+// What products take and leave, as a share of float32: bf16 takes half. Only accelerators attend and
+// activate in it, and attend with dropout in float32.
+struct Widths {
+  Widths(const PlanOptions& options, bool accelerated) {
+    if (options.precision != Precision::kBf16) return;
+    read = 0.5;
+    if (accelerated) activated = 0.5;
+    if (accelerated && !options.dropout) attended = 0.5;
+  }
+  double read = 1;       // what a product reads
+  double attended = 1;   // what attention reads of a product
+  double activated = 1;  // what an activation does
+};
+
+// What is kept for the backward pass of one micro-batch, in elements of float32, per block:
+//   2 (B, T, C)       of each norm, its input and its result, which a product reads
+//   4 (B, T, C/P)     q, k, v and the attended values, which a product reads
 //   (B, H/P, T, T)    the attention weights, if they are kept; with dropout also their mask and
 //                     what it leaves of them
-//   2 (B, T, 4C/P)    before and after gelu
+//   2 (B, T, 4C/P)    before gelu and after it, which a product reads
 //   (B, T, C)         with dropout: each mask of what a block adds
 class BlockSizes {
  public:
-  BlockSizes(const PlanOptions& options, const RankSizes& sizes)
+  BlockSizes(const PlanOptions& options, const RankSizes& sizes, const Widths& widths)
       : s_(sizes),
+        widths_(widths),
         dropout_(options.dropout),
         weights_(KeepsAttentionWeights(options.shape.sequence, dropout_)
                      ? s_.B * s_.heads * s_.T * s_.T * (dropout_ ? 3 : 1)
@@ -48,14 +63,17 @@ class BlockSizes {
   }
 
  private:
-  double Norm() const { return 2 * Stream(); }
-  double Attention() const { return 4 * s_.tokens * s_.width + weights_; }
-  double Mlp() const { return 2 * s_.tokens * s_.columns; }
+  double Norm() const { return (1 + widths_.read) * Stream(); }
+  double Attention() const {
+    return (3 * widths_.attended + widths_.read) * s_.tokens * s_.width + weights_;
+  }
+  double Mlp() const { return (widths_.activated + widths_.read) * s_.tokens * s_.columns; }
   double Masks(const BlockTraits& traits) const {
     return dropout_ ? (traits.separate_modules ? 2 : 1) * Stream() : 0;
   }
 
   const RankSizes& s_;
+  const Widths widths_;
   const bool dropout_;
   const double weights_;
 };
@@ -124,11 +142,12 @@ double RowsWithLogits(const PlanOptions& options, const RankSizes& s, bool accel
 }
 
 // And once: (B, T, C) for the embedding, 2 (B, T, C) for ln_f, 2 (B, T, V) for the logits and their
-// gradient; of a vocabulary that is shared, V is the rank's rows. Of logits in chunks, nothing is
-// kept but the gradient of what they are made of, (B, T, C).
+// gradient; of a vocabulary that is shared, V is the rank's rows. Of logits in chunks, and of all in
+// bf16, nothing is kept but the gradient of what they are made of, (B, T, C).
 double KeptOnce(const PlanOptions& options, const RankSizes& s, const Place& place) {
   const double embedding = s.tokens * s.C * (options.dropout ? 2 : 1);
-  const bool chunks = RowsWithLogits(options, s) < s.tokens;
+  const bool chunks =
+      RowsWithLogits(options, s) < s.tokens || options.precision == Precision::kBf16;
   const double head = 2 * s.tokens * s.C + (chunks ? s.tokens * s.C : 2 * s.tokens * s.V);
   return (place.first ? embedding : 0) + (place.last ? head : 0);
 }
@@ -138,16 +157,26 @@ double KeptOnce(const PlanOptions& options, const RankSizes& s, const Place& pla
 MemorySizes SizesOf(const PlanOptions& options, const std::vector<ParameterSpec>& parameters,
                     const Shard& shard, const Place& place) {
   const RankSizes s(options.shape, options.batch, shard);
-  const KeptByBlocks blocks = KeptOf(options, BlockSizes(options, s));
+  const auto activations_bytes = [&](bool accelerated) {
+    const BlockSizes blocks(options, s, Widths(options, accelerated));
+    return kFloatBytes * (KeptOf(options, blocks).kept + KeptOnce(options, s, place));
+  };
+  PlanOptions plain = options;
+  plain.precision = Precision::kFp32;
   MemorySizes sizes;
   sizes.parameters_bytes = kFloatBytes * RankElements(parameters, shard);
-  sizes.activations_bytes = kFloatBytes * (blocks.kept + KeptOnce(options, s, place));
-  sizes.layer_bytes = kFloatBytes * blocks.largest;
+  sizes.activations_bytes = activations_bytes(/*accelerated=*/false);
+  sizes.accelerator_activations_bytes = activations_bytes(/*accelerated=*/true);
+  sizes.layer_bytes =
+      kFloatBytes * KeptOf(plain, BlockSizes(plain, s, Widths(plain, false))).largest;
   sizes.token_cache_bytes = kFloatBytes * 2 * options.pattern.layers() * s.B * s.width;
   if (place.last) {
-    sizes.logits_bytes = kFloatBytes * RowsWithLogits(options, s) * s.V;
+    const bool narrow = options.precision == Precision::kBf16;
+    const double logit_bytes = kFloatBytes * (narrow ? 1.5 : 1);
+    sizes.logits_bytes = logit_bytes * RowsWithLogits(options, s) * s.V;
     sizes.accelerator_logits_bytes =
-        kFloatBytes * RowsWithLogits(options, s, /*accelerated=*/true) * s.V;
+        logit_bytes * RowsWithLogits(options, s, /*accelerated=*/true) * s.V;
+    if (narrow) sizes.head_copies_bytes = kFloatBytes * s.V * s.C;  // two of half the width
   }
   if (options.world_size > 1) sizes.late_bytes = kFloatBytes * LateElements(s, options);
   for (const ParameterSpec& parameter : parameters) {

@@ -235,6 +235,7 @@ MemorySizes SizesOfRank(const StrategyOptions& options, Replicas exchange, const
                         const Shard& shard, int kept, const std::vector<PlanStep>& steps) {
   MemorySizes sizes = SizesOf(stage.options, stage.parameters, shard, stage.place);
   sizes.activations_bytes *= kept;
+  sizes.accelerator_activations_bytes *= kept;
   for (const ParameterSpec& spec : Gpt2Parameters(options.plan.shape))
     sizes.largest_tensor_bytes =
         std::max(sizes.largest_tensor_bytes, kFloatBytes * spec.elements());

@@ -16,6 +16,7 @@
 #include "common/plan/model_shape.h"
 #include "common/plan/overlap.h"
 #include "common/plan/pattern.h"
+#include "common/plan/precision.h"
 #include "common/plan/shard_map.h"
 
 namespace edgetp {
@@ -129,6 +130,7 @@ struct PlanOptions {
   Overlap overlap;
   Recompute recompute = Recompute::kNone;
   std::optional<int> loss_rows;  // as RowsOfLogits takes it (memory_rules.h)
+  Precision precision = Precision::kFp32;  // for memory: of products
   bool dropout = false;          // for memory: its masks
   // Error feedback, for memory: what is lost of activations, of grad_sync.
   bool feedback_activations = false;

@@ -81,5 +81,11 @@ if output="$(EDGETP_LIBTORCH="$work" setup)"; then fail "a folder without LibTor
 [[ "$output" == *"EDGETP_LIBTORCH=$work: a folder with"* ]] || fail "a folder without LibTorch: $output"
 if output="$(EDGETP_LIBTORCH="$work" scripts/build.sh 2>&1)"; then fail "build.sh took a folder without LibTorch"; fi
 [[ "$output" == *"EDGETP_LIBTORCH=$work: a folder with"* ]] || fail "build.sh about a folder without LibTorch: $output"
+# As pip's torch was until 2.6.
+echo 'set(TORCH_CXX_FLAGS "-D_GLIBCXX_USE_CXX11_ABI=0")' >"$work/libtorch/share/cmake/Torch/TorchConfig.cmake"
+for script in setup.sh build.sh gpu.sh; do
+  if output="$(PATH="$work/bin:$PATH" EDGETP_SYSTEM_ROOT="$work" "scripts/$script" 2>&1)"; then fail "$script took a LibTorch of the old ABI"; fi
+  [[ "$output" == *"the LibTorch in $work/libtorch has the old C++ ABI"* ]] || fail "$script about the old ABI: $output"
+done
 
 say "setup.sh knows its systems"

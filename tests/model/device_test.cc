@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/model/model_fixture.h"
+#include "worker/model/copy_engine.h"
 #include "worker/model/torch.h"
 
 namespace edgetp::test {
@@ -23,6 +24,28 @@ TEST(DeviceTest, EveryAcceleratorHasAModelAndMemory) {
     ASSERT_TRUE(AcceleratorMemory(device).has_value()) << device;
     EXPECT_GT(AcceleratorMemory(device)->free_bytes, 0) << device;
     EXPECT_GE(AcceleratorMemory(device)->total_bytes, AcceleratorMemory(device)->free_bytes);
+  }
+}
+
+// More copies than the engine has events.
+TEST(DeviceTest, CopiesOfAnAcceleratorAreThereWhenTheyHaveBeenAwaited) {
+  constexpr int kCopies = 1000;
+  for (const std::string& device : PresentDevices()) {
+    if (!IsAccelerator(device)) continue;
+    const torch::Tensor there = torch::zeros({kCopies}, torch::Device(device));
+    const torch::Tensor host = torch::arange(kCopies, torch::kFloat).pin_memory();
+    const torch::Tensor back = torch::zeros({kCopies}).pin_memory();
+    AwaitDevice(device);
+    const auto engine = MakeGpuCopyEngine(torch::Device(device).index());
+    float* const on_device = there.data_ptr<float>();
+    for (int i = 0; i < kCopies; ++i)
+      engine->Start(on_device + i, host.data_ptr<float>() + i, sizeof(float));
+    uint64_t last = 0;
+    for (int i = 0; i < kCopies; ++i)
+      last = engine->Start(back.data_ptr<float>() + i, on_device + i, sizeof(float));
+    engine->Await(0);  // long done; a later copy has its event
+    engine->Await(last);
+    EXPECT_TRUE(torch::equal(back, host)) << device;
   }
 }
 

@@ -187,6 +187,31 @@ TEST(MemoryTest, WhatIsComputedAgainKeepsWhatStagesReadAndOneStage) {
   EXPECT_EQ(sizes().activations_bytes, (2 * 2 + 2) * kStream + 2 * stage + ends);
 }
 
+// Of one block of t: products read the results of its norms, of attention and of gelu; on an accelerator
+// what attention and gelu read is bf16, too, unless there is dropout.
+TEST(MemoryTest, InBf16WhatProductsReadTakesHalf) {
+  const ModelShape shape{1, 4, 64, 300, 65, true};
+  PlanOptions options = OptionsOf(shape, 2, 3);
+  const auto sizes = [&] { return BuildStepPlan(options).value().memory_sizes[0]; };
+  constexpr double kTokens = 3 * 300, kStream = 4 * kTokens * 64, kPart = kStream / 2;
+  const MemorySizes wide = sizes();
+  options.precision = Precision::kTf32;
+  EXPECT_EQ(sizes().activations_bytes, wide.activations_bytes);
+  options.precision = Precision::kBf16;
+  const MemorySizes narrow = sizes();
+  // The logits are never kept; the gradient of what they are made of is.
+  const double logits = 2 * 4 * kTokens * 65 - kStream;
+  const double read = 0.5 * (2 * kStream + kPart + 4 * kPart);
+  EXPECT_EQ(wide.activations_bytes - narrow.activations_bytes, logits + read);
+  EXPECT_EQ(wide.accelerator_activations_bytes, wide.activations_bytes);
+  EXPECT_EQ(narrow.activations_bytes - narrow.accelerator_activations_bytes, 0.5 * (3 + 4) * kPart);
+  EXPECT_EQ(narrow.layer_bytes, wide.layer_bytes);
+  EXPECT_EQ(narrow.logits_bytes, 1.5 * wide.logits_bytes);
+  EXPECT_EQ(narrow.head_copies_bytes, 4.0 * 65 * 64);
+  options.dropout = true;
+  EXPECT_EQ(sizes().activations_bytes - sizes().accelerator_activations_bytes, 0.5 * 4 * kPart);
+}
+
 TEST(MemoryTest, LogitsInChunksAreThereChunkByChunk) {
   PlanOptions options = LettersOf("t*4");
   constexpr double kRow = 4.0 * 65;
