@@ -95,6 +95,8 @@ function(edgetp_test name)
   if(NOT ARG_OWN_PCH)
     target_precompile_headers(${name} REUSE_FROM edgetp_test_pch)
   endif()
+  # Helpers of different files may have the same name here.
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   target_compile_definitions(${name} PRIVATE EDGETP_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              EDGETP_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name})

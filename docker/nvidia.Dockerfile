@@ -20,7 +20,7 @@ COPY cli cli
 COPY configs configs
 COPY deploy/systemd deploy/systemd
 COPY scripts/make_test_ca.sh scripts/
-RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DEDGETP_TESTS=OFF -DCMAKE_INSTALL_PREFIX=/usr/local \
+RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DEDGETP_TESTS=OFF -DCMAKE_UNITY_BUILD=ON -DCMAKE_INSTALL_PREFIX=/usr/local \
       -DCMAKE_PREFIX_PATH=/opt/libtorch -DCMAKE_INSTALL_RPATH=/opt/libtorch/lib \
     && cmake --build build \
     && DESTDIR=/install cmake --install build --strip

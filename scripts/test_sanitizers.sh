@@ -44,7 +44,7 @@ targets_of() {
 
 build() {
   find_ccache
-  local preset="$1" options=("${ccache_options[@]}")
+  local preset="$1" options=("${ccache_options[@]}" -DCMAKE_UNITY_BUILD="$ci")
   # These few tests take seconds either way; without optimization they compile in two thirds of the time.
   if $ci; then options+=(-DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O0 -g1"); fi
   mkdir -p build

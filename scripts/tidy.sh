@@ -64,19 +64,34 @@ json.dump(entries, open(folder / "compile_commands.json", "w"))
 PYTHON
 known() { grep -qF "/$1\"" "$commands/compile_commands.json"; }
 
+check() {
+  local log
+  log="$(mktemp -p "$commands")"
+  "$clang_tidy" -p "$commands" --quiet "$1" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
+}
+
+await_one() {
+  wait -n || status=1
+  running=$((running - 1))
+}
+
 deadline=$((SECONDS + 60 * ${TIDY_MINUTES:-10}))
 status=0
 left=()
 checked=0
+running=0
 for file in "${candidates[@]}"; do
   known "$file" || continue # bench/ without its peers, and worker/model: LibTorch is nothing that clang 14 compiles
+  ((running < $(nproc))) || await_one
   if ((SECONDS >= deadline)); then
     left+=("$file")
     continue
   fi
-  "$clang_tidy" -p "$commands" --quiet "$file" 2>"$commands/log" || { cat "$commands/log" >&2; status=1; }
+  check "$file" &
+  running=$((running + 1))
   checked=$((checked + 1))
 done
+while ((running > 0)); do await_one; done
 ((${#left[@]} == 0)) || say "out of time; not checked: ${left[*]}"
 ((status == 0)) || fail "clang-tidy: see above"
 say "clang-tidy: $checked files, quiet"

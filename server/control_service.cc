@@ -19,7 +19,7 @@ const absl::Status& ShuttingDown() {
 }
 
 // Events that wait for a watcher. All those of a run are sent at once to whoever comes late.
-constexpr size_t kMaxQueued = kEventsKept + 10'000;
+constexpr size_t kMaxQueuedEvents = kEventsKept + 10'000;
 
 // One client that watches a run. gRPC and the run book share it; it holds itself until gRPC is done
 // with it.
@@ -28,7 +28,7 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::RunEvent>,
                           public std::enable_shared_from_this<WatchStream> {
  public:
   explicit WatchStream(grpc::CallbackServerContext* context)
-      : writes_(this, kMaxQueued, [context] { context->TryCancel(); }) {}
+      : writes_(this, kMaxQueuedEvents, [context] { context->TryCancel(); }) {}
 
   void Begin() { self_ = shared_from_this(); }
 

@@ -12,18 +12,18 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kAdviseExamples[] = R"(Examples:
   edgetp advise --model=gpt2 --devices='raspberry-pi-5*4+jetson-orin-nano' --network=wifi-5
   edgetp advise --model=gpt2 --devices='raspberry-pi-5*4' --network=ethernet-1g --exact
   edgetp advise --devices='raspberry-pi-4*2+raspberry-pi-5*2' --rate=100mbit --delay=2ms --goal=energy --max_workers=3
 Nothing runs and nothing waits: the simulator compares the candidates.)";
 
-struct Flags {
+struct AdviseCommandFlags {
   AdviseFlags advise;
   OutputFormat format = OutputFormat::kTable;
 };
 
-ExitCode Run(const Flags& flags) {
+ExitCode Run(const AdviseCommandFlags& flags) {
   Faults faults;
   std::vector<std::string> notes;
   const AdviseProblem problem = ResolveAdvise(flags.advise, &faults, &notes);
@@ -39,7 +39,7 @@ ExitCode Run(const Flags& flags) {
 }  // namespace
 
 void AddAdvise(CLI::App& app, Command* command) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<AdviseCommandFlags>();
   AdviseFlags* advise = &flags->advise;
   CLI::App* sub = app.add_subcommand(
       "advise", "The best ways to train a model on some of your devices, over your network");
@@ -66,7 +66,7 @@ void AddAdvise(CLI::App& app, Command* command) {
   AddNetworkFlag(sub, &advise->run);
   AddPresetFlags(sub, &advise->run);
   AddFormatFlag(sub, &flags->format);
-  sub->footer(kExamples);
+  sub->footer(kAdviseExamples);
   sub->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

@@ -15,7 +15,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kBenchExamples[] = R"(Examples:
   edgetp bench allreduce --workers=2 --bytes=4KiB,384KiB,36MiB
   edgetp bench allreduce --workers=4 --bytes=384KiB --allreduce=direct,two_phase,ring --network=ethernet-1g
   edgetp bench allreduce --workers=2 --bytes=384KiB --wire=int8)";
@@ -119,7 +119,7 @@ void AddBench(CLI::App& app, Command* command) {
   AddWireFlags(allreduce, &flags->run);
   AddFormatFlag(allreduce, &flags->format);
   AddClusterFlags(allreduce, &flags->cluster);
-  allreduce->footer(kExamples);
+  allreduce->footer(kBenchExamples);
   allreduce->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

@@ -17,7 +17,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kBenchDecodeExamples[] = R"(Examples:
   edgetp bench decode --model=minigpt --workers=2 --network=wifi-5
   edgetp bench decode --model=gpt2 --pattern='(sppp)*3' --workers=2 --network=ethernet-1g --prompt_tokens=32 --tokens=64 --batch=1,4
   edgetp bench decode --model=gpt2 --workers=4 --network=wifi-5 --device=raspberry-pi-5
@@ -133,7 +133,7 @@ void AddBenchDecode(CLI::App* bench, Command* command) {
   AddPresetFlags(decode, run);
   AddFormatFlag(decode, &flags->format);
   AddPacedClusterFlags(decode, &flags->cluster, &run->device);
-  decode->footer(kExamples);
+  decode->footer(kBenchDecodeExamples);
   decode->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

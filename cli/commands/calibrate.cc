@@ -25,14 +25,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kCalibrateExamples[] = R"(Examples:
   edgetp calibrate --out=./mine.textproto
   edgetp calibrate --device=cuda:0 --out=./my-gpu.textproto
   edgetp calibrate --model=gpt2 --batch=1 --threads=2 --out=./gpt2.textproto
   edgetp simulate --pattern=sppp --workers=4 --network=wifi-5 --device=./mine.textproto
 Nothing else should run meanwhile. Two workers are started, so that messages take the path that training takes.)";
 
-constexpr char kExtension[] = ".textproto";
+constexpr char kProfileExtension[] = ".textproto";
 
 struct CalibrateFlags {
   RunFlags run;
@@ -47,9 +47,9 @@ absl::Status CheckOut(const CalibrateFlags& flags) {
   if (flags.out.empty()) return absl::OkStatus();
   const fs::path path(flags.out);
   std::error_code ignored;
-  if (!absl::EndsWith(flags.out, kExtension)) {
+  if (!absl::EndsWith(flags.out, kProfileExtension)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--out: the name of a device profile ends in ", kExtension));
+        absl::StrCat("--out: the name of a device profile ends in ", kProfileExtension));
   }
   if (path.has_parent_path() && !fs::is_directory(path.parent_path(), ignored)) {
     return absl::NotFoundError(
@@ -194,7 +194,7 @@ void AddCalibrate(CLI::App& app, Command* command) {
   AddPresetFlags(calibrate, &flags->run);
   AddFormatFlag(calibrate, &flags->format);
   AddLocalFlags(calibrate, &flags->cluster.local);
-  calibrate->footer(kExamples);
+  calibrate->footer(kCalibrateExamples);
   calibrate->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

@@ -12,14 +12,14 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kCompletionExamples[] = R"(Examples:
   edgetp completion bash
   edgetp completion networks
 Where no package has installed it, write in ~/.bashrc: source <(edgetp completion bash))";
 
 constexpr char kBash[] = "bash";
 
-struct Flags {
+struct CompletionFlags {
   std::string what;
   std::string config_path;
 };
@@ -30,7 +30,7 @@ std::vector<std::string> KnownWords() {
   return words;
 }
 
-ExitCode Run(const CLI::App& app, const Flags& flags) {
+ExitCode Run(const CLI::App& app, const CompletionFlags& flags) {
   if (flags.what == kBash) {
     Print(BashCompletion(app, ListedPresets()));
     return kExitDone;
@@ -46,7 +46,7 @@ ExitCode Run(const CLI::App& app, const Flags& flags) {
 }  // namespace
 
 void AddCompletion(CLI::App& app, Command* command) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<CompletionFlags>();
   CLI::App* completion =
       app.add_subcommand("completion", "What a shell needs to complete commands and names");
   completion
@@ -56,7 +56,7 @@ void AddCompletion(CLI::App& app, Command* command) {
       ->required();
   completion->add_option("--config_path", flags->config_path,
                          "folders to search for presets, separated by ':'");
-  completion->footer(kExamples);
+  completion->footer(kCompletionExamples);
   completion->callback(
       [flags, command, &app] { *command = [flags, &app] { return Run(app, *flags); }; });
 }

@@ -10,7 +10,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kEvalExamples[] = R"(Examples:
   edgetp eval --run=minigpt-sppp
   edgetp eval --weights=gpt2.safetensors --pattern='t*12' --workers=2 --data=folder-with-bins --windows=20)";
 
@@ -54,7 +54,7 @@ void AddEval(CLI::App& app, Command* command) {
   AddPresetFlags(eval, &flags->weights.run);
   AddFormatFlag(eval, &flags->format);
   AddClusterFlags(eval, &flags->weights.cluster);
-  eval->footer(kExamples);
+  eval->footer(kEvalExamples);
   eval->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

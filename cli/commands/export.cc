@@ -26,14 +26,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kExportExamples[] = R"(Examples:
   edgetp export --run=minigpt-sppp --out=minigpt.safetensors
   edgetp export --run=gpt2-tttt --step=2000 --dtype=bf16 --out=gpt2-ours/
   edgetp export tttt sppp --metrics=csv --out=steps.csv
   edgetp export runs --metrics=jsonl --out=steps.jsonl
 A RUN of --metrics may be a name, a directory, or a folder that stands for all runs in it.)";
 
-constexpr char kExtension[] = ".safetensors";
+constexpr char kWeightsExtension[] = ".safetensors";
 
 struct Dtype {
   const char* word;
@@ -68,11 +68,12 @@ struct Target {
 
 absl::StatusOr<Target> TargetOf(const std::string& out) {
   std::error_code error;
-  if (absl::EndsWith(out, kExtension) && !fs::is_directory(out, error)) return Target{out, {}};
+  if (absl::EndsWith(out, kWeightsExtension) && !fs::is_directory(out, error))
+    return Target{out, {}};
   if (fs::exists(out, error) && !fs::is_directory(out, error)) {
     return absl::InvalidArgumentError(
         absl::StrCat("--out=", out, ": this is a file; a folder is wanted, or a name that ends in ",
-                     kExtension));
+                     kWeightsExtension));
   }
   fs::create_directories(out, error);
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("--out: make folder ", out));
@@ -118,7 +119,7 @@ absl::Status CheckWeightsFlags(const ExportFlags& flags) {
   }
   if (flags.out.has_value()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("export: weights need --out=FILE", kExtension,
+      absl::StrCat("export: weights need --out=FILE", kWeightsExtension,
                    " or --out=FOLDER; --metrics=csv or --metrics=jsonl go to stdout without it"));
 }
 
@@ -197,7 +198,7 @@ void AddExport(CLI::App& app, Command* command) {
       ->add_option("--runs", flags->cluster.local.runs_directory, "where run directories are kept")
       ->capture_default_str();
   AddSecurityFlags(exports, Role::kClient, &flags->cluster.server.security);
-  exports->footer(kExamples);
+  exports->footer(kExportExamples);
   exports->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

@@ -14,20 +14,20 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kHealthExamples[] = R"(Examples:
   edgetp health 127.0.0.1:50051
   edgetp health worker-1:50052 --timeout=500ms
   edgetp health worker-1:50052 --worker --tls_ca=ca.crt --tls_cert=client.crt --tls_key=client.key
 Exit codes: 0 it is serving, 1 it is not or does not answer, 2 bad input.)";
 
-struct Flags {
+struct HealthFlags {
   std::string address;
   std::string timeout = "2s";
   SecurityOptions security;
   bool worker = false;
 };
 
-ExitCode Run(const Flags& flags) {
+ExitCode Run(const HealthFlags& flags) {
   const auto timeout = ParseDelay(flags.timeout);
   if (!timeout.ok()) return Report(Annotate(timeout.status(), "--timeout"));
   const auto security = Security::Load(flags.security, Role::kClient);
@@ -47,7 +47,7 @@ ExitCode Run(const Flags& flags) {
 }  // namespace
 
 void AddHealth(CLI::App& app, Command* command) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<HealthFlags>();
   CLI::App* health =
       app.add_subcommand("health", "Ask the gRPC health service of a server or worker");
   health
@@ -58,7 +58,7 @@ void AddHealth(CLI::App& app, Command* command) {
   health->add_flag("--worker", flags->worker,
                    "it is a worker: with TLS, its certificate must be one");
   AddSecurityFlags(health, Role::kClient, &flags->security);
-  health->footer(kExamples);
+  health->footer(kHealthExamples);
   health->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

@@ -19,7 +19,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kNetworkExamples[] = R"(Examples:
   edgetp network list
   edgetp network show wifi-5
   edgetp network show two-sites
@@ -35,21 +35,21 @@ A profile may have a timeline (see `edgetp network show commute`). It begins wit
 set it during a run. A collective that a partition cuts off waits until the partition ends. A partition longer than the
 run's --deadline ends the run with an error.)";
 
-struct Flags {
+struct NetworkFlags {
   ServerFlags server;
   std::string config_path;
   NetworkWords change;  // its name: also of `show`
   OutputFormat format = OutputFormat::kTable;
 };
 
-ExitCode Show(const Flags& flags, const absl::StatusOr<v1::NetworkProfile>& profile) {
+ExitCode Show(const NetworkFlags& flags, const absl::StatusOr<v1::NetworkProfile>& profile) {
   if (!profile.ok()) return Report(profile.status());
   PrintResult(flags.format, *profile, NetworkTable(*profile));
   return kExitDone;
 }
 
 // A list of profiles, as a table or as a JSON array.
-ExitCode List(const Flags& flags) {
+ExitCode List(const NetworkFlags& flags) {
   const ConfigLibrary library = ConfigLibrary::Default(flags.config_path);
   Table table({{"network", Align::kLeft},
                {"describes", Align::kLeft},
@@ -75,7 +75,7 @@ ExitCode List(const Flags& flags) {
   return kExitDone;
 }
 
-ExitCode ShowPreset(const Flags& flags) {
+ExitCode ShowPreset(const NetworkFlags& flags) {
   const auto profile = ConfigLibrary::Default(flags.config_path).Network(flags.change.name);
   if (!profile.ok()) return Report(profile.status());
   // What a topology collapses to cannot be shown of a wrong one.
@@ -83,13 +83,13 @@ ExitCode ShowPreset(const Flags& flags) {
   return sound.ok() ? Show(flags, profile) : Report(sound);
 }
 
-ExitCode Get(const Flags& flags) {
+ExitCode Get(const NetworkFlags& flags) {
   auto remote = Remote::Open(flags.server);
   if (!remote.ok()) return Report(remote.status());
   return Show(flags, remote->GetNetwork());
 }
 
-ExitCode Set(const Flags& flags) {
+ExitCode Set(const NetworkFlags& flags) {
   const auto request = ToSetNetworkRequest(flags.change, ConfigLibrary::Default(flags.config_path));
   if (!request.ok()) return Report(request.status());
   auto remote = Remote::Open(flags.server);
@@ -97,15 +97,16 @@ ExitCode Set(const Flags& flags) {
   return Show(flags, remote->SetNetwork(*request));
 }
 
-CLI::App* Add(CLI::App* network, const char* name, const char* text, ExitCode (*run)(const Flags&),
-              const std::shared_ptr<Flags>& flags, Command* command) {
+CLI::App* Add(CLI::App* network, const char* name, const char* text,
+              ExitCode (*run)(const NetworkFlags&), const std::shared_ptr<NetworkFlags>& flags,
+              Command* command) {
   CLI::App* sub = network->add_subcommand(name, text);
   AddFormatFlag(sub, &flags->format);
   sub->callback([flags, run, command] { *command = [flags, run] { return run(*flags); }; });
   return sub;
 }
 
-void AddConfigPath(CLI::App* command, Flags* flags) {
+void AddConfigPath(CLI::App* command, NetworkFlags* flags) {
   command->add_option("--config_path", flags->config_path,
                       "folders to search for presets, separated by ':'");
 }
@@ -113,11 +114,11 @@ void AddConfigPath(CLI::App* command, Flags* flags) {
 }  // namespace
 
 void AddNetwork(CLI::App& app, Command* command) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<NetworkFlags>();
   CLI::App* network =
       app.add_subcommand("network", "Network profiles, and the one in force on a running cluster");
   network->require_subcommand(1);
-  network->footer(kExamples);
+  network->footer(kNetworkExamples);
 
   AddConfigPath(
       Add(network, "list", "Profiles that --network takes by name", &List, flags, command),
@@ -149,7 +150,7 @@ void AddNetwork(CLI::App& app, Command* command) {
   AddLinkFlags(set, &flags->change.options);
   AddServerFlag(set, &flags->server);
   AddConfigPath(set, flags.get());
-  set->footer(kExamples);
+  set->footer(kNetworkExamples);
 }
 
 }  // namespace edgetp

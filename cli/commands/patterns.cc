@@ -8,7 +8,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kPatternsExamples[] = R"(Examples:
   edgetp patterns
   edgetp patterns --format=json
   edgetp plan --model=minigpt --pattern='t@0.5*2 s*2' --workers=2)";
@@ -26,7 +26,7 @@ void AddPatterns(CLI::App& app, Command* command) {
   CLI::App* patterns =
       app.add_subcommand("patterns", "The letters of patterns: cost, what they change, source");
   AddFormatFlag(patterns, format.get());
-  patterns->footer(kExamples);
+  patterns->footer(kPatternsExamples);
   patterns->callback([format, command] { *command = [format] { return PrintPatterns(*format); }; });
 }
 

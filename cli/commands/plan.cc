@@ -17,7 +17,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kPlanExamples[] = R"(Examples:
   edgetp plan --model=minigpt --pattern=sppp --workers=2
   edgetp plan --pattern=help
   edgetp plan --model=gpt2 --pattern='t*12' --workers=2 --vocabulary_parallel
@@ -93,7 +93,7 @@ void AddPlan(CLI::App& app, Command* command) {
   AddOverlapFlag(plan, &flags->run);
   AddPresetFlags(plan, &flags->run);
   AddFormatFlag(plan, &flags->format);
-  plan->footer(kExamples);
+  plan->footer(kPlanExamples);
   plan->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

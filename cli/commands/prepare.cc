@@ -15,7 +15,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kPrepareExamples[] = R"(Examples:
   edgetp prepare my.txt --tokenizer=chars --out=my-corpus
   edgetp prepare my.txt texts --tokenizer=gpt2 --tokenizer_files=gpt2-files --out=my-tokens --validation=0.01)";
 
@@ -88,7 +88,7 @@ void AddPrepare(CLI::App& app, Command* command) {
                    "share of the text that validates: whole documents, where there are many")
       ->capture_default_str();
   AddFormatFlag(prepare, &flags->format);
-  prepare->footer(kExamples);
+  prepare->footer(kPrepareExamples);
   prepare->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

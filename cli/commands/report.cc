@@ -17,7 +17,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kReportExamples[] = R"(Examples:
   edgetp report tttt sppp
   edgetp report runs --out=all.html
   edgetp report tttt sppp --out=data.json
@@ -27,11 +27,11 @@ programs (docs/formats.md). A chart as a picture needs a Chromium or Chrome on $
 
 constexpr char kDefaultPage[] = "report.html";
 
-struct Flags {
+struct ReportFlags {
   std::vector<std::string> runs;
   std::optional<std::string> out;
   std::string runs_directory = "runs";
-  PictureOptions picture;
+  PictureFlags picture;
   OutputFormat format = OutputFormat::kTable;
 
   bool pictures() const { return picture.svg.has_value() || picture.png.has_value(); }
@@ -42,7 +42,7 @@ struct Flags {
 };
 
 // Before anything is read: what is typed wrong, and a browser that is missing.
-absl::Status Check(const Flags& flags) {
+absl::Status Check(const ReportFlags& flags) {
   if (!flags.picture.chart.empty() && !flags.pictures())
     return absl::InvalidArgumentError("report: --chart needs --png=FILE or --svg=FILE");
   if (const auto page = flags.page()) RETURN_IF_ERROR(CheckReportFile(*page));
@@ -56,7 +56,7 @@ struct Result {
   nlohmann::json json;
 };
 
-absl::StatusOr<Result> Write(const Flags& flags, const ReportData& report) {
+absl::StatusOr<Result> Write(const ReportFlags& flags, const ReportData& report) {
   Result result = {"", {{"runs", report.runs}, {"warnings", report.warnings}}};
   if (const auto page = flags.page()) {
     ASSIGN_OR_RETURN(const WrittenReport written, SaveReport(report, *page));
@@ -76,7 +76,7 @@ absl::StatusOr<Result> Write(const Flags& flags, const ReportData& report) {
   return result;
 }
 
-absl::Status WriteAll(const Flags& flags) {
+absl::Status WriteAll(const ReportFlags& flags) {
   RETURN_IF_ERROR(Check(flags));
   ASSIGN_OR_RETURN(const std::vector<std::string> directories,
                    FindRuns(flags.runs, flags.runs_directory));
@@ -89,7 +89,7 @@ absl::Status WriteAll(const Flags& flags) {
   return absl::OkStatus();
 }
 
-ExitCode Run(const Flags& flags) {
+ExitCode Run(const ReportFlags& flags) {
   const absl::Status status = WriteAll(flags);
   return status.ok() ? kExitDone : Report(status);
 }
@@ -97,7 +97,7 @@ ExitCode Run(const Flags& flags) {
 }  // namespace
 
 void AddReport(CLI::App& app, Command* command) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ReportFlags>();
   CLI::App* sub = app.add_subcommand("report", "Show runs as one page with charts and tables");
   sub->add_option("RUN", flags->runs,
                   "names of runs, their directories, or folders that stand for all runs in them")
@@ -118,7 +118,7 @@ void AddReport(CLI::App& app, Command* command) {
       ->capture_default_str();
   sub->add_flag("--dark", flags->picture.dark, "draw the chart in colours for a dark page");
   AddFormatFlag(sub, &flags->format);
-  sub->footer(kExamples);
+  sub->footer(kReportExamples);
   sub->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

@@ -20,7 +20,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kSampleExamples[] = R"(Examples:
   edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --tokens=500
   edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --prompt='MORE' --temperature=0.8 --seed=7
   edgetp sample --run=minigpt-sppp --prompt='ROMEO:' --top_p=0.9 --stop='JULIET:' --network=wifi-5)";
@@ -199,7 +199,7 @@ void AddSample(CLI::App& app, Command* command) {
   AddPresetFlags(sample, &flags->run);
   AddFormatFlag(sample, &flags->format);
   AddPacedClusterFlags(sample, &flags->cluster, &flags->run.device);
-  sample->footer(kExamples);
+  sample->footer(kSampleExamples);
   sample->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

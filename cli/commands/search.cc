@@ -15,7 +15,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kSearchExamples[] = R"(Examples:
   edgetp search --budget_loss=1% --network=wifi-5 --steps=900
   edgetp search --budget_loss=0.02 --network=lte --device=raspberry-pi-5 --letters=t,s,p --seeds=3 --steps=900
   edgetp search --weights=gpt2.safetensors --network=lte --device=rk3588 --data=folder-with-bins --eval_windows=20
@@ -171,7 +171,7 @@ void AddSearch(CLI::App& app, Command* command) {
   AddOverlapFlag(search, run);
   AddTrainJobFlags(search, &flags->train);
   AddSearchFlags(search, flags.get());
-  search->footer(kExamples);
+  search->footer(kSearchExamples);
   search->callback([&app, flags, search, command] {
     const TrainWords train = TrainWordsOf(*search, *app.get_subcommand("train"), *flags);
     *command = [flags, train] { return Run(*flags, train); };

@@ -30,7 +30,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kSimulateExamples[] = R"(Examples:
   edgetp simulate --model=gpt2 --pattern='(sppp)*3' --workers=4 --network=wifi-5 --device=raspberry-pi-5
   edgetp simulate --patterns=tttt,ssss,sppp --networks=ethernet-1g,wifi-5 --workers=2,4 --device=raspberry-pi-4
   edgetp simulate --pattern=sppp --workers=3 --device='raspberry-pi-5*2+raspberry-pi-4' --set split=1,1,2
@@ -49,7 +49,7 @@ All patterns are compared with the first one. Nothing runs and nothing waits.)";
 // Beyond it, a search for crossovers would take minutes.
 constexpr double kMaxCrossoverEvents = 1e8;
 
-struct Flags {
+struct SimulateCommandFlags {
   SimulateFlags simulate;
   std::string scenario;
   bool decode = false;
@@ -225,7 +225,7 @@ void CheckDecoding(const SimulateFlags& flags, Faults* faults) {
   }
 }
 
-ExitCode RunDecoding(const Flags& flags) {
+ExitCode RunDecoding(const SimulateCommandFlags& flags) {
   Faults faults;
   CheckDecoding(flags.simulate, &faults);
   v1::DecodeReport report;
@@ -242,7 +242,7 @@ ExitCode RunDecoding(const Flags& flags) {
   return kExitDone;
 }
 
-ExitCode RunModel(const Flags& flags) {
+ExitCode RunModel(const SimulateCommandFlags& flags) {
   Faults faults;
   const std::vector<SimulateCell> cells = ResolveSimulation(flags.simulate, &faults);
   CheckOneCombination("--trace", flags.simulate.trace, cells.size(), &faults);
@@ -263,7 +263,7 @@ ExitCode RunModel(const Flags& flags) {
   return kExitDone;
 }
 
-ExitCode RunAllReduces(const Flags& flags) {
+ExitCode RunAllReduces(const SimulateCommandFlags& flags) {
   Faults faults;
   std::vector<std::string> algorithms = ResolveAlgorithms(flags.simulate, &faults);
   if (algorithms.empty()) algorithms = {"auto"};
@@ -286,7 +286,7 @@ ExitCode RunAllReduces(const Flags& flags) {
 }
 
 // A scenario says everything itself.
-ExitCode RunScenario(const CLI::App& command, const Flags& flags) {
+ExitCode RunScenario(const CLI::App& command, const SimulateCommandFlags& flags) {
   const std::vector<std::string> fine = {"--scenario", "--format", "--config_path", "--help"};
   for (const CLI::Option* option : command.get_options()) {
     const std::string name = option->get_name();
@@ -297,7 +297,7 @@ ExitCode RunScenario(const CLI::App& command, const Flags& flags) {
   return SimulateBoards(flags.scenario, flags.simulate.run.config_path, flags.format);
 }
 
-ExitCode Run(const CLI::App& command, const Flags& flags) {
+ExitCode Run(const CLI::App& command, const SimulateCommandFlags& flags) {
   if (!flags.scenario.empty()) return RunScenario(command, flags);
   if (flags.decode) return RunDecoding(flags);
   return flags.simulate.bytes.empty() ? RunModel(flags) : RunAllReduces(flags);
@@ -321,7 +321,7 @@ void AddListFlags(CLI::App* command, SimulateFlags* flags) {
   list("--bytes", &flags->bytes, "time of single all-reduces of these sizes, instead of a model");
 }
 
-void AddDecodeFlags(CLI::App* command, Flags* flags) {
+void AddDecodeFlags(CLI::App* command, SimulateCommandFlags* flags) {
   CLI::Option* bytes = command->get_option("--bytes");
   CLI::Option* decode =
       command
@@ -342,7 +342,7 @@ void AddDecodeFlags(CLI::App* command, Flags* flags) {
 }  // namespace
 
 void AddSimulate(CLI::App& app, Command* command) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<SimulateCommandFlags>();
   SimulateFlags* simulate = &flags->simulate;
   CLI::App* sub =
       app.add_subcommand("simulate", "Predict a run on devices and networks that you need not own");
@@ -380,7 +380,7 @@ void AddSimulate(CLI::App& app, Command* command) {
   AddLinkFlags(sub, &simulate->run.link);
   AddPresetFlags(sub, &simulate->run);
   AddFormatFlag(sub, &flags->format);
-  sub->footer(kExamples);
+  sub->footer(kSimulateExamples);
   sub->callback([flags, command, sub] { *command = [flags, sub] { return Run(*sub, *flags); }; });
 }
 

@@ -23,7 +23,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kSweepExamples[] = R"(Examples:
   edgetp sweep --patterns=tttt,ssss,sppp,pppp --networks=ethernet-1g,wifi-5,lte --steps=200 --report=sweep.html
   edgetp sweep --patterns=tttt,sppp --networks=none --workers=1,2,4 --steps=100 --format=json
   edgetp sweep --patterns=tttt --networks=ethernet-1g --overlap=none,dw --steps=100
@@ -199,7 +199,7 @@ void AddSweep(CLI::App& app, Command* command) {
   AddClockFlag(sweep, &flags->train.run);
   sweep->add_option("--report", flags->report,
                     "write the page of `edgetp report` with all runs, at the end");
-  sweep->footer(kExamples);
+  sweep->footer(kSweepExamples);
   sweep->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

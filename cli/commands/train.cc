@@ -13,7 +13,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kTrainExamples[] = R"(Examples:
   edgetp train --pattern=sppp --network=wifi-5 --steps=200
   edgetp train --model=minigpt --pattern=tttt --workers=4 --delay=5ms --rate=100mbit --data=my.txt
   edgetp train --pattern=ssss --set train.learning_rate=5e-4 --set model.init=torch --run=ssss-torch
@@ -78,7 +78,7 @@ void AddTrain(CLI::App& app, Command* command) {
   train->add_flag("--print_config", flags->print_config,
                   "print every field of the run, with where its value comes from, as a file for "
                   "--config; nothing starts");
-  train->footer(kExamples);
+  train->footer(kTrainExamples);
   train->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

@@ -15,7 +15,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kUpExamples[] = R"(Examples:
   edgetp up --workers=4
   edgetp up --workers=4 --network=wifi-5 --page=127.0.0.1:8080 --allow_tuning
   edgetp up --workers=2 --listen=127.0.0.1:0 --runs=/tmp/runs
@@ -128,7 +128,7 @@ void AddUp(CLI::App& app, Command* command) {
                  "folders to search for presets, separated by ':'");
   AddLocalFlags(up, options);
   AddFormatFlag(up, &flags->format);
-  up->footer(kExamples);
+  up->footer(kUpExamples);
   up->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

@@ -17,7 +17,7 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kValidateExamples[] = R"(Examples:
   edgetp validate
   edgetp validate --list
   edgetp validate nccl-netem distributed-llama
@@ -25,7 +25,7 @@ constexpr char kExamples[] = R"(Examples:
 Rows marked "input" are what the prediction takes as given, e.g. the compute time of one device; they and
 rows marked "aside" are shown and not counted. Nothing else is fitted.)";
 
-struct Flags {
+struct ValidateFlags {
   std::vector<std::string> sources;
   bool list = false;
   std::string config_path;
@@ -39,7 +39,7 @@ absl::StatusOr<v1::Published> Load(const ConfigLibrary& library, const std::stri
 }
 
 // Every file is checked before anything is simulated.
-absl::StatusOr<std::vector<v1::Published>> LoadAll(const Flags& flags) {
+absl::StatusOr<std::vector<v1::Published>> LoadAll(const ValidateFlags& flags) {
   const ConfigLibrary library = ConfigLibrary::Default(flags.config_path);
   const std::vector<std::string> names =
       flags.sources.empty() ? library.Names(ConfigKind::kPublished) : flags.sources;
@@ -68,7 +68,7 @@ v1::ValidateReport ListOf(const std::vector<v1::Published>& all) {
   return report;
 }
 
-ExitCode Run(const Flags& flags) {
+ExitCode Run(const ValidateFlags& flags) {
   const auto all = LoadAll(flags);
   if (!all.ok()) return Report(all.status());
   if (flags.list) {
@@ -90,7 +90,7 @@ ExitCode Run(const Flags& flags) {
 }  // namespace
 
 void AddValidate(CLI::App& app, Command* command) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ValidateFlags>();
   CLI::App* sub =
       app.add_subcommand("validate", "Predictions beside what others have measured and published");
   sub->add_option("sources", flags->sources,
@@ -100,7 +100,7 @@ void AddValidate(CLI::App& app, Command* command) {
   sub->add_option("--config_path", flags->config_path,
                   "folders with presets, separated by ':'; default: $EDGETP_CONFIG_PATH");
   AddFormatFlag(sub, &flags->format);
-  sub->footer(kExamples);
+  sub->footer(kValidateExamples);
   sub->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

@@ -28,12 +28,12 @@
 namespace edgetp {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kWatchExamples[] = R"(Examples:
   edgetp watch --server=127.0.0.1:50051
   edgetp watch minigpt-sppp --once
 On a terminal it draws over itself, without colours if $NO_COLOR is set. Elsewhere it prints lines.)";
 
-constexpr absl::Duration kRedrawInterval = absl::Milliseconds(200);
+constexpr absl::Duration kScreenInterval = absl::Milliseconds(200);
 // What the server has to send what it knows of a run; a run that says nothing new ends this.
 constexpr absl::Duration kOnceLimit = absl::Seconds(3);
 constexpr int kMaxWidth = 100;
@@ -81,7 +81,7 @@ class LiveScreen {
 
   void Draw(std::optional<double> seconds_left, bool now) {
     if (!now && MonotonicNow() < next_) return;
-    next_ = MonotonicNow() + kRedrawInterval;
+    next_ = MonotonicNow() + kScreenInterval;
     std::vector<std::string> lines = screen_->Render(StyleOf(STDERR_FILENO), seconds_left);
     // What has left the screen cannot be drawn over.
     const auto height = static_cast<size_t>(TerminalHeight(STDERR_FILENO) - 1);
@@ -179,7 +179,7 @@ void AddWatch(CLI::App& app, Command* command) {
   watch->add_option("run", flags->run, "name of the run; default: the one that runs");
   watch->add_flag("--once", flags->once, "show how it is now, and end");
   AddFormatFlag(watch, &flags->format);
-  watch->footer(kExamples);
+  watch->footer(kWatchExamples);
   watch->callback([flags, command] { *command = [flags] { return Run(*flags); }; });
 }
 

@@ -101,10 +101,6 @@ std::string Candidates(const std::vector<Named>& rows) {
   return table.Render();
 }
 
-std::string Paragraph(const std::string& text) {
-  return absl::StrCat(absl::StrJoin(WrapWords(text, Table::kMaxWidth - 2), "\n  "), "\n");
-}
-
 // A line of the shell stays one line, whatever its length: it is there to be copied.
 std::string Commands(const std::vector<Named>& rows) {
   std::string text = "\nThe same predictions, by `edgetp simulate`:\n\n";

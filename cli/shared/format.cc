@@ -18,6 +18,8 @@ std::string FormatNumber(double value) {
   return absl::StrFormat("%.*f", std::clamp(2 - exponent, 0, 6), value);
 }
 
+std::string FormatMilliseconds(double seconds) { return FormatNumber(1e3 * seconds); }
+
 std::string FormatSeconds(double seconds) { return edgetp::FormatDuration(absl::Seconds(seconds)); }
 
 std::string FormatPercent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }

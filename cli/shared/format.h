@@ -9,6 +9,9 @@ namespace edgetp {
 // "98.2", "1240".
 std::string FormatNumber(double value);
 
+// Seconds as a number of milliseconds: FormatNumber of them.
+std::string FormatMilliseconds(double seconds);
+
 // "12.3 ms", "3m05s". Units: seconds.
 std::string FormatSeconds(double seconds);
 

@@ -9,8 +9,8 @@
 namespace edgetp {
 namespace {
 
-constexpr char kData[] = "data";
-constexpr char kLocal[] = "local";
+constexpr char kDataParallel[] = "data";
+constexpr char kLocalSteps[] = "local";
 constexpr char kStrategyText[] =
     "tensor: the workers share one model (default); data: a replica on each, with batches of its "
     "own, whose gradients are summed in every step; local: replicas that exchange what they have "
@@ -30,8 +30,8 @@ void ApplyStrategy(const RunFlags& flags, Faults* faults, v1::RunConfig* config)
   v1::ParallelConfig* const parallel = config->mutable_parallel();
   if (flags.strategy.has_value()) {
     parallel->set_strategy(*flags.strategy);
-    if (*flags.strategy != kData) parallel->clear_bucket_bytes();
-    if (*flags.strategy != kLocal) {
+    if (*flags.strategy != kDataParallel) parallel->clear_bucket_bytes();
+    if (*flags.strategy != kLocalSteps) {
       parallel->clear_inner_steps();
       parallel->clear_outer_learning_rate();
       parallel->clear_outer_momentum();
@@ -71,8 +71,8 @@ RunFlags WithStrategy(RunFlags flags, const std::optional<std::string>& strategy
     return strategy != name && std::find(all.begin(), all.end(), name) != all.end();
   };
   flags.strategy = strategy;
-  if (belongs_to_another(kData)) flags.bucket.reset();
-  if (belongs_to_another(kLocal)) flags.inner_steps.reset();
+  if (belongs_to_another(kDataParallel)) flags.bucket.reset();
+  if (belongs_to_another(kLocalSteps)) flags.inner_steps.reset();
   return flags;
 }
 

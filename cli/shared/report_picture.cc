@@ -52,7 +52,7 @@ struct Drawing {
   std::string png;
 };
 
-absl::StatusOr<Drawing> Draw(const nlohmann::json& document, const PictureOptions& wanted) {
+absl::StatusOr<Drawing> Draw(const nlohmann::json& document, const PictureFlags& wanted) {
   ASSIGN_OR_RETURN(Browser browser, Browser::Find());
   const std::string page = browser.folder() + "/report.html";
   RETURN_IF_ERROR(WriteWholeFile(page, ReportPage(document)));
@@ -99,13 +99,13 @@ const std::vector<std::string>& ChartNames() {
   return *names;
 }
 
-absl::Status CheckPictures(const PictureOptions& wanted) {
+absl::Status CheckPictures(const PictureFlags& wanted) {
   RETURN_IF_ERROR(CheckPicture("--svg", wanted.svg, ".svg", kMark));
   // Any PNG: it has no place for a mark that every program keeps.
   return CheckPicture("--png", wanted.png, ".png", kPngStart);
 }
 
-absl::Status WritePictures(const nlohmann::json& document, const PictureOptions& wanted) {
+absl::Status WritePictures(const nlohmann::json& document, const PictureFlags& wanted) {
   for (const char* key : {"model", "clock"}) RETURN_IF_ERROR(CheckOneOf(document, key));
   ASSIGN_OR_RETURN(const Drawing drawing, Draw(document, wanted));
   if (wanted.svg.has_value()) RETURN_IF_ERROR(WriteWholeFile(*wanted.svg, drawing.svg));

@@ -25,7 +25,6 @@ namespace {
 
 constexpr char kNotJudged[] = "not judged";
 
-std::string Milliseconds(double seconds) { return FormatNumber(seconds * 1e3); }
 std::string Mebibytes(double bytes) { return FormatNumber(bytes / 0x1p20); }
 
 std::string TrainLoss(const v1::RunSummary& run) {
@@ -52,7 +51,7 @@ std::string VerdictWord(const v1::RunSummary& run) {
 }
 
 // What became of a run in one phrase. A verdict's reason begins with its word.
-std::string Outcome(const v1::RunSummary& run) {
+std::string OutcomeText(const v1::RunSummary& run) {
   const std::string& reason = run.verdict().reason();
   if (IsDone(run)) return reason.empty() ? VerdictWord(run) : reason;
   return run.error().empty() ? run.status() : absl::StrCat(run.status(), ": ", run.error());
@@ -111,10 +110,11 @@ std::string SweepResults(const v1::SweepReport& sweep, const std::vector<std::st
     const bool steps = HasSteps(run);
     cells.push_back(absl::StrCat(run.sync_points_forward()));
     cells.push_back(steps ? Mebibytes(run.bytes_on_the_wire_per_rank()) : "-");
-    cells.push_back(steps ? Milliseconds(run.step_seconds().median()) : "-");
+    cells.push_back(steps ? FormatMilliseconds(run.step_seconds().median()) : "-");
     if (!simulated) {
-      cells.push_back(run.predicted_step_seconds() > 0 ? Milliseconds(run.predicted_step_seconds())
-                                                       : "-");
+      cells.push_back(run.predicted_step_seconds() > 0
+                          ? FormatMilliseconds(run.predicted_step_seconds())
+                          : "-");
     }
     cells.push_back(TimeSaved(sweep, run));
     cells.push_back(TrainLoss(run));
@@ -172,7 +172,7 @@ std::string SweepNotes(const v1::SweepReport& sweep, const std::vector<std::stri
   for (int i = 0; i < sweep.rows_size(); ++i) {
     const v1::RunSummary& run = sweep.rows(i);
     std::vector<std::string> facts;
-    if (!IsDone(run) || !run.verdict().valid()) facts.push_back(Outcome(run));
+    if (!IsDone(run) || !run.verdict().valid()) facts.push_back(OutcomeText(run));
     if (run.attempts() > 1) facts.push_back("attempts: " + AttemptsText(run));
     if (!run.checkpoint_error().empty())
       facts.push_back("its last checkpoint was not saved: " + run.checkpoint_error());
@@ -295,7 +295,7 @@ std::string TrainTable(const v1::RunSummary& run) {
       {"a mean step", absl::StrCat(FormatSeconds(MeanStep(run)), " = ", absl::StrJoin(terms, " + "),
                                    HiddenText(run.hidden_seconds()))});
   if (run.has_energy()) table.AddRow({"energy", EnergyText(run.energy())});
-  table.AddRow({"verdict", Outcome(run)});
+  table.AddRow({"verdict", OutcomeText(run)});
   if (!run.checkpoint_error().empty())
     table.AddRow({"checkpoint", "NOT SAVED: " + run.checkpoint_error()});
   return table.Render();

@@ -20,8 +20,6 @@ double LargestMemory(const v1::DecodeRow& row) {
   return bytes;
 }
 
-std::string Milliseconds(double seconds) { return FormatNumber(1e3 * seconds); }
-
 }  // namespace
 
 void SampleOutput::Show(const v1::SampleText& piece) {
@@ -77,8 +75,8 @@ std::string DecodeTable(const v1::DecodeReport& report) {
                {"memory"}});
   for (const v1::DecodeRow& row : report.rows()) {
     table.AddRow({row.model(), row.pattern(), absl::StrCat(row.workers()), row.network(),
-                  absl::StrCat(row.batch()), Milliseconds(row.first_token_seconds()),
-                  Milliseconds(row.token_seconds()), FormatNumber(row.tokens_per_second()),
+                  absl::StrCat(row.batch()), FormatMilliseconds(row.first_token_seconds()),
+                  FormatMilliseconds(row.token_seconds()), FormatNumber(row.tokens_per_second()),
                   absl::StrFormat("%.0f %%", 100 * row.communication_share()),
                   FormatBytes(row.bytes_per_token_per_rank()), FormatBytes(LargestMemory(row))});
   }

@@ -123,7 +123,7 @@ std::string Choice(const v1::SearchReport& search) {
   return text;
 }
 
-std::string Paragraph(const std::string& text) {
+std::string FlushParagraph(const std::string& text) {
   return text.empty() ? ""
                       : absl::StrCat(absl::StrJoin(WrapWords(text, Table::kMaxWidth), "\n"), "\n");
 }
@@ -131,7 +131,7 @@ std::string Paragraph(const std::string& text) {
 }  // namespace
 
 std::string SearchTable(const v1::SearchReport& search) {
-  std::string text = Paragraph(absl::StrCat(
+  std::string text = FlushParagraph(absl::StrCat(
       search.model(), " on ", search.workers(), " workers over ", search.network(), ", losses ",
       AfterAmount(search, search.compared_amount()),
       search.seeds() > 1 ? absl::StrCat(" (mean of ", search.seeds(), " seeds, 95 % interval)")
@@ -141,9 +141,9 @@ std::string SearchTable(const v1::SearchReport& search) {
   const bool chose = search.error().empty() && search.candidates() < search.mixtures();
   absl::StrAppend(&text, "Tried: ", search.candidates(), " of ", FormatCount(search.mixtures()),
                   " mixtures", chose ? ", by the sums of their blocks' changes" : "", ".\n");
-  absl::StrAppend(&text, Paragraph(Choice(search)));
+  absl::StrAppend(&text, FlushParagraph(Choice(search)));
   if (!search.error().empty())
-    absl::StrAppend(&text, Paragraph(absl::StrCat("NOT COMPLETE: ", search.error())));
+    absl::StrAppend(&text, FlushParagraph(absl::StrCat("NOT COMPLETE: ", search.error())));
   if (!search.command().empty()) absl::StrAppend(&text, "\n", search.command(), "\n");
   return text;
 }

@@ -220,10 +220,6 @@ std::string EnergyAndDraws(const v1::SimulateSweepReport& sweep, const RowNames&
   return EnergyTable(names.columns(), rows, "simulated");
 }
 
-std::string Paragraph(const std::string& text) {
-  return absl::StrCat(absl::StrJoin(WrapWords(text, Table::kMaxWidth - 2), "\n  "), "\n");
-}
-
 std::string PlaceOf(const std::string& network, int workers, const std::string& device) {
   return absl::StrCat(" on ", network, ", ", workers, " x ", device);
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
 namespace edgetp {
@@ -91,6 +92,10 @@ std::vector<std::string> WrapWords(const std::string& text, int width) {
     }
   }
   return lines;
+}
+
+std::string Paragraph(const std::string& text) {
+  return absl::StrCat(absl::StrJoin(WrapWords(text, Table::kMaxWidth - 2), "\n  "), "\n");
 }
 
 void Table::AddRow(std::vector<std::string> cells) {

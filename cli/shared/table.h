@@ -35,4 +35,7 @@ class Table {
 // `text` in lines of at most `width` columns, broken between words and before a '+'.
 std::vector<std::string> WrapWords(const std::string& text, int width);
 
+// `text` below a table: lines that fit its widest, all but the first indented.
+std::string Paragraph(const std::string& text);
+
 }  // namespace edgetp

@@ -35,14 +35,14 @@ std::string Counted(int count, const std::string& one, const std::string& many) 
   return absl::StrCat(count, " ", count == 1 ? one : many);
 }
 
-std::string DelayOf(absl::Duration delay) { return FormatSeconds(absl::ToDoubleSeconds(delay)); }
+std::string DelayText(absl::Duration delay) { return FormatSeconds(absl::ToDoubleSeconds(delay)); }
 
-std::string RateOf(double bits_per_second) {
+std::string RateText(double bits_per_second) {
   return bits_per_second > 0 ? FormatRate(bits_per_second) : "unlimited";
 }
 
 template <typename T, typename Format>
-std::string Range(const std::set<T>& values, const Format& format) {
+std::string RangeText(const std::set<T>& values, const Format& format) {
   const std::string low = format(*values.begin());
   const std::string high = format(*values.rbegin());
   return low == high ? low : absl::StrCat(low, " to ", high);
@@ -68,8 +68,8 @@ void AddRow(const Collapsed& collapsed, int source, int destination, const char*
   const LinkOptions& link = network.Link(source, destination);
   table->AddRow({absl::StrCat(source, direction, destination),
                  absl::StrCat(paths.NodeName(source), direction, paths.NodeName(destination)),
-                 Through(paths, paths.Between(source, destination)), DelayOf(link.PathDelay()),
-                 RateOf(network.PayloadRate(source, destination)), SharedBy(network, link)});
+                 Through(paths, paths.Between(source, destination)), DelayText(link.PathDelay()),
+                 RateText(network.PayloadRate(source, destination)), SharedBy(network, link)});
 }
 
 bool SameBothWays(const NetworkOptions& network, int one, int other) {
@@ -96,7 +96,7 @@ std::string DescribeHostPaths(const v1::NetworkProfile& profile) {
     rates.insert(collapsed->network.PayloadRate(pair.first, pair.second));
   }
   if (delays.empty()) return "nothing: there is one host";
-  return absl::StrCat("delay ", Range(delays, DelayOf), ", rate ", Range(rates, RateOf));
+  return absl::StrCat("delay ", RangeText(delays, DelayText), ", rate ", RangeText(rates, RateText));
 }
 
 std::string TopologyTable(const v1::NetworkProfile& profile) {

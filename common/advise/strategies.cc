@@ -14,7 +14,7 @@ bool Possible(const AdviseStrategy& strategy, const ModelShape& shape, int seque
          sequences % strategy.replicas == 0;
 }
 
-std::string Mesh(const char* outer, int outer_size, const char* inner, int inner_size) {
+std::string MeshText(const char* outer, int outer_size, const char* inner, int inner_size) {
   return absl::StrCat(outer, "=", outer_size, ",", inner, "=", inner_size);
 }
 
@@ -39,9 +39,9 @@ std::vector<AdviseStrategy> StrategiesOf(int workers, const ModelShape& shape, i
   for (int outer = 2; outer <= workers / 2; ++outer) {
     const int inner = workers / outer;
     if (outer * inner != workers) continue;
-    all.push_back({Mesh(kData, outer, kTensor, inner), outer, 1, inner});
-    all.push_back({Mesh(kData, outer, kPipeline, inner), outer, inner, 1});
-    all.push_back({Mesh(kPipeline, outer, kTensor, inner), 1, outer, inner});
+    all.push_back({MeshText(kData, outer, kTensor, inner), outer, 1, inner});
+    all.push_back({MeshText(kData, outer, kPipeline, inner), outer, inner, 1});
+    all.push_back({MeshText(kPipeline, outer, kTensor, inner), 1, outer, inner});
   }
   std::erase_if(
       all, [&](const AdviseStrategy& strategy) { return !Possible(strategy, shape, sequences); });

@@ -5,9 +5,9 @@
 namespace edgetp {
 namespace {
 
-class Builder {
+class ScheduleBuilder {
  public:
-  Builder(int world_size, int64_t elements, int64_t granule)
+  ScheduleBuilder(int world_size, int64_t elements, int64_t granule)
       : core_(static_cast<int>(std::bit_floor(static_cast<unsigned>(world_size)))),
         folded_(world_size - core_),
         schedule_(
@@ -78,7 +78,7 @@ class Builder {
 }  // namespace
 
 Schedule BuildHalvingDoubling(int world_size, int64_t elements, int64_t granule) {
-  return Builder(world_size, elements, granule).Build();
+  return ScheduleBuilder(world_size, elements, granule).Build();
 }
 
 }  // namespace edgetp

@@ -29,7 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kExtension[] = ".textproto";
-constexpr char kUnlimited[] = "none";
+constexpr char kNoNetwork[] = "none";
 // The largest config here is a few KiB, that of a run with an hour of traces 10 MB.
 constexpr size_t kMaxConfigBytes = 16 << 20;
 // Deeper nesting than any config has; keeps hostile input off the stack's end.
@@ -220,7 +220,7 @@ ConfigLibrary ConfigLibrary::Default(const std::string& config_path) {
 
 std::vector<std::string> ConfigLibrary::Names(ConfigKind kind) const {
   std::set<std::string> names;
-  if (kind == ConfigKind::kNetwork) names.insert(kUnlimited);
+  if (kind == ConfigKind::kNetwork) names.insert(kNoNetwork);
   for (const std::string& folder : folders_) {
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(fs::path(folder) / FolderOf(kind), ignored)) {
@@ -273,7 +273,7 @@ absl::StatusOr<v1::DeviceProfile> ConfigLibrary::Device(const std::string& name)
 
 // Events that name presets still do.
 absl::StatusOr<v1::NetworkProfile> ConfigLibrary::LoadNetwork(const std::string& name) const {
-  if (name == kUnlimited) return UnlimitedNetwork();
+  if (name == kNoNetwork) return UnlimitedNetwork();
   ASSIGN_OR_RETURN(const std::string path, Find(ConfigKind::kNetwork, name));
   ASSIGN_OR_RETURN(v1::NetworkProfile network,
                    Load<v1::NetworkProfile>(ConfigKind::kNetwork, path));
@@ -368,7 +368,7 @@ absl::StatusOr<v1::Published> ConfigLibrary::Published(const std::string& name) 
 
 v1::NetworkProfile UnlimitedNetwork() {
   v1::NetworkProfile network;
-  network.set_name(kUnlimited);
+  network.set_name(kNoNetwork);
   network.set_kind(v1::KIND_SPEC);
   network.set_source("no delay and no rate limit: what the host itself achieves");
   network.set_hop(v1::HOP_DIRECT);

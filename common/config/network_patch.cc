@@ -21,23 +21,23 @@ namespace {
 constexpr size_t kMaxNameBytes = 200;
 
 // A number in the largest unit of which there is at least one: 200ms, 1.5s, 20mbit.
-struct Unit {
+struct PatchUnit {
   const char* name;
   double factor;
 };
 
 template <size_t kCount>
-std::string InUnits(double value, const Unit (&units)[kCount]) {
-  const Unit* fitting = &units[0];
-  for (const Unit& unit : units) {
+std::string InUnits(double value, const PatchUnit (&units)[kCount]) {
+  const PatchUnit* fitting = &units[0];
+  for (const PatchUnit& unit : units) {
     if (value >= unit.factor) fitting = &unit;
   }
   return absl::StrCat(absl::StrFormat("%.10g", value / fitting->factor), fitting->name);
 }
 
-constexpr Unit kTimes[] = {{"us", 1}, {"ms", 1e3}, {"s", 1e6}};
-constexpr Unit kSizes[] = {{"b", 1}, {"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}};
-constexpr Unit kRates[] = {{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}};
+constexpr PatchUnit kTimes[] = {{"us", 1}, {"ms", 1e3}, {"s", 1e6}};
+constexpr PatchUnit kSizes[] = {{"b", 1}, {"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}};
+constexpr PatchUnit kRates[] = {{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}};
 
 std::string RateWord(double bits_per_second) {
   return std::isinf(bits_per_second) ? "unlimited" : InUnits(bits_per_second, kRates);
@@ -130,13 +130,6 @@ uint64_t HashOf(const std::string& text) {
   uint64_t hash = 14695981039346656037u;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   return hash;
-}
-
-bool Covers(const v1::LinkOverride& wide, const v1::LinkOverride& narrow) {
-  const bool source =
-      !wide.has_source() || (narrow.has_source() && wide.source() == narrow.source());
-  return source && (!wide.has_destination() ||
-                    (narrow.has_destination() && wide.destination() == narrow.destination()));
 }
 
 bool SameLinks(const v1::LinkOverride& a, const v1::LinkOverride& b) {

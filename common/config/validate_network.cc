@@ -114,14 +114,6 @@ void CheckRank(const std::string& field, int rank, std::optional<int> world_size
   }
 }
 
-// True if every link that `narrow` names is named by `wide`, too.
-bool Covers(const v1::LinkOverride& wide, const v1::LinkOverride& narrow) {
-  const bool source =
-      !wide.has_source() || (narrow.has_source() && wide.source() == narrow.source());
-  return source && (!wide.has_destination() ||
-                    (narrow.has_destination() && wide.destination() == narrow.destination()));
-}
-
 // The first `count` overrides are in force.
 v1::LinkConfig LinkBefore(const v1::NetworkProfile& network, int count,
                           const v1::LinkOverride& override) {

@@ -15,21 +15,16 @@ namespace {
 
 // Far beyond everything published.
 constexpr int kMaxCount = 1 << 16;
-constexpr int kMaxChannels = 1 << 20;
+constexpr int kMaxPublishedChannels = 1 << 20;
 // A rank's plan has an entry for each of them, in each layer.
 constexpr int kMaxRanks = 256;
 constexpr int kMaxSteps = 1 << 20;  // layers times micro-batches
 
 using Names = std::set<std::string>;
 
-void CheckCount(const std::string& field, int value, int high, Violations* violations) {
-  if (value >= 1 && value <= high) return;
-  violations->AddGot(field, absl::StrCat("must be in [1, ", high, "]"), value);
-}
-
 void CheckOptionalCount(const std::string& field, bool present, int value, int high,
                         Violations* violations) {
-  if (present) CheckCount(field, value, high, violations);
+  if (present) violations->Count(field, value, high);
 }
 
 void CheckKnown(const std::string& field, const std::string& name, const Names& known,
@@ -39,17 +34,17 @@ void CheckKnown(const std::string& field, const std::string& name, const Names& 
 }
 
 void CheckAllReduce(const v1::PublishedAllReduce& work, Violations* violations) {
-  CheckCount("nodes", work.nodes(), kMaxRanks, violations);
+  violations->Count("nodes", work.nodes(), kMaxRanks);
   violations->Positive("size_mib", work.size_mib());
   violations->Demand("algorithm", FindAlgorithm(work.algorithm()).status());
 }
 
 void CheckTraining(const v1::PublishedTraining& work, Violations* violations) {
   if (work.model().empty()) violations->Add("model", "must be set");
-  CheckCount("layers", work.layers(), kMaxCount, violations);
-  CheckCount("channels", work.channels(), kMaxChannels, violations);
-  CheckCount("sequence", work.sequence(), kMaxChannels, violations);
-  CheckCount("micro_batches", work.micro_batches(), kMaxCount, violations);
+  violations->Count("layers", work.layers(), kMaxCount);
+  violations->Count("channels", work.channels(), kMaxPublishedChannels);
+  violations->Count("sequence", work.sequence(), kMaxPublishedChannels);
+  violations->Count("micro_batches", work.micro_batches(), kMaxCount);
   CheckOptionalCount("pipeline", work.has_pipeline(), work.pipeline(), kMaxRanks, violations);
   CheckOptionalCount("tensor", work.has_tensor(), work.tensor(), kMaxRanks, violations);
   CheckOptionalCount("data", work.has_data(), work.data(), kMaxRanks, violations);
@@ -75,9 +70,9 @@ void CheckTraining(const v1::PublishedTraining& work, Violations* violations) {
 }
 
 void CheckSyncs(const v1::PublishedSyncs& work, Violations* violations) {
-  CheckCount("layers", work.layers(), kMaxCount, violations);
-  CheckCount("ranks", work.ranks(), kMaxRanks, violations);
-  CheckCount("batch", work.batch(), kMaxCount, violations);
+  violations->Count("layers", work.layers(), kMaxCount);
+  violations->Count("ranks", work.ranks(), kMaxRanks);
+  violations->Count("batch", work.batch(), kMaxCount);
   if (work.letter() != "g" && work.letter() != "l")
     violations->AddGot("letter", "must be g or l", work.letter());
   if (work.has_overlap_efficiency())
@@ -93,7 +88,7 @@ void CheckSyncs(const v1::PublishedSyncs& work, Violations* violations) {
 void CheckLlamaWork(const std::string& model, int boards, const Names& models,
                     Violations* violations) {
   CheckKnown("model", model, models, "models", violations);
-  CheckCount("boards", boards, kMaxRanks, violations);
+  violations->Count("boards", boards, kMaxRanks);
 }
 
 void CheckWork(const v1::PublishedRow& row, const Names& models, Violations* violations) {
@@ -107,7 +102,7 @@ void CheckWork(const v1::PublishedRow& row, const Names& models, Violations* vio
     case v1::PublishedRow::kSyncs:
       return CheckSyncs(row.syncs(), violations);
     case v1::PublishedRow::kRounds:
-      CheckCount("inner_steps", row.rounds().inner_steps(), kMaxCount, violations);
+      violations->Count("inner_steps", row.rounds().inner_steps(), kMaxCount);
       return violations->Positive("exchange_seconds", row.rounds().exchange_seconds());
     case v1::PublishedRow::kTraffic:
       CheckLlamaWork(row.traffic().model(), row.traffic().boards(), models, violations);

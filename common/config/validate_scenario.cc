@@ -15,17 +15,12 @@ constexpr int kMaxSize = 1 << 24;
 constexpr int kMaxBoards = 4096;
 constexpr int kMaxContext = 1 << 20;
 
-void CheckCount(const std::string& field, int value, int high, Violations* violations) {
-  if (value >= 1 && value <= high) return;
-  violations->AddGot(field, absl::StrCat("must be in [1, ", high, "]"), value);
-}
-
 void CheckRow(const v1::BoardRow& row, const std::set<std::string>& models, const std::string& path,
               Violations* violations) {
   if (models.count(row.model()) == 0) {
     violations->AddGot(path + ".model", "must name one of the scenario's models", row.model());
   }
-  CheckCount(path + ".boards", row.boards(), kMaxBoards, violations);
+  violations->Count(path + ".boards", row.boards(), kMaxBoards);
   violations->Positive(path + ".token_ms", row.token_ms());
   violations->NotNegative(path + ".compute_ms", row.compute_ms());
   violations->NotNegative(path + ".transfer_ms", row.transfer_ms());
@@ -88,7 +83,7 @@ void CheckLlama(const v1::LlamaConfig& model, Violations* violations) {
       {"layers", model.layers()},     {"heads", model.heads()},
       {"kv_heads", model.kv_heads()}, {"channels", model.channels()},
       {"hidden", model.hidden()},     {"vocabulary", model.vocabulary()}};
-  for (const auto& [name, value] : sizes) CheckCount(name, value, kMaxSize, violations);
+  for (const auto& [name, value] : sizes) violations->Count(name, value, kMaxSize);
 }
 
 void CheckBoards(const v1::BoardScenario& scenario, Violations* violations) {

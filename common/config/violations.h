@@ -56,6 +56,12 @@ class Violations {
            value);
   }
 
+  // Demands 1 <= value <= high.
+  void Count(const std::string& field, int value, int high) {
+    if (value >= 1 && value <= high) return;
+    AddGot(field, absl::StrCat("must be in [1, ", high, "]"), value);
+  }
+
   void Positive(const std::string& field, double value) {
     if (value > 0 && std::isfinite(value)) return;
     AddGot(field, "must be a finite number above 0", value);

@@ -53,7 +53,7 @@ std::optional<std::string> ReadBytes(absl::string_view written) {
   return bytes;
 }
 
-absl::Status Invalid(const std::string& name, const std::string& what) {
+absl::Status InvalidBpe(const std::string& name, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("tokenizer ", name, ": ", what));
 }
 
@@ -112,19 +112,19 @@ absl::StatusOr<Bpe> Bpe::Parse(const BpeFiles& files) {
 absl::Status Bpe::ReadVocabulary(const BpeFiles& files) {
   const std::string& name = files.vocabulary_name;
   const auto json = nlohmann::json::parse(files.vocabulary, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return Invalid(name, "a JSON object of tokens and numbers is wanted");
+  if (!json.is_object()) return InvalidBpe(name, "a JSON object of tokens and numbers is wanted");
   if (json.size() > kMaxVocabulary)
-    return Invalid(name, absl::StrCat(json.size(), " tokens: at most 65536 fit 16 bits"));
+    return InvalidBpe(name, absl::StrCat(json.size(), " tokens: at most 65536 fit 16 bits"));
   bytes_.resize(json.size());
   std::vector<bool> seen(json.size());
   for (const auto& [written, number] : json.items()) {
     const std::optional<std::string> bytes = ReadBytes(written);
     if (!bytes.has_value() || bytes->empty())
-      return Invalid(
+      return InvalidBpe(
           name, absl::StrCat("token ", Quoted(written), " is not in GPT-2's writing of bytes"));
     const bool whole = number.is_number_unsigned() && number.get<uint64_t>() < json.size();
     if (!whole || seen[number.get<size_t>()]) {
-      return Invalid(
+      return InvalidBpe(
           name, absl::StrCat("token ", Quoted(written), " has the number ", number.dump(), ": ",
                              json.size(), " tokens are numbered from 0, each once"));
     }
@@ -135,12 +135,12 @@ absl::Status Bpe::ReadVocabulary(const BpeFiles& files) {
   for (int byte = 0; byte < kBytes; ++byte) {
     const auto found = token_of_.find(std::string(1, static_cast<char>(byte)));
     if (found == token_of_.end())
-      return Invalid(
+      return InvalidBpe(
           name, absl::StrCat("byte ", byte, " has no token: this is no byte-level vocabulary"));
     token_of_byte_.push_back(found->second);
   }
   const auto end = token_of_.find(kEndOfText);
-  if (end == token_of_.end()) return Invalid(name, absl::StrCat("it has no token ", kEndOfText));
+  if (end == token_of_.end()) return InvalidBpe(name, absl::StrCat("it has no token ", kEndOfText));
   end_of_text_ = end->second;
   return absl::OkStatus();
 }
@@ -158,8 +158,8 @@ absl::Status Bpe::ReadMerges(const BpeFiles& files) {
         pair.size() == 2 ? AddMerge(pair[0], pair[1])
                          : absl::InvalidArgumentError("two tokens and a space are wanted");
     if (!added.ok()) {
-      return Invalid(files.merges_name,
-                     absl::StrCat("line ", number, ": ", std::string(added.message())));
+      return InvalidBpe(files.merges_name,
+                        absl::StrCat("line ", number, ": ", std::string(added.message())));
     }
   }
   return absl::OkStatus();
@@ -202,9 +202,10 @@ absl::Status Bpe::CheckComplete(const BpeFiles& files) const {
   for (size_t token = 0; token < bytes_.size(); ++token) {
     const std::string& bytes = bytes_[token];
     if (made_[token] || (bytes.front() == '<' && bytes.back() == '>')) continue;
-    return Invalid(files.merges_name, absl::StrCat("no line makes token ", token, ", ",
-                                                   Quoted(bytes), " of ", files.vocabulary_name,
-                                                   ": these merges belong to another vocabulary"));
+    return InvalidBpe(
+        files.merges_name,
+        absl::StrCat("no line makes token ", token, ", ", Quoted(bytes), " of ",
+                     files.vocabulary_name, ": these merges belong to another vocabulary"));
   }
   return absl::OkStatus();
 }

@@ -19,7 +19,7 @@
 namespace edgetp {
 namespace {
 
-constexpr uint64_t kMaxFileBytes = uint64_t{4} << 30;
+constexpr uint64_t kMaxCorpusBytes = uint64_t{4} << 30;
 
 absl::Status NoSymbols() {
   return absl::FailedPreconditionError(
@@ -99,7 +99,7 @@ absl::StatusOr<Corpus> Corpus::FromText(const std::string& text) {
 absl::StatusOr<Corpus> Corpus::Load(const std::string& path) {
   std::error_code ignored;  // a path that cannot be looked at fails below, with its reason
   if (std::filesystem::is_directory(path, ignored)) return LoadFolder(path);
-  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxCorpusBytes));
   const std::string start = text.substr(0, kKindBytes);
   absl::StatusOr<Corpus> corpus = FromText(text);
   // A pointer or a key is text, and still not what anybody trains on.

@@ -34,7 +34,7 @@ std::vector<uint16_t> TakeTokens(const std::string& bytes, size_t at, size_t cou
   return tokens;
 }
 
-absl::Status Corrupt(const std::string& what) {
+absl::Status CorruptCorpus(const std::string& what) {
   return absl::DataLossError(absl::StrCat("parse corpus: ", what));
 }
 
@@ -51,10 +51,10 @@ void AppendText(const std::string& text, std::string* out) {
 // At `*at`, which moves behind it.
 absl::StatusOr<std::string> TakeText(const std::string& bytes, size_t* at) {
   constexpr size_t kSizeBytes = sizeof(uint32_t);
-  if (bytes.size() - *at < kSizeBytes) return Corrupt("a name is cut");
+  if (bytes.size() - *at < kSizeBytes) return CorruptCorpus("a name is cut");
   const size_t size = ReadNumber<uint32_t>(bytes, *at);
   *at += kSizeBytes;
-  if (bytes.size() - *at < size) return Corrupt("a name is cut");
+  if (bytes.size() - *at < size) return CorruptCorpus("a name is cut");
   *at += size;
   return bytes.substr(*at - size, size);
 }
@@ -65,7 +65,7 @@ absl::StatusOr<TokenizerId> TakeNames(const std::string& bytes, int version, siz
   ASSIGN_OR_RETURN(const std::string name, TakeText(bytes, at));
   if (version == kDescriptionVersion) RETURN_IF_ERROR(TakeText(bytes, at).status());
   auto tokenizer = TokenizerId::Parse(name);
-  if (!tokenizer.ok()) return Corrupt(std::string(tokenizer.status().message()));
+  if (!tokenizer.ok()) return CorruptCorpus(std::string(tokenizer.status().message()));
   return tokenizer;
 }
 
@@ -89,8 +89,7 @@ ByteStream Corpus::Bytes() const {
   header += absl::StrJoin(symbols_, "");
   const uint64_t size = header.size() + BytesOf(train_).size() + BytesOf(validation_).size();
   // The copy keeps the tokens where they are.
-  return {size,
-          [header = std::move(header), corpus = *this](const ByteSink& sink) -> absl::Status {
+  return {size, [header = std::move(header), corpus = *this](const ByteSink& sink) -> absl::Status {
             RETURN_IF_ERROR(sink(header));
             RETURN_IF_ERROR(sink(BytesOf(corpus.train_)));
             return sink(BytesOf(corpus.validation_));
@@ -122,38 +121,41 @@ std::string Corpus::Header(uint8_t version) const {
 
 absl::StatusOr<Corpus> Corpus::Parse(const std::string& bytes) {
   if (bytes.size() < kHeaderBytes)
-    return Corrupt(absl::StrCat(bytes.size(), " bytes are less than a header"));
-  if (bytes.compare(0, kMagicBytes, kMagic) != 0) return Corrupt("these bytes are not a corpus");
+    return CorruptCorpus(absl::StrCat(bytes.size(), " bytes are less than a header"));
+  if (bytes.compare(0, kMagicBytes, kMagic) != 0)
+    return CorruptCorpus("these bytes are not a corpus");
   const int version = ReadNumber<uint8_t>(bytes, kMagicBytes);
   if (version < kPlainVersion || version > kDescriptionVersion)
-    return Corrupt(absl::StrCat("unknown format version ", version));
+    return CorruptCorpus(absl::StrCat("unknown format version ", version));
   const auto vocabulary = ReadNumber<uint32_t>(bytes, kMagicBytes + 1);
   const auto symbol_bytes = ReadNumber<uint32_t>(bytes, kMagicBytes + 5);
   const bool described = version == kDescriptionVersion;  // its tokens are somewhere else
   const auto train = described ? 0 : ReadNumber<uint64_t>(bytes, kMagicBytes + 9);
   const auto validation = described ? 0 : ReadNumber<uint64_t>(bytes, kMagicBytes + 17);
   if (vocabulary < 1 || vocabulary > kMaxVocabulary)
-    return Corrupt(absl::StrCat("a vocabulary of ", vocabulary));
+    return CorruptCorpus(absl::StrCat("a vocabulary of ", vocabulary));
   Corpus corpus;
   size_t at = kHeaderBytes;
   ASSIGN_OR_RETURN(corpus.tokenizer_, TakeNames(bytes, version, &at));
   // Compared before they are added: hostile counts must not wrap around.
   const uint64_t left = bytes.size() - at;
   if (train > left || validation > left || symbol_bytes + 2 * (train + validation) != left) {
-    return Corrupt(absl::StrCat("the header asks for ", train, " + ", validation, " tokens, but ",
-                                left, " bytes follow it"));
+    return CorruptCorpus(absl::StrCat("the header asks for ", train, " + ", validation,
+                                      " tokens, but ", left, " bytes follow it"));
   }
   corpus.vocabulary_ = static_cast<int>(vocabulary);
   corpus.Hold(TakeTokens(bytes, at + symbol_bytes, train),
               TakeTokens(bytes, at + symbol_bytes + 2 * train, validation));
   const int largest = std::max(Largest(corpus.train_), Largest(corpus.validation_));
   if (largest >= corpus.vocabulary_) {
-    return Corrupt(absl::StrCat("token ", largest, " is outside the vocabulary of ", vocabulary));
+    return CorruptCorpus(
+        absl::StrCat("token ", largest, " is outside the vocabulary of ", vocabulary));
   }
   auto symbols = Characters(bytes.substr(at, symbol_bytes));
-  if (!symbols.ok()) return Corrupt(std::string(symbols.status().message()));
+  if (!symbols.ok()) return CorruptCorpus(std::string(symbols.status().message()));
   if (!symbols->empty() && symbols->size() != vocabulary) {
-    return Corrupt(absl::StrCat(symbols->size(), " symbols for a vocabulary of ", vocabulary));
+    return CorruptCorpus(
+        absl::StrCat(symbols->size(), " symbols for a vocabulary of ", vocabulary));
   }
   for (char32_t symbol : *symbols) corpus.symbols_.push_back(ToUtf8(symbol));
   if (!corpus.symbols_.empty()) corpus.tokenizer_ = CharsTokenizerId(corpus.symbols_);

@@ -12,15 +12,15 @@
 namespace edgetp {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr char kFormatKey[] = "edgetp_corpus";
 constexpr int kFormat = 1;
 constexpr uint64_t kMaxManifestBytes = 256 << 20;  // of a million sources, and more
 constexpr uint64_t kMaxSymbolsBytes = 4 << 20;
 
-Json FilesToJson(const char* name, const std::vector<ManifestFile>& files) {
-  Json array = Json::array();
+OrderedJson FilesToJson(const char* name, const std::vector<ManifestFile>& files) {
+  OrderedJson array = OrderedJson::array();
   for (const ManifestFile& file : files)
     array.push_back({{name, file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
   return array;
@@ -29,7 +29,7 @@ Json FilesToJson(const char* name, const std::vector<ManifestFile>& files) {
 // Takes keys out of an object, and remembers the first that is missing or of another type.
 class Reader {
  public:
-  explicit Reader(const Json& json) : json_(json) {}
+  explicit Reader(const OrderedJson& json) : json_(json) {}
 
   template <typename Value>
   Value Take(const char* key) {
@@ -47,7 +47,7 @@ class Reader {
       if (fault_.empty()) fault_ = key;
       return files;
     }
-    for (const Json& entry : *found) {
+    for (const OrderedJson& entry : *found) {
       Reader reader(entry);
       files.push_back({reader.Take<std::string>(name), reader.Take<int64_t>("bytes"),
                        reader.Take<std::string>("sha256")});
@@ -59,25 +59,25 @@ class Reader {
   const std::string& fault() const { return fault_; }
 
  private:
-  static bool Fits(const Json& json, const std::string&) { return json.is_string(); }
-  static bool Fits(const Json& json, bool) { return json.is_boolean(); }
-  static bool Fits(const Json& json, double) { return json.is_number(); }
-  static bool Fits(const Json& json, int64_t) {
+  static bool Fits(const OrderedJson& json, const std::string&) { return json.is_string(); }
+  static bool Fits(const OrderedJson& json, bool) { return json.is_boolean(); }
+  static bool Fits(const OrderedJson& json, double) { return json.is_number(); }
+  static bool Fits(const OrderedJson& json, int64_t) {
     return json.is_number_unsigned() && json.get<uint64_t>() <= INT64_MAX;
   }
 
-  const Json& json_;
+  const OrderedJson& json_;
   std::string fault_;
 };
 
-absl::Status Invalid(const std::string& path, const std::string& what) {
+absl::Status InvalidManifest(const std::string& path, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("data ", path, ": ", what));
 }
 
 }  // namespace
 
 std::string ToJson(const CorpusManifest& manifest) {
-  Json json;
+  OrderedJson json;
   json[kFormatKey] = kFormat;
   json["version"] = manifest.version;
   json["tokenizer"] = manifest.tokenizer.name;
@@ -92,14 +92,14 @@ std::string ToJson(const CorpusManifest& manifest) {
   json["characters"] = manifest.characters;
   json["sources"] = FilesToJson("path", manifest.sources);
   // A path need not be UTF-8.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 absl::StatusOr<CorpusManifest> ParseManifest(const std::string& text, const std::string& path) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const OrderedJson json = OrderedJson::parse(text, nullptr, /*allow_exceptions=*/false);
   Reader reader(json);
   if (reader.Take<int64_t>(kFormatKey) != kFormat)
-    return Invalid(path, "this is no manifest of edgetp prepare that this version reads");
+    return InvalidManifest(path, "this is no manifest of edgetp prepare that this version reads");
   CorpusManifest manifest;
   manifest.version = reader.Take<std::string>("version");
   manifest.tokenizer.name = reader.Take<std::string>("tokenizer");
@@ -115,11 +115,13 @@ absl::StatusOr<CorpusManifest> ParseManifest(const std::string& text, const std:
   manifest.characters = reader.Take<int64_t>("characters");
   manifest.sources = reader.TakeFiles("sources", "path");
   if (!reader.fault().empty())
-    return Invalid(path, absl::StrCat(reader.fault(), ": it is missing or of another type"));
+    return InvalidManifest(path,
+                           absl::StrCat(reader.fault(), ": it is missing or of another type"));
   if (vocabulary < 1 || vocabulary > 65536)
-    return Invalid(path, absl::StrCat("vocabulary: must be in [1, 65536] (got ", vocabulary, ")"));
+    return InvalidManifest(
+        path, absl::StrCat("vocabulary: must be in [1, 65536] (got ", vocabulary, ")"));
   if (!TokenizerId::Parse(manifest.tokenizer.ToString()).ok() || !manifest.tokenizer.known())
-    return Invalid(path, "tokenizer: gpt2 or chars, with its digest, is wanted");
+    return InvalidManifest(path, "tokenizer: gpt2 or chars, with its digest, is wanted");
   return manifest;
 }
 
@@ -136,18 +138,18 @@ absl::StatusOr<std::optional<CorpusManifest>> ReadManifest(const std::string& fo
 absl::StatusOr<std::vector<std::string>> ReadSymbolsFile(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/", kSymbolsFile);
   ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxSymbolsBytes));
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const OrderedJson json = OrderedJson::parse(text, nullptr, /*allow_exceptions=*/false);
   std::vector<std::string> symbols;
-  if (!json.is_array()) return Invalid(path, "an array of strings is wanted");
-  for (const Json& symbol : json) {
-    if (!symbol.is_string()) return Invalid(path, "an array of strings is wanted");
+  if (!json.is_array()) return InvalidManifest(path, "an array of strings is wanted");
+  for (const OrderedJson& symbol : json) {
+    if (!symbol.is_string()) return InvalidManifest(path, "an array of strings is wanted");
     symbols.push_back(symbol.get<std::string>());
   }
   return symbols;
 }
 
 std::string SymbolsToJson(const std::vector<std::string>& symbols) {
-  return Json(symbols).dump() + "\n";
+  return OrderedJson(symbols).dump() + "\n";
 }
 
 }  // namespace edgetp

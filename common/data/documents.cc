@@ -34,14 +34,14 @@ bool IsText(const fs::path& path) {
 
 bool IsHidden(const fs::path& path) { return path.filename().string().front() == '.'; }
 
-absl::Status Invalid(const std::string& place, const std::string& what) {
+absl::Status InvalidText(const std::string& place, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("text ", place, ": ", what));
 }
 
 absl::StatusOr<TextSource> SourceAt(const fs::path& path) {
   std::error_code error;
   const auto bytes = fs::file_size(path, error);
-  if (error) return Invalid(path.string(), error.message());
+  if (error) return InvalidText(path.string(), error.message());
   return TextSource{path.string(), IsLines(path), static_cast<int64_t>(bytes)};
 }
 
@@ -58,9 +58,10 @@ absl::StatusOr<std::vector<std::string>> TextsOf(const std::string& folder,
       paths.push_back(entry->path().string());
     }
   }
-  if (error) return Invalid(folder, error.message());
+  if (error) return InvalidText(folder, error.message());
   if (paths.empty())
-    return Invalid(folder, "no file of this folder ends in .txt, .text, .md, .jsonl or .ndjson");
+    return InvalidText(folder,
+                       "no file of this folder ends in .txt, .text, .md, .jsonl or .ndjson");
   std::sort(paths.begin(), paths.end());
   return paths;
 }
@@ -96,7 +97,7 @@ class PlainText final : public Format {
       if (NextCharacter(pending_, &at).has_value()) continue;
       at = begin;
       if (!last && pending_.size() - begin < kMaxCharacterBytes) break;  // more of it may come
-      return Invalid(
+      return InvalidText(
           absl::StrCat(path_, ", byte ", taken_ + static_cast<int64_t>(begin) + 1),
           absl::StrCat("not UTF-8 text", LooksLike(start_ + pending_.substr(0, kKindBytes))));
     }
@@ -149,7 +150,7 @@ class JsonLines final : public Format {
     return absl::OkStatus();
   }
   absl::Status Fault(const std::string& what) const {
-    return Invalid(absl::StrCat(path_, ", line ", number_), what);
+    return InvalidText(absl::StrCat(path_, ", line ", number_), what);
   }
 
   const std::string& path_;

@@ -26,7 +26,7 @@ using Json = nlohmann::json;
 constexpr size_t kSizeBytes = 8;
 // The limit of the reference implementation; keeps hostile headers from being parsed.
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
-constexpr uint64_t kMaxFileBytes = uint64_t{64} << 30;
+constexpr uint64_t kMaxTensorFileBytes = uint64_t{64} << 30;
 constexpr size_t kMaxDimensions = 8;
 constexpr char kMetadataKey[] = "__metadata__";
 
@@ -352,7 +352,7 @@ absl::StatusOr<std::string> SerializeSafetensors(const TensorFile& file) {
 }
 
 absl::StatusOr<TensorFile> LoadSafetensors(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxTensorFileBytes));
   auto file = ParseSafetensors(bytes);
   if (!file.ok()) return Annotate(file.status(), path);
   return file;

@@ -12,18 +12,18 @@
 namespace edgetp {
 namespace {
 
-constexpr uint64_t kMaxFileBytes = uint64_t{4} << 30;
+constexpr uint64_t kMaxTokenFileBytes = uint64_t{4} << 30;
 
 // llm.c: 256 int32, of which magic, version and number of tokens are used.
 // Source: https://github.com/karpathy/llm.c, dev/data/data_common.py.
-constexpr size_t kHeaderBytes = 256 * 4;
-constexpr int32_t kMagic = 20240520;       // version 1: uint16
+constexpr size_t kLlmcHeaderBytes = 256 * 4;
+constexpr int32_t kLlmcMagic = 20240520;   // version 1: uint16
 constexpr int32_t kLlamaMagic = 20240801;  // version 7: uint32
 
 // Fewer tokens than these show nothing.
 constexpr size_t kEnough = 16;
 
-absl::Status Invalid(const std::string& path, const std::string& what) {
+absl::Status InvalidTokens(const std::string& path, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("data ", path, ": ", what));
 }
 
@@ -39,14 +39,14 @@ absl::StatusOr<absl::Span<const uint16_t>> AfterHeader(const std::string& start,
   const auto version = ReadNumber<int32_t>(start, 4);
   const auto count = ReadNumber<int32_t>(start, 8);
   if (version != 1) {
-    return Invalid(path, absl::StrCat("an llm.c header of version ", version,
-                                      ": version 1, of uint16 tokens, is read"));
+    return InvalidTokens(path, absl::StrCat("an llm.c header of version ", version,
+                                            ": version 1, of uint16 tokens, is read"));
   }
-  if (count < 0 || kHeaderBytes + uint64_t{2} * count != bytes.size()) {
-    return Invalid(path, absl::StrCat("its llm.c header announces ", count, " tokens, but ",
-                                      bytes.size() - kHeaderBytes, " bytes follow it"));
+  if (count < 0 || kLlmcHeaderBytes + uint64_t{2} * count != bytes.size()) {
+    return InvalidTokens(path, absl::StrCat("its llm.c header announces ", count, " tokens, but ",
+                                            bytes.size() - kLlmcHeaderBytes, " bytes follow it"));
   }
-  return TokensAt(bytes, kHeaderBytes);
+  return TokensAt(bytes, kLlmcHeaderBytes);
 }
 
 // The tokens that are looked at, one after the other.
@@ -78,12 +78,14 @@ absl::Status CheckWidth(absl::Span<const uint16_t> tokens, const std::string& pa
   const int upper = Largest(tokens, 1, 2);
   if (upper > 1 || (upper == 1 && Largest(tokens, 0, 2) < 256)) return absl::OkStatus();
   if (upper == 1) {
-    return Invalid(path,
-                   "this looks like uint32 tokens of more than 65536 kinds: uint16 is wanted, so "
-                   "they need a smaller vocabulary");
+    return InvalidTokens(
+        path,
+        "this looks like uint32 tokens of more than 65536 kinds: uint16 is wanted, so "
+        "they need a smaller vocabulary");
   }
   const bool wide = Largest(tokens, 2, 4) == 0;
-  return Invalid(path, absl::StrCat("uint16 tokens are wanted, and every second number is 0: this "
+  return InvalidTokens(path,
+                       absl::StrCat("uint16 tokens are wanted, and every second number is 0: this "
                                     "looks like ",
                                     wide ? "uint64" : "uint32", " tokens",
                                     Conversion(path, wide ? "uint64" : "uint32")));
@@ -94,7 +96,8 @@ absl::Status CheckByteOrder(absl::Span<const uint16_t> tokens, const std::string
       tokens.size() >= kEnough && Largest(tokens, 0, 1) > 0 &&
       std::all_of(tokens.begin(), tokens.end(), [](uint16_t t) { return t % 256 == 0; });
   if (!swapped) return absl::OkStatus();
-  return Invalid(path, absl::StrCat("every token is a multiple of 256: this looks like big-endian "
+  return InvalidTokens(path,
+                       absl::StrCat("every token is a multiple of 256: this looks like big-endian "
                                     "tokens",
                                     Conversion(path, ">u2")));
 }
@@ -121,16 +124,16 @@ std::vector<TokenRange> SampleOf(size_t size) {
 
 absl::StatusOr<absl::Span<const uint16_t>> ViewTokens(absl::string_view bytes,
                                                       const std::string& path) {
-  if (bytes.empty()) return Invalid(path, "the file is empty");
-  const std::string start(bytes.substr(0, std::max(kKindBytes, kHeaderBytes)));
-  const int32_t magic = bytes.size() >= kHeaderBytes ? ReadNumber<int32_t>(start, 0) : 0;
-  if (magic == kMagic) return AfterHeader(start, bytes, path);
+  if (bytes.empty()) return InvalidTokens(path, "the file is empty");
+  const std::string start(bytes.substr(0, std::max(kKindBytes, kLlmcHeaderBytes)));
+  const int32_t magic = bytes.size() >= kLlmcHeaderBytes ? ReadNumber<int32_t>(start, 0) : 0;
+  if (magic == kLlmcMagic) return AfterHeader(start, bytes, path);
   if (magic == kLlamaMagic)
-    return Invalid(path, "this is llm.c's format of uint32 tokens: uint16 is wanted");
+    return InvalidTokens(path, "this is llm.c's format of uint32 tokens: uint16 is wanted");
   if (RecogniseFile(start.substr(0, kKindBytes)).certain)
-    return Invalid(path, absl::StrCat("uint16 tokens are wanted", LooksLike(start)));
+    return InvalidTokens(path, absl::StrCat("uint16 tokens are wanted", LooksLike(start)));
   if (bytes.size() % 2 != 0) {
-    return Invalid(
+    return InvalidTokens(
         path, absl::StrCat("uint16 tokens need an even number of bytes (got ", bytes.size(), ")"));
   }
   const absl::Span<const uint16_t> tokens = TokensAt(bytes, 0);
@@ -147,7 +150,7 @@ absl::StatusOr<std::vector<uint16_t>> ParseTokens(const std::string& bytes,
 }
 
 absl::StatusOr<std::vector<uint16_t>> ReadTokenFile(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxTokenFileBytes));
   return ParseTokens(bytes, path);
 }
 

@@ -24,13 +24,13 @@ using Json = nlohmann::json;
 // Of a model with a hundred thousand tensors.
 constexpr uint64_t kMaxIndexBytes = 64 << 20;
 
-absl::Status Invalid(const std::string& path, const std::string& what) {
+absl::Status InvalidWeights(const std::string& path, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("read weights ", path, ": ", what));
 }
 
 // Errors: InvalidArgument unless `bytes` may be what is wanted.
 absl::Status CheckKind(const std::string& path, const std::string& bytes) {
-  if (bytes.empty()) return Invalid(path, "the file is empty");
+  if (bytes.empty()) return InvalidWeights(path, "the file is empty");
   const FileKind kind = RecogniseFile(bytes.substr(0, kKindBytes));
   for (const char* fine : {"", kSafetensors, kJson}) {
     if (kind.description == fine) return absl::OkStatus();
@@ -38,8 +38,8 @@ absl::Status CheckKind(const std::string& path, const std::string& bytes) {
   const std::string what =
       absl::StrCat("a safetensors file is wanted, and this looks like ", kind.description);
   if (kind.torch)
-    return Invalid(path, absl::StrCat(what, "; this converts it: ", TorchConversion(path)));
-  return Invalid(path, absl::StrCat(what, kind.advice.empty() ? "" : "; ", kind.advice));
+    return InvalidWeights(path, absl::StrCat(what, "; this converts it: ", TorchConversion(path)));
+  return InvalidWeights(path, absl::StrCat(what, kind.advice.empty() ? "" : "; ", kind.advice));
 }
 
 // The files that an index names, each once.
@@ -48,15 +48,15 @@ absl::StatusOr<std::set<std::string>> ShardsOf(const std::string& path, const st
   const std::string rule =
       "a safetensors file is wanted, or the index of a model's shards: JSON with a weight_map";
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
-    return Invalid(path, rule);
+    return InvalidWeights(path, rule);
   std::set<std::string> shards;
   for (const Json& shard : index["weight_map"]) {
     const std::string name = shard.is_string() ? shard.get<std::string>() : "";
     if (name.empty() || fs::path(name).filename() != name)
-      return Invalid(path, "weight_map: each tensor must name a file in the index's folder");
+      return InvalidWeights(path, "weight_map: each tensor must name a file in the index's folder");
     shards.insert(name);
   }
-  if (shards.empty()) return Invalid(path, "weight_map: names no file");
+  if (shards.empty()) return InvalidWeights(path, "weight_map: names no file");
   return shards;
 }
 

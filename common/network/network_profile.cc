@@ -114,6 +114,13 @@ v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& over
   return link;
 }
 
+bool Covers(const v1::LinkOverride& wide, const v1::LinkOverride& narrow) {
+  const bool source =
+      !wide.has_source() || (narrow.has_source() && wide.source() == narrow.source());
+  return source && (!wide.has_destination() ||
+                    (narrow.has_destination() && wide.destination() == narrow.destination()));
+}
+
 bool MergeOverrides(const v1::NetworkProfile& profile, int source, int destination,
                     v1::LinkConfig* link) {
   bool changed = false;

@@ -24,6 +24,9 @@ absl::StatusOr<NetworkOptions> ResolveNetwork(const v1::NetworkProfile& profile,
 // whole, and a rate or a trace whichever of the two there was.
 v1::LinkConfig MergeLinks(const v1::LinkConfig& base, const v1::LinkConfig& overriding);
 
+// True if every link that `narrow` names is named by `wide`, too.
+bool Covers(const v1::LinkOverride& wide, const v1::LinkOverride& narrow);
+
 // The overrides of the profile that name the pair, merged into its link in order. True if any does.
 bool MergeOverrides(const v1::NetworkProfile& profile, int source, int destination,
                     v1::LinkConfig* link);

@@ -6,7 +6,7 @@ namespace edgetp {
 namespace {
 
 // One row per letter of a pattern.
-constexpr BlockTraits kRows[] = {
+constexpr BlockTraits kTraits[] = {
     {.kind = BlockKind::kTensorParallel,
      .letter = 't',
      .name = "tensor-parallel",
@@ -73,17 +73,17 @@ constexpr BlockTraits kRows[] = {
 
 }  // namespace
 
-absl::Span<const BlockTraits> AllBlockTraits() { return kRows; }
+absl::Span<const BlockTraits> AllBlockTraits() { return kTraits; }
 
 const BlockTraits& TraitsOf(BlockKind kind) {
-  for (const BlockTraits& row : kRows) {
+  for (const BlockTraits& row : kTraits) {
     if (row.kind == kind) return row;
   }
-  return kRows[0];  // unreachable: every kind has a row, which a test checks
+  return kTraits[0];  // unreachable: every kind has a row, which a test checks
 }
 
 const BlockTraits* FindBlockTraits(char letter, char modifier) {
-  for (const BlockTraits& row : kRows) {
+  for (const BlockTraits& row : kTraits) {
     if (row.letter == letter && row.modifier == modifier) return &row;
   }
   return nullptr;
@@ -91,7 +91,7 @@ const BlockTraits* FindBlockTraits(char letter, char modifier) {
 
 std::string BlockLetters() {
   std::string letters;
-  for (const BlockTraits& row : kRows) {
+  for (const BlockTraits& row : kTraits) {
     if (row.modifier != 0) continue;
     absl::StrAppend(&letters, letters.empty() ? "" : ", ", std::string(1, row.letter));
   }
@@ -100,7 +100,7 @@ std::string BlockLetters() {
 
 std::string ModifierExamples(char letter) {
   std::string examples;
-  for (const BlockTraits& row : kRows) {
+  for (const BlockTraits& row : kTraits) {
     if (row.modifier == 0 || (letter != 0 && row.letter != letter)) continue;
     absl::StrAppend(&examples, examples.empty() ? "" : " and ", std::string(1, row.letter),
                     row.modifier == '~' ? "~2" : "@0.5");

@@ -6,11 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/plan/work.h"
 
 namespace edgetp {
 namespace {
-
-constexpr double kFloatBytes = 4;
 
 // Values that share a scale.
 int64_t BlockValues(LlamaWeights weights) { return weights == LlamaWeights::kQ40 ? 32 : 1; }

@@ -97,7 +97,7 @@ void AddBlocks(const SearchOptions& options, const SearchResult& result, v1::Sea
 }
 
 // Compared last come first, the slowest first.
-bool Precedes(const v1::SearchRow& a, const v1::SearchRow& b) {
+bool RowPrecedes(const v1::SearchRow& a, const v1::SearchRow& b) {
   if (a.losses_size() != b.losses_size()) return a.losses_size() > b.losses_size();
   return a.step_seconds() > b.step_seconds();
 }
@@ -130,7 +130,7 @@ void AddRows(const SearchOptions& options, const SearchResult& result, const Los
     row.set_within_budget(candidate.Has(rung) && candidate.MeanLoss(rung) <= report->loss_limit());
     row.set_within_noise(i > 0 && WithinNoise(*row.losses().rbegin()));
   }
-  std::stable_sort(rows.begin(), rows.end(), Precedes);
+  std::stable_sort(rows.begin(), rows.end(), RowPrecedes);
   for (v1::SearchRow& row : rows) *report->add_rows() = std::move(row);
   report->set_candidates(report->rows_size());
 }

@@ -39,9 +39,9 @@ struct Token {
 };
 
 // Rows of one set: the same boards, the same program.
-class Boards {
+class ScenarioBoards {
  public:
-  Boards(const v1::BoardScenario& scenario, const v1::BoardSet& set)
+  ScenarioBoards(const v1::BoardScenario& scenario, const v1::BoardSet& set)
       : scenario_(scenario), set_(set) {}
 
   absl::Status Fit() {
@@ -182,7 +182,7 @@ void FillRatios(v1::BoardSetReport* set) {
 
 absl::Status PredictSet(const v1::BoardScenario& scenario, const v1::BoardSet& set,
                         v1::BoardSetReport* report) {
-  Boards boards(scenario, set);
+  ScenarioBoards boards(scenario, set);
   RETURN_IF_ERROR(boards.Fit());
   report->set_name(set.name());
   report->set_memory_bytes_per_second(boards.device().memory_bytes_per_second);

@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr char kJson[] = "application/json";
+constexpr char kJsonType[] = "application/json";
 
 // The hash is of the one style element that Observable Plot puts into each of its charts; the
 // browser test finds out if another version has another one.
@@ -70,7 +70,7 @@ int HttpStatusOf(const absl::Status& status) {
 
 HttpResponse Refuse(const absl::Status& status) {
   const json error = {{"error", std::string(status.message())}};
-  HttpResponse response = Text(HttpStatusOf(status), kJson, ToText(error));
+  HttpResponse response = Text(HttpStatusOf(status), kJsonType, ToText(error));
   if (response.status == 401)
     response.headers.emplace_back("WWW-Authenticate", absl::StrCat(kTokenKey, " realm=\"edgetp\""));
   return response;
@@ -158,7 +158,7 @@ HttpResponse LivePage::AnswerRoute(const Route& route, const HttpRequest& reques
   if (!fits) {
     const char* const allowed = route.changes ? "POST" : "GET, HEAD";
     HttpResponse response =
-        Text(405, kJson, json({{"error", absl::StrCat("the method must be ", allowed)}}).dump());
+        Text(405, kJsonType, json({{"error", absl::StrCat("the method must be ", allowed)}}).dump());
     response.headers.emplace_back("Allow", allowed);
     return response;
   }
@@ -172,12 +172,12 @@ HttpResponse LivePage::State(const HttpRequest&) {
   json state = PictureJson(sources_.picture());
   state["tuning"] = options_.allow_tuning;
   if (options_.allow_tuning) state["presets"] = options_.library.Names(ConfigKind::kNetwork);
-  return Text(200, kJson, ToText(state));
+  return Text(200, kJsonType, ToText(state));
 }
 
 HttpResponse LivePage::Report(const HttpRequest& request) {
   const LiveReport::Text text = report_.Of(sources_.picture().status);
-  return Tagged(request, kJson, text.tag, text.json);
+  return Tagged(request, kJsonType, text.tag, text.json);
 }
 
 absl::StatusOr<v1::NetworkProfile> LivePage::ChangeNetwork(const HttpRequest& request) {
@@ -187,8 +187,8 @@ absl::StatusOr<v1::NetworkProfile> LivePage::ChangeNetwork(const HttpRequest& re
         "this page only shows: start the server with --allow_tuning, or use `edgetp network set`");
   }
   const std::string* const type = request.Header("content-type");
-  if (type == nullptr || *type != kJson)
-    return absl::InvalidArgumentError(absl::StrCat("Content-Type: must be ", kJson));
+  if (type == nullptr || *type != kJsonType)
+    return absl::InvalidArgumentError(absl::StrCat("Content-Type: must be ", kJsonType));
   ASSIGN_OR_RETURN(const NetworkWords words, ParseTuningWords(request.body));
   RETURN_IF_ERROR(CheckIsPreset(words.name, options_.library));
   ASSIGN_OR_RETURN(const v1::SetNetworkRequest change,
@@ -199,7 +199,7 @@ absl::StatusOr<v1::NetworkProfile> LivePage::ChangeNetwork(const HttpRequest& re
 HttpResponse LivePage::SetNetwork(const HttpRequest& request) {
   const auto network = ChangeNetwork(request);
   if (!network.ok()) return Refuse(network.status());
-  return Text(200, kJson, json({{"network", network->name()}}).dump());
+  return Text(200, kJsonType, json({{"network", network->name()}}).dump());
 }
 
 }  // namespace edgetp

@@ -248,7 +248,12 @@ class Block:
         return without(words, "--iterations") + ["--iterations=3"]
 
     def _short_simulate(self, words: list[str]) -> list[str]:
-        return [re.sub(r"^--workers=\d{3,}$", "--workers=16", word) for word in words]
+        """Few ranks; of a training step, few steps of few boards, and messages of few segments."""
+        words = [re.sub(r"^--workers=\d{3,}$", "--workers=16", word) for word in words]
+        if any(word.split("=", 1)[0] in ("--bytes", "--decode", "--scenario") for word in words):
+            return words
+        words = without(words, "--steps", "--draws") + ["--steps=3", "--draws=2"]
+        return words + ["--set=model.sequence=16"] * ("model.sequence" not in " ".join(words))
 
     def _short_advise(self, words: list[str]) -> list[str]:
         large = value_of(words, "--model") in LARGE_MODELS

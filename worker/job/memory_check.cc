@@ -102,13 +102,13 @@ bool SameAccelerator(const v1::Member& a, const v1::Member& b) {
 }
 
 // One of the places where memory runs out, and what each rank needs of it.
-struct Place {
+struct RankPlace {
   std::optional<MemoryRoom> room;
   bool (*same)(const v1::Member&, const v1::Member&);
   std::vector<double> needs;
 };
 
-absl::Status Demand(const v1::Assign& assign, const Place& place) {
+absl::Status Demand(const v1::Assign& assign, const RankPlace& place) {
   int ranks = 0;
   const double sum = Sum(place.needs, assign, place.same, &ranks);
   if (!place.room.has_value() || sum <= place.room->bytes) return absl::OkStatus();

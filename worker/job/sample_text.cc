@@ -22,7 +22,7 @@ namespace edgetp {
 namespace {
 
 // The server takes no longer ones.
-constexpr size_t kPieceBytes = 32 << 10;
+constexpr size_t kTextPieceBytes = 32 << 10;
 
 // A prompt and what has become of it.
 struct Sequence {
@@ -182,10 +182,10 @@ class SampleLoop {
   // In pieces of a bounded size. Nobody can follow several texts at once.
   void Send(const Sequence& sequence, const std::string& text) const {
     const bool streams = parts_.text && sequences_.size() == 1;
-    for (size_t at = 0; streams && at < text.size(); at += kPieceBytes) {
+    for (size_t at = 0; streams && at < text.size(); at += kTextPieceBytes) {
       v1::SampleText message;
       message.set_prompt(sequence.row);
-      message.set_text(text.substr(at, kPieceBytes));
+      message.set_text(text.substr(at, kTextPieceBytes));
       parts_.text(std::move(message));
     }
   }
