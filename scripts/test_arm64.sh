@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# Builds for arm64 with Debian's cross compiler and runs it under qemu: the pure tests, and a run of two workers, whose
+# losses and simulated times must be those of this machine's own build. The arm64 packages go into build/arm64/sysroot:
+# nothing is installed on this machine. Takes half an hour of CPU and 3 GB the first time.
+# Exits 77 (skipped) where the tools are missing: scripts/setup.sh --arm64 installs them.
+#   scripts/test_arm64.sh            builds what is not up to date
+#   scripts/test_arm64.sh --built    builds nothing: skipped where build/arm64 is missing or older than the sources
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+built=false
+case "${1:-}" in
+  "") ;;
+  --built) built=true ;;
+  *) fail "unknown argument $1: --built" ;;
+esac
+folder="$PWD/build/arm64"
+sysroot="$folder/sysroot"
+tree="$folder/tree"
+programs=(edgetp edgetp_server edgetp_worker)
+suites=(config_test plan_test collective_test network_test simulate_test data_test)
+# The two builds sum in other orders, and one of them fuses multiplications with additions: after 20 steps, losses of 3
+# differ in their seventh digit. Simulated times come from the same arithmetic of doubles.
+loss_tolerance=1e-4
+seconds_tolerance=1e-9
+
+skip() {
+  echo "SKIPPED: $*"
+  exit 77
+}
+
+check_tools() {
+  local tool
+  [[ "$(dpkg --print-architecture 2>/dev/null)" != arm64 ]] || skip "this machine is arm64: scripts/test.sh tests it"
+  for tool in aarch64-linux-gnu-g++ qemu-aarch64-static protoc grpc_cpp_plugin apt-get python3; do
+    command -v "$tool" >/dev/null || skip "$tool is not installed: scripts/setup.sh --arm64 does it"
+  done
+  dpkg-query -W libtorch-dev >/dev/null 2>&1 || skip "LibTorch is not Debian's: there is no package of it for arm64"
+}
+
+# --- the sysroot -------------------------------------------------------------------------------------------------------
+
+# An apt with a state of its own, in which nothing is installed yet, and with this machine's sources.
+make_apt() {
+  local state="$folder/apt"
+  mkdir -p "$state"/{lists,cache/archives}/partial
+  : >"$state/status"
+  cat >"$state/apt.conf" <<CONF
+APT::Architecture "arm64";
+APT::Architectures { "arm64"; };
+APT::Install-Recommends "false";
+APT::Sandbox::User "$(id -un)";
+Dir::State "$state";
+Dir::State::status "$state/status";
+Dir::Cache "$state/cache";
+CONF
+  export APT_CONFIG="$state/apt.conf"
+}
+
+# The packages that edgetp is built against, and all that they depend on, unpacked: no script of theirs runs.
+make_sysroot() {
+  local libraries package name
+  mapfile -t libraries < <(scripts/setup.sh --libraries)
+  [[ "$(cat "$sysroot/libraries" 2>/dev/null)" != "${libraries[*]}" ]] || return 0
+  say "unpacking ${#libraries[@]} packages for arm64, and what they depend on, in $sysroot"
+  rm -rf "$sysroot"
+  mkdir -p "$sysroot"
+  (
+    make_apt
+    apt-get update -qq
+    apt-get install -qq -y --download-only "${libraries[@]}"
+  ) >"$folder/apt.log" 2>&1 || { tail -5 "$folder/apt.log" >&2; fail "the packages for arm64 were not fetched"; }
+  for package in "$folder"/apt/cache/archives/*.deb; do dpkg-deb -x "$package" "$sysroot"; done
+  rm -rf "$folder/apt"
+  # What update-alternatives would do: OpenBLAS is the BLAS.
+  for name in libblas.so.3 liblapack.so.3 libopenblas.so.0; do
+    ln -s "openblas-openmp/$name" "$sysroot/usr/lib/aarch64-linux-gnu/$name"
+  done
+  # gRPC's CMake files look for its programs beside its libraries. They run here: they are this machine's.
+  mkdir -p "$sysroot/usr/bin"
+  ln -sf "$(dirname "$(command -v grpc_cpp_plugin)")"/grpc_*_plugin "$sysroot/usr/bin/"
+  echo "${libraries[*]}" >"$sysroot/libraries"
+}
+
+# --- the build ---------------------------------------------------------------------------------------------------------
+
+build() {
+  local launcher=()
+  if command -v ccache >/dev/null; then
+    launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    export CCACHE_SLOPPINESS=pch_defines,time_macros
+  fi
+  say "building the programs and ${#suites[@]} tests for arm64 in $tree"
+  cmake -S . -B "$tree" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/arm64.toolchain.cmake" \
+    -DCMAKE_SYSROOT="$sysroot" "${launcher[@]}" >"$folder/configure.log" 2>&1 ||
+    { tail -20 "$folder/configure.log" >&2; fail "CMake could not configure $tree"; }
+  cmake --build "$tree" --target "${programs[@]}" "${suites[@]}"
+  scripts/build.sh "${programs[@]}"
+}
+
+is_current() {
+  [[ -e "$tree/build.ninja" ]] && ninja -C "$tree" -n "${programs[@]}" "${suites[@]}" | grep 'no work to do' >/dev/null
+}
+
+# --- what is built -----------------------------------------------------------------------------------------------------
+
+# under_qemu CORE PROGRAM ARGUMENT...: as on a board with this core. What chooses kernels on this machine is not for it.
+under_qemu() { env -u OPENBLAS_CORETYPE qemu-aarch64-static -cpu "$1" -L "$sysroot" "${@:2}"; }
+
+try_suites() {
+  local names
+  names="$(IFS='|' && echo "${suites[*]}")"
+  say "the pure tests, under qemu"
+  ctest --test-dir "$tree" --output-on-failure -R "^($names)\$" >"$folder/suites.log" 2>&1 ||
+    { tail -40 "$folder/suites.log" >&2; fail "tests fail on arm64: $folder/suites.log"; }
+  grep 'tests passed' "$folder/suites.log"
+}
+
+# OpenBLAS has kernels for several cores, and takes those of the one that it runs on. For others it has general ones.
+try_blas() {
+  local core kernels
+  for core in cortex-a53 cortex-a72 cortex-a76 neoverse-n1; do
+    kernels="$(OPENBLAS_VERBOSE=2 under_qemu "$core" "$tree/bin/edgetp_worker" --version 2>&1 | sed -n 's/^Core: //p')"
+    say "OpenBLAS on a $core: ${kernels:-no kernels}"
+    [[ -n "$kernels" && ("$kernels" != armv8 || "$core" == cortex-a76) ]] || fail "OpenBLAS knows no $core"
+  done
+}
+
+pids=()
+work="$(mktemp -d)"
+finish() {
+  local status=$?
+  end_cluster
+  ((status == 0 || status == 77)) || tail -n 20 "$work"/*/*.log >&2 2>/dev/null || true
+  rm -rf "$work"
+  exit "$status"
+}
+
+end_cluster() {
+  local pid
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  pids=()
+}
+
+# await WHAT COMMAND...: until it succeeds, ten minutes at most. A worker measures its speed first: minutes under qemu.
+await() {
+  local end=$((SECONDS + 600))
+  until "${@:2}"; do
+    ((SECONDS < end)) || fail "after ten minutes: no $1"
+    sleep 0.5
+  done
+}
+
+have_joined() { (($(grep -c ' joined: ' "$1") == 2)); }
+
+# train NAME BIN [RUNNER...]: a server and two workers, each started by itself: under qemu a program cannot start another.
+# This machine's command line gives them a run, as a laptop gives it to boards. Its steps are in
+# $work/NAME/runs/run/metrics.jsonl.
+train() {
+  local place="$work/$1" bin="$2" run=("${@:3}") rank
+  mkdir -p "$place"
+  "${run[@]}" "$bin/edgetp_server" --listen=127.0.0.1:0 --ready_file="$place/address" --runs="$place/runs" \
+    --heartbeat_limit_seconds=60 >"$place/server.log" 2>&1 &
+  pids+=($!)
+  await "address of the server" test -s "$place/address"
+  for rank in 0 1; do
+    # Set, or the worker starts itself again with it.
+    OMP_WAIT_POLICY=passive "${run[@]}" "$bin/edgetp_worker" --server="$(cat "$place/address")" --connect_seconds=60 >"$place/worker-$rank.log" 2>&1 &
+    pids+=($!)
+  done
+  await "two workers" have_joined "$place/server.log"
+  build/bin/edgetp train --server="$(cat "$place/address")" --workers=2 --run=run --data=LICENSE --config_path=configs \
+    --model=minigpt --set=model.channels=32 --batch=2 --sequence=16 --pattern=tspp --steps=20 \
+    --set=train.warmup_steps=1 --set=train.eval_windows=2 \
+    --clock=simulated --device=raspberry-pi-4 --network=wifi-5 >"$place/train.log" 2>&1 || fail "the run on $1 failed"
+  end_cluster
+}
+
+compare_runs() {
+  python3 - "$work"/{amd64,arm64}/runs/run "$loss_tolerance" "$seconds_tolerance" <<'PYTHON'
+import json, pathlib, sys
+
+folders, tolerances = sys.argv[1:3], [float(text) for text in sys.argv[3:]]
+runs = [[json.loads(line) for line in (pathlib.Path(folder) / "metrics.jsonl").open()] for folder in folders]
+worst = [0.0, 0.0]
+assert len(runs[0]) == len(runs[1]) >= 20, "the runs have other numbers of steps"
+for ours, theirs in zip(*runs):
+    for at, key in enumerate(["train_loss", "step_seconds"]):
+        worst[at] = max(worst[at], abs(ours[key] - theirs[key]))
+print(f"    loss {runs[0][0]['train_loss']:.4f} -> {runs[0][-1]['train_loss']:.4f}; arm64 differs by at most"
+      f" {worst[0]:.1e} (allowed {tolerances[0]:.0e}), its simulated steps by {worst[1]:.1e} s ({tolerances[1]:.0e} s)")
+sys.exit(any(difference > allowed for difference, allowed in zip(worst, tolerances)))
+PYTHON
+}
+
+try_training() {
+  say "two workers train, here and under qemu"
+  train amd64 "$PWD/build/bin"
+  train arm64 "$tree/bin" under_qemu cortex-a72
+  compare_runs || fail "arm64 computes something else"
+}
+
+trap finish EXIT
+check_tools
+mkdir -p "$folder"
+if $built; then
+  is_current || skip "build/arm64 is missing or older than the sources: scripts/test_arm64.sh builds it"
+else
+  make_sysroot
+  build
+fi
+try_suites
+try_blas
+try_training
+say "arm64 computes what this machine does"
