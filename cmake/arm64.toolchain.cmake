@@ -1,11 +1,11 @@
 # Debian's cross compiler for arm64, against the packages in CMAKE_SYSROOT. Programs come from this machine. What is built
-# runs under qemu. scripts/test_arm64.sh makes the sysroot and uses this file; see docs/boards.md.
+# runs under qemu, as on a Raspberry Pi 4. scripts/test_arm64.sh makes the sysroot and uses this file; see docs/boards.md.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
-set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static -L ${CMAKE_SYSROOT})
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static -cpu cortex-a72 -L ${CMAKE_SYSROOT})
 
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

@@ -9,17 +9,13 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-built=false
-case "${1:-}" in
-  "") ;;
-  --built) built=true ;;
-  *) fail "unknown argument $1: --built" ;;
-esac
 folder="$PWD/build/arm64"
 sysroot="$folder/sysroot"
 tree="$folder/tree"
 programs=(edgetp edgetp_server edgetp_worker)
 suites=(config_test plan_test collective_test network_test simulate_test data_test)
+# OpenBLAS has kernels of their own for these cores, named like them. It has none for a Cortex-A76 (docs/boards.md).
+cores=(cortex-a53 cortex-a72 neoverse-n1)
 # The two builds sum in other orders, and one of them fuses multiplications with additions: after 20 steps, losses of 3
 # differ in their seventh digit. Simulated times come from the same arithmetic of doubles.
 loss_tolerance=1e-4
@@ -28,6 +24,12 @@ seconds_tolerance=1e-9
 skip() {
   echo "SKIPPED: $*"
   exit 77
+}
+
+# fail_with LOG MESSAGE
+fail_with() {
+  tail -n 40 "$1" >&2
+  fail "$2: see $1"
 }
 
 check_tools() {
@@ -39,11 +41,12 @@ check_tools() {
   dpkg-query -W libtorch-dev >/dev/null 2>&1 || skip "LibTorch is not Debian's: there is no package of it for arm64"
 }
 
-# --- the sysroot -------------------------------------------------------------------------------------------------------
+# --- the build ---------------------------------------------------------------------------------------------------------
 
-# An apt with a state of its own, in which nothing is installed yet, and with this machine's sources.
-make_apt() {
-  local state="$folder/apt"
+# fetch FOLDER PACKAGE...: their .deb files and those of all that they depend on, by an apt with a state of its own in
+# FOLDER, in which nothing is installed yet, and with this machine's sources.
+fetch() (
+  local state="$1"
   mkdir -p "$state"/{lists,cache/archives}/partial
   : >"$state/status"
   cat >"$state/apt.conf" <<CONF
@@ -56,7 +59,8 @@ Dir::State::status "$state/status";
 Dir::Cache "$state/cache";
 CONF
   export APT_CONFIG="$state/apt.conf"
-}
+  apt-get update -qq && apt-get install -qq -y --download-only "${@:2}"
+)
 
 # The packages that edgetp is built against, and all that they depend on, unpacked: no script of theirs runs.
 make_sysroot() {
@@ -64,13 +68,10 @@ make_sysroot() {
   mapfile -t libraries < <(scripts/setup.sh --libraries)
   [[ "$(cat "$sysroot/libraries" 2>/dev/null)" != "${libraries[*]}" ]] || return 0
   say "unpacking ${#libraries[@]} packages for arm64, and what they depend on, in $sysroot"
-  rm -rf "$sysroot"
-  mkdir -p "$sysroot"
-  (
-    make_apt
-    apt-get update -qq
-    apt-get install -qq -y --download-only "${libraries[@]}"
-  ) >"$folder/apt.log" 2>&1 || { tail -5 "$folder/apt.log" >&2; fail "the packages for arm64 were not fetched"; }
+  rm -rf "$sysroot" "$folder/apt"
+  mkdir -p "$sysroot/usr/bin"
+  fetch "$folder/apt" "${libraries[@]}" >"$folder/apt.log" 2>&1 ||
+    fail_with "$folder/apt.log" "the packages for arm64 were not fetched"
   for package in "$folder"/apt/cache/archives/*.deb; do dpkg-deb -x "$package" "$sysroot"; done
   rm -rf "$folder/apt"
   # What update-alternatives would do: OpenBLAS is the BLAS.
@@ -78,70 +79,64 @@ make_sysroot() {
     ln -s "openblas-openmp/$name" "$sysroot/usr/lib/aarch64-linux-gnu/$name"
   done
   # gRPC's CMake files look for its programs beside its libraries. They run here: they are this machine's.
-  mkdir -p "$sysroot/usr/bin"
   ln -sf "$(dirname "$(command -v grpc_cpp_plugin)")"/grpc_*_plugin "$sysroot/usr/bin/"
   echo "${libraries[*]}" >"$sysroot/libraries"
 }
 
-# --- the build ---------------------------------------------------------------------------------------------------------
-
 build() {
-  local launcher=()
-  if command -v ccache >/dev/null; then
-    launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-    export CCACHE_SLOPPINESS=pch_defines,time_macros
-  fi
-  say "building the programs and ${#suites[@]} tests for arm64 in $tree"
+  find_ccache
+  say "building the programs and ${#suites[@]} suites for arm64 in $tree"
   cmake -S . -B "$tree" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/arm64.toolchain.cmake" \
-    -DCMAKE_SYSROOT="$sysroot" "${launcher[@]}" >"$folder/configure.log" 2>&1 ||
-    { tail -20 "$folder/configure.log" >&2; fail "CMake could not configure $tree"; }
-  cmake --build "$tree" --target "${programs[@]}" "${suites[@]}"
+    -DCMAKE_SYSROOT="$sysroot" "${ccache_options[@]}" >"$folder/configure.log" 2>&1 ||
+    fail_with "$folder/configure.log" "CMake could not configure $tree"
+  cmake --build "$tree" --parallel "$(jobs_that_fit)" --target "${programs[@]}" "${suites[@]}"
   scripts/build.sh "${programs[@]}"
 }
 
-is_current() {
-  [[ -e "$tree/build.ninja" ]] && ninja -C "$tree" -n "${programs[@]}" "${suites[@]}" | grep 'no work to do' >/dev/null
+is_built() {
+  [[ -e "$tree/build.ninja" && -x build/bin/edgetp && -x build/bin/edgetp_server && -x build/bin/edgetp_worker ]] &&
+    ninja -C "$tree" -n "${programs[@]}" "${suites[@]}" | grep 'no work to do' >/dev/null
 }
 
 # --- what is built -----------------------------------------------------------------------------------------------------
 
-# under_qemu CORE PROGRAM ARGUMENT...: as on a board with this core. What chooses kernels on this machine is not for it.
-under_qemu() { env -u OPENBLAS_CORETYPE qemu-aarch64-static -cpu "$1" -L "$sysroot" "${@:2}"; }
+# on_core CORE PROGRAM ARGUMENT...: under qemu, as on a board. The subshell that calls it becomes the program. What
+# chooses kernels on this machine is not for it.
+on_core() { exec env -u OPENBLAS_CORETYPE qemu-aarch64-static -cpu "$1" -L "$sysroot" "${@:2}"; }
 
 try_suites() {
   local names
   names="$(IFS='|' && echo "${suites[*]}")"
   say "the pure tests, under qemu"
   ctest --test-dir "$tree" --output-on-failure -R "^($names)\$" >"$folder/suites.log" 2>&1 ||
-    { tail -40 "$folder/suites.log" >&2; fail "tests fail on arm64: $folder/suites.log"; }
+    fail_with "$folder/suites.log" "tests fail on arm64"
   grep 'tests passed' "$folder/suites.log"
 }
 
-# OpenBLAS has kernels for several cores, and takes those of the one that it runs on. For others it has general ones.
 try_blas() {
   local core kernels
-  for core in cortex-a53 cortex-a72 cortex-a76 neoverse-n1; do
-    kernels="$(OPENBLAS_VERBOSE=2 under_qemu "$core" "$tree/bin/edgetp_worker" --version 2>&1 | sed -n 's/^Core: //p')"
+  for core in "${cores[@]}"; do
+    kernels="$(OPENBLAS_VERBOSE=2 on_core "$core" "$tree/bin/edgetp_worker" --version 2>&1 | sed -n 's/^Core: //p')"
     say "OpenBLAS on a $core: ${kernels:-no kernels}"
-    [[ -n "$kernels" && ("$kernels" != armv8 || "$core" == cortex-a76) ]] || fail "OpenBLAS knows no $core"
+    [[ "${kernels,,}" == "${core//-/}" ]] || fail "OpenBLAS does not know a $core"
   done
 }
 
 pids=()
 work="$(mktemp -d)"
+
+end_cluster() {
+  ((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null || true
+  wait "${pids[@]}" 2>/dev/null || true
+  pids=()
+}
+
 finish() {
   local status=$?
   end_cluster
   ((status == 0 || status == 77)) || tail -n 20 "$work"/*/*.log >&2 2>/dev/null || true
   rm -rf "$work"
   exit "$status"
-}
-
-end_cluster() {
-  local pid
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  pids=()
 }
 
 # await WHAT COMMAND...: until it succeeds, ten minutes at most. A worker measures its speed first: minutes under qemu.
@@ -156,18 +151,18 @@ await() {
 have_joined() { (($(grep -c ' joined: ' "$1") == 2)); }
 
 # train NAME BIN [RUNNER...]: a server and two workers, each started by itself: under qemu a program cannot start another.
-# This machine's command line gives them a run, as a laptop gives it to boards. Its steps are in
+# This machine's command line gives them a run, as a laptop gives it to boards. What each step was is in
 # $work/NAME/runs/run/metrics.jsonl.
 train() {
-  local place="$work/$1" bin="$2" run=("${@:3}") rank
+  local place="$work/$1" bin="$2" runner=("${@:3}") rank
   mkdir -p "$place"
-  "${run[@]}" "$bin/edgetp_server" --listen=127.0.0.1:0 --ready_file="$place/address" --runs="$place/runs" \
+  "${runner[@]}" "$bin/edgetp_server" --listen=127.0.0.1:0 --ready_file="$place/address" --runs="$place/runs" \
     --heartbeat_limit_seconds=60 >"$place/server.log" 2>&1 &
   pids+=($!)
   await "address of the server" test -s "$place/address"
   for rank in 0 1; do
-    # Set, or the worker starts itself again with it.
-    OMP_WAIT_POLICY=passive "${run[@]}" "$bin/edgetp_worker" --server="$(cat "$place/address")" --connect_seconds=60 >"$place/worker-$rank.log" 2>&1 &
+    "${runner[@]}" "$bin/edgetp_worker" --server="$(cat "$place/address")" --connect_seconds=60 \
+      >"$place/worker-$rank.log" 2>&1 &
     pids+=($!)
   done
   await "two workers" have_joined "$place/server.log"
@@ -179,35 +174,33 @@ train() {
 }
 
 compare_runs() {
-  python3 - "$work"/{amd64,arm64}/runs/run "$loss_tolerance" "$seconds_tolerance" <<'PYTHON'
-import json, pathlib, sys
+  python3 - "$work"/{amd64,arm64}/runs/run/metrics.jsonl "$loss_tolerance" "$seconds_tolerance" <<'PYTHON'
+import json, sys
 
-folders, tolerances = sys.argv[1:3], [float(text) for text in sys.argv[3:]]
-runs = [[json.loads(line) for line in (pathlib.Path(folder) / "metrics.jsonl").open()] for folder in folders]
-worst = [0.0, 0.0]
-assert len(runs[0]) == len(runs[1]) >= 20, "the runs have other numbers of steps"
-for ours, theirs in zip(*runs):
-    for at, key in enumerate(["train_loss", "step_seconds"]):
-        worst[at] = max(worst[at], abs(ours[key] - theirs[key]))
-print(f"    loss {runs[0][0]['train_loss']:.4f} -> {runs[0][-1]['train_loss']:.4f}; arm64 differs by at most"
-      f" {worst[0]:.1e} (allowed {tolerances[0]:.0e}), its simulated steps by {worst[1]:.1e} s ({tolerances[1]:.0e} s)")
-sys.exit(any(difference > allowed for difference, allowed in zip(worst, tolerances)))
+ours, theirs = [[json.loads(line) for line in open(path)] for path in sys.argv[1:3]]
+assert len(ours) == len(theirs) == 20, f"the runs have {len(ours)} and {len(theirs)} steps, not 20"
+loss, seconds = [max(abs(a[key] - b[key]) for a, b in zip(ours, theirs)) for key in ("train_loss", "step_seconds")]
+allowed_loss, allowed_seconds = map(float, sys.argv[3:])
+print(f"    loss {ours[0]['train_loss']:.4f} -> {ours[-1]['train_loss']:.4f}; arm64 differs by at most {loss:.1e}"
+      f" (allowed {allowed_loss:.0e}), its simulated steps by {seconds:.1e} s ({allowed_seconds:.0e} s)")
+sys.exit(not (loss <= allowed_loss and seconds <= allowed_seconds))
 PYTHON
 }
 
 try_training() {
   say "two workers train, here and under qemu"
   train amd64 "$PWD/build/bin"
-  train arm64 "$tree/bin" under_qemu cortex-a72
+  train arm64 "$tree/bin" on_core cortex-a72
   compare_runs || fail "arm64 computes something else"
 }
 
 trap finish EXIT
+[[ "${1:---built}" == --built ]] || fail "unknown argument $1: --built is the only one"
 check_tools
-mkdir -p "$folder"
-if $built; then
-  is_current || skip "build/arm64 is missing or older than the sources: scripts/test_arm64.sh builds it"
+if [[ "${1:-}" == --built ]]; then
+  is_built || skip "build/arm64 is missing or older than the sources: scripts/test_arm64.sh builds it"
 else
+  mkdir -p "$folder"
   make_sysroot
   build
 fi
