@@ -65,7 +65,7 @@ CONF
 # The packages that edgetp is built against, and all that they depend on, unpacked: no script of theirs runs.
 make_sysroot() {
   local libraries package name
-  mapfile -t libraries < <(scripts/setup.sh --libraries)
+  mapfile -t libraries < <(EDGETP_LIBTORCH='' scripts/setup.sh --libraries)
   [[ "$(cat "$sysroot/libraries" 2>/dev/null)" != "${libraries[*]}" ]] || return 0
   say "unpacking ${#libraries[@]} packages for arm64, and what they depend on, in $sysroot"
   rm -rf "$sysroot" "$folder/apt"
