@@ -100,7 +100,7 @@ function(edgetp_test name)
   target_compile_definitions(${name} PRIVATE EDGETP_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              EDGETP_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name})
-  if(EDGETP_SANITIZE)
+  if(EDGETP_SANITIZE OR CMAKE_CROSSCOMPILING)
     math(EXPR ARG_TIMEOUT "5 * ${ARG_TIMEOUT}")  # code is several times slower then
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")

@@ -6,19 +6,6 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-# A file that includes LibTorch needs about 2 GiB of memory to compile.
-kib_per_job=$((2 * 1024 * 1024))
-
-jobs_that_fit() {
-  local cores available jobs
-  cores="$(nproc)"
-  available="$(awk '$1 == "MemAvailable:" {print $2}' /proc/meminfo)"
-  jobs=$((available / kib_per_job))
-  ((jobs >= 1)) || jobs=1
-  ((jobs <= cores)) || jobs=$cores
-  echo "$jobs"
-}
-
 configure() {
   find_ccache
   local options=(-S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release "${ccache_options[@]}")

@@ -36,3 +36,14 @@ find_ccache() {
   ccache_options=("-DCMAKE_CXX_COMPILER_LAUNCHER=$PWD/scripts/ccache.sh")
   export CCACHE_SLOPPINESS=pch_defines,time_macros  # else it keeps nothing that uses a precompiled header
 }
+
+# How many compilers fit side by side: one that includes LibTorch needs about 2 GiB.
+jobs_that_fit() {
+  local kib_per_job=$((2 * 1024 * 1024)) cores available jobs
+  cores="$(nproc)"
+  available="$(awk '$1 == "MemAvailable:" {print $2}' /proc/meminfo)"
+  jobs=$((available / kib_per_job))
+  ((jobs >= 1)) || jobs=1
+  ((jobs <= cores)) || jobs=$cores
+  echo "$jobs"
+}

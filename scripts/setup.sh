@@ -7,29 +7,43 @@
 #   scripts/setup.sh --plot                 also what draws the pictures of docs/experiments.md
 #   scripts/setup.sh --fuzz                 also clang and its libFuzzer, for scripts/fuzz.sh
 #   scripts/setup.sh --tidy                 also clang-tidy, for scripts/tidy.sh
+#   scripts/setup.sh --arm64                also the compiler for arm64 and qemu, for scripts/test_arm64.sh
+#   scripts/setup.sh --libraries            names the packages that edgetp is built against, and does nothing
 #   EDGETP_LIBTORCH=/path scripts/setup.sh  the LibTorch that is there; scripts/build.sh takes the same variable
 #   EDGETP_LIBTORCH=own scripts/setup.sh    leaves LibTorch and BLAS to you (give CMAKE_PREFIX_PATH to CMake)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-packages=(
-  # build tools
-  cmake ninja-build g++ ccache pkg-config git ca-certificates curl
+# What runs on this machine while it builds and tests.
+tools=(
+  cmake ninja-build g++ ccache pkg-config git ca-certificates curl python3 python3-yaml
+  protobuf-compiler protobuf-compiler-grpc
+)
+
+# What edgetp is compiled and linked against.
+libraries=(
   # rpc and messages
-  libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libssl-dev
+  libgrpc++-dev libgrpc-dev libprotobuf-dev libabsl-dev libssl-dev
   # metrics, the live page, command line, logs, JSON
   prometheus-cpp-dev libcivetweb-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
   # what Unicode calls a letter, for GPT-2's tokenizer
   libicu-dev
   # tests and benchmarks
-  libgtest-dev libgmock-dev libbenchmark-dev python3 python3-yaml
+  libgtest-dev libgmock-dev libbenchmark-dev
 )
 
 # tensors
 with_libtorch=true
 [[ -n "${EDGETP_LIBTORCH:-}" ]] && with_libtorch=false
-$with_libtorch && packages+=(libtorch-dev libopenblas0-openmp)
+$with_libtorch && libraries+=(libtorch-dev libopenblas0-openmp)
+
+if [[ "${1:-}" == --libraries ]]; then
+  printf '%s\n' "${libraries[@]}"
+  exit
+fi
+
+packages=("${tools[@]}" "${libraries[@]}")
 
 # what measurements compare with
 [[ "${1:-}" == --bench ]] && packages+=(libgloo-dev libopenmpi-dev openmpi-bin python3-torch libsimgrid-dev iproute2 faketime)
@@ -42,6 +56,9 @@ $with_libtorch && packages+=(libtorch-dev libopenblas0-openmp)
 
 # what checks what changed
 [[ "${1:-}" == --tidy ]] && packages+=(clang-tidy)
+
+# what builds for arm64 here, and runs it
+[[ "${1:-}" == --arm64 ]] && packages+=(g++-aarch64-linux-gnu qemu-user-static)
 
 # Reference BLAS is about 20 times slower: these two decide which one LibTorch loads.
 alternatives=(libblas.so.3 liblapack.so.3)

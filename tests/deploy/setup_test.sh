@@ -70,6 +70,11 @@ says "https://pypi.jetson-ai-lab.io/"
 on ubuntu 25.10 "Ubuntu 25.10" arm64
 says "LibTorch: the system's package"
 
+# What a sysroot is made of: libraries alone.
+libraries=" $(setup --libraries | tr '\n' ' ')"
+[[ "$libraries" == *" libtorch-dev "* && "$libraries" == *" libgrpc++-dev "* ]] || fail "--libraries: $libraries"
+[[ "$libraries" != *cmake* && "$libraries" != *compiler* ]] || fail "--libraries has programs: $libraries"
+
 # With a LibTorch of one's own, the packages are the others.
 on ubuntu 24.04 "Ubuntu 24.04.1 LTS" amd64
 mkdir -p "$work/libtorch/share/cmake/Torch"

@@ -39,6 +39,7 @@ NOT_RUN = {
     "scp": "copies to another machine",
     "for": "repeats it on other machines",
     "tar": "copies to where root alone may write",
+    "scripts/test_arm64.sh": "builds for another architecture, and needs its compiler",
     "scripts/build.sh": "builds: the tests run what it built",
     "scripts/demo.sh": "builds and sweeps for minutes",
     "scripts/test.sh": "runs the tests, this one among them",
