@@ -9,10 +9,10 @@ source "$(dirname "$0")/lib.sh"
 
 # In CI nothing that compiles LibTorch's headers or the command line, and nothing that takes long (simulate_test does, with
 # its thousands of ranks).
-asan_ci=(collective_test config_test coordinator_test data_test metrics_test network_schedule_test network_test
+asan_ci=(collective_test config_test coordinator_test data_test metrics_test network_schedule_test network_test page_test
   plan_test rpc_test run_files_test server_limits_test server_test server_threads_test summary_test fuzz_config
-  fuzz_coordinator fuzz_corpus fuzz_flags fuzz_format fuzz_job fuzz_network fuzz_pattern fuzz_plan fuzz_safetensors
-  fuzz_segment fuzz_trace fuzz_weights)
+  fuzz_coordinator fuzz_corpus fuzz_flags fuzz_format fuzz_job fuzz_metrics fuzz_network fuzz_page fuzz_pattern
+  fuzz_plan fuzz_safetensors fuzz_segment fuzz_text fuzz_trace fuzz_weights)
 
 # TSan sees only code that it has instrumented. Debian's gRPC is not: what its threads hand to ours looks like a race
 # (hundreds of reports in a test of one call), so that only what runs without them means anything.

@@ -20,7 +20,7 @@ BLOCKS = {
     "depth": depth.block,
     "convergence": convergence.block,
     "methods": methods.block,
-    "formats": formats.formats,
+    "formats": formats.block,
     "boards": boards.block,
 }
 
