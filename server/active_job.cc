@@ -114,7 +114,7 @@ absl::StatusOr<absl::Duration> ActiveJob::DeadlineOver(const v1::NetworkProfile&
   const std::string key = network.SerializeAsString();
   if (const auto priced = priced_deadlines_.find(key); priced != priced_deadlines_.end())
     return priced->second;
-  // Pricing takes a second of the server's loop, so the run's own network is priced once.
+  // Pricing holds up the server's loop, so the run's own network is priced once.
   if (!chosen_config_.has_value()) {
     chosen_config_ = options_.spec.config();
     ForgetDefaultDeadline(&*chosen_config_);

@@ -14,6 +14,7 @@
 #include "common/base/files.h"
 #include "common/base/status_macros.h"
 #include "common/data/pieces.h"
+#include "common/data/token_file.h"
 #include "common/data/utf8.h"
 #include "common/rpc/digest.h"
 
@@ -21,7 +22,6 @@ namespace edgetp {
 namespace {
 
 constexpr int kBytes = 256;
-constexpr int kMaxVocabulary = 65536;          // a token has 16 bits
 constexpr uint64_t kMaxTableBytes = 64 << 20;  // GPT-2's have 1 MiB and 0.5 MiB
 constexpr std::pair<const char*, const char*> kFileNames[] = {{"vocab.json", "merges.txt"},
                                                               {"encoder.json", "vocab.bpe"}};

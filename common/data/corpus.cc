@@ -19,8 +19,6 @@
 namespace edgetp {
 namespace {
 
-constexpr uint64_t kMaxCorpusBytes = uint64_t{4} << 30;
-
 absl::Status NoSymbols() {
   return absl::FailedPreconditionError(
       "this corpus came as tokens: it has no characters to translate to or from");
@@ -48,7 +46,7 @@ absl::StatusOr<std::unordered_map<std::string, int32_t>> TokensOf(
                        ": no text can be numbered with it"));
     }
   }
-  if (symbols.size() <= Corpus::kMaxVocabulary) return token_of;
+  if (symbols.size() <= kMaxVocabulary) return token_of;
   return absl::InvalidArgumentError(absl::StrCat("the model's vocabulary has ", symbols.size(),
                                                  " symbols: at most 65536 fit a token"));
 }
@@ -62,9 +60,9 @@ absl::Status CheckTokens(Split split, absl::Span<const uint16_t> tokens, int voc
 // A prepared file that something else has written since.
 absl::Status CheckCount(const std::string& path, size_t has, int64_t wants) {
   if (static_cast<int64_t>(has) == wants) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("data ", path, ": it has ", has, " tokens, but ", kManifestFile, " says ", wants,
-                   ": run edgetp prepare again, or remove ", kManifestFile));
+  return InvalidData(path,
+                     absl::StrCat("it has ", has, " tokens, but ", kManifestFile, " says ", wants,
+                                  ": run edgetp prepare again, or remove ", kManifestFile));
 }
 
 }  // namespace
@@ -99,15 +97,14 @@ absl::StatusOr<Corpus> Corpus::FromText(const std::string& text) {
 absl::StatusOr<Corpus> Corpus::Load(const std::string& path) {
   std::error_code ignored;  // a path that cannot be looked at fails below, with its reason
   if (std::filesystem::is_directory(path, ignored)) return LoadFolder(path);
-  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxCorpusBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxDataBytes));
   const std::string start = text.substr(0, kKindBytes);
   absl::StatusOr<Corpus> corpus = FromText(text);
   // A pointer or a key is text, and still not what anybody trains on.
   if (corpus.ok() && RecogniseFile(start).certain && text.size() < kKindBytes)
     corpus = absl::InvalidArgumentError("a text is wanted");
   if (corpus.ok()) return corpus;
-  return absl::InvalidArgumentError(
-      absl::StrCat("data ", path, ": ", std::string(corpus.status().message()), LooksLike(start)));
+  return InvalidData(path, absl::StrCat(std::string(corpus.status().message()), LooksLike(start)));
 }
 
 absl::StatusOr<Corpus> Corpus::LoadFolder(const std::string& path) {
@@ -135,9 +132,9 @@ absl::Status Corpus::ReadManifestOf(const std::string& path) {
   RETURN_IF_ERROR(CheckCount(absl::StrCat(path, "/", kValidationFile), validation_.size(),
                              manifest->validation_tokens));
   if (vocabulary_ > manifest->vocabulary) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("data ", path, ": token ", vocabulary_ - 1, " is outside the vocabulary of ",
-                     manifest->vocabulary, " that ", kManifestFile, " names"));
+    return InvalidData(path,
+                       absl::StrCat("token ", vocabulary_ - 1, " is outside the vocabulary of ",
+                                    manifest->vocabulary, " that ", kManifestFile, " names"));
   }
   vocabulary_ = manifest->vocabulary;
   counted_ = true;
@@ -145,9 +142,8 @@ absl::Status Corpus::ReadManifestOf(const std::string& path) {
   if (tokenizer_.name != kCharsTokenizer) return absl::OkStatus();
   ASSIGN_OR_RETURN(symbols_, ReadSymbolsFile(path));
   if (CharsTokenizerId(symbols_) == tokenizer_) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("data ", path, ": ", kSymbolsFile,
-                                                 " is not the one that ", kManifestFile,
-                                                 " names: run edgetp prepare again"));
+  return InvalidData(path, absl::StrCat(kSymbolsFile, " is not the one that ", kManifestFile,
+                                        " names: run edgetp prepare again"));
 }
 
 Corpus Corpus::FromTokens(TokenizerId tokenizer, int vocabulary, std::vector<uint16_t> train,

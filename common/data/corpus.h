@@ -28,7 +28,6 @@ struct CorpusFolder {
 
 class Corpus final : public TokenSource {
  public:
-  static constexpr int kMaxVocabulary = 65536;  // a token has 16 bits
 
   // UTF-8: each distinct character is a symbol, numbered in Unicode's order; the first nine tenths
   // of the characters train, as in nanoGPT.

@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/data/bytes.h"
 #include "common/data/corpus.h"
+#include "common/data/token_file.h"
 #include "common/data/utf8.h"
 #include "common/rpc/digest.h"
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/files.h"
 #include "common/base/status_macros.h"
+#include "common/data/token_file.h"
 
 namespace edgetp {
 namespace {
@@ -70,10 +71,6 @@ class Reader {
   std::string fault_;
 };
 
-absl::Status InvalidManifest(const std::string& path, const std::string& what) {
-  return absl::InvalidArgumentError(absl::StrCat("data ", path, ": ", what));
-}
-
 }  // namespace
 
 std::string ToJson(const CorpusManifest& manifest) {
@@ -99,7 +96,7 @@ absl::StatusOr<CorpusManifest> ParseManifest(const std::string& text, const std:
   const OrderedJson json = OrderedJson::parse(text, nullptr, /*allow_exceptions=*/false);
   Reader reader(json);
   if (reader.Take<int64_t>(kFormatKey) != kFormat)
-    return InvalidManifest(path, "this is no manifest of edgetp prepare that this version reads");
+    return InvalidData(path, "this is no manifest of edgetp prepare that this version reads");
   CorpusManifest manifest;
   manifest.version = reader.Take<std::string>("version");
   manifest.tokenizer.name = reader.Take<std::string>("tokenizer");
@@ -115,13 +112,12 @@ absl::StatusOr<CorpusManifest> ParseManifest(const std::string& text, const std:
   manifest.characters = reader.Take<int64_t>("characters");
   manifest.sources = reader.TakeFiles("sources", "path");
   if (!reader.fault().empty())
-    return InvalidManifest(path,
-                           absl::StrCat(reader.fault(), ": it is missing or of another type"));
-  if (vocabulary < 1 || vocabulary > 65536)
-    return InvalidManifest(
-        path, absl::StrCat("vocabulary: must be in [1, 65536] (got ", vocabulary, ")"));
+    return InvalidData(path, absl::StrCat(reader.fault(), ": it is missing or of another type"));
+  if (vocabulary < 1 || vocabulary > kMaxVocabulary)
+    return InvalidData(path, absl::StrCat("vocabulary: must be in [1, ", kMaxVocabulary, "] (got ",
+                                          vocabulary, ")"));
   if (!TokenizerId::Parse(manifest.tokenizer.ToString()).ok() || !manifest.tokenizer.known())
-    return InvalidManifest(path, "tokenizer: gpt2 or chars, with its digest, is wanted");
+    return InvalidData(path, "tokenizer: gpt2 or chars, with its digest, is wanted");
   return manifest;
 }
 
@@ -140,9 +136,9 @@ absl::StatusOr<std::vector<std::string>> ReadSymbolsFile(const std::string& fold
   ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxSymbolsBytes));
   const OrderedJson json = OrderedJson::parse(text, nullptr, /*allow_exceptions=*/false);
   std::vector<std::string> symbols;
-  if (!json.is_array()) return InvalidManifest(path, "an array of strings is wanted");
+  if (!json.is_array()) return InvalidData(path, "an array of strings is wanted");
   for (const OrderedJson& symbol : json) {
-    if (!symbol.is_string()) return InvalidManifest(path, "an array of strings is wanted");
+    if (!symbol.is_string()) return InvalidData(path, "an array of strings is wanted");
     symbols.push_back(symbol.get<std::string>());
   }
   return symbols;

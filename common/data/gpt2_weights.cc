@@ -22,7 +22,6 @@ constexpr char kVocabularyKey[] = "edgetp.vocabulary";
 // In this order: torch.compile wraps the model, the model holds a transformer.
 constexpr const char* kPrefixes[] = {"_orig_mod.", "transformer."};
 constexpr char kEmbeddingName[] = "wte.weight";
-constexpr char kHeadName[] = "lm_head.weight";
 constexpr char kHeadsKey[] = "edgetp.heads";
 constexpr char kGeluKey[] = "edgetp.gelu";
 constexpr char kLayoutKey[] = "edgetp.linear_layout";

@@ -18,6 +18,8 @@
 
 namespace edgetp {
 
+inline constexpr char kHeadName[] = "lm_head.weight";  // of an output matrix of its own
+
 struct StoredGpt2 {
   ModelShape shape;  // heads: 0 where neither metadata nor channels tell them
   bool gelu_tanh = true;

@@ -4,13 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/data/gpt2_weights.h"
 #include "common/plan/parameters.h"
 
 namespace edgetp {
 namespace {
 
 constexpr char kPrefix[] = "transformer.";
-constexpr char kHeadTensor[] = "lm_head.weight";
 // In GPT-2's own vocabulary: the token that ends a text.
 constexpr int kEndOfText = 50256;
 // The model's (worker/model/layer_norm.h).
@@ -34,7 +34,7 @@ StoredFile ForHuggingFace(const StoredGpt2& model, std::map<std::string, std::st
                      [&](const StoredTensor& tensor) { return tensor.name == spec.name; });
     StoredTensor tensor{{spec.name, spec.full_shape}, &FillZeros};
     if (found != model.tensors.end()) tensor.read = found->read;
-    if (spec.name != kHeadTensor) tensor.name = kPrefix + spec.name;
+    if (spec.name != kHeadName) tensor.name = kPrefix + spec.name;
     file.tensors.push_back(std::move(tensor));
   }
   return file;

@@ -12,8 +12,6 @@
 namespace edgetp {
 namespace {
 
-constexpr uint64_t kMaxTokenFileBytes = uint64_t{4} << 30;
-
 // llm.c: 256 int32, of which magic, version and number of tokens are used.
 // Source: https://github.com/karpathy/llm.c, dev/data/data_common.py.
 constexpr size_t kLlmcHeaderBytes = 256 * 4;
@@ -22,10 +20,6 @@ constexpr int32_t kLlamaMagic = 20240801;  // version 7: uint32
 
 // Fewer tokens than these show nothing.
 constexpr size_t kEnough = 16;
-
-absl::Status InvalidTokens(const std::string& path, const std::string& what) {
-  return absl::InvalidArgumentError(absl::StrCat("data ", path, ": ", what));
-}
 
 // `bytes` are those of a mapping or a string, which begin at a multiple of 8.
 absl::Span<const uint16_t> TokensAt(absl::string_view bytes, size_t begin) {
@@ -39,12 +33,12 @@ absl::StatusOr<absl::Span<const uint16_t>> AfterHeader(const std::string& start,
   const auto version = ReadNumber<int32_t>(start, 4);
   const auto count = ReadNumber<int32_t>(start, 8);
   if (version != 1) {
-    return InvalidTokens(path, absl::StrCat("an llm.c header of version ", version,
-                                            ": version 1, of uint16 tokens, is read"));
+    return InvalidData(path, absl::StrCat("an llm.c header of version ", version,
+                                          ": version 1, of uint16 tokens, is read"));
   }
   if (count < 0 || kLlmcHeaderBytes + uint64_t{2} * count != bytes.size()) {
-    return InvalidTokens(path, absl::StrCat("its llm.c header announces ", count, " tokens, but ",
-                                            bytes.size() - kLlmcHeaderBytes, " bytes follow it"));
+    return InvalidData(path, absl::StrCat("its llm.c header announces ", count, " tokens, but ",
+                                          bytes.size() - kLlmcHeaderBytes, " bytes follow it"));
   }
   return TokensAt(bytes, kLlmcHeaderBytes);
 }
@@ -78,17 +72,17 @@ absl::Status CheckWidth(absl::Span<const uint16_t> tokens, const std::string& pa
   const int upper = Largest(tokens, 1, 2);
   if (upper > 1 || (upper == 1 && Largest(tokens, 0, 2) < 256)) return absl::OkStatus();
   if (upper == 1) {
-    return InvalidTokens(
+    return InvalidData(
         path,
         "this looks like uint32 tokens of more than 65536 kinds: uint16 is wanted, so "
         "they need a smaller vocabulary");
   }
   const bool wide = Largest(tokens, 2, 4) == 0;
-  return InvalidTokens(path,
-                       absl::StrCat("uint16 tokens are wanted, and every second number is 0: this "
-                                    "looks like ",
-                                    wide ? "uint64" : "uint32", " tokens",
-                                    Conversion(path, wide ? "uint64" : "uint32")));
+  return InvalidData(path,
+                     absl::StrCat("uint16 tokens are wanted, and every second number is 0: this "
+                                  "looks like ",
+                                  wide ? "uint64" : "uint32", " tokens",
+                                  Conversion(path, wide ? "uint64" : "uint32")));
 }
 
 absl::Status CheckByteOrder(absl::Span<const uint16_t> tokens, const std::string& path) {
@@ -96,13 +90,17 @@ absl::Status CheckByteOrder(absl::Span<const uint16_t> tokens, const std::string
       tokens.size() >= kEnough && Largest(tokens, 0, 1) > 0 &&
       std::all_of(tokens.begin(), tokens.end(), [](uint16_t t) { return t % 256 == 0; });
   if (!swapped) return absl::OkStatus();
-  return InvalidTokens(path,
-                       absl::StrCat("every token is a multiple of 256: this looks like big-endian "
-                                    "tokens",
-                                    Conversion(path, ">u2")));
+  return InvalidData(path,
+                     absl::StrCat("every token is a multiple of 256: this looks like big-endian "
+                                  "tokens",
+                                  Conversion(path, ">u2")));
 }
 
 }  // namespace
+
+absl::Status InvalidData(const std::string& path, const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat("data ", path, ": ", what));
+}
 
 std::vector<TokenRange> SpreadRanges(size_t size, size_t ranges, size_t count) {
   if (size <= ranges * count) return {{0, size}};
@@ -124,16 +122,16 @@ std::vector<TokenRange> SampleOf(size_t size) {
 
 absl::StatusOr<absl::Span<const uint16_t>> ViewTokens(absl::string_view bytes,
                                                       const std::string& path) {
-  if (bytes.empty()) return InvalidTokens(path, "the file is empty");
+  if (bytes.empty()) return InvalidData(path, "the file is empty");
   const std::string start(bytes.substr(0, std::max(kKindBytes, kLlmcHeaderBytes)));
   const int32_t magic = bytes.size() >= kLlmcHeaderBytes ? ReadNumber<int32_t>(start, 0) : 0;
   if (magic == kLlmcMagic) return AfterHeader(start, bytes, path);
   if (magic == kLlamaMagic)
-    return InvalidTokens(path, "this is llm.c's format of uint32 tokens: uint16 is wanted");
+    return InvalidData(path, "this is llm.c's format of uint32 tokens: uint16 is wanted");
   if (RecogniseFile(start.substr(0, kKindBytes)).certain)
-    return InvalidTokens(path, absl::StrCat("uint16 tokens are wanted", LooksLike(start)));
+    return InvalidData(path, absl::StrCat("uint16 tokens are wanted", LooksLike(start)));
   if (bytes.size() % 2 != 0) {
-    return InvalidTokens(
+    return InvalidData(
         path, absl::StrCat("uint16 tokens need an even number of bytes (got ", bytes.size(), ")"));
   }
   const absl::Span<const uint16_t> tokens = TokensAt(bytes, 0);
@@ -150,7 +148,7 @@ absl::StatusOr<std::vector<uint16_t>> ParseTokens(const std::string& bytes,
 }
 
 absl::StatusOr<std::vector<uint16_t>> ReadTokenFile(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxTokenFileBytes));
+  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxDataBytes));
   return ParseTokens(bytes, path);
 }
 
@@ -161,19 +159,19 @@ absl::Status CheckVocabulary(absl::Span<const uint16_t> train,
   constexpr int kDesert = 8;         // as wide as so many times everything before it
   constexpr int kSmallest = 1024;    // a vocabulary that costs nothing is nobody's worry
   constexpr int64_t kShare = 10000;  // one token of so many may lie behind it
-  std::vector<int64_t> counts(65536, 0);
+  std::vector<int64_t> counts(kMaxVocabulary, 0);
   for (const absl::Span<const uint16_t> tokens : {train, validation}) {
     for (const uint16_t token : tokens) ++counts[token];
   }
   const auto total = static_cast<int64_t>(train.size() + validation.size());
   const int64_t few = std::max<int64_t>(3, total / kShare);
   int64_t behind = 0;
-  int above = 65536;  // the token after the gap that is looked at
+  int above = kMaxVocabulary;  // the token after the gap that is looked at
   int largest = -1;
   for (int token = 65535; token >= 0; --token) {
     if (counts[token] == 0) continue;
     largest = std::max(largest, token);
-    const bool desert = above < 65536 && above >= kSmallest && above / kDesert > token;
+    const bool desert = above < kMaxVocabulary && above >= kSmallest && above / kDesert > token;
     if (desert) {
       return absl::InvalidArgumentError(absl::StrCat(
           "the vocabulary would be ", largest + 1, " because of ", behind, " of ", total,

@@ -15,6 +15,12 @@
 
 namespace edgetp {
 
+inline constexpr int kMaxVocabulary = 65536;                  // a token has 16 bits
+inline constexpr uint64_t kMaxDataBytes = uint64_t{4} << 30;  // of a text, or of a file of tokens
+
+// "data PATH: ...": what is wrong with what somebody wants to train on.
+absl::Status InvalidData(const std::string& path, const std::string& what);
+
 // Errors: those of the system naming the file; InvalidArgument: empty, an odd size, an llm.c header
 // that does not fit, another kind of file, numbers of another width or byte order.
 absl::StatusOr<std::vector<uint16_t>> ReadTokenFile(const std::string& path);

@@ -7,12 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/data/pieces.h"
+#include "common/data/token_file.h"
 #include "common/data/utf8.h"
 
 namespace edgetp {
 namespace {
 
-constexpr size_t kMaxSymbols = 65536;  // a token has 16 bits
 constexpr size_t kMaxCharacterBytes = 4;
 
 // A few megabytes: most of a text are a few ten thousand words.
@@ -186,7 +186,7 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> MakeGpt2Tokenizer(const BpeFiles& fil
 }
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> MakeCharsTokenizer(std::vector<std::string> symbols) {
-  if (symbols.size() > kMaxSymbols) {
+  if (symbols.size() > kMaxVocabulary) {
     return absl::InvalidArgumentError(
         absl::StrCat(symbols.size(), " symbols: at most 65536 fit a token"));
   }

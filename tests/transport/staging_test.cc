@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <limits>
 
 #include "common/base/status_macros.h"
@@ -121,28 +122,26 @@ StagedRun ExpectStagedIsPlain(int world_size, const CollectiveGroupOptions& opti
   return run;
 }
 
-TEST(StagingTest, EveryAlgorithmGivesBackEveryElementOnceWithTheBitsOfPlainData) {
+void ExpectAllStagedArePlain(std::initializer_list<const char*> wires, bool converts) {
   for (const Algorithm& algorithm : Algorithms()) {
     for (const int world_size : {2, 3, 4}) {
-      for (const char* wire : {"fp32", "bf16"}) {
+      for (const char* wire : wires) {
         CollectiveGroupOptions options = OptionsOf(algorithm.name);
         options.wire_forward = wire;
-        ExpectStagedIsPlain(world_size, options);
+        ExpectStagedIsPlain(world_size, options, converts);
       }
     }
   }
 }
 
+TEST(StagingTest, EveryAlgorithmGivesBackEveryElementOnceWithTheBitsOfPlainData) {
+  ExpectAllStagedArePlain({"fp32", "bf16"}, /*converts=*/false);
+}
+
 // The accelerator's rounding is in place of the host's.
 TEST(StagingTest, WhatTheAcceleratorConvertsHasTheSameBits) {
+  ExpectAllStagedArePlain({"bf16", "fp16"}, /*converts=*/true);
   for (const Algorithm& algorithm : Algorithms()) {
-    for (const int world_size : {2, 3, 4}) {
-      for (const char* wire : {"bf16", "fp16"}) {
-        CollectiveGroupOptions options = OptionsOf(algorithm.name);
-        options.wire_forward = wire;
-        ExpectStagedIsPlain(world_size, options, /*converts=*/true);
-      }
-    }
     CollectiveGroupOptions emulated = OptionsOf(algorithm.name);
     emulated.wire_forward = "bf16";
     emulated.network.link.delay = absl::Milliseconds(1);

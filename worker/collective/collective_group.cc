@@ -212,8 +212,8 @@ absl::StatusOr<CollectiveGroup::Pending> CollectiveGroup::Prepare(const Collecti
 absl::Status CollectiveGroup::AllReduceFrom(const CollectiveTag& tag, absl::Span<float> data,
                                             Staging* staging) {
   if (world_size() == 1) return absl::OkStatus();
-  const CollectiveStep step{tag, static_cast<int64_t>(data.size()), WireOf(tag)};
-  const absl::Time begin = Enter(step.staged_bytes(), CollectivePart::kBoth);
+  const int64_t staged_bytes = RoundsTo(tag).WireBytes(static_cast<int64_t>(data.size()));
+  const absl::Time begin = Enter(staged_bytes, CollectivePart::kBoth);
   absl::StatusOr<Pending> pending = Prepare(tag, data, CollectivePart::kBoth);
   if (!pending.ok()) return Fail(pending.status());
   pending->execution.staging = staging;

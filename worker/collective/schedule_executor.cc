@@ -43,9 +43,8 @@ absl::Status ScheduleExecutor::Run(const Execution& execution, absl::Span<float>
   report_ = report;
   *report = ExecutionReport();
   report->bytes_sent.assign(transport_->world_size(), 0);
-  brought_ = execution.staging == nullptr ? nullptr : execution.staging->encoded();
   Chunk own;
-  own.rounded = brings_encoded();
+  own.rounded = brought() != nullptr;
   chunks_.assign(execution.schedule->chunks.size(), own);
   latest_entry_ = begin;
   log_.Begin(&report->deliveries, clock_->paced());

@@ -132,7 +132,10 @@ class ScheduleExecutor {
   void NoteWait(const SegmentWait& wait);
   // Elements [0, end) of data_ are there.
   absl::Status Fetch(int64_t end);
-  bool brings_encoded() const { return brought_ != nullptr; }
+  // Staging's encoded elements; null: it has none.
+  std::byte* brought() const {
+    return execution_.staging == nullptr ? nullptr : execution_.staging->encoded();
+  }
   // The action is the last that writes its chunk: what it leaves is the result.
   bool Finishes(size_t index) const;
   absl::Status GiveBack(int64_t begin, int64_t end);
@@ -169,7 +172,6 @@ class ScheduleExecutor {
   absl::Span<float> data_;
   ExecutionReport* report_ = nullptr;
   std::vector<Chunk> chunks_;
-  std::byte* brought_ = nullptr;  // staging's encoded elements
   // Each segment is fetched, encoded and rounded by itself, while others travel.
   bool by_segments_ = false;
   std::vector<size_t> last_write_;  // by chunk, the action; where it is so

@@ -10,8 +10,8 @@ Segmentation ScheduleExecutor::SegmentsOf(int chunk) const {
 
 // Chunks begin at granules: what is before one is in whole granules, too.
 std::byte* ScheduleExecutor::EncodedAt(int64_t element) {
-  std::byte* const begin = brings_encoded() ? brought_ : encoded_.data();
-  return begin + execution_.wire.WireBytes(element);
+  std::byte* const brings = brought();
+  return (brings != nullptr ? brings : encoded_.data()) + execution_.wire.WireBytes(element);
 }
 
 absl::Span<const std::byte> ScheduleExecutor::WirePayload(int chunk) {
@@ -26,7 +26,7 @@ absl::Span<const std::byte> ScheduleExecutor::WirePayload(int chunk) {
 absl::Status ScheduleExecutor::MakeRoom(const Action& action) {
   const WireFormat& wire = execution_.wire;
   const auto all_bytes = static_cast<size_t>(wire.WireBytes(static_cast<int64_t>(data_.size())));
-  if (!brings_encoded() && encoded_.size() < all_bytes) {
+  if (brought() == nullptr && encoded_.size() < all_bytes) {
     RETURN_IF_ERROR(WaitReleased(action, {}));  // growing moves the buffer
     encoded_.resize(all_bytes);
   }
@@ -35,7 +35,7 @@ absl::Status ScheduleExecutor::MakeRoom(const Action& action) {
 
 // A lossy value is kept as it was sent: whoever adds or keeps it has the same bits as the receiver.
 void ScheduleExecutor::Encode(int chunk, int64_t begin, int64_t elements) {
-  if (brings_encoded() && chunks_[chunk].state == ChunkState::kOwn) return;  // it came so
+  if (brought() != nullptr && chunks_[chunk].state == ChunkState::kOwn) return;  // it came so
   const WireFormat& wire = execution_.wire;
   std::byte* const out = EncodedAt(Range(chunk).begin + begin);
   const absl::Span<float> values(Sum(chunk) + begin, elements);

@@ -46,7 +46,7 @@ absl::Status ScheduleExecutor::Fetch(int64_t end) {
   RETURN_IF_ERROR(execution_.staging->Fetch(end));
   // A device's clock has been charged what it takes there.
   if (!clock_->paced()) report_->staged += MonotonicNow() - begin;
-  if (brings_encoded())
+  if (brought() != nullptr)
     execution_.wire.Decode(EncodedAt(fetched_), data_.subspan(fetched_, end - fetched_));
   fetched_ = end;
   return absl::OkStatus();
@@ -55,7 +55,7 @@ absl::Status ScheduleExecutor::Fetch(int64_t end) {
 absl::Status ScheduleExecutor::GiveBack(int64_t begin, int64_t end) {
   if (execution_.staging == nullptr || begin == end) return absl::OkStatus();
   RETURN_IF_ERROR(Fetch(end));
-  if (brings_encoded()) {
+  if (brought() != nullptr) {
     std::byte* const out = EncodedAt(begin);
     RETURN_IF_ERROR(WaitReleased(Action(), {out, static_cast<size_t>(EncodedAt(end) - out)}));
     execution_.wire.Encode(data_.subspan(begin, end - begin), out);
@@ -74,7 +74,7 @@ absl::Status ScheduleExecutor::GiveBackChunk(int chunk) {
 void ScheduleExecutor::MarkReturned(int index) {
   Chunk& chunk = chunks_[index];
   chunk.rounded = chunk.returned = true;
-  chunk.encoded = chunk.encoded || brings_encoded();
+  chunk.encoded = chunk.encoded || brought() != nullptr;
 }
 
 }  // namespace edgetp
